@@ -4,19 +4,24 @@ use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone
 use crate::error::{ReportError, Result, file_error};
 use crate::metrics::{Direction, find, is_reference};
 use crate::numbers::{self, NO_VALUE};
-use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
-use crate::plots::{
-    Bar, BarSeries, Bars, Drawing, Figure, LineSeries, Lines, Scale, ValueFormat, metric_against, metric_over,
-};
-use crate::record::{EvaluationEvent, read_events, table_of_objects, write_table};
+use crate::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
+use crate::plots::Figure;
+use crate::record::{table_of_objects, write_table};
 use crate::verdict::Verdict;
 use alambic_files::FileError;
 use alambic_files::digests::{self, Digests};
 use alambic_files::lock::Lock;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+mod figures;
+mod run;
+
+use figures::Comparable;
+use run::run_name;
+pub use run::{ComparedRun, SweptKey, Validations};
 
 /// Runs to be compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,59 +41,6 @@ pub struct Difference {
     pub key: String,
     /// Its value in each run, in their order; none where the recipe has no such key.
     pub values: Vec<Option<String>>,
-}
-
-/// One run of a comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ComparedRun {
-    /// The name of its folder; the whole path where two have one name.
-    pub name: String,
-    /// Its result.
-    pub outcome: Outcome,
-    /// The validations of the student's last stage; none where the run left no events.
-    pub validations: Option<Validations>,
-}
-
-/// How a stage came along.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Validations {
-    /// What was measured, as an event names it.
-    pub measure: String,
-    /// Step and value.
-    pub points: Vec<(f64, f64)>,
-}
-
-impl Validations {
-    /// The validations of the last stage that trained the student with a run's first seed. Baselines come after the
-    /// stages and bear names of their own.
-    fn read(folder: &Path, outcome: &Outcome) -> Option<Self> {
-        let events = read_events(&folder.join("events.jsonl")).ok()?;
-        let events: Vec<EvaluationEvent> = events
-            .iter()
-            .filter(|event| event["event"] == "evaluation")
-            .filter_map(|event| EvaluationEvent::deserialize(event).ok())
-            .filter(|event| outcome.seeds.first() == Some(&event.seed) && !is_without_teacher(&event.stage))
-            .collect();
-        let stage = &events.last()?.stage;
-        let measure = events.last()?.metrics.keys().next()?.clone();
-        let points = events
-            .iter()
-            .filter(|event| event.stage == *stage)
-            .filter_map(|event| Some((event.step as f64, *event.metrics.get(&measure)?)))
-            .collect();
-        Some(Self { measure, points })
-    }
-}
-
-/// A number that differs from run to run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SweptKey {
-    /// What it is, for instance `share of training pairs`.
-    pub name: String,
-    /// How it is written.
-    pub format: ValueFormat,
-    /// Its value in each run, in their order.
-    pub values: Vec<f64>,
 }
 
 /// One row of the table: one model of one run.
@@ -119,6 +71,10 @@ pub struct ComparisonRow {
     pub parameters: Option<u64>,
     /// Bytes.
     pub bytes: Option<u64>,
+    /// BLAKE3 hash of the examples and their references; none of runs that did not record it.
+    pub test_data: Option<String>,
+    /// Median time for one example at batch 1, relative to that of the run's own teacher.
+    pub time_to_teacher: Option<f64>,
     /// Median time for one example at batch 1.
     pub latency_ms_p50: Option<f64>,
     /// 95th percentile of the same.
@@ -170,6 +126,8 @@ impl Comparison {
                         verdict: run.outcome.verdict.filter(|_| student),
                         parameters: model.parameters,
                         bytes: model.bytes,
+                        test_data: run.outcome.test_data.clone(),
+                        time_to_teacher: run.relative_time(model),
                         latency_ms_p50: model.latency_ms.map(|latency| latency.p50),
                         latency_ms_p95: model.latency_ms.map(|latency| latency.p95),
                         seconds_to_train: model.seconds_to_train,
@@ -206,9 +164,12 @@ impl Comparison {
             });
         }
         let metrics = self.metrics();
+        let figures = self.figures(&metrics);
         let tables: Vec<Table> = metrics.iter().map(|metric| self.metric_table(metric)).collect();
-        let figures: Vec<Figure> = metrics.first().map(|metric| self.figures(metric)).unwrap_or_default();
-        let mut results: Vec<Block> = vec![Block::table(self.overview())];
+        let different = self.different_test_data();
+        let mut results: Vec<Block> =
+            different.into_iter().map(|note| Block::Callout(Tone::Warning, note)).collect();
+        results.push(Block::table(self.overview()));
         results.extend(self.without_labels().map(|note| Block::Callout(Tone::Neutral, note)));
         if !figures.is_empty() {
             results.push(Block::Figures(figures));
@@ -272,6 +233,59 @@ impl Comparison {
         })
     }
 
+    /// Says which runs were evaluated on which test data; none where all were evaluated on the same.
+    #[must_use]
+    pub fn different_test_data(&self) -> Option<String> {
+        let groups = self.by_test_data();
+        let group = |runs: &Vec<usize>| {
+            let names: Vec<&str> = runs.iter().map(|&run| self.runs[run].name.as_str()).collect();
+            format!("{} (test data {})", names.join(", "), self.runs[runs[0]].test_data_in_words())
+        };
+        let parts: Vec<String> = groups.iter().map(group).collect();
+        (parts.len() > 1).then(|| {
+            format!(
+                "the runs were evaluated on different test data, so their metrics are not comparable and they share no \
+                 plot: {}",
+                parts.join("; ")
+            )
+        })
+    }
+
+    /// Runs that were evaluated on the same test data, by their indices.
+    fn by_test_data(&self) -> Vec<Vec<usize>> {
+        let mut groups: IndexMap<(Option<&str>, usize), Vec<usize>> = IndexMap::new();
+        for (index, run) in self.runs.iter().enumerate() {
+            groups.entry(run.test_data()).or_default().push(index);
+        }
+        groups.into_values().collect()
+    }
+
+    /// The figures of each group of runs that share their test data, by the first metric that one of them has.
+    fn figures(&self, metrics: &[String]) -> Vec<Figure> {
+        let groups = self.by_test_data();
+        let several = groups.len() > 1;
+        let figures = groups.iter().enumerate().filter_map(|(index, group)| {
+            let has = |metric: &&String| {
+                group.iter().any(|&run| {
+                    self.runs[run].outcome.present().any(|(_, model)| model.metrics.contains_key(*metric))
+                })
+            };
+            let metric = metrics.iter().find(has)?;
+            let comparable = Comparable {
+                runs: group.iter().map(|&run| &self.runs[run]).collect(),
+                swept: self
+                    .swept
+                    .as_ref()
+                    .filter(|_| group.len() > 1)
+                    .map(|swept| (swept, group.iter().map(|&run| swept.values[run]).collect())),
+                models: self.models(),
+            };
+            let suffix = if several { format!("-{}", index + 1) } else { String::new() };
+            Some(comparable.figures(metric, &suffix))
+        });
+        figures.flatten().collect()
+    }
+
     /// One row a run: what it was, its ratios, its verdict.
     fn overview(&self) -> Table {
         let first = self.metrics().into_iter().next().unwrap_or_default();
@@ -282,6 +296,7 @@ impl Comparison {
             ("run", false),
             ("recipe", false),
             ("examples", true),
+            ("test data", false),
             ("seeds", true),
             (retention, true),
             ("compression", true),
@@ -295,6 +310,7 @@ impl Comparison {
                 Cell::new(&run.name),
                 Cell::new(&outcome.recipe),
                 Cell::new(numbers::thousands(outcome.examples as u64)),
+                Cell::new(run.test_data_in_words()),
                 Cell::new(outcome.seeds.len().to_string()),
                 Cell::new(numbers::times(ratios.retention.get(&first).copied().flatten())),
                 Cell::new(numbers::times(ratios.compression)),
@@ -303,7 +319,9 @@ impl Comparison {
             ]
         });
         Table {
-            caption: "Student to teacher: 1 is parity, more is better for the student".to_string(),
+            caption: "Student to teacher: 1 is parity, more is better for the student. Test data by the beginning of \
+                 their hash"
+                .to_string(),
             columns: headings.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).into(),
             rows: rows.collect(),
         }
@@ -352,7 +370,7 @@ impl Comparison {
     }
 
     fn costs(&self) -> Table {
-        let headings = ["parameters", "size", "median time, batch 1", "95th percentile", "time to train"];
+        let headings = ["parameters", "size", "median time, batch 1", "time to train"];
         let mut columns = vec![ColumnHeading::text("run"), ColumnHeading::text("model")];
         columns.extend(headings.map(ColumnHeading::number));
         let or_none = |value: Option<String>| Cell::new(value.unwrap_or_else(|| NO_VALUE.to_string()));
@@ -362,12 +380,16 @@ impl Comparison {
                 Cell::new(row.model),
                 or_none(row.parameters.map(numbers::thousands)),
                 or_none(row.bytes.map(numbers::bytes)),
-                or_none(row.latency_ms_p50.map(numbers::milliseconds)),
-                or_none(row.latency_ms_p95.map(numbers::milliseconds)),
+                or_none(row.time_to_teacher.map(|ratio| numbers::times(Some(ratio))))
+                    .with_note(row.latency_ms_p50.map(numbers::milliseconds)),
                 or_none(row.seconds_to_train.map(numbers::duration)),
             ]
         });
-        Table { caption: "What each model costs".to_string(), columns, rows: rows.collect() }
+        Table {
+            caption: "What each model costs; times relative to the teacher of the same run".to_string(),
+            columns,
+            rows: rows.collect(),
+        }
     }
 
     /// The models of all runs: teacher, student, baseline, then others.
@@ -376,141 +398,6 @@ impl Comparison {
         names.extend(self.runs.iter().flat_map(|run| run.outcome.present()).map(|(name, _)| (name, ())));
         names.retain(|name, ()| self.runs.iter().any(|run| run.outcome.model(name).is_some()));
         names.into_keys().collect()
-    }
-
-    fn figures(&self, metric: &str) -> Vec<Figure> {
-        let title = numbers::metric_title(metric);
-        let models = self.models();
-        let value = |run: &ComparedRun, model: &str| run.outcome.model(model)?.metric(metric);
-        let interval =
-            |run: &ComparedRun, model: &str| run.outcome.model(model)?.intervals.get(metric).copied()?;
-        let series: Vec<BarSeries> = models
-            .iter()
-            .map(|model| BarSeries {
-                name: (*model).to_string(),
-                bars: self
-                    .runs
-                    .iter()
-                    .map(|run| value(run, model).map(|value| Bar { value, whisker: interval(run, model) }))
-                    .collect(),
-            })
-            .collect();
-        let bars = Figure {
-            name: format!("{metric}-by-run"),
-            title: format!("{title} by run, 95 % intervals"),
-            alternative: format!(
-                "{title} of {} in each run. The values are in the table.",
-                models.join(", ")
-            ),
-            drawing: Drawing::Bars(Bars {
-                measure: title,
-                format: ValueFormat::of_metric(metric),
-                groups: self.runs.iter().map(|run| run.name.clone()).collect(),
-                series,
-            }),
-        };
-        let curve = self.swept.as_ref().map(|swept| {
-            let series = models
-                .iter()
-                .map(|model| LineSeries {
-                    name: (*model).to_string(),
-                    points: self
-                        .runs
-                        .iter()
-                        .zip(&swept.values)
-                        .filter_map(|(run, &swept)| Some((swept, value(run, model)?)))
-                        .collect(),
-                })
-                .collect();
-            metric_over(metric, &swept.name, swept.format, series)
-        });
-        let sizes = self.against(metric, "size", ValueFormat::Bytes, |model| Some(model.bytes? as f64));
-        let times = self.against(metric, "time per example", ValueFormat::Milliseconds, |model| {
-            Some(model.latency_ms?.p50)
-        });
-        [Some(bars), curve, sizes, times, self.validations()].into_iter().flatten().collect()
-    }
-
-    /// A metric against a cost: the teachers, the student of each run, and the baselines. None where no two models
-    /// differ in the cost.
-    fn against(
-        &self,
-        metric: &str,
-        cost: &str,
-        format: ValueFormat,
-        of: impl Fn(&ModelOutcome) -> Option<f64>,
-    ) -> Option<Figure> {
-        let point = |run: &ComparedRun, model: &str| {
-            let model = run.outcome.model(model)?;
-            Some((of(model)?, model.metric(metric)?))
-        };
-        let all = |model: &str| -> Vec<(f64, f64)> {
-            let mut points: Vec<(f64, f64)> = self.runs.iter().filter_map(|run| point(run, model)).collect();
-            // One teacher of several runs is one point.
-            points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            points.dedup();
-            points
-        };
-        let mut series = vec![LineSeries { name: TEACHER.to_string(), points: all(TEACHER) }];
-        series.extend(self.runs.iter().map(|run| LineSeries {
-            name: run.name.clone(),
-            points: point(run, STUDENT).into_iter().collect(),
-        }));
-        series.push(LineSeries { name: BASELINE.to_string(), points: all(BASELINE) });
-        series.retain(|series| !series.points.is_empty());
-        let costs = || series.iter().flat_map(|series| series.points.iter().map(|(cost, _)| *cost));
-        let first = costs().next()?;
-        costs().any(|cost| cost != first).then(|| metric_against(metric, cost, format, series))
-    }
-
-    /// The validations of the runs laid over one another, of those that measured what the first did.
-    fn validations(&self) -> Option<Figure> {
-        let measure = &self.runs.iter().find_map(|run| run.validations.as_ref())?.measure;
-        let series: Vec<LineSeries> = self
-            .runs
-            .iter()
-            .filter_map(|run| {
-                let validations = run.validations.as_ref().filter(|own| own.measure == *measure)?;
-                Some(LineSeries { name: run.name.clone(), points: validations.points.clone() })
-            })
-            .collect();
-        let title = numbers::metric_title(measure);
-        let names: Vec<&str> = series.iter().map(|series| series.name.as_str()).collect();
-        Some(Figure {
-            name: format!("validation-{measure}"),
-            title: format!("Validation {title} in the last stage"),
-            alternative: format!(
-                "Validation {title} over the steps of the last stage: {}.",
-                names.join(", ")
-            ),
-            drawing: Drawing::Lines(Lines {
-                horizontal: "step".to_string(),
-                horizontal_scale: Scale::Linear,
-                horizontal_format: ValueFormat::Plain,
-                vertical: title,
-                vertical_scale: Scale::Close,
-                vertical_format: ValueFormat::of_metric(measure),
-                joined: true,
-                series,
-            }),
-        })
-    }
-}
-
-/// Whether a training is that of a baseline or of the upper bound.
-fn is_without_teacher(training: &str) -> bool {
-    [BASELINE, UPPER_BOUND].iter().any(|name| training.starts_with(name))
-}
-
-/// The name of a run's folder, or its whole path where another has the same name.
-fn run_name(folder: &Path, all: &[PathBuf]) -> String {
-    let name =
-        |path: &Path| path.canonicalize().ok().and_then(|path| path.file_name().map(ToOwned::to_owned));
-    match name(folder) {
-        Some(own) if all.iter().filter(|other| name(other).as_ref() == Some(&own)).count() == 1 => {
-            own.to_string_lossy().into_owned()
-        }
-        _ => folder.display().to_string(),
     }
 }
 

@@ -5,10 +5,16 @@ use crate::metrics::{METRICS, Metric};
 /// What stands for a value that there is none of.
 pub const NO_VALUE: &str = "–";
 
+/// Parts of names that are abbreviations, and how they are written.
+const ABBREVIATIONS: [(&str, &str); 6] =
+    [("cer", "CER"), ("f1", "F1"), ("kl", "KL"), ("cka", "CKA"), ("mse", "MSE"), ("vqa", "VQA")];
+
 /// A metric's name for a heading: `cer` is `CER`, `word-accuracy` is `word accuracy`.
 #[must_use]
 pub fn metric_title(name: &str) -> String {
-    name.split('-').map(|part| if part == "cer" { "CER" } else { part }).collect::<Vec<_>>().join(" ")
+    let written =
+        |part| ABBREVIATIONS.iter().find(|(name, _)| *name == part).map_or(part, |(_, title)| *title);
+    name.split('-').map(written).collect::<Vec<_>>().join(" ")
 }
 
 /// A metric's value: shares and rates in per cent, coefficients as they are.
@@ -34,6 +40,12 @@ pub fn metric_interval(name: &str, [low, high]: [f64; 2]) -> String {
 #[must_use]
 pub fn points(name: &str, difference: f64) -> String {
     if is_share(name) { format!("{:.1} points", 100.0 * difference) } else { format!("{difference:.3}") }
+}
+
+/// Whether a difference is written as nothing: less than half of the last digit.
+#[must_use]
+pub fn is_zero(name: &str, difference: f64) -> bool {
+    points(name, difference.abs()) == points(name, 0.0)
 }
 
 /// An interval of a difference: `1.2 to 1.8 points` or `0.012 to 0.018`.
@@ -136,5 +148,6 @@ mod tests {
         assert_eq!(metric_value("encoder-similarity", Some(0.975)), "0.975");
         assert_eq!(metric_value("cer", None), NO_VALUE);
         assert_eq!(metric_title("cer-total"), "CER total");
+        assert!(is_zero("cer", -0.0004) && !is_zero("cer", 0.0006) && !is_zero("pearson", 0.0006));
     }
 }

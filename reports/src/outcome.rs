@@ -1,7 +1,7 @@
 //! `metrics.json`: the result of a run, as data.
 
 use crate::error::{ReportError, Result};
-use crate::metrics::{BOOTSTRAP_SEED, Direction, METRICS, Scores, is_reference};
+use crate::metrics::{BOOTSTRAP_SEED, ClassCounts, Confusion, Direction, METRICS, Scores, is_reference};
 use crate::verdict::Verdict;
 use alambic_files::text::json_visible;
 use alambic_files::{digests, read, write};
@@ -33,6 +33,9 @@ pub struct Outcome {
     pub seeds: Vec<u64>,
     /// Over how many examples the models were evaluated.
     pub examples: usize,
+    /// BLAKE3 hash of the examples and their references, by which runs over different test data are distinguished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_data: Option<String>,
     /// Whether there are right answers to the examples. Without, models have no metrics, and there is no verdict: what is
     /// known is how alike student and teacher are, and what they cost.
     #[serde(default = "labelled")]
@@ -62,9 +65,16 @@ pub struct ModelOutcome {
     /// Transfer from one language to others, where models were evaluated in several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,
+    /// Counts of each class, or of each kind of spans, with the first seed; empty where predictions are something else.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub classes: IndexMap<String, ClassCounts>,
+    /// How often each class is predicted in the place of each, with the first seed.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub confusion: Confusion,
     /// How many parameters, those used twice counted once.
     pub parameters: Option<u64>,
-    /// How many bytes on disk, those used twice counted once.
+    /// How many bytes on disk, those used twice counted once; of what the run trained, in the precision in which the student is
+    /// stored.
     pub bytes: Option<u64>,
     /// Time for one example at batch 1.
     pub latency_ms: Option<Latency>,
@@ -188,6 +198,14 @@ impl ModelOutcome {
         self
     }
 
+    /// Bits in which each of its weights is stored, by bytes and parameters; none where they are stored in several ways.
+    #[must_use]
+    pub fn weight_bits(&self) -> Option<u32> {
+        let bits = 8.0 * self.bytes? as f64 / self.parameters.filter(|count| *count > 0)? as f64;
+        // Beside the weights a file has their names.
+        [8, 16, 32].into_iter().find(|&whole| (f64::from(whole)..1.1 * f64::from(whole)).contains(&bits))
+    }
+
     /// The value of a metric over all examples.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<f64> {
@@ -216,6 +234,7 @@ impl Outcome {
             recipe: recipe.to_string(),
             seeds,
             examples,
+            test_data: None,
             labelled: true,
             models: models.into_iter().map(|(name, model)| (name.to_string(), model)).collect(),
             fidelity: IndexMap::new(),
@@ -438,6 +457,16 @@ mod tests {
         assert!(message().contains("missing field `recipe`"), "{}", message());
         let none = Outcome::read(&folder.path().join("none")).unwrap_err().to_string();
         assert!(none.contains("no such folder"), "{none}");
+    }
+
+    #[test]
+    fn bits_of_weights_follow_from_bytes_and_parameters() {
+        let bits = |bytes: u64| {
+            ModelOutcome { bytes: Some(bytes), parameters: Some(1000), ..ModelOutcome::default() }
+                .weight_bits()
+        };
+        assert_eq!((bits(4100), bits(2000), bits(1050), bits(3000)), (Some(32), Some(16), Some(8), None));
+        assert_eq!(ModelOutcome::default().weight_bits(), None);
     }
 
     #[test]

@@ -128,6 +128,11 @@ impl BaselineComparison {
             (true, true) | (false, false) => "lower",
             (true, false) | (false, true) => "higher",
         };
+        let change = if numbers::is_zero(&self.metric, self.improvement) {
+            "equal".to_owned()
+        } else {
+            format!("{} {change}", numbers::points(&self.metric, self.improvement.abs()))
+        };
         let sign = if self.improvement >= 0.0 { 1.0 } else { -1.0 };
         let mut ends = self.interval.map(|end| sign * end);
         ends.sort_by(f64::total_cmp);
@@ -148,11 +153,26 @@ impl BaselineComparison {
             Basis::Seeds => "",
         };
         format!(
-            "{opening}: its {} is {} {change} (95 % interval {interval} {basis}; {} {many}, {seeds}).{caution}",
+            "{opening}: its {} is {change} (95 % interval {interval} {basis}; {} {many}, {seeds}).{caution}",
             numbers::metric_title(&self.metric),
-            numbers::points(&self.metric, self.improvement.abs()),
             numbers::thousands(self.examples as u64),
         )
+    }
+}
+
+impl BaselineComparison {
+    /// The smallest difference that the comparison can show, half the width of its interval, in one sentence; none where its interval has no width. `many` names the examples.
+    #[must_use]
+    pub fn resolution_in_words(&self, many: &str) -> Option<String> {
+        let half = (self.interval[1] - self.interval[0]) / 2.0;
+        (half > 0.0 && !numbers::is_zero(&self.metric, half)).then(|| {
+            format!(
+                "{} {many}: differences of {} under {} cannot be seen.",
+                numbers::thousands(self.examples as u64),
+                numbers::metric_title(&self.metric),
+                numbers::points(&self.metric, half)
+            )
+        })
     }
 }
 
@@ -276,6 +296,21 @@ mod tests {
             .unwrap()
             .in_words("words");
         assert!(unequal.contains("2 seeds of the student and 1 of the baseline"), "{unequal}");
+    }
+
+    #[test]
+    fn difference_that_rounds_to_nothing_is_equal() {
+        let same = compare_with_baseline(&[scores(20)], &[scores(20)]).unwrap().unwrap();
+        assert!(same.in_words("words").contains("its CER is equal (95 %"), "{}", same.in_words("words"));
+        assert_eq!(same.resolution_in_words("words"), None);
+    }
+
+    #[test]
+    fn resolution_is_half_of_the_interval() {
+        let mut comparison = compare_with_baseline(&[scores(20)], &[scores(60)]).unwrap().unwrap();
+        comparison.interval = [0.01, 0.05];
+        let words = comparison.resolution_in_words("words").unwrap();
+        assert_eq!(words, "200 words: differences of CER under 2.0 points cannot be seen.");
     }
 
     #[test]

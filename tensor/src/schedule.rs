@@ -49,16 +49,21 @@ kinds! {
 }
 
 impl Schedule {
-    /// The factor on the peak learning rate at `step`, counted from zero, of `steps`.
+    /// Steps over which the learning rate rises from zero, as a share of all steps.
     #[must_use]
-    pub fn factor(&self, step: usize, steps: usize) -> f64 {
-        let share = match self {
+    pub fn warmup(&self) -> f64 {
+        match self {
             Self::Constant(options) => options.warmup,
             Self::Linear(options) => options.warmup,
             Self::Cosine(options) => options.warmup,
             Self::InverseSquareRoot(options) => options.warmup,
-        };
-        let warmup = (share * steps as f64).round();
+        }
+    }
+
+    /// The factor on the peak learning rate at `step`, counted from zero, of `steps`.
+    #[must_use]
+    pub fn factor(&self, step: usize, steps: usize) -> f64 {
+        let warmup = (self.warmup() * steps as f64).round();
         let step = step as f64;
         if step < warmup {
             return step / warmup.max(1.0);

@@ -6,7 +6,7 @@ use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::metrics::{
-    Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
+    ByClass, Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
 };
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, ModelOutcome};
@@ -217,6 +217,24 @@ impl<'a> Evaluation<'a> {
     /// Reference of each example.
     pub(crate) fn references(&self) -> &[Prediction] {
         &self.references
+    }
+
+    /// BLAKE3 hash of the examples and their references.
+    pub(crate) fn test_data(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (index, reference) in self.references.iter().enumerate() {
+            for text in [self.source(index).text, reference.to_string()] {
+                // The length keeps texts apart that only begin and end elsewhere.
+                hasher.update(&(text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
+            }
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Right and wrong predictions class by class; none where predictions are no classes or tags.
+    pub(crate) fn by_class(&self, predictions: &[Prediction]) -> Option<ByClass> {
+        ByClass::of(predictions, &self.references, &self.first().test_set().classes)
     }
 
     /// The text of an example.

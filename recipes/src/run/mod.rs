@@ -11,7 +11,9 @@ mod options;
 mod result;
 mod stage;
 mod start;
+mod summaries;
 mod trainings;
+mod unfinished;
 mod whole;
 
 pub use options::{RunOptions, StartMode};

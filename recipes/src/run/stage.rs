@@ -19,11 +19,13 @@ use alambic_tensor::parameters::{self, Parameters, Weights};
 use indexmap::IndexSet;
 
 use super::initial::{BuildInputs, build_student};
+use super::unfinished::PageWriter;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::layout::{CHECKPOINTS, finished_folder, make_folder};
 use crate::observer::Observer;
 use crate::options::train::{Optimiser, TrainOptions};
+use crate::schema::Recipe;
 use crate::tasks::task::Task;
 use crate::training::callbacks::{CheckpointWriter, Recorder, StepRecorder, TrainerCallback, Validator};
 use crate::training::checkpoint::{self, Checkpoint, Progress};
@@ -69,6 +71,8 @@ pub(crate) struct Training<'a> {
     /// The vocabulary, decided by the caller.
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) cache: CacheScope<'a>,
+    /// For the page of the run while it goes on.
+    pub(crate) recipe: &'a Recipe,
 }
 
 /// Trains, or takes what is finished already; none if it was interrupted.
@@ -131,7 +135,7 @@ pub(crate) fn train(
         recorder.observer.finished("interrupted; the checkpoint is written");
         return Ok(None);
     }
-    let output = output(training, &*task, &initial, &state, recorder.events)?;
+    let output = output(training, (&*task, &terms), &initial, &state, recorder.events)?;
     let best = state.best.take().unwrap_or_else(|| state.parameters.detached());
     write_finished(context, training, &initial, &best, &output)?;
     recorder.observer.finished(&match output.best {
@@ -249,10 +253,10 @@ fn steps(training: &Training<'_>, sampler: &BatchSampler) -> Result<usize, RunEr
     })
 }
 
-/// Callbacks of the loop: each step is recorded, then validated, then stored.
+/// Callbacks of the loop: each step is recorded, then validated, then shown, then stored.
 fn callbacks<'a>(
     context: &'a RunContext<'_>,
-    training: &Training<'_>,
+    training: &Training<'a>,
     task: &'a dyn TrainingTask,
     terms: &'a [Term],
     steps: usize,
@@ -261,6 +265,16 @@ fn callbacks<'a>(
     vec![
         Box::new(StepRecorder { steps }),
         Box::new(Validator { task, terms, every: training.train.validate_every, steps }),
+        Box::new(PageWriter {
+            recipe: training.recipe,
+            context,
+            label: training.label.clone(),
+            seed: training.seed,
+            loss_weights: loss_weights(terms),
+            examples: task.statistics().examples,
+            every: training.train.validate_every,
+            steps,
+        }),
         Box::new(CheckpointWriter {
             every: training.train.checkpoint_every,
             folder: folder.to_owned(),
@@ -272,7 +286,7 @@ fn callbacks<'a>(
 /// The account of a training that is done.
 fn output(
     training: &Training<'_>,
-    task: &dyn TrainingTask,
+    (task, terms): (&dyn TrainingTask, &[Term]),
     initial: &InitialModel,
     state: &TrainState,
     events: &EventLog,
@@ -291,11 +305,17 @@ fn output(
         best: state.progress.best,
         frozen: state.progress.frozen.clone(),
         parameters: initial.weights.values().map(Tensor::elem_count).sum(),
+        loss_weights: loss_weights(terms),
         generation: statistics.generation,
         cached: statistics.cached,
         augmentation: statistics.augmentation,
         events: events.mark()?,
     })
+}
+
+/// Loss terms, each with its factor in their sum.
+fn loss_weights(terms: &[Term]) -> Vec<(String, f64)> {
+    terms.iter().map(|term| (term.name.to_owned(), term.weight)).collect()
 }
 
 /// Initial projections of the terms: those that an earlier training of the student saved, or new ones.

@@ -157,6 +157,7 @@ fn train_stage(
             detector: context.models.detector(student, &context.corpora)?,
             tokenizer: &tokenizer,
             cache: cache_scope(recipe, Some(context.folder.path()), stage, context.interrupt),
+            recipe,
         };
         train(context, &training, events, observer)
     };
@@ -237,6 +238,7 @@ fn baselines(
                 detector: context.models.detector(own, &context.corpora)?,
                 tokenizer: &tokenizer,
                 cache: cache_scope(recipe, Some(context.folder.path()), name, context.interrupt),
+                recipe,
             };
             let output = train(context, &training, events, observer)
                 .map_err(|source| RunError::Stage { stage: label.clone(), source: Box::new(source) })?

@@ -45,6 +45,9 @@ pub(crate) struct TrainOutput {
     pub(crate) frozen: Vec<String>,
     /// Parameters of the student.
     pub(crate) parameters: usize,
+    /// Loss terms, each with its factor in their sum.
+    #[serde(default)]
+    pub(crate) loss_weights: Vec<(String, f64)>,
     /// Statistics of the teacher's generation.
     pub(crate) generation: GenerationStatistics,
     /// Summary of the cache of teacher outputs, if they were cached.

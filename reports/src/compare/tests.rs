@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::outcome::{Latency, ModelOutcome};
+use crate::plots::ValueFormat;
+use crate::record::EvaluationEvent;
 use polars::prelude::{ParquetReader, SerReader};
 
 fn model(cer: f64, bytes: u64) -> ModelOutcome {
@@ -65,7 +67,7 @@ fn runs_stand_side_by_side() {
     comparison.write(&out).unwrap();
     let markdown = std::fs::read_to_string(out.join("compare.md")).unwrap();
     assert!(
-        markdown.contains("| tenth | names | 1,000 | 1 | 1.05 × | 4.00 × | 1.00 × | better |"),
+        markdown.contains("| tenth | names | 1,000 | not recorded | 1 | 1.05 × | 4.00 × | 1.00 × | better |"),
         "{markdown}"
     );
     assert!(
@@ -76,7 +78,7 @@ fn runs_stand_side_by_side() {
     assert!(out.join("plots/cer-over-share-of-training-pairs.png").exists());
     // The teacher is of another size than the students, and as fast as they are.
     assert!(out.join("plots/cer-against-size.svg").exists());
-    assert!(!out.join("plots/cer-against-time-per-example.svg").exists());
+    assert!(!out.join("plots/cer-against-time-relative-to-the-teacher.svg").exists());
     assert!(out.join("plots/validation-cer.svg").exists());
     assert!(markdown.contains("teacher 20.0 % at 400 B, all 19.0 % at 100 B"), "{markdown}");
     assert!(markdown.contains("| train.clip | 1.0 | 2.0 | – |"), "{markdown}");
@@ -87,6 +89,59 @@ fn runs_stand_side_by_side() {
     assert_eq!(table.column("retention.cer").unwrap().null_count(), 5);
     comparison.swept.as_mut().unwrap().values.pop();
     assert!(comparison.document().is_err());
+}
+
+#[test]
+fn times_are_those_of_the_runs_own_teacher() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = ["fast", "slow"].map(|name| folder.path().join(name));
+    for (folder, factor) in folders.iter().zip([1.0, 3.0]) {
+        write_run(folder, Some(0.22));
+        let mut outcome = Outcome::read(folder).unwrap();
+        for (name, milliseconds) in [("teacher", 10.0), ("student", 4.0)] {
+            let time = Some(Latency { p50: factor * milliseconds, p95: factor * milliseconds });
+            outcome.models[name].as_mut().unwrap().latency_ms = time;
+        }
+        outcome.write(folder).unwrap();
+    }
+    let comparison = Comparison::read(&folders).unwrap();
+    let students = comparison.rows().into_iter().filter(|row| row.model == "student");
+    assert_eq!(students.map(|row| row.time_to_teacher).collect::<Vec<_>>(), [Some(0.4), Some(0.4)]);
+    let markdown = comparison.document().unwrap().markdown();
+    assert!(markdown.contains("| fast | student | – | 100 B | 0.40 × (4.00 ms) |"), "{markdown}");
+    assert!(markdown.contains("cer-against-time-relative-to-the-teacher.svg"), "{markdown}");
+    assert_eq!(comparison.different_test_data(), None);
+}
+
+#[test]
+fn runs_over_different_test_data_share_no_plot() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = ["a", "b", "c"].map(|name| folder.path().join(name));
+    for (folder, hash) in folders.iter().zip(["0123456789", "0123456789", "fedcba9876"]) {
+        write_run(folder, Some(0.22));
+        let mut outcome = Outcome::read(folder).unwrap();
+        outcome.test_data = Some(hash.to_owned());
+        if hash == "fedcba9876" {
+            let student = outcome.models["student"].as_mut().unwrap();
+            student.metrics = [("span-f1".to_owned(), Some(0.9))].into();
+            outcome.models.retain(|name, _| name == "student");
+        }
+        outcome.write(folder).unwrap();
+    }
+    let comparison = Comparison::read(&folders).unwrap();
+    let note = comparison.different_test_data().unwrap();
+    assert!(note.ends_with("a, b (test data 01234567); c (test data fedcba98)"), "{note}");
+    let document = comparison.document().unwrap();
+    let figures =
+        document.sections.iter().flat_map(|section| &section.blocks).find_map(|block| match block {
+            Block::Figures(figures) => {
+                Some(figures.iter().map(|figure| figure.name.clone()).collect::<Vec<_>>())
+            }
+            _ => None,
+        });
+    let figures = figures.unwrap();
+    assert!(figures.contains(&"cer-by-run-1".to_owned()) && figures.contains(&"span-f1-by-run-2".to_owned()));
+    assert!(document.markdown().contains("share no plot"));
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct Section {
 /// A piece of a section.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Block {
+    /// The result in one sentence, in larger letters.
+    Headline(String),
     /// A paragraph.
     Paragraph(String),
     /// A short text that stands out: the verdict, a warning.
@@ -143,6 +145,28 @@ impl Cell {
     pub fn emphasised(mut self, emphasis: bool) -> Self {
         self.emphasis = emphasis;
         self
+    }
+}
+
+impl Table {
+    /// Whether it holds texts to be read, which wrap and on a narrow screen stand below one another, and not numbers alone.
+    pub(super) fn wraps(&self) -> bool {
+        self.columns.iter().skip(1).any(|column| !column.numeric)
+    }
+}
+
+impl Section {
+    /// Whether it has room beside another on a wide screen: tables of a few columns, and no pictures.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.blocks.iter().all(|block| match block {
+            Block::Tables(tables) => tables.iter().all(|table| table.columns.len() <= 4),
+            Block::Figures(_) | Block::Images { .. } => false,
+            Block::Headline(_)
+            | Block::Paragraph(_)
+            | Block::Callout(..)
+            | Block::List(_)
+            | Block::Code { .. } => true,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 use super::content::{Block, Cell, Document, Table, Tone};
 use super::text::{MAX_CODE, one_line, runs};
 use crate::error::Result;
-use crate::plots::{Figure, Placement};
+use crate::plots::{Figure, Placement, Styles};
 use alambic_files::text::visible_lines;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,12 +9,30 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 
-pub(super) fn page(document: &Document) -> Result<String> {
+/// The page; one that is not finished is loaded anew after so many seconds.
+pub(super) fn page(document: &Document, refresh: Option<u32>) -> Result<String> {
+    let styles = document.styles();
     let mut sections = Vec::new();
     for section in &document.sections {
-        let blocks = section.blocks.iter().map(block).collect::<Result<Vec<_>>>()?;
-        sections
-            .push(html! { section { h2 { (one_line(&section.title)) } @for block in blocks { (block) } } });
+        let mut blocks = Vec::new();
+        let mut rest = section.blocks.as_slice();
+        while let Some((first, others)) = rest.split_first() {
+            let markup = block(first, &styles)?;
+            rest = others;
+            match others.split_first() {
+                Some((second, others)) if is_beside(first, second) => {
+                    rest = others;
+                    blocks.push(html! { div class="beside" { (markup) (block(second, &styles)?) } });
+                }
+                _ => blocks.push(markup),
+            }
+        }
+        sections.push(html! {
+            section class=[section.is_narrow().then_some("narrow")] {
+                h2 { (one_line(&section.title)) }
+                @for block in blocks { (block) }
+            }
+        });
     }
     let page = html! {
         (DOCTYPE)
@@ -23,6 +41,7 @@ pub(super) fn page(document: &Document) -> Result<String> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
                 title { (one_line(&document.title)) }
                 style { (PreEscaped(STYLE)) }
             }
@@ -40,8 +59,19 @@ pub(super) fn page(document: &Document) -> Result<String> {
     Ok(page.into_string())
 }
 
-fn block(block: &Block) -> Result<Markup> {
+/// Whether two blocks stand side by side where there is room: tables and a single figure.
+fn is_beside(first: &Block, second: &Block) -> bool {
+    match (first, second) {
+        (Block::Tables(_), Block::Figures(figures)) | (Block::Figures(figures), Block::Tables(_)) => {
+            figures.len() == 1
+        }
+        _ => false,
+    }
+}
+
+fn block(block: &Block, styles: &Styles) -> Result<Markup> {
     Ok(match block {
+        Block::Headline(headline) => html! { p class="headline" { (text(headline)) } },
         Block::Paragraph(paragraph) => html! { p { (text(paragraph)) } },
         Block::Callout(tone, message) => {
             let class = match tone {
@@ -59,7 +89,7 @@ fn block(block: &Block) -> Result<Markup> {
         Block::List(items) => html! { ul { @for item in items { li { (text(item)) } } } },
         Block::Tables(tables) => html! { div class="tables" { @for content in tables { (table(content)) } } },
         Block::Figures(figures) => {
-            let figures = figures.iter().map(figure).collect::<Result<Vec<_>>>()?;
+            let figures = figures.iter().map(|own| figure(own, styles)).collect::<Result<Vec<_>>>()?;
             html! { div class="figures" { @for figure in figures { (figure) } } }
         }
         Block::Images { caption, images } => html! {
@@ -84,7 +114,9 @@ fn block(block: &Block) -> Result<Markup> {
 /// A table in a box of its own, which scrolls sideways on a narrow screen; by keyboard too. The caption stays.
 fn table(table: &Table) -> Markup {
     html! {
-        figure class="table" {
+        figure
+            class=(if table.wraps() { "table wraps" } else { "table" })
+            style=[table.wraps().then(|| format!("--columns: {}", table.columns.len()))] {
         @if !table.caption.is_empty() { figcaption { (text(&table.caption)) } }
         div class="scroll" role="region" aria-label=(one_line(&table.caption)) tabindex="0" {
             table {
@@ -99,12 +131,15 @@ fn table(table: &Table) -> Markup {
                     @for row in &table.rows {
                         tr {
                             @for (index, cell) in row.iter().enumerate() {
-                                @let number = table.columns.get(index).is_some_and(|column| column.numeric);
+                                @let column = table.columns.get(index);
+                                @let number = column.is_some_and(|column| column.numeric);
+                                @let label = column.filter(|_| table.wraps()).map(|column| one_line(&column.text));
                                 @if index == 0 {
                                     th scope="row" lang=[cell.language.as_ref()] { (content(cell)) }
                                 } @else {
-                                    td class=[number.then_some("number")] lang=[cell.language.as_ref()] {
-                                        (content(cell))
+                                    td class=[number.then_some("number")] data-label=[label] {
+                                        // What the label is in is not what the cell is in.
+                                        span lang=[cell.language.as_ref()] { (content(cell)) }
                                     }
                                 }
                             }
@@ -124,8 +159,8 @@ fn content(cell: &Cell) -> Markup {
     }
 }
 
-fn figure(figure: &Figure) -> Result<Markup> {
-    let svg = figure.svg(Placement::Inline)?;
+fn figure(figure: &Figure, styles: &Styles) -> Result<Markup> {
+    let svg = figure.styled_svg(Placement::Inline, styles)?;
     // The writer of the SVG has escaped the texts in it.
     Ok(html! { figure class="plot scroll" tabindex="0" { (PreEscaped(svg)) } })
 }

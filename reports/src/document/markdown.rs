@@ -21,6 +21,7 @@ pub(super) fn page(document: &Document) -> String {
 
 fn block(block: &Block) -> String {
     match block {
+        Block::Headline(headline) => format!("**{}**\n", text(headline)),
         Block::Paragraph(paragraph) => format!("{}\n", line(paragraph)),
         Block::Callout(tone, message) => match tone {
             Tone::Good | Tone::Neutral | Tone::Bad => format!("**{}**\n", text(message)),

@@ -5,7 +5,7 @@ use alambic_files::{digests, write};
 use super::content::{Block, Document};
 use super::{html, markdown};
 use crate::error::Result;
-use crate::plots::Figure;
+use crate::plots::{Figure, Styles};
 
 /// The folder of figures, beside the page.
 pub const PLOTS: &str = "plots";
@@ -16,7 +16,16 @@ impl Document {
     /// # Errors
     /// [`crate::ReportError::Plot`] when a figure cannot be drawn.
     pub fn html(&self) -> Result<String> {
-        html::page(self)
+        html::page(self, None)
+    }
+
+    /// Writes `STEM.html` alone, of something that is under way: a browser loads it anew after so many seconds.
+    ///
+    /// # Errors
+    /// [`crate::ReportError::Plot`] or [`crate::ReportError::File`].
+    pub fn write_unfinished(&self, folder: &Path, stem: &str, refresh: u32) -> Result<()> {
+        let page = html::page(self, Some(refresh))?;
+        Ok(write::write(&folder.join(format!("{stem}.html")), page.as_bytes())?)
     }
 
     /// The page as Markdown; figures are images of `plots/NAME.svg`, see [`Document::write`].
@@ -34,12 +43,18 @@ impl Document {
         let plots = folder.join(PLOTS);
         let partial = write::partial(&plots);
         write::begin_folder(&partial)?;
+        let styles = self.styles();
         for figure in self.figures() {
-            figure.write(&partial)?;
+            figure.write(&partial, &styles)?;
         }
         digests::publish(&partial, &plots)?;
         write::write(&folder.join(format!("{stem}.html")), self.html()?.as_bytes())?;
         Ok(write::write(&folder.join(format!("{stem}.md")), self.markdown().as_bytes())?)
+    }
+
+    /// The styles of the series of all figures.
+    pub(super) fn styles(&self) -> Styles {
+        Styles::of(self.figures().flat_map(Figure::names))
     }
 
     fn figures(&self) -> impl Iterator<Item = &Figure> {

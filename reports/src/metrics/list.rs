@@ -65,7 +65,7 @@ pub fn is_reference(name: &str) -> bool {
 }
 
 /// The end of the names of metrics that a model which always predicts the majority class has.
-const MAJORITY: &str = "-of-majority";
+pub(crate) const MAJORITY: &str = "-of-majority";
 
 /// The metrics that suit a task, the most important first, without those that compare with another model. A task is
 /// described by its [`PredictionKind`] alone, or together with its classes.

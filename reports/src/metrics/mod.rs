@@ -11,6 +11,7 @@
 mod accuracy;
 mod agreement;
 pub mod bootstrap;
+mod by_class;
 mod cer;
 mod cer_total;
 mod correlation;
@@ -34,6 +35,8 @@ mod vqa_accuracy;
 mod word_accuracy;
 
 pub use bootstrap::{BOOTSTRAP_SEED, PairedDifference, paired_difference};
+pub use by_class::{ByClass, ClassCounts, Confusion};
+pub(crate) use list::MAJORITY;
 pub use list::{
     METRICS, accuracy_and_majority, default_metrics, fidelity_metrics, find, is_reference, score_all,
     select_metrics, suitable,

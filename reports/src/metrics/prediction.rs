@@ -118,6 +118,27 @@ impl Prediction {
         }
     }
 
+    /// Whether it is right, by the reference; none of numbers, of which one is only more or less right, and where nothing is known
+    /// of the example.
+    #[must_use]
+    pub fn is_right(&self, reference: &Self) -> Option<bool> {
+        match (self, reference) {
+            (_, Self::Nothing | Self::Number(_)) | (Self::Number(_), _) => None,
+            (Self::Text(text), Self::Texts(all)) => Some(match all.as_slice() {
+                [] => text.is_empty(),
+                _ => all.iter().any(|right| nfc(right) == nfc(text)),
+            }),
+            (Self::Nothing, Self::Texts(all)) => Some(all.is_empty()),
+            (Self::Class(_) | Self::Scores(_), Self::Class(_) | Self::Scores(_)) => {
+                reference.class().map(|right| self.class() == Some(right))
+            }
+            (Self::Ranking(places), Self::Ranking(relevant)) => {
+                Some(places.first().is_some_and(|first| relevant.contains(first)))
+            }
+            _ => Some(self.normalized() == reference.normalized()),
+        }
+    }
+
     /// The generated text, the empty one of no answer; none of other kinds.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
@@ -238,6 +259,20 @@ mod tests {
         let is_graded = |answers: &[(&str, f32)]| Prediction::scores(answers.iter().copied()).is_graded();
         assert!(is_graded(&[("a", 0.3)]) && is_graded(&[("a", 1.0), ("b", 1.0)]));
         assert!(!is_graded(&[("a", 1.0)]) && !is_graded(&[]));
+    }
+
+    #[test]
+    fn predictions_are_right_by_their_kind() {
+        let text = |text: &str| Prediction::Text(text.to_owned());
+        assert_eq!(text("e\u{301}").is_right(&text("\u{e9}")), Some(true));
+        assert_eq!(text("a").is_right(&Prediction::Texts(vec!["b".into(), "a".into()])), Some(true));
+        assert_eq!(Prediction::Nothing.is_right(&Prediction::Texts(Vec::new())), Some(true));
+        let scores = Prediction::scores([("a", 0.3), ("b", 1.0)]);
+        assert_eq!(Prediction::Class("b".into()).is_right(&scores), Some(true));
+        assert_eq!(Prediction::Class("a".into()).is_right(&scores), Some(false));
+        assert_eq!(Prediction::Ranking(vec![3, 1]).is_right(&Prediction::Ranking(vec![1])), Some(false));
+        assert_eq!(Prediction::Number(1.0).is_right(&Prediction::Number(1.0)), None);
+        assert_eq!(text("a").is_right(&Prediction::Nothing), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{Bar, BarSeries, Bars, Drawing, Figure, ValueFormat};
+use super::{Dot, DotSeries, Dots, Drawing, Figure, ValueFormat};
 use crate::numbers;
 use crate::outcome::Outcome;
 use indexmap::IndexMap;
@@ -11,15 +11,15 @@ pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
     for (_, model) in outcome.present() {
         groups.extend(model.slices.keys().map(|slice| (slice.as_str(), ())));
     }
-    let series: Vec<BarSeries> = outcome
+    let series: Vec<DotSeries> = outcome
         .present()
         .map(|(name, model)| {
             let value = |slice: &str| model.slices.get(slice)?.metrics.get(metric).copied().flatten();
-            let bars =
-                groups.keys().map(|slice| value(slice).map(|value| Bar { value, whisker: None })).collect();
-            BarSeries { name: name.to_string(), bars }
+            let dots =
+                groups.keys().map(|slice| value(slice).map(|value| Dot { value, interval: None })).collect();
+            DotSeries { name: name.to_string(), dots }
         })
-        .filter(|series| series.bars.iter().any(Option::is_some))
+        .filter(|series| series.dots.iter().any(Option::is_some))
         .collect();
     if series.is_empty() {
         return None;
@@ -34,7 +34,7 @@ pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
             models.join(", "),
             groups.len()
         ),
-        drawing: Drawing::Bars(Bars {
+        drawing: Drawing::Dots(Dots {
             measure: title,
             format: ValueFormat::of_metric(metric),
             groups: groups.keys().map(ToString::to_string).collect(),

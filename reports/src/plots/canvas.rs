@@ -1,5 +1,6 @@
 //! Shared parts of all figures: the sheet, the font, the colours, the legend.
 
+use super::styles::Styles;
 use alambic_files::text::shortened;
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
@@ -42,11 +43,6 @@ const PALETTE: [RGBColor; 6] = [
     RGBColor(86, 180, 233),
 ];
 
-/// The colour of the series at `index`, going round where there are many.
-pub(super) fn colour(index: usize) -> RGBColor {
-    PALETTE[index % PALETTE.len()]
-}
-
 /// Makes the font known to plotters, which looks for none in the system.
 pub(super) fn register_font() -> Result<(), String> {
     register(FAMILY, FontStyle::Normal, ttf_noto_sans::REGULAR)
@@ -64,14 +60,25 @@ pub(super) enum Anchor {
 /// A sheet to draw on, in units of the SVG from the top left corner.
 pub(super) struct Canvas<'a, B: DrawingBackend> {
     area: &'a DrawingArea<B, Shift>,
+    styles: &'a Styles,
     pub(super) width: f64,
     pub(super) height: f64,
     drop: f64,
 }
 
 impl<'a, B: DrawingBackend> Canvas<'a, B> {
-    pub(super) fn new(area: &'a DrawingArea<B, Shift>, (width, height): (f64, f64), drop: f64) -> Self {
-        Self { area, width, height, drop }
+    pub(super) fn new(
+        area: &'a DrawingArea<B, Shift>,
+        styles: &'a Styles,
+        (width, height): (f64, f64),
+        drop: f64,
+    ) -> Self {
+        Self { area, styles, width, height, drop }
+    }
+
+    /// The colour of a series, going round where there are many.
+    pub(super) fn colour(&self, series: &str) -> RGBColor {
+        PALETTE[self.styles.number(series) % PALETTE.len()]
     }
 
     pub(super) fn line(&self, points: &[(f64, f64)], colour: RGBAColor, width: f64) -> Result<(), String> {
@@ -92,15 +99,17 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 
     /// The mark of a series: shapes differ so that they can be distinguished without colour.
-    pub(super) fn marker(&self, series: usize, (x, y): (f64, f64)) -> Result<(), String> {
-        let style = colour(series).filled();
-        let radius = 4.0;
+    pub(super) fn marker(&self, series: &str, (x, y): (f64, f64), size: f64) -> Result<(), String> {
+        let style = self.colour(series).filled();
+        let radius = 4.0 * size;
         let polygon = |points: &[(f64, f64)]| {
             let points: Vec<_> =
                 points.iter().map(|(dx, dy)| dots((x + dx * radius, y + dy * radius))).collect();
             self.area.draw(&Polygon::new(points, style))
         };
-        match series % 4 {
+        let number = self.styles.number(series);
+        // Another one each time that the colours have gone round.
+        match (number + number / PALETTE.len()) % 4 {
             0 => self.area.draw(&Circle::new(dots((x, y)), radius * SCALE, style)),
             1 => polygon(&[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]),
             2 => polygon(&[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)]),
@@ -150,14 +159,44 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     /// The title and the name of each series.
     pub(super) fn heading(&self, title: &str, series: &[&str], with_markers: bool) -> Result<(), String> {
         self.text(title, (MARGIN, 18.0), Anchor::Left, TEXT * 1.15)?;
-        for (index, (name, (x, y))) in series.iter().zip(legend(series).0).enumerate() {
+        for (name, (x, y)) in series.iter().zip(legend(series).0) {
             if with_markers {
-                self.line(&[(x, y), (x + 16.0, y)], colour(index).to_rgba(), 2.0)?;
-                self.marker(index, (x + 8.0, y))?;
+                self.line(&[(x, y), (x + 16.0, y)], self.colour(name).to_rgba(), 2.0)?;
+                self.marker(name, (x + 8.0, y), 1.0)?;
             } else {
-                self.rectangle((x, y - 5.0), (x + 16.0, y + 5.0), colour(index))?;
+                self.rectangle((x, y - 5.0), (x + 16.0, y + 5.0), self.colour(name))?;
             }
             self.text(name, (x + 22.0, y), Anchor::Left, TEXT)?;
+        }
+        Ok(())
+    }
+
+    /// Where an axis may begin beside names that end at it, which have at most half of the sheet.
+    pub(super) fn names_end(&self, names: &[String]) -> Result<f64, String> {
+        let mut widest: f64 = 0.0;
+        for name in names {
+            widest = widest.max(self.text_width(name)?);
+        }
+        Ok((MARGIN + widest + 8.0).min(self.width / 2.0))
+    }
+
+    /// Grid lines from `top` to `bottom` at some values, with those labels that do not run into the one before.
+    pub(super) fn horizontal_axis(
+        &self,
+        values: &[f64],
+        labels: &[String],
+        across: impl Fn(f64) -> f64,
+        (top, bottom): (f64, f64),
+    ) -> Result<(), String> {
+        let mut taken = f64::NEG_INFINITY;
+        for (&value, label) in values.iter().zip(labels) {
+            let x = across(value);
+            self.grid_line((x, top), (x, bottom))?;
+            let half = self.text_width(label)? / 2.0;
+            if x - half > taken {
+                self.text(label, (x, bottom + 15.0), Anchor::Middle, TEXT)?;
+                taken = x + half + 4.0;
+            }
         }
         Ok(())
     }
@@ -188,7 +227,7 @@ pub(super) fn legend(series: &[&str]) -> (Vec<(f64, f64)>, f64) {
             place
         })
         .collect();
-    (places, y + 19.0)
+    (places, y + 24.0)
 }
 
 /// A text of a figure: in one line, hidden characters shown, and cut where it would reach beyond any sheet.

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::bars::Bars;
 use super::canvas::{self, Canvas};
+use super::dots::Dots;
 use super::lines::Lines;
+use super::styles::Styles;
 use super::svg::{Placement, with_page_colours};
 use crate::error::{ReportError, Result};
 
@@ -37,6 +39,18 @@ pub enum Drawing {
     Lines(Lines),
     /// Groups of horizontal bars.
     Bars(Bars),
+    /// Groups of points on a horizontal axis.
+    Dots(Dots),
+}
+
+impl Drawing {
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Lines(lines) => lines.names(),
+            Self::Bars(bars) => bars.names(),
+            Self::Dots(dots) => dots.names(),
+        }
+    }
 }
 
 impl Figure {
@@ -45,33 +59,46 @@ impl Figure {
     /// # Errors
     /// [`ReportError::Plot`].
     pub fn svg(&self, placement: Placement) -> Result<String> {
+        self.styled_svg(placement, &Styles::of(self.names()))
+    }
+
+    /// The same in the styles of a page.
+    pub(crate) fn styled_svg(&self, placement: Placement, styles: &Styles) -> Result<String> {
         let mut text = String::new();
-        self.draw(SVGBackend::with_string(&mut text, self.pixels()), false)?;
+        self.draw(SVGBackend::with_string(&mut text, self.pixels()), styles, false)?;
         Ok(with_page_colours(&text, &self.alternative, self.size(), self.pixels(), placement))
     }
 
-    /// Writes `NAME.svg` and `NAME.png` into a folder.
+    /// Writes `NAME.svg` and `NAME.png` into a folder, in the styles of a page.
     ///
     /// # Errors
     /// [`ReportError::Plot`] or [`ReportError::File`].
-    pub fn write(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn write(&self, folder: &Path, styles: &Styles) -> Result<()> {
         let stem = self.stem();
-        write::write(&folder.join(format!("{stem}.svg")), self.svg(Placement::Alone)?.as_bytes())?;
-        write::write(&folder.join(format!("{stem}.png")), &self.png()?)?;
+        write::write(
+            &folder.join(format!("{stem}.svg")),
+            self.styled_svg(Placement::Alone, styles)?.as_bytes(),
+        )?;
+        write::write(&folder.join(format!("{stem}.png")), &self.png(styles)?)?;
         Ok(())
     }
 
     /// The figure as PNG on white.
-    fn png(&self) -> Result<Vec<u8>> {
+    fn png(&self, styles: &Styles) -> Result<Vec<u8>> {
         let (width, height) = self.pixels();
         let mut dots = vec![0; 3 * width as usize * height as usize];
-        self.draw(BitMapBackend::with_buffer(&mut dots, (width, height)), true)?;
+        self.draw(BitMapBackend::with_buffer(&mut dots, (width, height)), styles, true)?;
         let image = RgbImage::from_raw(width, height, dots).ok_or_else(|| self.error("it has no dots"))?;
         let mut bytes = Cursor::new(Vec::new());
         DynamicImage::ImageRgb8(image)
             .write_to(&mut bytes, ImageFormat::Png)
             .map_err(|error| self.error(&error.to_string()))?;
         Ok(bytes.into_inner())
+    }
+
+    /// The names of its series.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.drawing.names()
     }
 
     /// What its files are called: its name, with an underscore for what may not stand in the name of a file. A name may come
@@ -86,6 +113,7 @@ impl Figure {
         match &self.drawing {
             Drawing::Lines(_) => (canvas::WIDTH, 380.0),
             Drawing::Bars(bars) => (canvas::WIDTH, bars.height()),
+            Drawing::Dots(dots) => (canvas::WIDTH, dots.height()),
         }
     }
 
@@ -95,16 +123,18 @@ impl Figure {
         ((width * canvas::SCALE) as u32, (height * canvas::SCALE) as u32)
     }
 
-    fn draw<B: DrawingBackend>(&self, backend: B, on_white: bool) -> Result<()> {
+    fn draw<B: DrawingBackend>(&self, backend: B, styles: &Styles, on_white: bool) -> Result<()> {
         canvas::register_font().map_err(|reason| self.error(&reason))?;
         let area = backend.into_drawing_area();
         if on_white {
             area.fill(&WHITE).map_err(|error| self.error(&error.to_string()))?;
         }
-        let canvas = Canvas::new(&area, self.size(), if on_white { canvas::BITMAP_DROP } else { 0.0 });
+        let canvas =
+            Canvas::new(&area, styles, self.size(), if on_white { canvas::BITMAP_DROP } else { 0.0 });
         let drawn = match &self.drawing {
             Drawing::Lines(lines) => lines.draw(&canvas, &self.title),
             Drawing::Bars(bars) => bars.draw(&canvas, &self.title),
+            Drawing::Dots(dots) => dots.draw(&canvas, &self.title),
         };
         drawn.map_err(|reason| self.error(&reason))?;
         area.present().map_err(|error| self.error(&error.to_string()))

@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, colour, legend, ticks};
+use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, legend, ticks};
 use super::format::ValueFormat;
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
@@ -64,6 +64,19 @@ impl Scale {
         place.is_finite().then_some(place)
     }
 
+    fn is_of_ratios(self) -> bool {
+        matches!(self, Self::Logarithmic | Self::Doubling)
+    }
+
+    /// The labels of ticks: of equal differences all with the decimals of the step, of ratios each with its own.
+    fn labels(self, format: ValueFormat, ticks: &[f64]) -> Vec<String> {
+        if self.is_of_ratios() {
+            ticks.iter().map(|&tick| format.tick(tick)).collect()
+        } else {
+            format.ticks(ticks)
+        }
+    }
+
     /// The values to be written along an axis that shows places `low..=high`.
     fn ticks(self, low: f64, high: f64, count: usize) -> Vec<f64> {
         match self {
@@ -94,16 +107,19 @@ fn doublings(low: f64, high: f64, count: usize) -> Vec<f64> {
 }
 
 impl Lines {
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.series.iter().map(|series| series.name.as_str()).collect()
+    }
+
     pub(super) fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>, title: &str) -> Result<(), String> {
-        let names: Vec<&str> = self.series.iter().map(|series| series.name.as_str()).collect();
+        let names = self.names();
         let marked = self.series.iter().all(|series| series.points.len() <= MARKED_POINTS);
         canvas.heading(title, &names, marked)?;
         let Some(([left, right], [low, high])) = self.ranges() else {
             return canvas.text("no values", (canvas.width / 2.0, canvas.height / 2.0), Anchor::Middle, TEXT);
         };
         let vertical_ticks = self.vertical_scale.ticks(low, high, 5);
-        let labels: Vec<String> =
-            vertical_ticks.iter().map(|&value| self.vertical_format.tick(value)).collect();
+        let labels = self.vertical_scale.labels(self.vertical_format, &vertical_ticks);
         let mut widest: f64 = 0.0;
         for label in &labels {
             widest = widest.max(canvas.text_width(label)?);
@@ -119,31 +135,32 @@ impl Lines {
             canvas.grid_line((start, y), (end, y))?;
             canvas.text(label, (start - 6.0, y), Anchor::Right, TEXT)?;
         }
-        for value in self.horizontal_scale.ticks(left, right, 6) {
-            let Some(x) = self.horizontal_scale.place(value).map(across) else { continue };
-            canvas.grid_line((x, top), (x, bottom))?;
-            let label = self.horizontal_format.tick(value);
-            canvas.text(&label, (x, bottom + 15.0), Anchor::Middle, TEXT)?;
-        }
+        let values = self.horizontal_scale.ticks(left, right, 6);
+        let labels = self.horizontal_scale.labels(self.horizontal_format, &values);
+        let place = |value: f64| self.horizontal_scale.place(value).map_or(start, across);
+        canvas.horizontal_axis(&values, &labels, place, (top, bottom))?;
         canvas.line(&[(start, bottom), (end, bottom)], INK.to_rgba(), 1.0)?;
         canvas.text(
-            &self.horizontal,
+            &self.horizontal_format.axis_title(&self.horizontal),
             (f64::midpoint(start, end), canvas.height - 14.0),
             Anchor::Middle,
             TEXT,
         )?;
-        canvas.upright_text(&self.vertical, (MARGIN + TEXT / 2.0, f64::midpoint(top, bottom)))?;
+        let title = self.vertical_format.axis_title(&self.vertical);
+        canvas.upright_text(&title, (MARGIN + TEXT / 2.0, f64::midpoint(top, bottom)))?;
 
-        for (index, series) in self.series.iter().enumerate() {
+        // Points that fall together stand within one another, those of the first series on top.
+        for (place, series) in self.series.iter().enumerate().rev() {
+            let (name, size) = (&series.name, 1.5 + 0.35 * place as f64);
             let mut piece = Vec::new();
             for &(x, y) in &series.points {
                 match (self.horizontal_scale.place(x), self.vertical_scale.place(y)) {
                     (Some(x), Some(y)) if self.joined => piece.push((across(x), down(y))),
-                    (Some(x), Some(y)) => canvas.marker(index, (across(x), down(y)))?,
-                    _ => draw_piece(canvas, index, &std::mem::take(&mut piece), marked)?,
+                    (Some(x), Some(y)) => canvas.marker(name, (across(x), down(y)), size)?,
+                    _ => draw_piece(canvas, name, &std::mem::take(&mut piece), marked)?,
                 }
             }
-            draw_piece(canvas, index, &piece, marked)?;
+            draw_piece(canvas, name, &piece, marked)?;
         }
         Ok(())
     }
@@ -162,12 +179,18 @@ impl Lines {
         if across[0] > across[1] {
             return None;
         }
+        let values = down;
         if self.vertical_scale == Scale::Linear {
             down = [down[0].min(0.0), down[1].max(0.0)];
         }
-        for range in [&mut across, &mut down] {
+        let sides = [
+            (&mut across, self.horizontal_scale, self.horizontal_format),
+            (&mut down, self.vertical_scale, self.vertical_format),
+        ];
+        for (range, scale, format) in sides {
             if range[0] == range[1] {
-                *range = [range[0] - 0.5, range[1] + 0.5];
+                let room = if scale.is_of_ratios() { 0.5 } else { format.room_around(range[0]) };
+                *range = [range[0] - room, range[1] + room];
             }
         }
         if self.vertical_scale == Scale::Close {
@@ -180,6 +203,9 @@ impl Lines {
         }
         // Room above the highest point.
         down[1] += 0.04 * (down[1] - down[0]);
+        if !self.vertical_scale.is_of_ratios() {
+            down = self.vertical_format.bounded(down, values);
+        }
         Some((across, down))
     }
 }
@@ -187,16 +213,16 @@ impl Lines {
 /// A stretch of a curve without gaps.
 fn draw_piece<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
-    series: usize,
+    series: &str,
     points: &[(f64, f64)],
     marked: bool,
 ) -> Result<(), String> {
     if points.len() > 1 {
-        canvas.line(points, colour(series).to_rgba(), 2.0)?;
+        canvas.line(points, canvas.colour(series).to_rgba(), 2.0)?;
     }
     if marked || points.len() == 1 {
         for &point in points {
-            canvas.marker(series, point)?;
+            canvas.marker(series, point, 1.0)?;
         }
     }
     Ok(())

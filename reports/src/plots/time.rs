@@ -1,10 +1,10 @@
-use super::{Bar, BarSeries, Bars, Drawing, Figure, ValueFormat};
+use super::{BarSeries, Bars, Drawing, Figure, ValueFormat};
 use crate::numbers;
 use crate::outcome::Latency;
 use indexmap::IndexMap;
 
-/// Time for one example in each setting, for instance `batch 1`, for each model: bars to the median, whiskers
-/// to the 95th percentile. `one` names an example, as in `word`.
+/// Time for one example in each setting, for instance `batch 1`, for each model: bars to the median. `one` names an example,
+/// as in `word`.
 #[must_use]
 pub fn time_per_example(settings: &IndexMap<String, IndexMap<String, Latency>>, one: &str) -> Option<Figure> {
     let mut models: IndexMap<&str, ()> = IndexMap::new();
@@ -12,12 +12,11 @@ pub fn time_per_example(settings: &IndexMap<String, IndexMap<String, Latency>>, 
     if models.is_empty() {
         return None;
     }
-    let bar = |latency: &Latency| Bar { value: latency.p50, whisker: Some([latency.p50, latency.p95]) };
     let series: Vec<BarSeries> = models
         .keys()
         .map(|model| BarSeries {
             name: (*model).to_string(),
-            bars: settings.values().map(|models| models.get(*model).map(bar)).collect(),
+            bars: settings.values().map(|models| models.get(*model).map(|time| time.p50)).collect(),
         })
         .collect();
     let words: Vec<String> = settings
@@ -30,7 +29,7 @@ pub fn time_per_example(settings: &IndexMap<String, IndexMap<String, Latency>>, 
         .collect();
     Some(Figure {
         name: format!("time-per-{one}"),
-        title: format!("Time per {one}: median, whisker to the 95th percentile"),
+        title: format!("Time per {one}, median"),
         alternative: format!("Median time per {one}: {}.", words.join(", ")),
         drawing: Drawing::Bars(Bars {
             measure: format!("milliseconds per {one}"),

@@ -49,6 +49,8 @@ pub struct Report {
     pub time_figures: Vec<Figure>,
     /// Figures on training.
     pub training_figures: Vec<Figure>,
+    /// Figures of quality against cost, on the first screen.
+    pub cost_figures: Vec<Figure>,
     /// What a reader should heed.
     pub warnings: Vec<String>,
     /// Versions, machine, threads: label to value.
@@ -78,6 +80,9 @@ pub struct StageSummary {
     pub examples: u64,
     /// Wall time.
     pub seconds: f64,
+    /// What it was trained with, by name: data, learning rate, batch and what else matters.
+    #[serde(default)]
+    pub settings: IndexMap<String, String>,
     /// Each loss term at its end, a mean over the last steps; NaN is written as null.
     #[serde(with = "crate::record::numbers_or_null")]
     pub losses: IndexMap<String, f64>,
@@ -168,6 +173,8 @@ pub struct Text {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Sample {
+    /// Why it is shown, for instance `student wrong, teacher right`; empty where nothing is right or wrong.
+    pub group: String,
     /// The slice it belongs to.
     pub slice: String,
     /// The input.

@@ -1,11 +1,15 @@
 //! The report of one run: plain data, written as `report.html`, `report.md` and `plots/`.
 
+mod classes;
 mod content;
+mod headline;
 mod model_table;
 mod sections;
+mod settings;
 mod slices;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 pub use content::{
     AugmentationNotes, CorpusReading, IllustratedExample, IllustratedExamples, Noun, PipelineExample,
@@ -13,3 +17,4 @@ pub use content::{
 };
 pub(crate) use model_table::ModelTable;
 pub(crate) use slices::slice_tables;
+pub use unfinished::Unfinished;

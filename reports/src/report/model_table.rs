@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::document::{Cell, ColumnHeading, Table};
-use crate::metrics::{Direction, ReferenceSource, find, is_reference};
+use crate::metrics::{Direction, MAJORITY, ReferenceSource, find, is_reference};
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{ModelOutcome, Ratios};
 
@@ -49,7 +49,8 @@ impl ModelTable<'_> {
         names.extend(
             self.models.values().flat_map(|model| model.metrics.keys()).map(|name| (name.clone(), ())),
         );
-        names.into_keys().collect()
+        // What the majority would have is a note below.
+        names.into_keys().filter(|name| !name.ends_with(MAJORITY)).collect()
     }
 
     fn metric_row(&self, name: &str) -> Vec<Cell> {
@@ -68,6 +69,22 @@ impl ModelTable<'_> {
             row.push(Cell::new(numbers::times(ratios.retention.get(name).copied().flatten())));
         }
         row
+    }
+
+    /// `size, weights of 16 bits`, or which models have which where they differ.
+    fn size_title(&self) -> String {
+        let mut widths: IndexMap<u32, Vec<&str>> = IndexMap::new();
+        for (name, model) in &self.models {
+            if let Some(bits) = model.weight_bits() {
+                widths.entry(bits).or_default().push(name);
+            }
+        }
+        let several = widths.len() > 1;
+        let parts = widths.iter().map(|(bits, models)| {
+            if several { format!("{bits} bits ({})", models.join(", ")) } else { format!("{bits} bits") }
+        });
+        let parts: Vec<String> = parts.collect();
+        if parts.is_empty() { "size".to_owned() } else { format!("size, weights of {}", parts.join("; ")) }
     }
 
     fn cost_rows(&self) -> Vec<Vec<Cell>> {
@@ -92,7 +109,7 @@ impl ModelTable<'_> {
         };
         [
             row("parameters", None, &|model| model.parameters.map(numbers::thousands)),
-            row("size", compression, &|model| model.bytes.map(numbers::bytes)),
+            row(&self.size_title(), compression, &|model| model.bytes.map(numbers::bytes)),
             row(
                 &format!("time per {}, batch 1, median", self.example),
                 speedup,

@@ -4,16 +4,20 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+use super::classes::by_class;
 use super::content::{
     AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary,
     Text,
 };
 use super::model_table::ModelTable;
+use super::settings::settings;
 use super::slices::slice_tables;
 use crate::document::{Block, Cell, ColumnHeading, Document, Section, Table, Tone};
 use crate::error::Result;
+use crate::metrics::MAJORITY;
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{BASELINE, ModelOutcome, STUDENT, TEACHER};
+use crate::plots::Figure;
 use crate::verdict::Verdict;
 
 impl Report {
@@ -35,12 +39,14 @@ impl Report {
 fn document(report: &Report) -> Document {
     let sections = [
         Section::new("Result", result(report)),
+        Section::new("By class", by_class(report)),
         Section::new("By slice", by_slice(report)),
         Section::new("Faithfulness to the teacher", fidelity(report)),
         Section::new("Time", time(report)),
         Section::new("Samples", samples(&report.samples)),
         Section::new(&report.illustrated_examples.title, illustrated(&report.illustrated_examples)),
-        Section::new("Training", training(report)),
+        Section::new("Settings", settings(&report.stages)),
+        Section::new("Training", training(&report.stages, &report.training_figures)),
         Section::new("Pipeline", report.pipeline.as_ref().map(pipeline).unwrap_or_default()),
         Section::new("Augmented texts", augmentations(&report.augmentations)),
         Section::new("Data", data(&report.corpora)),
@@ -70,7 +76,7 @@ fn over(report: &Report) -> String {
 }
 
 fn result(report: &Report) -> Vec<Block> {
-    let mut blocks = Vec::new();
+    let mut blocks: Vec<Block> = report.headline().map(Block::Headline).into_iter().collect();
     match (&report.comparison, report.outcome.model(STUDENT)) {
         (Some(comparison), _) => {
             let tone = match comparison.verdict {
@@ -100,30 +106,59 @@ fn result(report: &Report) -> Vec<Block> {
         (None, None) => {}
     }
     blocks.extend(report.warnings.iter().map(|warning| Block::Callout(Tone::Warning, warning.clone())));
+    if !report.cost_figures.is_empty() {
+        blocks.push(Block::Figures(report.cost_figures.clone()));
+    }
     let models: IndexMap<&str, &ModelOutcome> = report.outcome.present().collect();
-    blocks.push(Block::table(
-        ModelTable {
-            models,
-            ratios: Some(&report.outcome.ratios),
-            over: &over(report),
-            example: &report.examples.one,
+    let results = ModelTable {
+        models,
+        ratios: Some(&report.outcome.ratios),
+        over: &over(report),
+        example: &report.examples.one,
+    };
+    let mut tables = vec![results.table()];
+    tables.extend(descriptions(&report.models));
+    blocks.push(Block::Tables(tables));
+    blocks.extend(notes(report).into_iter().map(Block::Paragraph));
+    blocks
+}
+
+/// What each model is; none where nothing is known of any.
+fn descriptions(models: &IndexMap<String, String>) -> Option<Table> {
+    (!models.is_empty()).then(|| Table {
+        caption: "What the models are".to_string(),
+        columns: ["model", "what it is"].map(ColumnHeading::text).into(),
+        rows: models.iter().map(|(name, text)| vec![Cell::new(name), Cell::new(text)]).collect(),
+    })
+}
+
+/// What else is to be known of the result: what the test split can tell, the upper bound, trivial baselines.
+fn notes(report: &Report) -> Vec<String> {
+    let resolution = report
+        .comparison
+        .as_ref()
+        .and_then(|comparison| comparison.resolution_in_words(&report.examples.many));
+    let mut notes: Vec<String> = resolution.into_iter().chain(report.bound_in_words()).collect();
+    let student = report.outcome.model(STUDENT);
+    for (name, value) in student.into_iter().flat_map(|student| &student.metrics) {
+        if let (Some(metric), Some(value)) = (name.strip_suffix(MAJORITY), value) {
+            notes.push(format!(
+                "A model that always predicts the commonest class would reach {} {}.",
+                numbers::metric_title(metric),
+                numbers::metric_value(metric, Some(*value))
+            ));
         }
-        .table(),
-    ));
+    }
     let retention = &report.outcome.ratios.retention_above_trivial_baseline;
     let above = retention.iter().find_map(|(name, ratio)| Some((name, (*ratio)?)));
     if let Some((metric, ratio)) = above {
-        blocks.push(Block::Paragraph(format!(
+        notes.push(format!(
             "Of the teacher's {} above that of the trivial baseline the student retains {}.",
             numbers::metric_title(metric),
             numbers::percent(ratio)
-        )));
+        ));
     }
-    blocks.push(Block::List(
-        report.models.iter().map(|(name, description)| format!("{name}: {description}")).collect(),
-    ));
-    blocks.retain(|block| !matches!(block, Block::List(items) if items.is_empty()));
-    blocks
+    notes
 }
 
 fn by_slice(report: &Report) -> Vec<Block> {
@@ -215,15 +250,25 @@ fn samples(samples: &[Sample]) -> Vec<Block> {
     }
     let mut models: IndexMap<&str, ()> = IndexMap::new();
     models.extend(samples.iter().flat_map(|sample| sample.outputs.keys()).map(|name| (name.as_str(), ())));
+    let mut groups: IndexMap<&str, Vec<&Sample>> = IndexMap::new();
+    for sample in samples {
+        groups.entry(&sample.group).or_default().push(sample);
+    }
+    let tables = groups.into_iter().map(|(group, samples)| sample_table(group, &samples, &models));
+    vec![Block::Tables(tables.collect())]
+}
+
+fn sample_table(group: &str, samples: &[&Sample], models: &IndexMap<&str, ()>) -> Table {
     let sliced = samples.iter().any(|sample| !sample.slice.is_empty());
     let mut columns: Vec<ColumnHeading> = ["source", "reference"].map(ColumnHeading::text).into();
     if sliced {
-        columns.insert(0, ColumnHeading::text("slice"));
+        columns.insert(1, ColumnHeading::text("slice"));
     }
     columns.extend(models.keys().map(|name| ColumnHeading::text(name)));
     let rows = samples.iter().map(|sample| {
-        let mut row = if sliced { vec![Cell::new(&sample.slice)] } else { Vec::new() };
-        row.extend([cell(Some(&sample.source)), cell(sample.reference.as_ref())]);
+        let mut row = vec![cell(Some(&sample.source))];
+        row.extend(sliced.then(|| Cell::new(&sample.slice)));
+        row.push(cell(sample.reference.as_ref()));
         row.extend(models.keys().map(|name| {
             let output = sample.outputs.get(*name);
             let right = output
@@ -233,14 +278,13 @@ fn samples(samples: &[Sample]) -> Vec<Block> {
         }));
         row
     });
-    vec![Block::table(Table {
-        caption: format!(
-            "{}; an output that equals the reference stands out",
-            numbers::counted(samples.len(), "sample", "samples")
-        ),
+    let count = numbers::counted(samples.len(), "sample", "samples");
+    let what = if group.is_empty() { count } else { format!("{group}: {count}") };
+    Table {
+        caption: format!("{what}; an output that equals the reference stands out"),
         columns,
         rows: rows.collect(),
-    })]
+    }
 }
 
 fn illustrated(IllustratedExamples { about, examples, .. }: &IllustratedExamples) -> Vec<Block> {
@@ -257,9 +301,9 @@ fn cell(text: Option<&Text>) -> Cell {
     text.map_or_else(|| Cell::new(NO_VALUE), |text| Cell::in_language(&text.text, text.language.as_deref()))
 }
 
-fn training(report: &Report) -> Vec<Block> {
+pub(super) fn training(stages: &[StageSummary], figures: &[Figure]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if !report.stages.is_empty() {
+    if !stages.is_empty() {
         let headings =
             [("stage", false), ("seed", true), ("steps", true), ("examples", true), ("time", true)];
         let mut columns: Vec<ColumnHeading> =
@@ -268,16 +312,16 @@ fn training(report: &Report) -> Vec<Block> {
         blocks.push(Block::table(Table {
             caption: "Stages, in the order in which they ran".to_string(),
             columns,
-            rows: report.stages.iter().map(stage).collect(),
+            rows: stages.iter().map(stage).collect(),
         }));
     }
-    for stage in &report.stages {
+    for stage in stages {
         if let Some(outputs) = &stage.teacher_outputs {
             blocks.push(Block::Paragraph(format!("The teacher's outputs for {}: {outputs}.", stage.name)));
         }
     }
-    if !report.training_figures.is_empty() {
-        blocks.push(Block::Figures(report.training_figures.clone()));
+    if !figures.is_empty() {
+        blocks.push(Block::Figures(figures.to_vec()));
     }
     blocks
 }
@@ -385,7 +429,7 @@ fn reasons(dropped: &IndexMap<String, u64>) -> String {
     if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join(", ")) }
 }
 
-fn data(corpora: &[CorpusReading]) -> Vec<Block> {
+pub(super) fn data(corpora: &[CorpusReading]) -> Vec<Block> {
     if corpora.is_empty() {
         return Vec::new();
     }

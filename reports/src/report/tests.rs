@@ -1,7 +1,9 @@
 use crate::document::Block;
 use crate::metrics::{Prediction, Scores, examples, score_all};
 use crate::outcome::{Latency, ModelOutcome, Outcome};
-use crate::plots::{Drawing, losses_over_steps, metric_by_length, metric_by_slice, time_per_example};
+use crate::plots::{
+    Drawing, losses_over_steps, metric_by_length, metric_by_slice, quality_against_cost, time_per_example,
+};
 use crate::report::{
     AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report,
     Sample, StageSummary, Text,
@@ -141,6 +143,7 @@ fn example() -> Report {
             steps: 800,
             examples: 22_144,
             seconds: 161.3,
+            settings: [("learning rate".to_string(), "1e-3, linear".to_string())].into(),
             losses: [("sequence".to_string(), 0.41), ("word-level".to_string(), 0.12)].into(),
             shares: [("sequence".to_string(), 0.7), ("word-level".to_string(), 0.3)].into(),
             teacher_outputs: Some("412.0 MB cached without loss".into()),
@@ -180,6 +183,7 @@ fn example() -> Report {
             .iter()
             .enumerate()
             .map(|(index, (hindi, tamil, _))| Sample {
+                group: if index % 3 == 1 { "student wrong" } else { "right" }.into(),
                 slice: "hi-ta".into(),
                 source: Text::new(hindi, Some("hi")),
                 reference: Some(Text::new(tamil, Some("ta"))),
@@ -197,6 +201,7 @@ fn example() -> Report {
             })
             .collect(),
         illustrated_examples: IllustratedExamples::default(),
+        cost_figures: quality_against_cost(&outcome, "cer", "word"),
         quality_figures: metric_by_slice(&outcome, "cer").into_iter().chain([by_length]).collect(),
         training_figures: losses_over_steps(&losses()),
         warnings: vec!["Three of the twelve pairs have fewer than 100 words.".into()],
@@ -282,6 +287,10 @@ fn figures_without_values_are_drawn_all_the_same() {
             Drawing::Bars(bars) => {
                 bars.groups.clear();
                 bars.series.clear();
+            }
+            Drawing::Dots(dots) => {
+                dots.groups.clear();
+                dots.series.clear();
             }
         }
     }

@@ -3,5 +3,6 @@
 mod page;
 mod remarks;
 mod results;
+mod samples;
 
 pub(super) use results::conclude;

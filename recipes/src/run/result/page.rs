@@ -1,32 +1,27 @@
 //! Content of a run's report.
 
 use alambic_reports::metrics::Scores;
-use alambic_reports::numbers::{metric_title, metric_value};
-use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER};
+use alambic_reports::numbers::counted;
+use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_reports::plots;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
-    AugmentationNotes, CorpusReading, IllustratedExamples, PipelineExample, PipelineNotes, Report, Sample,
-    StageSummary, Text,
+    AugmentationNotes, IllustratedExamples, PipelineExample, PipelineNotes, Report, StageSummary, Text,
 };
 use alambic_reports::verdict::BaselineComparison;
 use alambic_settings::IndexMap;
 use alambic_teachers::TeacherOptions;
 use serde_json::Value;
 
-use super::results::{Baseline, Results, Seeds, file_name, of_metric};
+use super::results::{Baseline, Results, Seeds, of_metric};
 use crate::error::RunError;
 use crate::folder::layout::EVENTS;
 use crate::names::{FROM_SCRATCH, SAME_START, UNTRAINED};
 use crate::run::evaluation::{ComparedModel, in_precision};
-use crate::training::output::TrainOutput;
+use crate::run::summaries::{corpus_readings, file_name, stage_summary};
 
-/// Outputs that the report shows side by side.
-const SAMPLES: usize = 24;
 /// Examples for which it is shown what models attend to.
 const MAPS: usize = 6;
-/// Seconds over which losses at the end of a stage are averaged, in steps.
-const LAST_STEPS: usize = 50;
 
 impl Results<'_> {
     pub(super) fn report(
@@ -56,6 +51,13 @@ impl Results<'_> {
             quality_figures.push(plots::metric_by_length(&by_length, lengths)?);
         }
         let noun = self.evaluation.noun();
+        let cost_figures = self
+            .compared_by
+            .map(|metric| plots::quality_against_cost(outcome, metric, &noun.one))
+            .unwrap_or_default();
+        let mut training_figures = plots::validation_over_steps(&events);
+        training_figures.extend(plots::losses_over_steps(&events));
+        training_figures.extend(plots::learning_rate_over_steps(&events));
         Ok(Report {
             recipe: self.loaded.recipe.name.value.clone(),
             description: self.loaded.recipe.description.clone(),
@@ -69,32 +71,31 @@ impl Results<'_> {
             timings,
             timing_note: Some(format!(
                 "The models take turns over the same {many} in one run and in the same way; `batch 32` is the time \
-                 of a batch divided by its {many}.",
+                 of a batch divided by its {many}.{lower}",
+                lower = if self.loaded.recipe.evaluation.precisions.is_empty() {
+                    ""
+                } else {
+                    " The student in lower precisions is timed after them."
+                },
                 many = self.evaluation.noun().many
             )),
             stages: self.stages(&events),
-            corpora: self.corpora(),
+            corpora: corpus_readings(&self.loaded.recipe, &self.context.corpora),
             pipeline: self.pipeline(),
             augmentations: self.augmentations(),
             samples: self.samples(),
             illustrated_examples: self.illustrated_examples()?,
             quality_figures,
-            training_figures: plots::losses_over_steps(&events),
+            training_figures,
+            cost_figures,
             warnings: self.warnings(&events),
             environment: machine,
         })
     }
 
     fn evaluated_on(&self) -> String {
-        let sources: Vec<String> = self
-            .loaded
-            .recipe
-            .evaluation
-            .data
-            .iter()
-            .filter_map(|name| self.context.corpora.find(name))
-            .map(|corpus| file_name(&corpus.statistics().source).to_owned())
-            .collect();
+        let names = self.loaded.recipe.evaluation.data.iter().map(|name| name.as_str());
+        let sources: Vec<&str> = names.filter(|name| self.context.corpora.find(name).is_some()).collect();
         let without = self.evaluation.left_out().map_or_else(String::new, |some| format!(", without {some}"));
         format!("the test split of {}{without}", sources.join(", "))
     }
@@ -127,15 +128,22 @@ impl Results<'_> {
             models.insert(TEACHER.to_owned(), self.model_of(name));
         }
         models.insert(STUDENT.to_owned(), "distilled from the teacher".into());
-        for Baseline { name, training, .. } in &self.baselines {
+        for Baseline { name, training, run, .. } in &self.baselines {
             let start = match *training {
                 SAME_START => ", from the weights that the student started from",
                 FROM_SCRATCH => ", from random weights",
                 _ => "",
             };
+            let bound = if *training == UPPER_BOUND {
+                "upper bound, with labels that a user of this recipe would not have: "
+            } else {
+                ""
+            };
+            let examples = run.trainings.iter().map(|trained| trained.examples).max().unwrap_or_default();
             let text = format!(
-                "the student's architecture, steps, batches and schedule, trained on labels without a \
-                 teacher{start} (training {training})"
+                "{bound}the student's architecture, steps, batches and schedule, trained on {} without a \
+                 teacher{start} (training {training})",
+                counted(examples, "labelled example", "labelled examples")
             );
             models.insert((*name).to_owned(), text);
         }
@@ -177,43 +185,8 @@ impl Results<'_> {
         let runs = self.trainings.student.iter().chain(self.trainings.baselines.iter().flat_map(|(_, r)| r));
         let of_others = self.trainings.others.iter().map(|trained| (self.loaded.recipe.seed, trained));
         let of_runs = runs.flat_map(|run| run.trainings.iter().map(|trained| (run.seed, trained)));
-        of_others.chain(of_runs).map(|(seed, trained)| stage_summary(seed, trained, events)).collect()
-    }
-
-    fn corpora(&self) -> Vec<CorpusReading> {
-        let counts = |map: &IndexMap<String, usize>| -> IndexMap<String, u64> {
-            map.iter().map(|(name, count)| (name.clone(), *count as u64)).collect()
-        };
-        self.context
-            .corpora
-            .iter()
-            .map(|(name, corpus)| {
-                let report = corpus.report();
-                let options = self.loaded.recipe.data.get(name);
-                let embedded =
-                    corpus.statistics().source.starts_with("builtin:").then(|| "Unicode-3.0".to_owned());
-                let mut dropped = counts(&corpus.statistics().dropped);
-                dropped.extend(counts(&report.removed));
-                CorpusReading {
-                    name: name.to_owned(),
-                    source: options
-                        .and_then(|options| options.source.clone())
-                        .unwrap_or_else(|| file_name(&corpus.statistics().source).to_owned()),
-                    licence: options.and_then(|options| options.licence.clone()).or(embedded),
-                    rows: corpus.statistics().rows as u64,
-                    kept: corpus.statistics().kept as u64,
-                    dropped,
-                    splits: [
-                        ("train", report.train),
-                        ("validation", report.validation),
-                        ("test", report.test),
-                    ]
-                    .into_iter()
-                    .map(|(split, count)| (split.to_owned(), count as u64))
-                    .collect(),
-                }
-            })
-            .collect()
+        let recipe = &self.loaded.recipe;
+        of_others.chain(of_runs).map(|(seed, trained)| stage_summary(recipe, seed, trained, events)).collect()
     }
 
     /// Outputs that the teacher wrote for training, if it wrote any.
@@ -265,32 +238,6 @@ impl Results<'_> {
             .collect()
     }
 
-    fn samples(&self) -> Vec<Sample> {
-        if self.compared_by.is_none() {
-            return Vec::new();
-        }
-        let (references, count) = (self.evaluation.references(), self.evaluation.examples());
-        let step = (count / SAMPLES).max(1);
-        let sample = |index: usize| {
-            let mut outputs = IndexMap::new();
-            if let Some(teacher) = self.evaluation.teacher_predictions() {
-                outputs.insert(TEACHER.to_owned(), self.evaluation.shown(index, &teacher[index]));
-            }
-            outputs
-                .insert(STUDENT.to_owned(), self.evaluation.shown(index, &self.evaluation.student[0][index]));
-            for Baseline { name, predictions, .. } in &self.baselines {
-                outputs.insert((*name).to_owned(), self.evaluation.shown(index, &predictions[0][index]));
-            }
-            Sample {
-                slice: self.evaluation.slices().get(index).cloned().unwrap_or_default(),
-                source: self.evaluation.source(index),
-                reference: Some(self.evaluation.shown(index, &references[index])),
-                outputs,
-            }
-        };
-        (0..count).step_by(step).take(SAMPLES).map(sample).collect()
-    }
-
     /// Attention of models in a few examples.
     fn illustrated_examples(&self) -> Result<IllustratedExamples, RunError> {
         let mut models = vec![(STUDENT, self.student().folder.as_path())];
@@ -320,43 +267,4 @@ impl Results<'_> {
         }
         warnings
     }
-}
-
-fn stage_summary(seed: u64, trained: &TrainOutput, events: &[Value]) -> StageSummary {
-    let steps: Vec<&Value> = events
-        .iter()
-        .filter(|event| event["event"] == "step" && event["stage"] == trained.label.as_str())
-        .collect();
-    let last = &steps[steps.len().saturating_sub(LAST_STEPS)..];
-    let measured: Vec<&Value> = steps.iter().copied().filter(|event| event["shares"].is_object()).collect();
-    StageSummary {
-        name: trained.label.clone(),
-        seed,
-        steps: trained.steps as u64,
-        examples: trained.examples as u64,
-        seconds: trained.seconds,
-        losses: means(last, "terms"),
-        shares: means(&measured, "shares"),
-        teacher_outputs: trained.cached.clone(),
-        kept: trained.best.map(|(step, value)| {
-            let metric = &trained.metric;
-            format!(
-                "step {step}, {} {} on validation",
-                metric_title(metric),
-                metric_value(metric, Some(value))
-            )
-        }),
-    }
-}
-
-/// The mean of each number under a key of some events.
-fn means(events: &[&Value], key: &str) -> IndexMap<String, f64> {
-    let mut means: IndexMap<String, f64> = IndexMap::new();
-    for event in events {
-        for (name, value) in event[key].as_object().into_iter().flatten() {
-            *means.entry(name.clone()).or_insert(0.0) +=
-                value.as_f64().unwrap_or(f64::NAN) / events.len() as f64;
-        }
-    }
-    means
 }

@@ -2,7 +2,7 @@
 
 use alambic_reports::metrics::find;
 use alambic_reports::numbers::{metric_title, percent};
-use alambic_reports::outcome::Outcome;
+use alambic_reports::outcome::{ModelOutcome, Outcome, STUDENT, TEACHER};
 
 use super::results::Results;
 use crate::error::RunError;
@@ -13,6 +13,12 @@ impl Results<'_> {
         let mut remarks = Vec::new();
         if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()? {
             remarks.extend(of_teacher(accuracy, majority));
+        }
+        for (name, model) in outcome.present() {
+            let never: Vec<&str> = never_predicted(model);
+            if (name == TEACHER || name == STUDENT) && !never.is_empty() {
+                remarks.push(format!("the {name} never predicts {}", never.join(", ")));
+            }
         }
         let names = self.evaluation.metrics();
         for metric in names.iter().filter_map(|name| find(name).ok()) {
@@ -32,6 +38,12 @@ impl Results<'_> {
         }
         Ok(remarks)
     }
+}
+
+/// Classes that examples have and that a model never predicts.
+fn never_predicted(model: &ModelOutcome) -> Vec<&str> {
+    let missed = model.classes.iter().filter(|(_, counts)| counts.support > 0 && counts.predicted == 0);
+    missed.map(|(class, _)| class.as_str()).collect()
 }
 
 /// Warning about a teacher that gives the right answer no more often than one that always gives the commonest.

@@ -7,7 +7,7 @@ use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::card::{Card, DataSource};
-use alambic_reports::metrics::{Direction, Scores, find};
+use alambic_reports::metrics::{ByClass, Direction, Prediction, Scores, find};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_reports::record::tables_from_events;
 use alambic_reports::report::Report;
@@ -15,17 +15,20 @@ use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
 use alambic_students::{add_detector, save_pretrained};
 use alambic_teachers::Teacher;
+use alambic_tensor::precision;
 
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext};
 use crate::folder::layout::{STUDENT as STUDENT_FOLDER, finished_folder};
 use crate::load::Loaded;
+use crate::names::UNTRAINED;
 use crate::observer::Observer;
 use crate::options::export::StoredPrecision;
 use crate::run::environment::{self, Environment};
-use crate::run::evaluation::{ComparedModel, Evaluation, Predictions};
+use crate::run::evaluation::{ComparedModel, Evaluation, Predictions, in_precision};
 use crate::run::initial::untrained;
+use crate::run::summaries::file_name;
 use crate::run::trainings::{SeedRun, Trainings};
 use crate::stage_order::stage_options;
 use crate::training::output::PROJECTIONS;
@@ -105,7 +108,7 @@ impl Results<'_> {
         let folder = self.context.folder.path();
         observer.task("timing", 1, 0);
         let most = self.loaded.recipe.evaluation.timed_examples;
-        let timings = self.evaluation.timings(&self.student().folder, most)?;
+        let timings = self.timings(most)?;
         let count = most.min(self.evaluation.examples());
         observer.finished(&format!("{count} {}, one at a time and in batches", self.evaluation.noun().many));
 
@@ -149,6 +152,30 @@ impl Results<'_> {
         Ok(outcome)
     }
 
+    /// Times of teacher and student, and of the student in lower precisions, by setting and model.
+    fn timings(&self, most: usize) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let student = &self.student().folder;
+        let mut timings = self.evaluation.timings(student, most)?;
+        for products in self.loaded.recipe.evaluation.precisions.iter().map(|precision| precision.value) {
+            let lower = precision::with(products, || self.evaluation.timings(student, most))?;
+            for (setting, models) in lower {
+                if let Some(time) = models.get(STUDENT) {
+                    timings.entry(setting).or_default().insert(in_precision(products), *time);
+                }
+            }
+        }
+        Ok(timings)
+    }
+
+    /// Bytes of a model that was trained in 32 bits, in the precision in which the student is stored.
+    fn stored_bytes(&self, folder: &ModelFolder) -> Result<u64, RunError> {
+        let bytes = folder.bytes()?;
+        Ok(match self.loaded.recipe.export.precision {
+            StoredPrecision::F32 => bytes,
+            StoredPrecision::F16 => bytes.saturating_sub(HALF * parameters(folder)?),
+        })
+    }
+
     fn outcome(
         &self,
         student: &Seeds,
@@ -159,7 +186,8 @@ impl Results<'_> {
         let latency = |model: &str| timings.get("batch 1").and_then(|models| models.get(model)).copied();
         let teacher = teacher
             .map(|scores| -> Result<ModelOutcome, RunError> {
-                let mut outcome = self.measured(scores)?;
+                let predictions = self.evaluation.teacher_predictions().unwrap_or_default();
+                let mut outcome = self.measured(scores, predictions)?;
                 if let Some((parameters, bytes)) =
                     self.evaluation.teacher().map(Teacher::size).filter(|size| size.0 > 0)
                 {
@@ -170,20 +198,21 @@ impl Results<'_> {
                 Ok(outcome)
             })
             .transpose()?;
-        let trained = |scores: &Seeds, run: &SeedRun| -> Result<ModelOutcome, RunError> {
-            let mut outcome = self.measured(scores)?;
+        let trained = |scores: &Seeds, predictions: &Predictions, run: &SeedRun| {
+            let mut outcome = self.measured(scores, &predictions[0])?;
             outcome.parameters = run.trainings.last().map(|trained| trained.parameters as u64);
-            outcome.bytes = Some(ModelFolder::open(&run.folder)?.bytes()?);
+            outcome.bytes = Some(self.stored_bytes(&ModelFolder::open(&run.folder)?)?);
             outcome.seconds_to_train = Some(run.seconds());
-            Ok(outcome)
+            Ok::<_, RunError>(outcome)
         };
-        let mut student = trained(student, self.student())?;
+        let mut student = trained(student, &self.evaluation.student, self.student())?;
         student.latency_ms = latency(STUDENT);
-        student.bytes = Some(ModelFolder::open(shipped)?.bytes()?);
+        let shipped_bytes = ModelFolder::open(shipped)?.bytes()?;
+        student.bytes = Some(shipped_bytes);
         let mut others = Vec::new();
         let mut baseline = None;
-        for Baseline { name, run, scores, .. } in &self.baselines {
-            let outcome = trained(scores, run)?;
+        for Baseline { name, run, scores, predictions, .. } in &self.baselines {
+            let outcome = trained(scores, predictions, run)?;
             if *name == BASELINE {
                 baseline = Some(outcome);
             } else {
@@ -191,11 +220,17 @@ impl Results<'_> {
             }
         }
         for ComparedModel { name, folder, predictions } in &self.evaluation.compared {
-            let mut outcome = self.measured(&self.evaluation.scores(predictions)?)?;
+            let mut outcome = self.measured(&self.evaluation.scores(predictions)?, &predictions[0])?;
+            let is_student = *folder == self.student().folder;
             let folder = ModelFolder::open(folder)?;
-            let numbers =
-                folder.weight_shapes()?.values().map(|shape| shape.iter().product::<usize>()).sum::<usize>();
-            (outcome.parameters, outcome.bytes) = (Some(numbers as u64), Some(folder.bytes()?));
+            outcome.parameters = Some(parameters(&folder)?);
+            outcome.bytes = Some(match name.as_str() {
+                // Its products are made in another precision out of the same file.
+                _ if is_student => shipped_bytes,
+                UNTRAINED => self.stored_bytes(&folder)?,
+                _ => folder.bytes()?,
+            });
+            outcome.latency_ms = latency(name);
             others.push((name.clone(), Some(outcome)));
         }
         let seeds = self.trainings.student.iter().map(|run| run.seed).collect();
@@ -203,16 +238,22 @@ impl Results<'_> {
         let examples = self.evaluation.examples();
         let mut outcome = Outcome::new(recipe, seeds, examples, teacher, Some(student), baseline);
         outcome.labelled = self.compared_by.is_some();
+        outcome.test_data = Some(self.evaluation.test_data());
         outcome.models.extend(others);
         if let Some(trivial) = self.evaluation.trivial() {
             let scores = self.evaluation.scores(std::slice::from_ref(&trivial.predictions))?;
-            outcome.add_trivial_baseline(trivial.name, self.measured(&scores)?);
+            outcome.add_trivial_baseline(trivial.name, self.measured(&scores, &trivial.predictions)?);
         }
         Ok(outcome)
     }
 
-    fn measured(&self, scores: &Seeds) -> Result<ModelOutcome, RunError> {
-        self.evaluation.measure(scores, self.compared_by)
+    /// Metrics of a model from its scores, and its counts by class from its predictions with the first seed.
+    fn measured(&self, scores: &Seeds, predictions: &[Prediction]) -> Result<ModelOutcome, RunError> {
+        let mut outcome = self.evaluation.measure(scores, self.compared_by)?;
+        if let Some(ByClass { classes, confusion }) = self.evaluation.by_class(predictions) {
+            (outcome.classes, outcome.confusion) = (classes, confusion);
+        }
+        Ok(outcome)
     }
 
     /// The student's predictions, and the baselines', against the teacher's, and the similarities of inner states.
@@ -297,6 +338,15 @@ impl Results<'_> {
     }
 }
 
+/// Bytes that a number of 32 bits has more than one of 16.
+const HALF: u64 = 2;
+
+/// How many numbers the weights of a model are.
+fn parameters(folder: &ModelFolder) -> Result<u64, RunError> {
+    let shapes = folder.weight_shapes()?;
+    Ok(shapes.values().map(|shape| shape.iter().product::<usize>() as u64).sum())
+}
+
 /// The baselines and the upper bound with their scores; the baseline with the lowest error has the name of the one that the
 /// student is compared with.
 fn baselines<'a>(
@@ -320,9 +370,4 @@ fn baselines<'a>(
         baselines[index].name = BASELINE;
     }
     Ok(baselines)
-}
-
-/// The last part of a path, which says more to a reader than the path of somebody's machine.
-pub(super) fn file_name(path: &str) -> &str {
-    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
 }

@@ -128,8 +128,8 @@ impl Evaluator for BitextEvaluator<'_> {
         Ok(results)
     }
 
-    /// The mean squared difference of the student's embeddings of translations from the teacher's of the sentences, of length
-    /// one.
+    /// The student's embeddings of translations compared with the teacher's of the sentences, all of length one: the mean squared
+    /// difference, and the mean and the tenth percentile of the cosine.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
         let student = EncoderPipeline::load(student)?;
@@ -151,11 +151,18 @@ impl Evaluator for BitextEvaluator<'_> {
                 .collect();
             for (suffix, shift) in [("", 0), ("-shuffled", owners.len() / 2)] {
                 let rows: Vec<u32> = owners.iter().cycle().skip(shift).take(owners.len()).copied().collect();
-                let difference = Tensor::new(rows, device::current())
-                    .and_then(|rows| (&own - other.index_select(&rows, 0)?)?.sqr()?.mean_all())
-                    .and_then(|mean| mean.to_scalar::<f32>())
-                    .map_err(ModelError::from)?;
-                differences.insert(format!("mse-{}{suffix}", pair.language), Some(f64::from(difference)));
+                let compare = || {
+                    let other = other.index_select(&Tensor::new(rows, device::current())?, 0)?;
+                    let difference = (&own - &other)?.sqr()?.mean_all()?.to_scalar::<f32>()?;
+                    let cosines = own.mul(&other)?.sum(1)?.to_vec1::<f32>()?;
+                    Ok::<_, ModelError>((f64::from(difference), cosines))
+                };
+                let (difference, cosines) = compare()?;
+                let language = &pair.language;
+                differences.insert(format!("mse-{language}{suffix}"), Some(difference));
+                let [mean, percentile] = mean_and_tenth_percentile(cosines);
+                differences.insert(format!("cosine-mean-{language}{suffix}"), mean);
+                differences.insert(format!("cosine-tenth-percentile-{language}{suffix}"), percentile);
             }
         }
         Ok(differences)
@@ -226,5 +233,27 @@ impl Evaluator for BitextEvaluator<'_> {
             .map(str::to_owned)
             .collect(),
         }
+    }
+}
+
+/// The mean of some numbers, and the one below which a tenth of them lies (nearest rank); none without any.
+fn mean_and_tenth_percentile(mut numbers: Vec<f32>) -> [Option<f64>; 2] {
+    numbers.sort_by(f32::total_cmp);
+    let count = numbers.len();
+    let mean = numbers.iter().copied().map(f64::from).sum::<f64>() / count as f64;
+    let percentile = numbers.get(count.div_ceil(10).saturating_sub(1)).copied().map(f64::from);
+    [(count > 0).then_some(mean), percentile]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mean_and_tenth_percentile;
+
+    #[test]
+    fn tenth_percentile_is_of_the_nearest_rank() {
+        let numbers: Vec<f32> = (1..=20).rev().map(|number| number as f32).collect();
+        assert_eq!(mean_and_tenth_percentile(numbers), [Some(10.5), Some(2.0)]);
+        assert_eq!(mean_and_tenth_percentile(vec![0.5]), [Some(0.5), Some(0.5)]);
+        assert_eq!(mean_and_tenth_percentile(Vec::new()), [None, None]);
     }
 }

@@ -1,0 +1,104 @@
+//! Runs to be compared, as they are read from their folders.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::outcome::{BASELINE, ModelOutcome, Outcome, TEACHER, UPPER_BOUND};
+use crate::plots::ValueFormat;
+use crate::record::{EvaluationEvent, read_events};
+
+/// Characters of a hash that are shown.
+const HASH_SHOWN: usize = 8;
+
+/// One run of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparedRun {
+    /// The name of its folder; the whole path where two have one name.
+    pub name: String,
+    /// Its result.
+    pub outcome: Outcome,
+    /// The validations of the student's last stage; none where the run left no events.
+    pub validations: Option<Validations>,
+}
+
+/// How a stage came along.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validations {
+    /// What was measured, as an event names it.
+    pub measure: String,
+    /// Step and value.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Validations {
+    /// The validations of the last stage that trained the student with a run's first seed. Baselines come after the
+    /// stages and bear names of their own.
+    pub(super) fn read(folder: &Path, outcome: &Outcome) -> Option<Self> {
+        let events = read_events(&folder.join("events.jsonl")).ok()?;
+        let events: Vec<EvaluationEvent> = events
+            .iter()
+            .filter(|event| event["event"] == "evaluation")
+            .filter_map(|event| EvaluationEvent::deserialize(event).ok())
+            .filter(|event| outcome.seeds.first() == Some(&event.seed) && !is_without_teacher(&event.stage))
+            .collect();
+        let stage = &events.last()?.stage;
+        let measure = events.last()?.metrics.keys().next()?.clone();
+        let points = events
+            .iter()
+            .filter(|event| event.stage == *stage)
+            .filter_map(|event| Some((event.step as f64, *event.metrics.get(&measure)?)))
+            .collect();
+        Some(Self { measure, points })
+    }
+}
+
+/// A number that differs from run to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweptKey {
+    /// What it is, for instance `share of training pairs`.
+    pub name: String,
+    /// How it is written.
+    pub format: ValueFormat,
+    /// Its value in each run, in their order.
+    pub values: Vec<f64>,
+}
+
+impl ComparedRun {
+    /// Median time of a model for one example, relative to that of the run's own teacher: times of different runs may be those
+    /// of different machines.
+    pub(super) fn relative_time(&self, model: &ModelOutcome) -> Option<f64> {
+        let teacher = self.outcome.model(TEACHER)?.latency_ms?.p50;
+        (teacher > 0.0).then_some(model.latency_ms?.p50 / teacher)
+    }
+
+    /// What distinguishes its test data: their hash, or else how many examples they have.
+    pub(super) fn test_data(&self) -> (Option<&str>, usize) {
+        (self.outcome.test_data.as_deref(), self.outcome.examples)
+    }
+
+    /// Its test data in a word, the beginning of their hash.
+    pub(super) fn test_data_in_words(&self) -> String {
+        match self.outcome.test_data.as_deref() {
+            Some(hash) => hash.chars().take(HASH_SHOWN).collect(),
+            None => "not recorded".to_owned(),
+        }
+    }
+}
+
+/// Whether a training is that of a baseline or of the upper bound.
+fn is_without_teacher(training: &str) -> bool {
+    [BASELINE, UPPER_BOUND].iter().any(|name| training.starts_with(name))
+}
+
+/// The name of a run's folder, or its whole path where another has the same name.
+pub(super) fn run_name(folder: &Path, all: &[PathBuf]) -> String {
+    let name =
+        |path: &Path| path.canonicalize().ok().and_then(|path| path.file_name().map(ToOwned::to_owned));
+    match name(folder) {
+        Some(own) if all.iter().filter(|other| name(other).as_ref() == Some(&own)).count() == 1 => {
+            own.to_string_lossy().into_owned()
+        }
+        _ => folder.display().to_string(),
+    }
+}
