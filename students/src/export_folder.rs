@@ -157,7 +157,8 @@ impl ExportFolder {
             // A Hugging Face folder is written anew as a whole.
             let is_replaced = place.exists()
                 || path.file_name() == Some(OsStr::new(DIGESTS))
-                || path.starts_with(self.whole.join(HUGGING_FACE)) && self.partial.join(HUGGING_FACE).exists();
+                || path.starts_with(self.whole.join(HUGGING_FACE))
+                    && self.partial.join(HUGGING_FACE).exists();
             if !is_replaced {
                 let folder = write::parent(&place);
                 fs::create_dir_all(folder).map_err(FileError::io(folder))?;
