@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::StudentError;
 
 /// Writes a model as a Hugging Face folder, and gives the largest difference between its weights and those written:
-/// [`write_settings`]'s files, and `model.safetensors`.
+/// `write_settings`'s files, and `model.safetensors`.
 ///
 /// # Errors
 /// When a file cannot be written, what was written does not load back as it was, or a model that reads texts has no

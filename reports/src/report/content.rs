@@ -40,6 +40,9 @@ pub struct Report {
     pub augmentations: Vec<AugmentationNotes>,
     /// Some outputs side by side.
     pub samples: Vec<Sample>,
+    /// How many of all examples each group has that samples are chosen of.
+    #[serde(default)]
+    pub sample_groups: IndexMap<String, u64>,
     /// Some examples with images; not part of the data, since images are large.
     #[serde(skip)]
     pub illustrated_examples: IllustratedExamples,

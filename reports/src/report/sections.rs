@@ -6,8 +6,7 @@ use indexmap::IndexMap;
 
 use super::classes::by_class;
 use super::content::{
-    AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, Sample, StageSummary,
-    Text,
+    AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, StageSummary, Text,
 };
 use super::model_table::ModelTable;
 use super::settings::settings;
@@ -43,7 +42,7 @@ fn document(report: &Report) -> Document {
         Section::new("By slice", by_slice(report)),
         Section::new("Faithfulness to the teacher", fidelity(report)),
         Section::new("Time", time(report)),
-        Section::new("Samples", samples(&report.samples)),
+        Section::new("Samples", samples(report)),
         Section::new(&report.illustrated_examples.title, illustrated(&report.illustrated_examples)),
         Section::new("Settings", settings(&report.stages)),
         Section::new("Training", training(&report.stages, &report.training_figures)),
@@ -244,31 +243,21 @@ fn time(report: &Report) -> Vec<Block> {
     blocks
 }
 
-fn samples(samples: &[Sample]) -> Vec<Block> {
+fn samples(report: &Report) -> Vec<Block> {
+    let Report { samples, sample_groups: groups, .. } = report;
     if samples.is_empty() {
         return Vec::new();
     }
     let mut models: IndexMap<&str, ()> = IndexMap::new();
     models.extend(samples.iter().flat_map(|sample| sample.outputs.keys()).map(|name| (name.as_str(), ())));
-    let mut groups: IndexMap<&str, Vec<&Sample>> = IndexMap::new();
-    for sample in samples {
-        groups.entry(&sample.group).or_default().push(sample);
-    }
-    let tables = groups.into_iter().map(|(group, samples)| sample_table(group, &samples, &models));
-    vec![Block::Tables(tables.collect())]
-}
-
-fn sample_table(group: &str, samples: &[&Sample], models: &IndexMap<&str, ()>) -> Table {
-    let sliced = samples.iter().any(|sample| !sample.slice.is_empty());
-    let mut columns: Vec<ColumnHeading> = ["source", "reference"].map(ColumnHeading::text).into();
-    if sliced {
-        columns.insert(1, ColumnHeading::text("slice"));
-    }
-    columns.extend(models.keys().map(|name| ColumnHeading::text(name)));
+    let (is_sliced, is_grouped) = (samples.iter().any(|sample| !sample.slice.is_empty()), !groups.is_empty());
+    let names = is_sliced.then_some("slice").into_iter().chain(["source", "reference"]);
+    let names = names.chain(is_grouped.then_some("result")).chain(models.keys().copied());
+    let columns = names.map(ColumnHeading::text).collect();
     let rows = samples.iter().map(|sample| {
-        let mut row = vec![cell(Some(&sample.source))];
-        row.extend(sliced.then(|| Cell::new(&sample.slice)));
-        row.push(cell(sample.reference.as_ref()));
+        let mut row: Vec<Cell> = is_sliced.then(|| Cell::new(&sample.slice)).into_iter().collect();
+        row.extend([cell(Some(&sample.source)), cell(sample.reference.as_ref())]);
+        row.extend(is_grouped.then(|| Cell::new(&sample.group)));
         row.extend(models.keys().map(|name| {
             let output = sample.outputs.get(*name);
             let right = output
@@ -278,13 +267,16 @@ fn sample_table(group: &str, samples: &[&Sample], models: &IndexMap<&str, ()>) -
         }));
         row
     });
-    let count = numbers::counted(samples.len(), "sample", "samples");
-    let what = if group.is_empty() { count } else { format!("{group}: {count}") };
-    Table {
-        caption: format!("{what}; an output that equals the reference stands out"),
-        columns,
-        rows: rows.collect(),
-    }
+    let Noun { one, many } = &report.examples;
+    let of_all: Vec<String> =
+        groups.iter().map(|(group, count)| format!("{group} {}", numbers::thousands(*count))).collect();
+    let of_all = if is_grouped { format!(" ({})", of_all.join(", ")) } else { String::new() };
+    let caption = format!(
+        "{} of {}{of_all}; an output that equals the reference stands out",
+        numbers::thousands(samples.len() as u64),
+        numbers::counted(report.outcome.examples, one, many),
+    );
+    vec![Block::table(Table { caption, columns, rows: rows.collect() })]
 }
 
 fn illustrated(IllustratedExamples { about, examples, .. }: &IllustratedExamples) -> Vec<Block> {

@@ -179,6 +179,7 @@ fn example() -> Report {
             removed: [("equals another training text".to_string(), 250)].into(),
             examples: vec![["a fine film".into(), "a good film".into()]],
         }],
+        sample_groups: [("student wrong".to_owned(), 2), ("right".to_owned(), 6)].into(),
         samples: NAMES
             .iter()
             .enumerate()

@@ -58,6 +58,7 @@ impl Results<'_> {
         let mut training_figures = plots::validation_over_steps(&events);
         training_figures.extend(plots::losses_over_steps(&events));
         training_figures.extend(plots::learning_rate_over_steps(&events));
+        let (samples, sample_groups) = self.samples();
         Ok(Report {
             recipe: self.loaded.recipe.name.value.clone(),
             description: self.loaded.recipe.description.clone(),
@@ -83,7 +84,8 @@ impl Results<'_> {
             corpora: corpus_readings(&self.loaded.recipe, &self.context.corpora),
             pipeline: self.pipeline(),
             augmentations: self.augmentations(),
-            samples: self.samples(),
+            samples,
+            sample_groups,
             illustrated_examples: self.illustrated_examples()?,
             quality_figures,
             training_figures,

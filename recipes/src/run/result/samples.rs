@@ -1,17 +1,14 @@
 //! Choice of the examples whose outputs a report shows.
 
 use alambic_reports::metrics::Prediction;
-use alambic_reports::numbers::thousands;
 use alambic_reports::outcome::{STUDENT, TEACHER};
 use alambic_reports::report::Sample;
 use alambic_settings::IndexMap;
 
 use super::results::{Baseline, Results};
 
-/// Examples of a group that are shown.
-const OF_GROUP: usize = 8;
-/// Examples that are shown where nothing is right or wrong.
-const UNGROUPED: usize = 24;
+/// Examples that are shown.
+const SAMPLES: usize = 24;
 
 /// The groups in the order in which they are shown, the most telling first.
 const GROUPS: [&str; 6] = [
@@ -24,10 +21,11 @@ const GROUPS: [&str; 6] = [
 ];
 
 impl Results<'_> {
-    /// Some examples with the outputs of each model: of each group some, and in it of each class or slice.
-    pub(super) fn samples(&self) -> Vec<Sample> {
+    /// Some examples with the outputs of each model, of each group some, and in it of each class or slice; and how many of all
+    /// examples each group has.
+    pub(super) fn samples(&self) -> (Vec<Sample>, IndexMap<String, u64>) {
         if self.compared_by.is_none() {
-            return Vec::new();
+            return Default::default();
         }
         let (references, count) = (self.evaluation.references(), self.evaluation.examples());
         let student = &self.evaluation.student[0];
@@ -43,19 +41,16 @@ impl Results<'_> {
             Some(class) => class,
             None => self.evaluation.slices().get(index).map_or("", String::as_str),
         };
-        let chosen = groups.iter().flat_map(|(group, members)| {
-            let (most, label) = if group.is_empty() {
-                (UNGROUPED, String::new())
-            } else {
-                let of_all = format!("{} of {}", thousands(members.len() as u64), thousands(count as u64));
-                (OF_GROUP, format!("{group} ({of_all})"))
-            };
-            spread(members, kind, most).into_iter().map(move |index| (index, label.clone()))
+        groups.retain(|_, members| !members.is_empty());
+        let sizes: Vec<usize> = groups.values().map(Vec::len).collect();
+        let chosen = groups.iter().zip(allotted(&sizes, SAMPLES)).flat_map(|((group, members), most)| {
+            spread(members, kind, most).into_iter().map(|index| self.sample(index, group))
         });
-        chosen.map(|(index, group)| self.sample(index, group)).collect()
+        let counts = groups.iter().filter(|(group, _)| !group.is_empty());
+        (chosen.collect(), counts.map(|(group, all)| ((*group).to_owned(), all.len() as u64)).collect())
     }
 
-    fn sample(&self, index: usize, group: String) -> Sample {
+    fn sample(&self, index: usize, group: &str) -> Sample {
         let mut outputs = IndexMap::new();
         let mut show = |name: &str, prediction: &Prediction| {
             outputs.insert(name.to_owned(), self.evaluation.shown(index, prediction));
@@ -68,7 +63,7 @@ impl Results<'_> {
             show(name, &predictions[0][index]);
         }
         Sample {
-            group,
+            group: group.to_owned(),
             slice: self.evaluation.slices().get(index).cloned().unwrap_or_default(),
             source: self.evaluation.source(index),
             reference: Some(self.evaluation.shown(index, &self.evaluation.references()[index])),
@@ -90,28 +85,50 @@ fn group(student: Option<bool>, teacher: Option<bool>) -> &'static str {
     }
 }
 
+/// How many of each group are shown of `all`: as many of each, and of those that have more what others leave.
+fn allotted(sizes: &[usize], all: usize) -> Vec<usize> {
+    let mut shares = vec![0; sizes.len()];
+    let mut left = all.min(sizes.iter().sum());
+    while left > 0 {
+        for (share, size) in shares.iter_mut().zip(sizes) {
+            if left > 0 && *share < *size {
+                *share += 1;
+                left -= 1;
+            }
+        }
+    }
+    shares
+}
+
 /// At most `most` of some examples, of each kind in turn and evenly spread within it.
 fn spread<'k>(members: &[usize], kind: impl Fn(usize) -> &'k str, most: usize) -> Vec<usize> {
     let mut kinds: IndexMap<&str, Vec<usize>> = IndexMap::new();
     for &index in members {
         kinds.entry(kind(index)).or_default().push(index);
     }
-    let rounds = most.div_ceil(kinds.len().max(1));
+    let sizes: Vec<usize> = kinds.values().map(Vec::len).collect();
+    let shares = allotted(&sizes, most);
     let mut chosen = Vec::new();
-    for round in 0..rounds {
-        for own in kinds.values() {
-            // Of few examples none is taken twice.
-            let place = if own.len() > rounds { round * own.len() / rounds } else { round };
-            chosen.extend(own.get(place));
+    for round in 0..shares.iter().copied().max().unwrap_or_default() {
+        for (own, share) in kinds.values().zip(&shares) {
+            if round < *share {
+                chosen.push(own[round * own.len() / share]);
+            }
         }
     }
-    chosen.truncate(most);
     chosen
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{group, spread};
+    use super::{allotted, group, spread};
+
+    #[test]
+    fn groups_that_have_more_get_what_others_leave() {
+        assert_eq!(allotted(&[2, 100, 9], 24), [2, 13, 9]);
+        assert_eq!(allotted(&[3, 4], 24), [3, 4]);
+        assert_eq!(allotted(&[], 24), [0; 0]);
+    }
 
     #[test]
     fn kinds_take_turns_in_a_choice() {
@@ -120,6 +137,7 @@ mod tests {
         assert_eq!(spread(&members, kind, 4), [0, 90, 45, 91]);
         assert_eq!(spread(&members[..90], kind, 3), [0, 30, 60]);
         assert_eq!(spread(&members[90..], kind, 3), [90, 91]);
+        assert_eq!(spread(&members[..91], kind, 4), [0, 90, 30, 60]);
         assert_eq!(spread(&[], kind, 3), [0; 0]);
     }
 
