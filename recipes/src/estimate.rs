@@ -18,6 +18,7 @@ use alambic_settings::IndexMap;
 use alambic_teachers::TeacherOptions;
 use serde::Serialize;
 
+use crate::baselines::{BaselineTraining, baseline_trainings};
 use crate::bench::peak_memory;
 use crate::cache_scope::cache_scope;
 use crate::check::checker::Depth;
@@ -31,7 +32,6 @@ use crate::folder::layout::{EVENTS, finished_folder};
 use crate::folder::place::RunFolder;
 use crate::load::Loaded;
 use crate::model_store::ModelStore;
-use crate::names::{FROM_SCRATCH, SAME_START};
 use crate::observer::Observer;
 use crate::options::cache::CacheMode;
 use crate::options::train::TrainOptions;
@@ -215,13 +215,14 @@ fn cut_short(loaded: &Loaded, plan: &Plan) -> (Loaded, IndexMap<String, f64>) {
             stage.data.value.scale_fractions(share);
         }
     }
-    if let (Some(baseline), Some(own), Some(last)) =
-        (&mut recipe.baseline, &plan.baseline, plan.stages.last())
-    {
-        let examples: usize = own.examples.iter().map(|own| own.count).sum();
-        let share = share(last, examples);
-        shares.insert(BASELINE.to_owned(), share);
-        baseline.data.value.scale_fractions(share);
+    for (table, planned) in plan.baselines() {
+        let options = if table == BASELINE { &mut recipe.baseline } else { &mut recipe.upper_bound };
+        if let (Some(options), Some(last)) = (options, plan.stages.last()) {
+            let examples: usize = planned.examples.iter().map(|own| own.count).sum();
+            let share = share(last, examples);
+            shares.insert(table.to_owned(), share);
+            options.data.value.scale_fractions(share);
+        }
     }
     // What is cached for other runs stays as it is.
     recipe.cache.folder = None;
@@ -307,20 +308,10 @@ impl Trial<'_> {
             }
         }
         let mut trainings = Trainings { others, student: vec![own], baselines: Vec::new() };
-        let (Some(baseline), Some(planned)) = (&plan.baseline, plan.stages.last()) else {
-            return Ok((estimates, Some(trainings)));
-        };
-        let finished = ModelFolder::open(&trainings.student[0].folder)?;
-        let shape = Config::open(&finished)?;
-        let built = Start::Built(student_options(recipe, &student)?);
-        let starts = if baseline.models == 2 {
-            vec![(SAME_START, built), (FROM_SCRATCH, Start::Random(&shape))]
-        } else {
-            vec![(BASELINE, built)]
-        };
-        for (name, start) in starts {
+        for baseline in baseline_trainings(recipe, student_options(recipe, &student)?) {
+            let name = baseline.name;
             observer.note(&format!("a few steps of `{name}` are timed"));
-            let (estimate, output) = self.baseline((name, start), planned, baseline.steps, folder, events)?;
+            let (estimate, output) = self.baseline(&baseline, folder, events)?;
             estimates.push(estimate);
             let run =
                 SeedRun { seed: recipe.seed, trainings: vec![output], folder: finished_folder(folder, name) };
@@ -418,24 +409,24 @@ impl Trial<'_> {
 
     fn baseline(
         &self,
-        (name, start): (&str, Start<'_>),
-        planned: &PlannedStage,
-        steps: usize,
+        &BaselineTraining { name, table, options, is_random }: &BaselineTraining<'_>,
         folder: &Path,
         events: &mut EventLog,
     ) -> Result<(EstimatedTraining, TrainOutput), RunError> {
         let (recipe, context) = (self.recipe, self.context);
-        let none = || RunError::Recipe("the recipe has no baseline".into());
-        let options = recipe.baseline.as_ref().ok_or_else(none)?;
+        let none = || RunError::Recipe(format!("the plan has no training `{name}`"));
+        let planned = self.plan.stages.last().ok_or_else(none)?;
+        let (_, baseline) = self.plan.baselines().find(|(own, _)| *own == table).ok_or_else(none)?;
         let stage = stage_options(recipe, &planned.name)?;
         let own = student_options(recipe, &planned.student.name)?;
-        let tokenizer = ModelFolder::open(&finished_folder(folder, &planned.name))?.tokenizer()?;
+        let finished = ModelFolder::open(&finished_folder(folder, &planned.name))?;
+        let (tokenizer, shape) = (finished.tokenizer()?, Config::open(&finished)?);
         let mut watch = Stopwatch::default();
         let short = short_options(&stage.train, tried_steps(planned));
         let training = Training {
             label: name.to_owned(),
             stage: name,
-            start,
+            start: if is_random { Start::Random(&shape) } else { Start::Built(own) },
             teacher: None,
             teacher_name: None,
             task: options.data.task(),
@@ -453,10 +444,10 @@ impl Trial<'_> {
         let begin = Instant::now();
         let output = train(context, &training, events, &mut watch)?.ok_or_else(interrupted)?;
         let wall = begin.elapsed().as_secs_f64();
-        let share = self.shares.get(BASELINE).copied().unwrap_or(1.0);
+        let share = self.shares.get(table).copied().unwrap_or(1.0);
         let tried = Tried { watch: &watch, wall, mined: 0.0, share, output: &output };
         let seeds = self.plan.seeds.len();
-        Ok((tried.estimate(name, seeds, (steps, &stage.train), planned.validation), output))
+        Ok((tried.estimate(name, seeds, (baseline.steps, &stage.train), planned.validation), output))
     }
 
     fn info(&self, stage: &str) -> Result<&ModelInfo, RunError> {

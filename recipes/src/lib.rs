@@ -8,6 +8,7 @@
 //! | `training`, `evaluation`, `images` | what tasks have in common |
 //! | [`load()`], [`check()`], [`plan()`], [`cache()`], [`run()`] | from a file to a report |
 
+mod baselines;
 pub mod bench;
 pub mod book;
 mod builtin_models;

@@ -6,18 +6,17 @@ use alambic_data::Split;
 use alambic_models::{Outline, Stream};
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::{Diagnostics, IndexMap};
-use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
 use alambic_teachers::cache::estimate_size;
 use serde::{Serialize, Serializer};
 
+use crate::baselines::baseline_trainings;
 use crate::cache_scope::cache_scope;
 use crate::check::checker::{Checker, Depth};
 use crate::check::counts::{Count, Counts};
 use crate::check::model_info::ModelInfo;
 use crate::check::{examine, is_fatal};
 use crate::load::Loaded;
-use crate::names::{FROM_SCRATCH, SAME_START};
 use crate::options::train::{Optimiser, TrainOptions};
 use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::student_of;
@@ -220,6 +219,9 @@ pub struct PlannedBaseline {
     pub steps: usize,
     /// How many are trained for each seed: two where the student takes weights over.
     pub models: usize,
+    /// Their names, as observers hear them.
+    #[serde(skip)]
+    pub names: Vec<&'static str>,
 }
 
 /// A training with about how much work it is.
@@ -254,15 +256,21 @@ impl Plan {
         for seed in self.seeds.iter().skip(1) {
             trainings.extend(own().map(|own| stage(&format!("{}.seed-{seed}", own.name), own)));
         }
-        let Some(baseline) = &self.baseline else { return trainings };
-        let names: &[&str] = if baseline.models == 2 { &[SAME_START, FROM_SCRATCH] } else { &[BASELINE] };
-        for name in names {
-            for (index, seed) in self.seeds.iter().enumerate() {
-                let name = if index == 0 { (*name).to_owned() } else { format!("{name}.seed-{seed}") };
-                trainings.push(work(&name, last, baseline.steps, false));
+        for (_, baseline) in self.baselines() {
+            for name in &baseline.names {
+                for (index, seed) in self.seeds.iter().enumerate() {
+                    let name = if index == 0 { (*name).to_owned() } else { format!("{name}.seed-{seed}") };
+                    trainings.push(work(&name, last, baseline.steps, false));
+                }
             }
         }
         trainings
+    }
+
+    /// The baseline and the upper bound by the name of their table.
+    pub fn baselines(&self) -> impl Iterator<Item = (&'static str, &PlannedBaseline)> {
+        let both = [(BASELINE, &self.baseline), (UPPER_BOUND, &self.upper_bound)];
+        both.into_iter().filter_map(|(name, planned)| Some((name, planned.as_ref()?)))
     }
 }
 
@@ -476,19 +484,16 @@ fn baseline(
     stages: &[PlannedStage],
     name: &str,
 ) -> Option<PlannedBaseline> {
-    recipe.baselines().find(|(own, _)| *own == name)?;
     let student = &stages.last()?.student.name;
+    let trainings = baseline_trainings(recipe, recipe.model.get(student)?);
+    let names: Vec<_> = trainings.iter().filter(|own| own.table == name).map(|own| own.name).collect();
     let own = stages.iter().filter(|stage| stage.student.name == *student);
-    Some(PlannedBaseline {
+    (!names.is_empty()).then(|| PlannedBaseline {
         examples: examples(checker, name),
         steps: own.map(|stage| stage.training.steps).sum(),
-        models: starts(name, recipe.model.get(student)?),
+        models: names.len(),
+        names,
     })
-}
-
-/// How many models a table without a teacher trains: a baseline from a teacher's weights is trained from random ones, too.
-fn starts(name: &str, student: &Student) -> usize {
-    if name == BASELINE && student.inner().has_source_weights() { 2 } else { 1 }
 }
 
 /// Finished models stay; of the training under way there are checkpoints with weights, two moments of the optimiser,
@@ -505,8 +510,7 @@ fn checkpoint_bytes(recipe: &Recipe, stages: &[PlannedStage]) -> u64 {
         4 + u64::from(average)
     };
     let student = recipe.model.get(&last.student.name);
-    let baselines: usize =
-        recipe.baselines().map(|(name, _)| student.map_or(1, |student| starts(name, student))).sum();
+    let baselines = student.map_or(0, |student| baseline_trainings(recipe, student).len());
     let again = (recipe.repetitions as u64 - 1)
         * stages.iter().filter(|stage| stage.student.name == last.student.name).map(bytes).sum::<u64>();
     let finished = stages.iter().map(bytes).sum::<u64>()

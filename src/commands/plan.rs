@@ -56,11 +56,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !plan.evaluation.is_empty() {
         output::line(&format!("evaluated on {}", in_words(&plan.evaluation)))?;
     }
-    if let Some(baseline) = &plan.baseline {
+    for (name, baseline) in plan.baselines() {
         let models =
             if baseline.models == 2 { "from the same start and from random weights" } else { "once" };
         output::line(&format!(
-            "baseline: {}, {} steps, {models}",
+            "{}: {}, {} steps, {models}",
+            name.replace('-', " "),
             in_words(&baseline.examples),
             thousands(baseline.steps as u64)
         ))?;

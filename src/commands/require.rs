@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::str::FromStr;
 
 use alambic_files::text::quoted;
-use alambic_reports::metrics::{Direction, find};
-use alambic_reports::outcome::Outcome;
+use alambic_reports::ReportError;
+use alambic_reports::metrics::{Direction, METRICS, PredictionKind, fidelity_metrics, find};
+use alambic_reports::outcome::{ModelOutcome, Outcome};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -39,8 +40,43 @@ impl FromStr for Requirement {
             Some('>') => false,
             _ => is_better_less(&key),
         };
-        if key.is_empty() { Err(how()) } else { Ok(Self { key, is_most, bound }) }
+        if key.is_empty() {
+            return Err(how());
+        }
+        if !may_be_there(&key) {
+            return Err(unknown(&key));
+        }
+        Ok(Self { key, is_most, bound })
     }
+}
+
+/// Whether a run may have a figure. Slices, classes and languages are known at its end only, so that of a longer place the first
+/// part is looked up alone.
+fn may_be_there(key: &str) -> bool {
+    let names = METRICS.iter().map(|metric| (metric.name.to_owned(), None));
+    let student = ModelOutcome { metrics: names.clone().collect(), ..ModelOutcome::default() };
+    let mut example = Outcome::new("", Vec::new(), 0, None, Some(student), None);
+    example.ratios.retention = names.clone().collect();
+    example.ratios.retention_above_trivial_baseline = names.collect();
+    let fidelity = PredictionKind::ALL.iter().flat_map(|kind| fidelity_metrics(*kind));
+    example.fidelity = fidelity.map(|(_, name)| ((*name).to_owned(), None)).collect();
+    let Ok(example) = serde_json::to_value(example) else { return true };
+    PLACES.iter().any(|place| match key.split_once('.') {
+        Some((first, _)) => {
+            let mut parts = place.split('.').filter(|part| !part.is_empty()).chain([first]);
+            parts.try_fold(&example, |value, part| value.get(part)).is_some()
+        }
+        None => figure(&example, &format!("{place}{key}")).is_some(),
+    })
+}
+
+/// The message on a figure that `metrics.json` does not have.
+fn unknown(key: &str) -> String {
+    let closest = match find(key.rsplit('.').next().unwrap_or_default()) {
+        Err(ReportError::UnknownMetric { suggestion: Some(name), .. }) => format!("; did you mean `{name}`?"),
+        _ => "; name one by its place there, as `models.student.metrics.accuracy`".to_owned(),
+    };
+    format!("metrics.json has no figure `{}`{closest}", quoted(key))
 }
 
 /// Whether less of a figure is better.
@@ -66,10 +102,7 @@ impl Requirement {
         let key = quoted(key);
         let side = if *is_most { "at most" } else { "at least" };
         match PLACES.iter().find_map(|place| figure(result, &format!("{place}{}", self.key))) {
-            None => Some(format!(
-                "`--require`: metrics.json has no figure `{key}`; name one by its place there, as \
-                 `models.student.metrics.accuracy`"
-            )),
+            None => Some(format!("`--require`: {}", unknown(&self.key))),
             Some(Value::Null) => Some(format!("`{key}` has no value, and {side} {bound} is required")),
             Some(value) => {
                 let value = value.as_f64().unwrap_or_default();
@@ -94,8 +127,6 @@ fn figure<'r>(result: &'r Value, place: &str) -> Option<&'r Value> {
 
 #[cfg(test)]
 mod tests {
-    use alambic_reports::outcome::ModelOutcome;
-
     use super::*;
 
     fn said(text: &str) -> Option<String> {
@@ -119,7 +150,7 @@ mod tests {
         assert_eq!(said("retention=0.95").unwrap(), "`retention` is 0.9, and at least 0.95 is required");
         assert_eq!(said("retention.accuracy=0.9"), None);
         assert_eq!(said("models.teacher.metrics.accuracy>=1"), None);
-        assert!(said("acuracy=0.5").unwrap().contains("no figure `acuracy`"));
+        assert!(said("f1=0.5").unwrap().contains("no figure `f1`"));
     }
 
     #[test]
@@ -129,6 +160,26 @@ mod tests {
         assert_eq!(said("models.teacher.metrics.cer=0.1"), None);
         assert!(said("accuracy<=0.5").unwrap().contains("at most 0.5"));
         assert_eq!(said("cer=0.1").unwrap(), "`cer` has no value, and at most 0.1 is required");
+    }
+
+    #[test]
+    fn name_that_no_run_has_is_refused_before_the_run() {
+        let fault = |text: &str| text.parse::<Requirement>().err();
+        assert_eq!(
+            fault("acuracy=0.5").unwrap(),
+            "metrics.json has no figure `acuracy`; did you mean `accuracy`?"
+        );
+        assert!(fault("stuff.accuracy=0.5").unwrap().contains("models.student.metrics.accuracy"));
+        for known in [
+            "retention",
+            "speedup",
+            "agreement",
+            "fidelity.cosine-mean-hi",
+            "slices.hi.cer",
+            "latency-ms.p50",
+        ] {
+            assert_eq!(fault(&format!("{known}=0.5")), None, "{known}");
+        }
     }
 
     #[test]

@@ -3,19 +3,18 @@
 use std::path::PathBuf;
 
 use alambic_models::{Config, ModelFolder, Tokenizer};
-use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_reports::record::EventLog;
 use alambic_settings::At;
 use alambic_students::Student;
 use alambic_teachers::Teacher;
 
 use super::stage::{Start, Training, train};
+use crate::baselines::{BaselineTraining, baseline_trainings};
 use crate::cache_scope::cache_scope;
 use crate::context::RunContext;
 use crate::corpora::mining::mine_all;
 use crate::error::RunError;
 use crate::folder::layout::finished_folder;
-use crate::names::{FROM_SCRATCH, SAME_START};
 use crate::observer::Observer;
 use crate::schema::Recipe;
 use crate::stage_order::{previous, stage_options, student_of, student_options};
@@ -46,7 +45,7 @@ pub(crate) struct Trainings {
     pub(crate) others: Vec<TrainOutput>,
     /// The student, once for each seed.
     pub(crate) student: Vec<SeedRun>,
-    /// Baselines by name (`baseline`, or [`SAME_START`] and [`FROM_SCRATCH`]) and the upper bound, once for each seed.
+    /// Those of [`baseline_trainings`] by name, once for each seed.
     pub(crate) baselines: Vec<(String, Vec<SeedRun>)>,
 }
 
@@ -184,8 +183,7 @@ fn tokenizer(
     }
 }
 
-/// The student without a teacher: same architecture, steps, batches and schedule. Where the student starts from a teacher's
-/// weights, the baseline is trained once from these and once from random ones, and the upper bound from these.
+/// The student without a teacher: same architecture, steps, batches and schedule.
 fn baselines(
     recipe: &Recipe,
     context: &RunContext<'_>,
@@ -195,29 +193,19 @@ fn baselines(
     events: &mut EventLog,
     observer: &mut dyn Observer,
 ) -> Result<Vec<(String, Vec<SeedRun>)>, RunError> {
-    if recipe.baselines().next().is_none() {
+    let own = student_options(recipe, student)?;
+    let trainings = baseline_trainings(recipe, own);
+    if trainings.is_empty() {
         return Ok(Vec::new());
     }
     let stage = stage_options(recipe, last)?;
-    let own = student_options(recipe, student)?;
     let folder = ModelFolder::open(&students[0].folder)?;
     let shape = Config::open(&folder)?;
-    let mut starts = Vec::new();
-    if let Some(options) = &recipe.baseline {
-        if own.inner().has_source_weights() {
-            starts.push((SAME_START, options, Start::Built(own)));
-            starts.push((FROM_SCRATCH, options, Start::Random(&shape)));
-        } else {
-            starts.push((BASELINE, options, Start::Built(own)));
-        }
-    }
-    if let Some(options) = &recipe.upper_bound {
-        starts.push((UPPER_BOUND, options, Start::Built(own)));
-    }
     // The student's vocabulary, whatever the baseline's data hold.
     let tokenizer = folder.tokenizer()?;
     let mut baselines = Vec::new();
-    for (name, options, start) in starts {
+    for BaselineTraining { name, options, is_random, .. } in trainings {
+        let start = if is_random { Start::Random(&shape) } else { Start::Built(own) };
         let mut runs = Vec::new();
         for run in students {
             let label =
