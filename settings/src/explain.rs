@@ -70,13 +70,14 @@ fn search(kind: &Type, words: &str, renamed: RenamedKeys) -> Result<String, Diag
             found.push((wanted.iter().all(|word| name.contains(word)), key));
         }
     }
+    let current = renamed.all_current(words).join("`, `");
     if found.is_empty() {
-        let names: Vec<&str> = keys.iter().map(NamedKey::name).collect();
-        if let Some(current) = renamed.current(words, &names) {
+        if !current.is_empty() {
             let diagnostic =
                 Diagnostic::error("recipe::unknown-key", format!("there is no key `{}`", quoted(words)));
-            return Err(diagnostic.help(renamed_help(current)));
+            return Err(diagnostic.help(renamed_help(&current)));
         }
+        let names: Vec<&str> = keys.iter().map(NamedKey::name).collect();
         let message = format!("no key is called `{}`, and none has it in its meaning", quoted(words));
         return Err(Diagnostic::error("recipe::unknown-key", message).help(match nearest(words, &names) {
             Some(name) => format!("did you mean `{name}`?"),
@@ -89,7 +90,9 @@ fn search(kind: &Type, words: &str, renamed: RenamedKeys) -> Result<String, Diag
         .iter()
         .take(MAX_LISTED)
         .flat_map(|(_, key)| [key.path.clone(), format!("      {}", key.meaning())]);
-    let mut lines: Vec<String> = lines.collect();
+    let former = format!("no key is called `{words}` any more: {}", renamed_help(&current));
+    let mut lines: Vec<String> =
+        Some(former).filter(|_| !current.is_empty()).into_iter().chain(lines).collect();
     if found.len() > MAX_LISTED {
         lines.push(format!("and {} more; more words find fewer", found.len() - MAX_LISTED));
     }

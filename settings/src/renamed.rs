@@ -17,7 +17,12 @@ impl RenamedKeys {
     /// The present name of a key in a table of the keys `known`; none if it has no former name there.
     #[must_use]
     pub fn current<'k>(self, key: &str, known: &[&'k str]) -> Option<&'k str> {
-        let (_, names) = self.0.iter().find(|(former, _)| *former == key)?;
-        known.iter().copied().find(|known| names.contains(known))
+        known.iter().copied().find(|known| self.all_current(key).contains(known))
+    }
+
+    /// All names that took the place of a key, in whatever table; empty if it is no former name.
+    #[must_use]
+    pub fn all_current(self, key: &str) -> &'static [&'static str] {
+        self.0.iter().find(|(former, _)| *former == key).map_or(&[], |(_, names)| names)
     }
 }

@@ -87,6 +87,11 @@ fn a_former_key_is_explained_by_its_present_name() {
     let help = |path: &str| explain(&Recipe::describe(), path, RENAMED).unwrap_err().help.unwrap();
     assert_eq!(help("stage.*.train.rate"), "the key is `learning-rate` now");
     assert_eq!(help("phase"), "the key is `stage` now");
+    let listed = explain(&Recipe::describe(), "rate", RENAMED).unwrap();
+    assert!(
+        listed.starts_with("no key is called `rate` any more: the key is `learning-rate`, `weight` now\n")
+    );
+    assert!(listed.contains("\nstage.*.train.learning-rate\n"), "{listed}");
     // Nothing in this table took its place.
     assert_eq!(help("stage.*.rate"), "its keys are `epochs`, `train`, `loss`");
 }
