@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use indexmap::IndexSet;
+
 use crate::dataset::{Dataset, SplitExample};
 use crate::parallel::Translation;
 use crate::passages::PassageQuestion;
@@ -78,6 +80,13 @@ macro_rules! contents {
                 }
             }
 
+            /// Adds a note to what is said of its reading.
+            pub fn add_note(&mut self, note: String) {
+                match self {
+                    $(Self::$kind(dataset) => dataset.statistics.notes.push(note),)+
+                }
+            }
+
             /// BLAKE3 of the files' bytes, in hexadecimal.
             #[must_use]
             pub fn fingerprint(&self) -> &str {
@@ -99,6 +108,14 @@ macro_rules! contents {
             pub fn languages(&self) -> &[String] {
                 match self {
                     $(Self::$kind(dataset) => <$example>::languages(&dataset.details),)+
+                }
+            }
+
+            /// Values of the split column.
+            #[must_use]
+            pub fn split_values(&self) -> IndexSet<&str> {
+                match self {
+                    $(Self::$kind(dataset) => dataset.split_values().collect(),)+
                 }
             }
 

@@ -135,15 +135,18 @@ impl<T: SplitExample> Dataset<T> {
         Self { splits: examples.into(), details, statistics, fingerprint, report: SplitReport::default() }
     }
 
+    /// Values of the split column.
+    pub(crate) fn split_values(&self) -> impl Iterator<Item = &str> {
+        self.splits.iter().map(T::split_value).chain(T::other_split_values(&self.details)).flatten()
+    }
+
     /// Splits the examples, by their split values and the hash of their keys, so that no two splits share a name,
     /// a text or an image. What is held out is removed from training and validation.
     ///
     /// # Errors
     /// Where a value of the options matches no example. The dataset is then as it was.
     pub fn split(&mut self, options: &SplitOptions, held_out: &HoldOut) -> Result<(), SplitError> {
-        let values = self.splits.iter().map(T::split_value);
-        let values = values.chain(T::other_split_values(&self.details));
-        options.check_values(values, &self.statistics.source)?;
+        options.check_values(self.split_values(), &self.statistics.source)?;
         let Splits { train, validation, test } = mem::take(&mut self.splits);
         for example in train.into_iter().chain(validation).chain(test) {
             let split = options.assign(example.split_value(), &example.split_key(&self.details));

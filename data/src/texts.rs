@@ -268,7 +268,7 @@ mod tests {
         let rows: Vec<(&str, u32, Option<&str>)> =
             rows.iter().map(|(text, class)| (text.as_str(), *class, None)).collect();
         let options =
-            SplitOptions { test_fraction: 0.2, validation_fraction: 0.1, ..SplitOptions::default() };
+            SplitOptions { test_fraction: Some(0.2), validation_fraction: 0.1, ..SplitOptions::default() };
         let split = |rows: &[(&str, u32, Option<&str>)]| {
             let mut dataset = dataset(rows);
             dataset.split(&options, &HoldOut::default()).unwrap();

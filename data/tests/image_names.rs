@@ -32,7 +32,7 @@ fn splits(mut corpus: Dataset<Question>) -> BTreeMap<String, (Split, bool)> {
         corpus.splits.train.iter().filter_map(|question| question.split.clone()).collect();
     let values = if values.is_empty() { Vec::new() } else { vec!["test".to_owned()] };
     let options = SplitOptions {
-        test_fraction: 0.3,
+        test_fraction: Some(0.3),
         validation_fraction: 0.3,
         test_values: values,
         ..SplitOptions::default()

@@ -43,7 +43,7 @@ fn values_of_a_split_that_no_option_names_are_counted() {
         ..SplitOptions::default()
     };
     // What a fraction sends to the test is not trained on.
-    let all = SplitOptions { test_fraction: 1.0, ..options.clone() };
+    let all = SplitOptions { test_fraction: Some(1.0), ..options.clone() };
     assert!(split(&words, &all).unwrap().report.unnamed.is_empty());
     let unnamed = split(&words, &options).unwrap().report.unnamed;
     let unnamed: Vec<(&str, usize)> = unnamed.iter().map(|(value, count)| (value.as_str(), *count)).collect();
@@ -105,7 +105,7 @@ fn splits_share_neither_names_nor_forms() {
         let options = SplitOptions {
             test_values: if round % 3 == 0 { vec![] } else { vec!["test".into()] },
             validation_values: if round % 4 == 0 { vec!["dev".into()] } else { vec![] },
-            test_fraction: if round % 3 == 1 { 0.0 } else { 0.2 },
+            test_fraction: Some(if round % 3 == 1 { 0.0 } else { 0.2 }),
             validation_fraction: 0.1,
             salt: round.to_string(),
             overlap: if round % 2 == 0 { Overlap::RemoveFromTest } else { Overlap::RemoveFromTraining },
@@ -150,7 +150,7 @@ fn overlap_option_decides_which_split_yields() {
 fn a_name_does_not_move_when_others_come() {
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let mut words = random_words(&mut random, 200);
-    let options = SplitOptions { test_fraction: 0.3, validation_fraction: 0.0, ..Default::default() };
+    let options = SplitOptions { test_fraction: Some(0.3), validation_fraction: 0.0, ..Default::default() };
     let few = split(&words, &options).unwrap();
     let more = random_words(&mut random, 900).splits.train.into_iter().map(|mut entry| {
         entry.key = format!("more {}", entry.key);

@@ -154,7 +154,7 @@ pub fn estimate(
         return Err(RunError::Recipe("it is wrong, as `alambic check` shows".into()));
     }
     drop(std::mem::take(&mut checker.corpora));
-    let corpora = Corpora::read(&loaded.recipe.data)?;
+    let corpora = Corpora::read(&loaded.recipe.data, &loaded.recipe.evaluation.data)?;
     let reading_seconds = begin.elapsed().as_secs_f64();
     let folder = TrialFolder::create()?;
     let (short, shares) = cut_short(loaded, plan);

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use alambic_files::digests::Digests;
 use alambic_files::text::quoted;
+use alambic_files::write;
 use alambic_settings::merge::{merge, remove};
 use alambic_settings::reader::nearest;
 use alambic_settings::{
@@ -13,6 +15,7 @@ use alambic_settings::{
 };
 
 use crate::book;
+use crate::folder::layout::{RECIPE, RESOLVED};
 use crate::options::train::TrainOptions;
 use crate::places::descend;
 use crate::renamed_keys::RENAMED_KEYS;
@@ -47,6 +50,7 @@ pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagn
         // A path need not be text.
         None => Location::File(recipe.into()),
     };
+    let location = resolved_of_run(&location).unwrap_or(location);
     let resolver = Resolver { builtins: book::BUILTINS, renamed_keys: RENAMED_KEYS };
     let resolution = resolver
         .resolve::<Recipe>(&location, flags)
@@ -54,6 +58,17 @@ pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagn
     let mut tree = resolution.tree;
     inherit_training(&mut tree);
     Ok(Loaded { recipe: read(&tree)?, tree, location, sources: resolution.sources })
+}
+
+/// The resolved recipe beside the copy that a run has of its recipe: what the copy names by relative paths does not lie beside
+/// it. None where it is no such copy, or was changed.
+fn resolved_of_run(location: &Location) -> Option<Location> {
+    let Location::File(path) = location else { return None };
+    let folder = write::parent(path);
+    let digests = Digests::read(folder).ok()??;
+    let is_copy = path.file_name() == Some(OsStr::new(RECIPE))
+        && [RECIPE, RESOLVED].iter().all(|name| digests.check_file(folder, name).is_ok());
+    is_copy.then(|| Location::File(folder.join(RESOLVED)))
 }
 
 impl Loaded {

@@ -154,13 +154,16 @@ fn corpora(plan: &Plan) -> Result<(), Failure> {
         Column::number("test"),
     ];
     output::table(&columns, rows.collect())?;
-    for (name, corpus) in &plan.corpora {
+    notes(plan).try_for_each(|note| output::line(&note))
+}
+
+/// What was left out of the corpora, and how they were read where their names do not say so.
+pub(super) fn notes(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.corpora.iter().flat_map(|(name, corpus)| {
         let reasons = corpus.dropped.iter().map(|(reason, count)| format!("{reason}: {count}"));
-        for note in reasons.chain(corpus.notes.iter().map(|note| visible(note))) {
-            output::line(&format!("{name}: {note}"))?;
-        }
-    }
-    Ok(())
+        let notes = reasons.chain(corpus.notes.iter().map(|note| visible(note)));
+        notes.map(move |note| format!("{name}: {note}"))
+    })
 }
 
 fn stages(plan: &Plan) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use alambic_reports::compare::{ComparedRun, Comparison};
 use alambic_reports::numbers::duration;
 use clap::Args;
 
+use super::plan::notes;
 use super::require::{self, Requirement};
 use super::{compare, compute_with, interrupt, loaded};
 use crate::failure::{Failure, say, show};
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), F
 fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
     let plan = plan(loaded)?;
     show(&plan.warnings);
+    notes(&plan).for_each(|note| say(&note));
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&loaded.recipe.name.value));
     let mode = match (arguments.resume, arguments.overwrite) {
         (true, _) => StartMode::Resume,

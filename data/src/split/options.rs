@@ -53,9 +53,10 @@ settings! {
         pub test_values: Vec<String> = Vec::new(),
         /// Values of the corpus's split that mean the validation split, in addition to the files that a corpus is given for it.
         pub validation_values: Vec<String> = Vec::new(),
-        /// Fraction of the keys that go to the test split in addition.
+        /// Fraction of the keys that go to the test split in addition. Left out: a tenth, where no corpus of the evaluation has
+        /// files or values for the test, else none.
         #[range(0.0..=1.0)]
-        pub test_fraction: f64 = 0.0,
+        pub test_fraction: Option<f64>,
         /// Fraction of the remaining keys that are carved out of training for the validation split.
         #[range(0.0..=1.0)]
         pub validation_fraction: f64 = 0.05,
@@ -71,7 +72,7 @@ impl Default for SplitOptions {
         Self {
             test_values: Vec::new(),
             validation_values: Vec::new(),
-            test_fraction: 0.0,
+            test_fraction: None,
             validation_fraction: 0.05,
             salt: "alambic".to_owned(),
             overlap: Overlap::RemoveFromTest,
@@ -80,6 +81,12 @@ impl Default for SplitOptions {
 }
 
 impl SplitOptions {
+    /// Whether they say which examples are for the test.
+    #[must_use]
+    pub fn names_test_split(&self) -> bool {
+        self.test_fraction.is_some() || !self.test_values.is_empty()
+    }
+
     /// Options with `validation` and `test` among their values, where a corpus is given files for these splits.
     #[must_use]
     pub fn with_split_files(&self, [validation, test]: [bool; 2]) -> Self {
@@ -133,10 +140,10 @@ impl SplitOptions {
     /// Fails where a value that it names is none of those that a corpus has.
     pub(crate) fn check_values<'a>(
         &self,
-        values: impl Iterator<Item = Option<&'a str>>,
+        values: impl Iterator<Item = &'a str>,
         corpus: &str,
     ) -> Result<(), SplitError> {
-        let found: IndexSet<&str> = values.flatten().collect();
+        let found: IndexSet<&str> = values.collect();
         match self.named().find(|value| !found.contains(value.as_str())) {
             None => Ok(()),
             Some(value) => Err(SplitError::NoSuchValue {
@@ -151,7 +158,7 @@ impl SplitOptions {
     pub(crate) fn assign(&self, value: Option<&str>, key: &str) -> Split {
         let among = |values: &[String]| value.is_some_and(|value| values.iter().any(|own| own == value));
         let below = |split: Split, fraction: f64| unit_interval(&[&self.salt, split.name(), key]) < fraction;
-        if among(&self.test_values) || below(Split::Test, self.test_fraction) {
+        if among(&self.test_values) || below(Split::Test, self.test_fraction.unwrap_or_default()) {
             Split::Test
         } else if among(&self.validation_values) || below(Split::Validation, self.validation_fraction) {
             Split::Validation

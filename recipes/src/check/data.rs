@@ -8,7 +8,7 @@ use alambic_settings::{At, Diagnostic, IndexMap, Node, Origin};
 
 use super::checker::{Checker, Depth, Site};
 use super::faults::{code, find_location, line_of};
-use crate::corpora::collection::{read, read_split};
+use crate::corpora::collection::{Splitting, read};
 use crate::error::RunError;
 use crate::options::data::DataOptions;
 
@@ -22,10 +22,11 @@ impl Checker<'_> {
             Ok(held_out) => held_out,
             Err(error) => return self.table_faults("", &error),
         };
+        let splitting = Splitting::new(self.data, &self.evaluation.data, &held_out);
         let mut corpora = Vec::new();
         for (name, options) in self.data {
             let corpus = match self.depth {
-                Depth::Whole => read_split(options, &held_out),
+                Depth::Whole => splitting.read(name, options),
                 Depth::Quick => read(options, Extent::Head),
             };
             match corpus {

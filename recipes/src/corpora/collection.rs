@@ -3,7 +3,12 @@
 use std::sync::OnceLock;
 
 use alambic_data::corpora::ReadCorpus;
-use alambic_data::{Content, ContentKind, Dataset, Example, Extent, HoldOut, embedded, remove_test_overlap};
+use alambic_data::split::SplitGuess;
+use alambic_data::{
+    Content, ContentKind, Corpus, Dataset, Example, Extent, HoldOut, Split, SplitOptions, SplitReport,
+    embedded, remove_test_overlap,
+};
+use alambic_reports::numbers::thousands;
 use alambic_settings::{At, IndexMap};
 
 use crate::error::RunError;
@@ -29,11 +34,58 @@ pub(crate) fn read(options: &DataOptions, extent: Extent) -> Result<Content, Run
     Ok(content)
 }
 
-/// Reads a corpus and splits it. What is held out is kept out of all training.
-pub(crate) fn read_split(options: &DataOptions, held_out: &HoldOut) -> Result<Content, RunError> {
-    let mut content = read(options, Extent::Whole)?;
-    content.split(&options.split.with_split_files(options.corpus.inner().has_split_files()), held_out)?;
-    Ok(content)
+/// Fraction of the corpora of an evaluation that is for the test where nothing says which of their examples are.
+const DEFAULT_TEST_FRACTION: f64 = 0.1;
+
+/// How the corpora of a recipe are split.
+pub(crate) struct Splitting<'a> {
+    /// Names that are kept out of all training.
+    held_out: &'a HoldOut,
+    /// Corpora of the evaluation, where nothing says which of their examples are for the test.
+    without_test: Vec<&'a str>,
+}
+
+impl<'a> Splitting<'a> {
+    pub(crate) fn new(
+        data: &'a IndexMap<String, DataOptions>,
+        evaluated: &'a [At<String>],
+        held_out: &'a HoldOut,
+    ) -> Self {
+        let options = |name: &&At<String>| data.get(&name.value);
+        let names_test = |options: &DataOptions| {
+            matches!(options.corpus.value, Corpus::Mined(_)) || split_options(options).names_test_split()
+        };
+        let has_test = evaluated.iter().filter_map(|name| options(&name)).any(names_test);
+        let without_test = if has_test { &[] } else { evaluated };
+        Self { held_out, without_test: without_test.iter().map(|name| name.value.as_str()).collect() }
+    }
+
+    /// Reads a corpus and splits it.
+    pub(crate) fn read(&self, name: &str, options: &DataOptions) -> Result<Content, RunError> {
+        let mut content = read(options, Extent::Whole)?;
+        let mut split = split_options(options);
+        // A value that means the test is named by the user, not by us.
+        let is_for_test = |value: &&str| split.guess_split(value) == Some(SplitGuess::Usual(Split::Test));
+        let is_default = self.without_test.contains(&name) && !content.split_values().iter().any(is_for_test);
+        if is_default {
+            split.test_fraction = Some(DEFAULT_TEST_FRACTION);
+        }
+        content.split(&split, self.held_out)?;
+        if is_default {
+            let SplitReport { train, validation, test, .. } = content.report();
+            content.add_note(format!(
+                "nothing says which rows are for the test, and a tenth is held out for it: {} of {}; \
+                 `data.{name}.split.test-fraction` changes that",
+                thousands(*test as u64),
+                thousands((train + validation + test) as u64)
+            ));
+        }
+        Ok(content)
+    }
+}
+
+fn split_options(options: &DataOptions) -> SplitOptions {
+    options.split.with_split_files(options.corpus.inner().has_split_files())
 }
 
 impl FromIterator<(String, Content)> for Corpora {
@@ -47,9 +99,13 @@ impl FromIterator<(String, Content)> for Corpora {
 
 impl Corpora {
     /// Reads and splits every corpus. The test split of the embedded names is kept out of all training.
-    pub(crate) fn read(options: &IndexMap<String, DataOptions>) -> Result<Self, RunError> {
+    pub(crate) fn read(
+        data: &IndexMap<String, DataOptions>,
+        evaluated: &[At<String>],
+    ) -> Result<Self, RunError> {
         let held_out: HoldOut = embedded::held_out()?;
-        options.iter().map(|(name, options)| Ok((name.clone(), read_split(options, &held_out)?))).collect()
+        let splitting = Splitting::new(data, evaluated, &held_out);
+        data.iter().map(|(name, options)| Ok((name.clone(), splitting.read(name, options)?))).collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Content)> {

@@ -41,7 +41,7 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
     };
     let recipe = &loaded.recipe;
     let context = RunContext {
-        corpora: Corpora::read(&recipe.data)?,
+        corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
         models: ModelStore::of_run(&recipe.teacher, &options.out),
         folder: RunFolder::new(options.out.clone(), lock),
         interrupt: &options.interrupt,

@@ -55,7 +55,10 @@ fn check_without_labels(checker: &mut Checker<'_>) -> bool {
         checker.report(
             Diagnostic::error("evaluation::labels", message)
                 .label(&evaluation.origin, "names texts without labels, and no teacher")
-                .help("with a `teacher`, the student is evaluated by its similarity to it"),
+                .help(
+                    "name the column of the labels with the corpus's `label` or `number`; or a `teacher`, and the student is \
+                     evaluated by its similarity to it",
+                ),
         );
         return false;
     }
