@@ -8,9 +8,21 @@ use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::tasks::task::{Task, TransferTexts, VocabularySource};
 
-/// Whether a student reads the same texts as its teacher, in its vocabulary: also the tags of the regions that it reads.
+/// Whether a student reads the same texts as its teacher, in its vocabulary: also the tags of the regions that it reads. One
+/// that changes the vocabulary of the model whose layers it takes has its own.
 pub(crate) fn shares_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    task.shares_texts_with_teacher() && student.inner().tag_language().is_none()
+    let student = student.inner();
+    task.shares_texts_with_teacher()
+        && student.tag_language().is_none()
+        && student.vocabulary_transfer() == VocabularyTransfer::Keep
+}
+
+/// Whether two vocabularies are the same.
+pub(crate) fn are_same(one: &Tokenizer, other: &Tokenizer) -> bool {
+    match (one.to_json(), other.to_json()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// Whether a student takes the vocabulary of the models whose layers it takes.

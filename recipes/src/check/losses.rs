@@ -10,6 +10,7 @@ use super::counts::Counts;
 use super::model_info::ModelInfo;
 use crate::schema::Recipe;
 use crate::tasks::task::Task;
+use crate::vocabulary::are_same;
 
 /// Outline of the teacher whose taps losses read, as far as it is known.
 pub(super) enum Supervision {
@@ -53,6 +54,20 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("loss::none", message).label(&origin, "has nothing to minimise").help(help),
             );
+        }
+        let has_own_vocabulary = self.has_own_vocabulary(site, task, student, supervision);
+        if has_own_vocabulary && task.is_masked() {
+            let teacher = self.places.origin(&[path, &["teacher"]].concat());
+            let message = format!(
+                "`{}` masks tokens, and its teacher has another vocabulary than its student",
+                path.join(".")
+            );
+            self.report(
+                Diagnostic::error("student::vocabulary", message)
+                    .label(&teacher, "reads the masked texts in another vocabulary")
+                    .help("leave out the teacher, or the student's `vocabulary`"),
+            );
+            return;
         }
         for loss in losses {
             let outline = student.map(|info| info.config.outline());
@@ -99,7 +114,7 @@ impl Checker<'_> {
                     );
                 }
                 (Ok(term), _) => {
-                    self.check_tokens(&term, loss, task);
+                    self.check_tokens(&term, loss, task, has_own_vocabulary);
                     self.check_batches(recipe, site, &term, loss);
                     if !task.is_empty() {
                         self.check_targets(loss, &term, task, supervision);
@@ -121,10 +136,41 @@ impl Checker<'_> {
         }
     }
 
-    /// Reports a term that compares tokens of texts one by one where student and teacher read different texts.
-    fn check_tokens(&mut self, term: &Term, loss: &At<Loss>, task: &dyn Task) {
+    /// Whether a student reads the texts that its teacher reads in a vocabulary of its own.
+    fn has_own_vocabulary(
+        &self,
+        site: &Site<'_>,
+        task: &dyn Task,
+        student: Option<&ModelInfo>,
+        supervision: &Supervision,
+    ) -> bool {
+        let teacher = site.teacher.filter(|_| !matches!(supervision, Supervision::Absent));
+        let teacher = teacher.and_then(|teacher| self.models.teacher(teacher));
+        student.zip(teacher).is_some_and(|(student, teacher)| {
+            task.shares_texts_with_teacher()
+                && self.depth == Depth::Whole
+                && !are_same(&student.tokenizer, &teacher.tokenizer)
+        })
+    }
+
+    /// Reports a term that compares tokens of texts one by one where student and teacher read different texts, or have different
+    /// vocabularies.
+    fn check_tokens(&mut self, term: &Term, loss: &At<Loss>, task: &dyn Task, has_own_vocabulary: bool) {
         let is_text = |stream: &&String| !["image", "vision"].contains(&stream.as_str());
-        if task.shares_texts_with_teacher() || !term.token_by_token.iter().any(|stream| is_text(&stream)) {
+        if !term.token_by_token.iter().any(|stream| is_text(&stream)) {
+            return;
+        }
+        if has_own_vocabulary {
+            let message = format!(
+                "the loss `{}` compares tokens of student and teacher one by one, and their vocabularies differ",
+                term.name
+            );
+            self.report(Diagnostic::error("loss::tokens", message).label(&loss.origin, "this term").help(
+                "leave out the student's `vocabulary`, or compare logits, embeddings or the first token (`count = \"first\"`)",
+            ));
+            return;
+        }
+        if task.shares_texts_with_teacher() {
             return;
         }
         let message = format!(

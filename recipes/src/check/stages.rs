@@ -18,7 +18,9 @@ use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::student_of;
 use crate::tasks::StageData;
 use crate::tasks::task::Task;
-use crate::vocabulary::{shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary};
+use crate::vocabulary::{
+    are_same, shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary,
+};
 
 impl<'a> Checker<'a> {
     /// Checks the stages in their order, then what follows them.
@@ -301,13 +303,5 @@ impl<'a> Checker<'a> {
             // Recorded outputs have no form of their own; terms that the check let pass read no taps of it.
             self.models.teacher(name).map_or_else(Outline::default, |info| info.config.outline())
         })
-    }
-}
-
-/// Whether two vocabularies are the same.
-fn are_same(one: &Tokenizer, other: &Tokenizer) -> bool {
-    match (one.to_json(), other.to_json()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
     }
 }
