@@ -76,6 +76,7 @@ fn over(report: &Report) -> String {
 
 fn result(report: &Report) -> Vec<Block> {
     let mut blocks: Vec<Block> = report.headline().map(Block::Headline).into_iter().collect();
+    blocks.extend(report.purpose.clone().map(Block::Paragraph));
     match (&report.comparison, report.outcome.model(STUDENT)) {
         (Some(comparison), _) => {
             let tone = match comparison.verdict {
@@ -173,39 +174,57 @@ fn by_slice(report: &Report) -> Vec<Block> {
     blocks
 }
 
+/// A row a measure: the student's value, that for shuffled pairs, and those of the other models.
 fn fidelity(report: &Report) -> Vec<Block> {
     const SHUFFLED: &str = "-shuffled";
-    let fidelity = &report.outcome.fidelity;
-    let rows: Vec<Vec<Cell>> = fidelity
-        .iter()
-        .filter(|(name, _)| {
-            !name.strip_suffix(SHUFFLED).is_some_and(|measure| fidelity.contains_key(measure))
-        })
-        .map(|(name, value)| {
-            let shuffled = fidelity.get(&format!("{name}{SHUFFLED}")).copied().flatten();
-            vec![
-                Cell::new(numbers::metric_title(name)),
-                Cell::new(numbers::metric_value(name, *value)),
-                Cell::new(numbers::metric_value(name, shuffled)),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
+    let mut others: Vec<&str> = report.outcome.present().map(|(name, _)| name).collect();
+    others.retain(|name| ![TEACHER, STUDENT].contains(name));
+    // The longest name first: one may begin as another does.
+    others.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let mut measures: IndexMap<&str, IndexMap<&str, Option<f64>>> = IndexMap::new();
+    for (key, value) in &report.outcome.fidelity {
+        let of_other = others
+            .iter()
+            .find_map(|&name| Some((name, key.strip_prefix(name)?.strip_prefix('-')?)));
+        let (model, measure) = of_other.unwrap_or((STUDENT, key));
+        measures.entry(measure).or_default().insert(model, *value);
+    }
+    let shuffled = |measure: &str| measures.get(format!("{measure}{SHUFFLED}").as_str());
+    let is_own =
+        |measure: &str| !measure.strip_suffix(SHUFFLED).is_some_and(|measure| measures.contains_key(measure));
+    let names: Vec<&str> = measures.keys().copied().filter(|measure| is_own(measure)).collect();
+    if names.is_empty() {
         return Vec::new();
     }
-    vec![Block::table(Table {
-        caption: format!(
-            "Student and teacher, over {}. Shuffled: the student's output beside the teacher's for another {}.",
-            over(report),
-            report.examples.one
-        ),
-        columns: vec![
-            ColumnHeading::text("measure"),
-            ColumnHeading::number("value"),
-            ColumnHeading::number("shuffled"),
-        ],
-        rows,
-    })]
+    let has_shuffled = names.iter().any(|measure| shuffled(measure).is_some());
+    let present = report.outcome.present().map(|(name, _)| name);
+    let models: Vec<&str> =
+        present.filter(|name| names.iter().any(|measure| measures[measure].contains_key(name))).collect();
+    let mut columns = vec![ColumnHeading::text("measure")];
+    for model in &models {
+        columns.push(ColumnHeading::number(model));
+        if *model == STUDENT && has_shuffled {
+            columns.push(ColumnHeading::number("shuffled"));
+        }
+    }
+    let rows = names.iter().map(|measure| {
+        let value = |value: Option<f64>| Cell::new(numbers::metric_value(measure, value));
+        let mut row = vec![Cell::new(numbers::metric_title(measure))];
+        for model in &models {
+            row.push(value(measures[measure].get(model).copied().flatten()));
+            if *model == STUDENT && has_shuffled {
+                row.push(value(shuffled(measure).and_then(|values| values.get(STUDENT).copied().flatten())));
+            }
+        }
+        row
+    });
+    let about_shuffled = if has_shuffled {
+        format!(" Shuffled: the student's output beside the teacher's for another {}.", report.examples.one)
+    } else {
+        String::new()
+    };
+    let caption = format!("How near models are to the teacher, over {}.{about_shuffled}", over(report));
+    vec![Block::table(Table { caption, columns, rows: rows.collect() })]
 }
 
 fn time(report: &Report) -> Vec<Block> {
@@ -290,7 +309,14 @@ fn illustrated(IllustratedExamples { about, examples, .. }: &IllustratedExamples
 }
 
 fn cell(text: Option<&Text>) -> Cell {
-    text.map_or_else(|| Cell::new(NO_VALUE), |text| Cell::in_language(&text.text, text.language.as_deref()))
+    text.map_or_else(
+        || Cell::new(NO_VALUE),
+        |text| {
+            Cell::in_language(&text.text, text.language.as_deref())
+                .with_note(text.note.clone())
+                .with_image(text.image.clone())
+        },
+    )
 }
 
 pub(super) fn training(stages: &[StageSummary], figures: &[Figure]) -> Vec<Block> {
@@ -352,25 +378,26 @@ fn pipeline(notes: &PipelineNotes) -> Vec<Block> {
         )),
     ];
     if !notes.examples.is_empty() {
+        let has_scores = notes.examples.iter().any(|example| example.score.is_some());
         let rows = notes.examples.iter().map(|example| {
             let steps: Vec<&str> = example.intermediate.iter().map(|text| text.text.as_str()).collect();
             let language = example.intermediate.first().and_then(|text| text.language.as_deref());
-            vec![
+            let score = example.score.map_or_else(|| NO_VALUE.to_string(), |score| format!("{score:.3}"));
+            let texts = [
                 cell(Some(&example.source)),
                 Cell::in_language(steps.join(" → "), language),
                 cell(Some(&example.output)),
-                Cell::new(example.score.map_or_else(|| NO_VALUE.to_string(), |score| format!("{score:.3}"))),
-            ]
+            ];
+            texts.into_iter().chain(has_scores.then(|| Cell::new(score))).collect()
         });
+        let mut columns: Vec<ColumnHeading> =
+            ["source", "intermediate", "output"].map(ColumnHeading::text).into();
+        columns.extend(has_scores.then(|| ColumnHeading::number("score")));
+        let about_scores =
+            if has_scores { "; the score is the mean log probability of the output" } else { "" };
         blocks.push(Block::table(Table {
-            caption: "Inputs on their way through it; the score is the mean log probability of the output"
-                .to_string(),
-            columns: vec![
-                ColumnHeading::text("source"),
-                ColumnHeading::text("intermediate"),
-                ColumnHeading::text("output"),
-                ColumnHeading::number("score"),
-            ],
+            caption: format!("Inputs on their way through it{about_scores}"),
+            columns,
             rows: rows.collect(),
         }));
     }

@@ -205,6 +205,7 @@ fn example() -> Report {
         cost_figures: quality_against_cost(&outcome, "cer", "word"),
         quality_figures: metric_by_slice(&outcome, "cer").into_iter().chain([by_length]).collect(),
         training_figures: losses_over_steps(&losses()),
+        purpose: None,
         warnings: vec!["Three of the twelve pairs have fewer than 100 words.".into()],
         environment: [("alambic".to_string(), "0.1.0".to_string()), ("threads".to_string(), "2".to_string())]
             .into(),
