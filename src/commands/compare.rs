@@ -91,7 +91,7 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
     let rows = comparison.rows();
     let mut names: Vec<&str> = Vec::new();
     for name in rows.iter().flat_map(|row| row.metrics.keys()) {
-        let shown = metrics::find(name).is_ok() && !name.ends_with("-shuffled");
+        let shown = metrics::find(name).is_ok() && !metrics::is_reference(name);
         if shown && !names.contains(&name.as_str()) {
             names.push(name);
         }

@@ -11,6 +11,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const MAX_KEPT_ROWS: usize = 20;
 /// Columns of a table that is printed in letters of usual size.
 const MAX_PLAIN_COLUMNS: usize = 8;
+/// Characters of a row's heading that does not wrap.
+const MAX_SHORT: usize = 8;
 /// Tables that stand side by side in smaller letters from this number on.
 const MANY: usize = 3;
 
@@ -131,6 +133,11 @@ fn classes(table: &Table) -> String {
     std::iter::once("table").chain(named).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a row's heading is a word or code that does not wrap, such as `hi-ta`.
+fn is_short(cell: &Cell) -> bool {
+    cell.text.chars().nth(MAX_SHORT).is_none()
+}
+
 /// A table in a box of its own, which scrolls sideways on a narrow screen; by keyboard too. The caption stays.
 fn table(table: &Table) -> Markup {
     html! {
@@ -155,7 +162,7 @@ fn table(table: &Table) -> Markup {
                                 @let number = column.is_some_and(|column| column.numeric);
                                 @let label = column.filter(|_| table.wraps()).map(|column| one_line(&column.text));
                                 @if index == 0 {
-                                    th scope="row" lang=[cell.language.as_ref()] { (content(cell)) }
+                                    th scope="row" class=[is_short(cell).then_some("short")] lang=[cell.language.as_ref()] { (content(cell)) }
                                 } @else {
                                     td class=[number.then_some("number")] data-label=[label] {
                                         // What the label is in is not what the cell is in.

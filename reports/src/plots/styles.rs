@@ -28,7 +28,7 @@ impl Styles {
 
 /// Whether a name is that of a baseline with which the student is not compared. It is worse than the one with which it is:
 /// figures leave it out, in which it would push all others together.
-pub(super) fn is_other_baseline(name: &str) -> bool {
+pub(crate) fn is_other_baseline(name: &str) -> bool {
     name.strip_prefix(BASELINE).is_some_and(|rest| rest.starts_with('-'))
 }
 

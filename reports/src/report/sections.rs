@@ -183,9 +183,8 @@ fn fidelity(report: &Report) -> Vec<Block> {
     others.sort_by_key(|name| std::cmp::Reverse(name.len()));
     let mut measures: IndexMap<&str, IndexMap<&str, Option<f64>>> = IndexMap::new();
     for (key, value) in &report.outcome.fidelity {
-        let of_other = others
-            .iter()
-            .find_map(|&name| Some((name, key.strip_prefix(name)?.strip_prefix('-')?)));
+        let of_other =
+            others.iter().find_map(|&name| Some((name, key.strip_prefix(name)?.strip_prefix('-')?)));
         let (model, measure) = of_other.unwrap_or((STUDENT, key));
         measures.entry(measure).or_default().insert(model, *value);
     }

@@ -18,7 +18,7 @@ use crate::error::RunError;
 use crate::folder::layout::EVENTS;
 use crate::names::{FROM_SCRATCH, SAME_START, UNTRAINED};
 use crate::run::evaluation::{ComparedModel, in_precision};
-use crate::run::summaries::{corpus_readings, file_name, stage_summary};
+use crate::run::summaries::{corpus_readings, curve_names, file_name, stage_summary};
 
 /// Examples for which it is shown what models attend to.
 const MAPS: usize = 6;
@@ -99,19 +99,7 @@ impl Results<'_> {
 
     /// What the curve of each training is called: by the model that came of it, as in other figures, and the training.
     fn names_of_trainings(&self) -> IndexMap<String, String> {
-        let recipe = &self.loaded.recipe;
-        let of_teacher =
-            recipe.evaluation.teacher.as_ref().and_then(|name| match recipe.teacher.get(&name.value) {
-                Some(TeacherOptions::Checkpoint(options)) => options.stage.as_ref(),
-                _ => None,
-            });
-        let mut names = IndexMap::new();
-        if let Some(stage) = of_teacher {
-            names.insert(stage.value.clone(), format!("{TEACHER} ({})", stage.value));
-        }
-        for trained in &self.student().trainings {
-            names.insert(trained.label.clone(), format!("{STUDENT} ({})", trained.label));
-        }
+        let mut names = curve_names(&self.loaded.recipe);
         for Baseline { name, training, .. } in &self.baselines {
             if let Some(rest) = training.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')) {
                 names.insert((*training).to_owned(), format!("{name} ({rest})"));
