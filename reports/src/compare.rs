@@ -294,6 +294,7 @@ impl Comparison {
         // Runs on texts without labels have no metric at all.
         let firsts: Vec<Option<&str>> = self.runs.iter().map(ComparedRun::first_metric).collect();
         let mut distinct: Vec<&str> = firsts.iter().copied().flatten().collect();
+        distinct.sort_unstable();
         distinct.dedup();
         let retention = match distinct.as_slice() {
             [only] => format!("retention of {}", numbers::metric_title(only)),

@@ -325,7 +325,7 @@ pub(super) fn training(stages: &[StageSummary], figures: &[Figure]) -> Vec<Block
             [("stage", false), ("seed", true), ("steps", true), ("examples", true), ("time", true)];
         let mut columns: Vec<ColumnHeading> =
             headings.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).into();
-        columns.extend(["losses at the end", "checkpoint chosen"].map(ColumnHeading::text));
+        columns.extend(["latest losses", "checkpoint chosen"].map(ColumnHeading::text));
         blocks.push(Block::table(Table {
             caption: "Stages, in the order in which they ran".to_string(),
             columns,
