@@ -53,6 +53,8 @@ pub struct LineSeries {
 /// The least width of an axis of costs in decades, a factor of 1.2: times that differ by less than a measurement does are not
 /// drawn far apart.
 const LEAST_DECADES: f64 = 0.08;
+/// Sizes of points that stand within one another.
+const MAX_NESTED: usize = 3;
 /// More points than these are drawn without markers.
 const MARKED_POINTS: usize = 30;
 
@@ -95,7 +97,7 @@ impl Scale {
             .flat_map(|decade| factors.iter().map(move |factor| factor * decade))
             .filter(|value| (low - 1e-9..=high + 1e-9).contains(&value.log10()))
             .collect();
-        if round.len() > 1 {
+        if round.len() > 2 {
             return round;
         }
         // A part of a decade in which ratios differ little from differences.
@@ -156,7 +158,7 @@ impl Lines {
 
         // Points that fall together stand within one another, those of the first series on top.
         for (place, series) in self.series.iter().enumerate().rev() {
-            let (name, size) = (&series.name, 1.5 + 0.35 * place as f64);
+            let (name, size) = (&series.name, 1.5 + 0.35 * place.min(MAX_NESTED) as f64);
             let mut piece = Vec::new();
             for &(x, y) in &series.points {
                 match (self.horizontal_scale.place(x), self.vertical_scale.place(y)) {
