@@ -33,7 +33,7 @@ pub(crate) fn is_other_baseline(name: &str) -> bool {
 }
 
 /// A name without what stands in brackets after it.
-fn method(name: &str) -> &str {
+pub(super) fn method(name: &str) -> &str {
     name.split_once(" (").map_or(name, |(method, _)| method)
 }
 

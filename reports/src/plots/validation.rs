@@ -2,6 +2,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::styles::{is_other_baseline, method};
 use super::{Drawing, Figure, LineSeries, Lines, Scale, ValueFormat};
 use crate::numbers;
 use crate::outcome::{BASELINE, UPPER_BOUND};
@@ -11,7 +12,7 @@ use crate::record::{EvaluationEvent, StepEvent};
 const POINTS: usize = 240;
 
 /// Every metric of the validation split over the steps, one figure a metric and one curve a training, from the events of a run.
-/// Of several seeds the first is drawn. `names` has what curves are called by trainings; one that is not in it keeps its own name.
+/// Of several seeds the first is drawn. Beside the baseline with which the student is compared the others are left out. `names` has what curves are called by trainings; one that is not in it keeps its own name.
 #[must_use]
 pub fn validation_over_steps(events: &[Value], names: &IndexMap<String, String>) -> Vec<Figure> {
     let mut metrics: IndexMap<String, IndexMap<String, Vec<(f64, f64)>>> = IndexMap::new();
@@ -22,7 +23,10 @@ pub fn validation_over_steps(events: &[Value], names: &IndexMap<String, String>)
             curves.entry(named(names, &event.stage)).or_default().push((event.step as f64, value));
         }
     }
-    let figure = |(metric, curves): (String, IndexMap<String, Vec<(f64, f64)>>)| {
+    let figure = |(metric, mut curves): (String, IndexMap<String, Vec<(f64, f64)>>)| {
+        if curves.keys().any(|name| method(name) == BASELINE) {
+            curves.retain(|name, _| !is_other_baseline(name));
+        }
         let title = numbers::metric_title(&metric);
         let ends: Vec<String> = curves
             .iter()
@@ -137,6 +141,18 @@ mod tests {
             figures[0].alternative.contains("student (one) 60.0 % at step 20, baseline 40.0 % at step 10")
         );
         assert!(validation_over_steps(&[], &IndexMap::new()).is_empty());
+    }
+
+    #[test]
+    fn validation_of_weak_baselines_is_left_out_beside_that_of_the_better_one() {
+        let events = [evaluation("baseline-same-start", 10, 0.5), evaluation("baseline-scratch", 10, 0.1)];
+        let curves = |names: &IndexMap<String, String>| {
+            let figures = validation_over_steps(&events, names);
+            figures[0].names().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(curves(&IndexMap::new()).len(), 2);
+        let names = [("baseline-same-start".to_owned(), "baseline (same-start)".to_owned())].into();
+        assert_eq!(curves(&names), ["baseline (same-start)"]);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::numbers;
 use crate::outcome::{ModelOutcome, STUDENT, TEACHER, UPPER_BOUND};
 use crate::verdict::Verdict;
 
+/// A larger share of the teacher's metric says more of a weak teacher than of the student: both values stand in its place.
+const MAX_RETENTION: f64 = 1.2;
+
 /// The setting of times in which a dual encoder finds images encoded: `batch 1, images stored`.
 #[must_use]
 pub fn images_stored(setting: &str) -> String {
@@ -44,7 +47,7 @@ impl Report {
         let retention = self.outcome.ratios.retention.get(metric).copied().flatten();
         let is_lower = find(metric).is_ok_and(|metric| metric.direction == Direction::Lower);
         Some(match retention {
-            Some(retention) if !is_lower => {
+            Some(retention) if !is_lower && retention <= MAX_RETENTION => {
                 let verb = if retention <= 1.0 { "keeps" } else { "reaches" };
                 format!("The student {verb} {:.0} % of the teacher's {title}", 100.0 * retention)
             }

@@ -137,7 +137,8 @@ fn notes(report: &Report) -> Vec<String> {
     let resolution = report
         .comparison
         .as_ref()
-        .and_then(|comparison| comparison.resolution_in_words(&report.examples.many));
+        .and_then(|comparison| comparison.resolution_in_words(&report.examples.many))
+        .or_else(|| precision_in_words(report));
     let mut notes: Vec<String> = resolution.into_iter().chain(report.bound_in_words()).collect();
     let student = report.outcome.model(STUDENT);
     for (name, value) in student.into_iter().flat_map(|student| &student.metrics) {
@@ -159,6 +160,22 @@ fn notes(report: &Report) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// How exactly the test split tells the student's metric, where it is compared with no baseline or predicts as that does.
+fn precision_in_words(report: &Report) -> Option<String> {
+    let student = report.outcome.model(STUDENT)?;
+    let metric = report.metric(student)?;
+    let [low, high] = student.intervals.get(metric).copied().flatten()?;
+    let half = (high - low) / 2.0;
+    (!numbers::is_zero(metric, half)).then(|| {
+        format!(
+            "{}: the student's {} is known to within {} (half of its 95 % interval).",
+            numbers::counted(report.outcome.examples, &report.examples.one, &report.examples.many),
+            numbers::metric_title(metric),
+            numbers::points(metric, half)
+        )
+    })
 }
 
 fn by_slice(report: &Report) -> Vec<Block> {

@@ -378,3 +378,32 @@ fn baselines_of_no_verdict_are_left_out_of_figures() {
     let models = [("student", &scores["cer"]), ("baseline-scratch", &scores["cer"])];
     assert_eq!(metric_by_length(&models, &lengths).unwrap().names(), ["student"]);
 }
+
+#[test]
+fn test_split_tells_the_students_metric_where_no_baseline_is_compared() {
+    let mut report = example();
+    report.comparison = None;
+    let [low, high] = report.outcome.model("student").unwrap().intervals["cer"].unwrap();
+    let markdown = report.document().markdown();
+    let half = format!("known to within {:.1} points", 50.0 * (high - low));
+    assert!(markdown.contains("480 words: the student's CER is") && markdown.contains(&half), "{markdown}");
+}
+
+#[test]
+fn headline_of_a_weak_teacher_has_both_values() {
+    let mut report = example();
+    report.comparison = None;
+    let model = |accuracy: f64| {
+        Some(ModelOutcome {
+            metrics: [("accuracy".into(), Some(accuracy))].into(),
+            ..ModelOutcome::default()
+        })
+    };
+    let mut headline = |teacher: f64, student: f64| {
+        report.outcome = Outcome::new("a", vec![1], 9, model(teacher), model(student), None);
+        report.headline().unwrap()
+    };
+    assert_eq!(headline(0.8, 0.76), "The student keeps 95 % of the teacher's accuracy.");
+    assert_eq!(headline(0.8, 0.84), "The student reaches 105 % of the teacher's accuracy.");
+    assert_eq!(headline(0.1, 0.9), "The student's accuracy is 90.0 %, the teacher's 10.0 %.");
+}
