@@ -22,6 +22,8 @@ fn questions_are_answered_out_of_passages_from_a_recipe_to_a_prediction() {
     assert_eq!(config["architectures"][0], "BertForQuestionAnswering");
     let report = std::fs::read_to_string(folder.path().join("run/report.md")).unwrap();
     assert!(report.contains("no answer"), "questions without an answer are shown as such");
+    let samples = report.split("\n## Samples\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert!(samples.matches(" %)").count() >= 24, "each output has its probability: {samples}");
 
     let passage = "Anna lives in Old Delhi. Ravi sells brass bells. Mina works as a pilot.";
     let line = format!("Where does Anna live?\t{passage}");

@@ -48,6 +48,14 @@ fn fusion_encoder_is_distilled_into_a_dual_encoder() {
     let page = std::fs::read_to_string(folder.path().join("dide/report.html")).unwrap();
     assert!(page.contains("what colour is the") || page.contains("is there a"), "questions are shown");
     assert!(page.contains("student before training: ") && page.contains("src=\"data:image/png;base64,"));
+    // Samples have image and probability, and the head says what two towers are for.
+    let samples = page.split("<h2>Samples</h2>").nth(1).unwrap().split("</section>").next().unwrap();
+    assert_eq!(samples.matches("<img ").count(), samples.matches("<tr>").count() - 1);
+    assert!(samples.contains(" %</small>"), "{samples}");
+    assert!(
+        page.contains("where images are encoded before)")
+            && page.contains("A dual encoder is for many questions")
+    );
 
     // The student answers questions about one image, or about an image in each line.
     let image = folder.path().join("scene.png");
@@ -316,6 +324,7 @@ fn images_are_found_by_captions() {
     assert!(outcome["fidelity"]["agreement"].is_f64() && outcome["ratios"]["speedup"].is_f64());
     let page = std::fs::read_to_string(folder.path().join("clip/report.html")).unwrap();
     assert!(page.contains("First results") && page.contains("What models retrieve first"));
+    assert!(page.contains("A dual encoder is for searching images that are encoded before"));
 
     // It is written in CLIP's layout, with what transformers needs to prepare images.
     let written = |name: &str| json_of(&folder.path().join("clip/student").join(name));

@@ -25,6 +25,12 @@ pub struct WordPair {
 }
 
 impl WordPair {
+    /// Whether one of its sides is of a language.
+    #[must_use]
+    pub fn is_of(&self, language: &str) -> bool {
+        self.source_language == language || self.target_language == language
+    }
+
     /// The direction of the pair.
     #[must_use]
     pub fn direction(&self) -> Direction {

@@ -23,6 +23,9 @@ use figures::Comparable;
 use run::run_name;
 pub use run::{ComparedRun, SweptKey, Validations};
 
+/// Keys of the table of what differs between recipes.
+const MAX_DIFFERENCES: usize = 60;
+
 /// Runs to be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -288,22 +291,27 @@ impl Comparison {
 
     /// One row a run: what it was, its ratios, its verdict.
     fn overview(&self) -> Table {
-        let first = self.metrics().into_iter().next().unwrap_or_default();
-        let retention = format!("retention of {}", numbers::metric_title(&first));
         // Runs on texts without labels have no metric at all.
-        let retention = if first.is_empty() { "retention" } else { &retention };
+        let firsts: Vec<Option<&str>> = self.runs.iter().map(ComparedRun::first_metric).collect();
+        let mut distinct: Vec<&str> = firsts.iter().copied().flatten().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let retention = match distinct.as_slice() {
+            [only] => format!("retention of {}", numbers::metric_title(only)),
+            _ => "retention".to_owned(),
+        };
         let headings = [
             ("run", false),
             ("recipe", false),
             ("examples", true),
             ("test data", false),
             ("seeds", true),
-            (retention, true),
+            (&*retention, true),
             ("compression", true),
             ("speed-up", true),
             ("student to baseline", false),
         ];
-        let rows = self.runs.iter().map(|run| {
+        let rows = self.runs.iter().zip(&firsts).map(|(run, first)| {
             let outcome = &run.outcome;
             let ratios = &outcome.ratios;
             vec![
@@ -312,7 +320,10 @@ impl Comparison {
                 Cell::new(numbers::thousands(outcome.examples as u64)),
                 Cell::new(run.test_data_in_words()),
                 Cell::new(outcome.seeds.len().to_string()),
-                Cell::new(numbers::times(ratios.retention.get(&first).copied().flatten())),
+                Cell::new(numbers::times(
+                    first.and_then(|first| ratios.retention.get(first).copied().flatten()),
+                ))
+                .with_note(first.filter(|_| distinct.len() > 1).map(numbers::metric_title)),
                 Cell::new(numbers::times(ratios.compression)),
                 Cell::new(numbers::times(ratios.speedup)),
                 Cell::new(outcome.verdict.map_or(NO_VALUE, Verdict::word)),
@@ -328,11 +339,16 @@ impl Comparison {
     }
 
     fn metric_table(&self, metric: &str) -> Table {
-        let models = self.models();
+        let has = |run: &ComparedRun, name: &str| {
+            run.outcome.model(name).is_some_and(|model| model.metrics.contains_key(metric))
+        };
+        let mut models = self.models();
+        models.retain(|name| self.runs.iter().any(|run| has(run, name)));
+        let runs = self.runs.iter().filter(|run| models.iter().any(|name| has(run, name)));
         let mut columns = vec![ColumnHeading::text("run")];
         columns.extend(models.iter().map(|name| ColumnHeading::number(name)));
         columns.push(ColumnHeading::number("retention"));
-        let rows = self.runs.iter().map(|run| {
+        let rows = runs.map(|run| {
             let mut row = vec![Cell::new(&run.name)];
             row.extend(models.iter().map(|name| {
                 let model = run.outcome.model(name);
@@ -362,11 +378,18 @@ impl Comparison {
         }
         let mut columns = vec![ColumnHeading::text("key")];
         columns.extend(self.runs.iter().map(|run| ColumnHeading::text(&run.name)));
-        let rows = self.differences.iter().map(|Difference { key, values }| {
+        let all = self.differences.len();
+        let rows = self.differences.iter().take(MAX_DIFFERENCES).map(|Difference { key, values }| {
             let values = values.iter().map(|value| Cell::new(value.as_deref().unwrap_or(NO_VALUE)));
             [Cell::new(key)].into_iter().chain(values).collect()
         });
-        Some(Table { caption: "What differs between the recipes".to_string(), columns, rows: rows.collect() })
+        let which = if all > MAX_DIFFERENCES {
+            format!(": the first {MAX_DIFFERENCES} of {} keys", numbers::thousands(all as u64))
+        } else {
+            String::new()
+        };
+        let caption = format!("What differs between the recipes{which}");
+        Some(Table { caption, columns, rows: rows.collect() })
     }
 
     fn costs(&self) -> Table {

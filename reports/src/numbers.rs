@@ -1,19 +1,30 @@
 //! Numbers and names as a reader meets them in a report.
 
-use crate::metrics::{METRICS, Metric};
+use crate::metrics::METRICS;
 
 /// What stands for a value that there is none of.
 pub const NO_VALUE: &str = "–";
 
-/// Parts of names that are abbreviations, and how they are written.
-const ABBREVIATIONS: [(&str, &str); 6] =
-    [("cer", "CER"), ("f1", "F1"), ("kl", "KL"), ("cka", "CKA"), ("mse", "MSE"), ("vqa", "VQA")];
+/// Parts of names that are abbreviations or names of people, and how they are written.
+const WRITTEN: [(&str, &str); 9] = [
+    ("cer", "CER"),
+    ("f1", "F1"),
+    ("kl", "KL"),
+    ("cka", "CKA"),
+    ("mse", "MSE"),
+    ("vqa", "VQA"),
+    ("matthews", "Matthews correlation"),
+    ("pearson", "Pearson correlation"),
+    ("spearman", "Spearman correlation"),
+];
+
+/// Figures that are shares of the whole, and no metrics.
+const SHARES: [&str; 1] = ["common-neighbours"];
 
 /// A metric's name for a heading: `cer` is `CER`, `word-accuracy` is `word accuracy`.
 #[must_use]
 pub fn metric_title(name: &str) -> String {
-    let written =
-        |part| ABBREVIATIONS.iter().find(|(name, _)| *name == part).map_or(part, |(_, title)| *title);
+    let written = |part| WRITTEN.iter().find(|(name, _)| *name == part).map_or(part, |(_, title)| *title);
     name.split('-').map(written).collect::<Vec<_>>().join(" ")
 }
 
@@ -61,8 +72,9 @@ pub fn points_interval(name: &str, [low, high]: [f64; 2]) -> String {
 /// Shares of the whole are shown in per cent, anything else as a plain number. A figure may have the name of a metric with
 /// more around it: `cer-against-teacher`, `baseline-agreement`.
 fn is_share(name: &str) -> bool {
-    let within = |metric: &Metric| format!("-{name}-").contains(&format!("-{}-", metric.name));
-    METRICS.iter().any(|metric| metric.is_share && within(metric))
+    let within = |part: &str| format!("-{name}-").contains(&format!("-{part}-"));
+    SHARES.iter().any(|share| within(share))
+        || METRICS.iter().any(|metric| metric.is_share && within(metric.name))
 }
 
 /// A share in per cent, `3.4 %`.
@@ -148,6 +160,7 @@ mod tests {
         assert_eq!(metric_value("encoder-similarity", Some(0.975)), "0.975");
         assert_eq!(metric_value("cer", None), NO_VALUE);
         assert_eq!(metric_title("cer-total"), "CER total");
+        assert_eq!(metric_value("common-neighbours-hi", Some(0.5)), "50.0 %");
         assert!(is_zero("cer", -0.0004) && !is_zero("cer", 0.0006) && !is_zero("pearson", 0.0006));
     }
 }

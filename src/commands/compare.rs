@@ -85,12 +85,13 @@ fn swept_key(key: &str, runs: &[PathBuf]) -> Result<SweptKey, Failure> {
     Ok(SweptKey { name, format, values })
 }
 
-/// Prints a table with a row for each model of each run, and which of them were evaluated without labels.
+/// Prints a table with a row for each model of each run, and which of them were evaluated on other data than others, or without
+/// labels.
 pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
     let rows = comparison.rows();
     let mut names: Vec<&str> = Vec::new();
     for name in rows.iter().flat_map(|row| row.metrics.keys()) {
-        let shown = metrics::find(name).is_ok() && !name.ends_with("-shuffled");
+        let shown = metrics::find(name).is_ok() && !metrics::is_reference(name);
         if shown && !names.contains(&name.as_str()) {
             names.push(name);
         }
@@ -115,5 +116,6 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         cells
     });
     output::table(&columns, rows.collect())?;
-    comparison.without_labels().map_or(Ok(()), |note| output::line(&note))
+    let notes = comparison.different_test_data().into_iter().chain(comparison.without_labels());
+    notes.into_iter().try_for_each(|note| output::line(&note))
 }

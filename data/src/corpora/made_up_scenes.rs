@@ -131,10 +131,12 @@ impl ReadCorpus for MadeUpScenes {
                 (0..self.captions).map(|_| spoken[0].say(&scene.describe(&mut random))).collect();
             images.push(picture);
         }
+        // Scenes without questions are examples themselves, with their captions.
+        let examples = if self.questions == 0 { images.len() } else { questions.len() };
         let statistics = ReadStatistics {
             source: NAME.to_owned(),
-            rows: questions.len(),
-            kept: questions.len(),
+            rows: examples,
+            kept: examples,
             ..ReadStatistics::default()
         };
         let fingerprint = blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string();

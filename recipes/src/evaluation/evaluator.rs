@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_models::ModelFolder;
+use alambic_reports::document::Image;
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind, TaskDescription};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
@@ -155,6 +156,27 @@ pub(crate) trait Evaluator {
         _models: &[(&str, &Path)],
     ) -> Result<IllustratedExamples, RunError> {
         Ok(IllustratedExamples::default())
+    }
+
+    /// The probability that a finished model gives to its prediction for each of some examples, or the teacher where no folder
+    /// is named; empty where predictions have none.
+    fn probabilities(&self, _folder: Option<&Path>, _examples: &[usize]) -> Result<Vec<f64>, RunError> {
+        Ok(Vec::new())
+    }
+
+    /// The image of an example's input, small; none of texts.
+    fn source_image(&self, _index: usize) -> Result<Option<Image>, RunError> {
+        Ok(None)
+    }
+
+    /// The image that a prediction for an example stands for, small; none of what is no image.
+    fn shown_image(&self, _index: usize, _prediction: &Prediction) -> Result<Option<Image>, RunError> {
+        Ok(None)
+    }
+
+    /// What models of the student's kind are for, one sentence for the head of the report.
+    fn purpose(&self) -> Option<String> {
+        None
     }
 
     /// The text of an example.

@@ -3,6 +3,7 @@
 pub(crate) mod embedding;
 pub(crate) mod evaluator;
 pub(crate) mod metrics;
+pub(crate) mod probability;
 pub(crate) mod retrieval;
 pub(crate) mod similarity;
 pub(crate) mod timing;

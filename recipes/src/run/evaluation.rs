@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{ModelFolder, Precision, TokenizerFiles};
+use alambic_reports::document::Image;
 use alambic_reports::metrics::{
     ByClass, Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
 };
@@ -247,6 +248,54 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn shown(&self, index: usize, prediction: &Prediction) -> Text {
         let (evaluator, index) = self.of_example(index);
         evaluator.shown(index, prediction)
+    }
+
+    /// The image of an example's input, small.
+    pub(crate) fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
+        let (evaluator, index) = self.of_example(index);
+        evaluator.source_image(index)
+    }
+
+    /// The image that a prediction for an example stands for, small.
+    pub(crate) fn shown_image(
+        &self,
+        index: usize,
+        prediction: &Prediction,
+    ) -> Result<Option<Image>, RunError> {
+        let (evaluator, index) = self.of_example(index);
+        evaluator.shown_image(index, prediction)
+    }
+
+    /// The probability that a finished model gives to its prediction for each of some examples, or the teacher where no folder
+    /// is named; none where predictions have none.
+    pub(crate) fn probabilities(
+        &self,
+        folder: Option<&Path>,
+        examples: &[usize],
+    ) -> Result<Vec<Option<f64>>, RunError> {
+        let mut all = vec![None; examples.len()];
+        let mut begin = 0;
+        for evaluator in &self.evaluators {
+            let end = begin + evaluator.test_set().references.len();
+            let own: Vec<(usize, usize)> = examples
+                .iter()
+                .copied()
+                .enumerate()
+                .filter(|(_, index)| (begin..end).contains(index))
+                .collect();
+            let places: Vec<usize> = own.iter().map(|(_, index)| index - begin).collect();
+            let probabilities = evaluator.probabilities(folder, &places)?;
+            for ((place, _), probability) in own.into_iter().zip(probabilities) {
+                all[place] = Some(probability);
+            }
+            begin = end;
+        }
+        Ok(all)
+    }
+
+    /// What models of the student's kind are for.
+    pub(crate) fn purpose(&self) -> Option<String> {
+        self.first().purpose()
     }
 
     /// Model card of the student.

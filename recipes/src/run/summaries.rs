@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use alambic_reports::numbers::{metric_title, metric_value, percent};
-use alambic_reports::outcome::BASELINE;
+use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_reports::report::{CorpusReading, StageSummary};
 use alambic_settings::IndexMap;
+use alambic_teachers::TeacherOptions;
 use serde_json::Value;
 
 use crate::corpora::Corpora;
 use crate::options::train::{Optimiser, TrainOptions};
 use crate::schema::Recipe;
+use crate::stage_order::student_of;
 use crate::training::output::TrainOutput;
 
 /// Steps at the end of a stage over which losses are averaged.
@@ -85,6 +87,28 @@ pub(super) fn stage_summary(
             )
         }),
     }
+}
+
+/// What the curves of stages are called: teacher or student, as in other figures, where a stage trains one of these, and the
+/// stage in brackets.
+pub(super) fn curve_names(recipe: &Recipe) -> IndexMap<String, String> {
+    let of_teacher =
+        recipe.evaluation.teacher.as_ref().and_then(|name| match recipe.teacher.get(&name.value)? {
+            TeacherOptions::Checkpoint(options) => options.stage.as_ref(),
+            TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) => None,
+        });
+    let student = recipe.stages.last().and_then(|last| student_of(recipe, last).ok());
+    let name = |stage: &str| {
+        let model = if student.is_some() && student_of(recipe, stage).ok() == student {
+            STUDENT
+        } else if of_teacher.is_some_and(|own| own.value == stage) {
+            TEACHER
+        } else {
+            return None;
+        };
+        Some((stage.to_owned(), format!("{model} ({stage})")))
+    };
+    recipe.stages.iter().filter_map(|stage| name(stage)).collect()
 }
 
 /// The mean of each loss term over the last steps of a training, and of the shares in the gradient where they were measured.

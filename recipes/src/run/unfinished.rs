@@ -7,7 +7,7 @@ use alambic_reports::report::{StageSummary, Unfinished};
 use indexmap::IndexSet;
 use serde_json::Value;
 
-use super::summaries::{corpus_readings, losses_and_shares, settings, stage_summary};
+use super::summaries::{corpus_readings, curve_names, losses_and_shares, settings, stage_summary};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::layout::CHECKPOINTS;
@@ -83,9 +83,10 @@ impl TrainerCallback for PageWriter<'_> {
             return Ok(());
         }
         let events = read_events(recorder.events.path())?;
-        let mut figures = validation_over_steps(&events);
+        let names = curve_names(self.recipe);
+        let mut figures = validation_over_steps(&events, &names);
         figures.extend(losses_over_steps(&events));
-        figures.extend(learning_rate_over_steps(&events));
+        figures.extend(learning_rate_over_steps(&events, &names));
         let page = Unfinished {
             recipe: self.recipe.name.value.clone(),
             description: self.recipe.description.clone(),

@@ -4,7 +4,8 @@ use super::run::{ComparedRun, SweptKey};
 use crate::numbers;
 use crate::outcome::{BASELINE, ModelOutcome, STUDENT, TEACHER};
 use crate::plots::{
-    Dot, DotSeries, Dots, Drawing, Figure, LineSeries, Lines, Scale, ValueFormat, metric_against, metric_over,
+    Dot, DotSeries, Dots, Drawing, Figure, LineSeries, Lines, Scale, ValueFormat, is_other_baseline,
+    metric_against, metric_over,
 };
 
 /// Runs that were evaluated on the same test data, and the value of the swept key in each.
@@ -53,7 +54,8 @@ impl Comparable<'_> {
             name: (*model).to_string(),
             dots: self.runs.iter().map(|run| dot(run, model)).collect(),
         });
-        let series = series.filter(|series| series.dots.iter().any(Option::is_some));
+        let series = series
+            .filter(|series| series.dots.iter().any(Option::is_some) && !is_other_baseline(&series.name));
         Figure {
             name: format!("{metric}-by-run"),
             title: format!("{title} by run, 95 % intervals"),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::metrics::is_reference;
 use crate::outcome::{BASELINE, ModelOutcome, Outcome, TEACHER, UPPER_BOUND};
 use crate::plots::ValueFormat;
 use crate::record::{EvaluationEvent, read_events};
@@ -70,6 +71,12 @@ impl ComparedRun {
     pub(super) fn relative_time(&self, model: &ModelOutcome) -> Option<f64> {
         let teacher = self.outcome.model(TEACHER)?.latency_ms?.p50;
         (teacher > 0.0).then_some(model.latency_ms?.p50 / teacher)
+    }
+
+    /// The metric by which its models are compared; none without labels.
+    pub(super) fn first_metric(&self) -> Option<&str> {
+        let mut names = self.outcome.present().flat_map(|(_, model)| model.metrics.keys());
+        names.find(|name| !is_reference(name)).map(String::as_str)
     }
 
     /// What distinguishes its test data: their hash, or else how many examples they have.

@@ -141,7 +141,11 @@ fn runs_over_different_test_data_share_no_plot() {
         });
     let figures = figures.unwrap();
     assert!(figures.contains(&"cer-by-run-1".to_owned()) && figures.contains(&"span-f1-by-run-2".to_owned()));
-    assert!(document.markdown().contains("share no plot"));
+    let markdown = document.markdown();
+    assert!(markdown.contains("share no plot"));
+    assert!(markdown.contains("| c | names | 1,000 | fedcba98 | 1 | – (span F1) |"), "{markdown}");
+    let of_span = markdown.split("span F1, more is better").nth(1).unwrap();
+    assert!(!of_span.split("\n## ").next().unwrap().contains("| a |"), "a has no span F1: {markdown}");
 }
 
 #[test]

@@ -104,6 +104,8 @@ pub struct Cell {
     pub language: Option<String>,
     /// The best of its row or column.
     pub emphasis: bool,
+    /// A small image that the text is about or stands for; Markdown has the text alone.
+    pub image: Option<Image>,
 }
 
 impl ColumnHeading {
@@ -137,6 +139,13 @@ impl Cell {
     #[must_use]
     pub fn with_note(mut self, note: Option<String>) -> Self {
         self.note = note;
+        self
+    }
+
+    /// The cell with a small image above its text.
+    #[must_use]
+    pub fn with_image(mut self, image: Option<Image>) -> Self {
+        self.image = image;
         self
     }
 

@@ -1,4 +1,4 @@
-use super::content::{Block, Cell, Document, Table, Tone};
+use super::content::{Block, Cell, Document, Image, Table, Tone};
 use super::text::{MAX_CODE, one_line, runs};
 use crate::error::Result;
 use crate::plots::{Figure, Placement, Styles};
@@ -6,6 +6,15 @@ use alambic_files::text::visible_lines;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Rows of a table that is printed on one page.
+const MAX_KEPT_ROWS: usize = 20;
+/// Columns of a table that is printed in letters of usual size.
+const MAX_PLAIN_COLUMNS: usize = 8;
+/// Characters of a row's heading that does not wrap.
+const MAX_SHORT: usize = 8;
+/// Tables that stand side by side in smaller letters from this number on.
+const MANY: usize = 3;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -87,7 +96,9 @@ fn block(block: &Block, styles: &Styles) -> Result<Markup> {
             }
         }
         Block::List(items) => html! { ul { @for item in items { li { (text(item)) } } } },
-        Block::Tables(tables) => html! { div class="tables" { @for content in tables { (table(content)) } } },
+        Block::Tables(tables) => {
+            html! { div class=(if tables.len() >= MANY { "tables many" } else { "tables" }) { @for content in tables { (table(content)) } } }
+        }
         Block::Figures(figures) => {
             let figures = figures.iter().map(|own| figure(own, styles)).collect::<Result<Vec<_>>>()?;
             html! { div class="figures" { @for figure in figures { (figure) } } }
@@ -98,7 +109,7 @@ fn block(block: &Block, styles: &Styles) -> Result<Markup> {
                 div {
                     @for image in images {
                         figure {
-                            img alt=(one_line(&image.caption)) src=(format!("data:image/png;base64,{}", BASE64.encode(&image.png)));
+                            (picture(image))
                             figcaption { (text(&image.caption)) }
                         }
                     }
@@ -111,11 +122,27 @@ fn block(block: &Block, styles: &Styles) -> Result<Markup> {
     })
 }
 
+/// Classes of a table, by which its style follows from its size.
+fn classes(table: &Table) -> String {
+    let named = [
+        ("wraps", table.wraps()),
+        ("long", table.rows.len() > MAX_KEPT_ROWS),
+        ("broad", table.columns.len() > MAX_PLAIN_COLUMNS),
+    ];
+    let named = named.iter().filter(|(_, holds)| *holds).map(|(name, _)| *name);
+    std::iter::once("table").chain(named).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a row's heading is a word or code that does not wrap, such as `hi-ta`.
+fn is_short(cell: &Cell) -> bool {
+    cell.text.chars().nth(MAX_SHORT).is_none()
+}
+
 /// A table in a box of its own, which scrolls sideways on a narrow screen; by keyboard too. The caption stays.
 fn table(table: &Table) -> Markup {
     html! {
         figure
-            class=(if table.wraps() { "table wraps" } else { "table" })
+            class=(classes(table))
             style=[table.wraps().then(|| format!("--columns: {}", table.columns.len()))] {
         @if !table.caption.is_empty() { figcaption { (text(&table.caption)) } }
         div class="scroll" role="region" aria-label=(one_line(&table.caption)) tabindex="0" {
@@ -135,7 +162,7 @@ fn table(table: &Table) -> Markup {
                                 @let number = column.is_some_and(|column| column.numeric);
                                 @let label = column.filter(|_| table.wraps()).map(|column| one_line(&column.text));
                                 @if index == 0 {
-                                    th scope="row" lang=[cell.language.as_ref()] { (content(cell)) }
+                                    th scope="row" class=[is_short(cell).then_some("short")] lang=[cell.language.as_ref()] { (content(cell)) }
                                 } @else {
                                     td class=[number.then_some("number")] data-label=[label] {
                                         // What the label is in is not what the cell is in.
@@ -152,8 +179,15 @@ fn table(table: &Table) -> Markup {
     }
 }
 
+/// An image as a part of the page's own text.
+fn picture(image: &Image) -> Markup {
+    let source = format!("data:image/png;base64,{}", BASE64.encode(&image.png));
+    html! { img alt=(one_line(&image.caption)) src=(source); }
+}
+
 fn content(cell: &Cell) -> Markup {
     html! {
+        @if let Some(image) = &cell.image { (picture(image)) }
         @if cell.emphasis { strong { (text(&cell.text)) } } @else { (text(&cell.text)) }
         @if let Some(note) = &cell.note { " " small { (text(note)) } }
     }

@@ -179,6 +179,6 @@ mod tests {
         let page = hostile().html().unwrap();
         assert!(!page.contains("<script>") && !page.contains("<b>"), "{page}");
         assert!(page.contains("&lt;script&gt;") && page.contains("<code>x|y</code>"));
-        assert!(page.contains("<th scope=\"row\" lang=\"hi\">दिल्ली</th>"));
+        assert!(page.contains("<th scope=\"row\" class=\"short\" lang=\"hi\">दिल्ली</th>"));
     }
 }

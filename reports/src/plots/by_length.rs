@@ -1,3 +1,4 @@
+use super::styles::is_other_baseline;
 use super::{Drawing, Figure, LineSeries, Lines, Scale, ValueFormat};
 use crate::error::{ReportError, Result};
 use crate::metrics::Scores;
@@ -9,7 +10,8 @@ const EXAMPLES: usize = 20;
 /// A metric over the length of the reference, for each model: `lengths` holds one length an example, in
 /// characters, and `models` the scores of each model on those examples.
 ///
-/// Lengths are joined until a point stands for 20 examples or more, so that the ends of the curve are no noise.
+/// Lengths are joined until a point stands for 20 examples or more, so that the ends of the curve are no noise. Baselines with
+/// which the student is not compared are left out.
 ///
 /// # Errors
 /// [`ReportError::Length`] when a model was not scored on as many examples as there are lengths,
@@ -25,7 +27,7 @@ pub fn metric_by_length(models: &[(&str, &Scores)], lengths: &[usize]) -> Result
     let labels = groups(lengths);
     let names: Vec<String> = labels.iter().map(|group| group.index.to_string()).collect();
     let mut series = Vec::new();
-    for (name, scores) in models {
+    for (name, scores) in models.iter().filter(|(name, _)| !is_other_baseline(name)) {
         let slices = scores.by_slice(&names)?;
         let mut points: Vec<(f64, f64)> = labels
             .iter()

@@ -1,10 +1,11 @@
+use super::styles::is_other_baseline;
 use super::{Dot, DotSeries, Dots, Drawing, Figure, ValueFormat};
 use crate::numbers;
 use crate::outcome::Outcome;
 use indexmap::IndexMap;
 
 /// A metric of each slice, for instance of each pair of languages, for every model; none where no model has
-/// the metric in slices.
+/// the metric in slices. Baselines with which the student is not compared are left out.
 #[must_use]
 pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
     let mut groups: IndexMap<&str, ()> = IndexMap::new();
@@ -13,6 +14,7 @@ pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
     }
     let series: Vec<DotSeries> = outcome
         .present()
+        .filter(|(name, _)| !is_other_baseline(name))
         .map(|(name, model)| {
             let value = |slice: &str| model.slices.get(slice)?.metrics.get(metric).copied().flatten();
             let dots =

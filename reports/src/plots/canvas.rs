@@ -34,13 +34,17 @@ const FAMILY: &str = "sans-serif";
 /// The most characters of a text in a figure.
 const MAX_CHARACTERS: usize = 80;
 
-const PALETTE: [RGBColor; 6] = [
+const PALETTE: [RGBColor; 10] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
+    RGBColor(136, 86, 167),
+    RGBColor(140, 100, 40),
+    RGBColor(110, 160, 40),
+    RGBColor(128, 128, 128),
 ];
 
 /// Makes the font known to plotters, which looks for none in the system.
@@ -243,6 +247,12 @@ fn dots((x, y): (f64, f64)) -> (i32, i32) {
     ((x * SCALE).round() as i32, (y * SCALE).round() as i32)
 }
 
+/// A range, widened on both sides where it is narrower than `least`.
+pub(super) fn widened([low, high]: [f64; 2], least: f64) -> [f64; 2] {
+    let room = ((least - (high - low)) / 2.0).max(0.0);
+    [low - room, high + room]
+}
+
 /// Round numbers that divide `low..=high` into about `count` parts, all inside.
 pub(super) fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     let raw = (high - low) / count.max(1) as f64;
@@ -259,7 +269,7 @@ pub(super) fn ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MARGIN, legend, ticks};
+    use super::{MARGIN, legend, ticks, widened};
     use crate::plots::{LineSeries, Placement, ValueFormat, metric_against};
 
     #[test]
@@ -268,6 +278,12 @@ mod tests {
         assert_eq!(ticks(3.0, 17.0, 4), [5.0, 10.0, 15.0]);
         assert_eq!(ticks(1.0, 1.0, 4), [1.0]);
         assert_eq!(ticks(f64::NAN, 1.0, 4).len(), 1);
+    }
+
+    #[test]
+    fn narrow_range_is_widened_around_its_middle() {
+        assert_eq!(widened([1.0, 2.0], 3.0), [0.0, 3.0]);
+        assert_eq!(widened([1.0, 2.0], 0.5), [1.0, 2.0]);
     }
 
     #[test]

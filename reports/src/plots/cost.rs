@@ -1,8 +1,6 @@
+use super::styles::is_other_baseline;
 use super::{Figure, LineSeries, ValueFormat, metric_against};
 use crate::outcome::{ModelOutcome, Outcome, STUDENT};
-
-/// What the names of baselines begin with that the student is not compared with.
-const OTHER_BASELINES: &str = "baseline-";
 
 /// A metric over size and over time for one example, one point a model; no figure of a cost in which no two models differ.
 ///
@@ -19,7 +17,7 @@ pub fn quality_against_cost(outcome: &Outcome, metric: &str, one: &str) -> Vec<F
     let figure = |cost: &str, format, of: &dyn Fn(&ModelOutcome) -> Option<f64>| {
         let series: Vec<LineSeries> = outcome
             .present()
-            .filter(|(name, model)| model.bytes.is_some() && !name.starts_with(OTHER_BASELINES))
+            .filter(|(name, model)| model.parameters.is_some() && !is_other_baseline(name))
             .filter_map(|(name, model)| {
                 let point = (of(model)?, model.metric(metric)?);
                 Some(LineSeries { name: name.to_owned(), points: vec![point] })

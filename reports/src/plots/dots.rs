@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, legend, ticks};
+use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, legend, ticks, widened};
 use super::format::ValueFormat;
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
@@ -128,7 +128,8 @@ impl Dots {
             0.0 => self.format.room_around(values[0]),
             width => 0.06 * width,
         };
-        Some(self.format.bounded([values[0] - room, values[1] + room], values))
+        let range = widened([values[0] - room, values[1] + room], self.format.least_width());
+        Some(self.format.bounded(range, values))
     }
 }
 

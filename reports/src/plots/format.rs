@@ -39,6 +39,14 @@ impl ValueFormat {
         }
     }
 
+    /// The least width of an axis: on a narrower one chance would look like a difference.
+    pub(super) fn least_width(self) -> f64 {
+        match self {
+            Self::Percent => 0.02,
+            _ => 0.0,
+        }
+    }
+
     /// Half the width of an axis around a lone value.
     pub(super) fn room_around(self, value: f64) -> f64 {
         match self {

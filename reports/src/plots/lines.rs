@@ -1,4 +1,4 @@
-use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, legend, ticks};
+use super::canvas::{Anchor, Canvas, INK, MARGIN, TEXT, legend, ticks, widened};
 use super::format::ValueFormat;
 use plotters::prelude::DrawingBackend;
 use plotters::style::Color;
@@ -50,6 +50,11 @@ pub struct LineSeries {
     pub points: Vec<(f64, f64)>,
 }
 
+/// The least width of an axis of costs in decades, a factor of 1.2: times that differ by less than a measurement does are not
+/// drawn far apart.
+const LEAST_DECADES: f64 = 0.08;
+/// Sizes of points that stand within one another.
+const MAX_NESTED: usize = 3;
 /// More points than these are drawn without markers.
 const MARKED_POINTS: usize = 30;
 
@@ -70,7 +75,9 @@ impl Scale {
 
     /// The labels of ticks: of equal differences all with the decimals of the step, of ratios each with its own.
     fn labels(self, format: ValueFormat, ticks: &[f64]) -> Vec<String> {
-        if self.is_of_ratios() {
+        let step = ticks.get(1).zip(ticks.first()).map_or(0.0, |(second, first)| second - first);
+        let is_even = ticks.windows(2).all(|pair| (pair[1] - pair[0] - step).abs() < 1e-6 * step);
+        if self.is_of_ratios() && !is_even {
             ticks.iter().map(|&tick| format.tick(tick)).collect()
         } else {
             format.ticks(ticks)
@@ -90,7 +97,7 @@ impl Scale {
             .flat_map(|decade| factors.iter().map(move |factor| factor * decade))
             .filter(|value| (low - 1e-9..=high + 1e-9).contains(&value.log10()))
             .collect();
-        if round.len() > 1 {
+        if round.len() > 2 {
             return round;
         }
         // A part of a decade in which ratios differ little from differences.
@@ -151,7 +158,7 @@ impl Lines {
 
         // Points that fall together stand within one another, those of the first series on top.
         for (place, series) in self.series.iter().enumerate().rev() {
-            let (name, size) = (&series.name, 1.5 + 0.35 * place as f64);
+            let (name, size) = (&series.name, 1.5 + 0.35 * place.min(MAX_NESTED) as f64);
             let mut piece = Vec::new();
             for &(x, y) in &series.points {
                 match (self.horizontal_scale.place(x), self.vertical_scale.place(y)) {
@@ -194,9 +201,13 @@ impl Lines {
             }
         }
         if self.vertical_scale == Scale::Close {
+            down = widened(down, self.vertical_format.least_width());
             down[0] -= 0.06 * (down[1] - down[0]);
         }
         if !self.joined {
+            if self.horizontal_scale == Scale::Logarithmic {
+                across = widened(across, LEAST_DECADES);
+            }
             // A lone point is not put on the edge.
             let room = 0.06 * (across[1] - across[0]);
             across = [across[0] - room, across[1] + room];
@@ -230,7 +241,8 @@ fn draw_piece<B: DrawingBackend>(
 
 #[cfg(test)]
 mod tests {
-    use super::Scale;
+    use super::{LineSeries, Lines, Scale};
+    use crate::plots::ValueFormat;
 
     #[test]
     fn an_axis_of_ratios_has_ticks_however_close_its_ends() {
@@ -238,6 +250,30 @@ mod tests {
         assert_eq!(Scale::Logarithmic.ticks(0.0, 1.0, 6), [1.0, 2.0, 5.0, 10.0]);
         let close = Scale::Logarithmic.ticks(14.1_f64.log10(), 18.3_f64.log10(), 6);
         assert_eq!(close, [15.0, 16.0, 17.0, 18.0]);
+    }
+
+    #[test]
+    fn even_ticks_of_ratios_share_their_decimals() {
+        let labels = |ticks: &[f64]| Scale::Logarithmic.labels(ValueFormat::Bytes, ticks);
+        assert_eq!(labels(&[6.8e6, 7e6, 7.2e6]), ["6.8 MB", "7.0 MB", "7.2 MB"]);
+        assert_eq!(labels(&[2e5, 5e5, 1e6]), ["200 kB", "500 kB", "1 MB"]);
+        assert_eq!(labels(&[2e5]), ["200 kB"]);
+    }
+
+    #[test]
+    fn points_that_nearly_agree_are_not_drawn_far_apart() {
+        let lines = Lines {
+            horizontal: "time".into(),
+            horizontal_scale: Scale::Logarithmic,
+            horizontal_format: ValueFormat::Milliseconds,
+            vertical: "accuracy".into(),
+            vertical_scale: Scale::Close,
+            vertical_format: ValueFormat::Percent,
+            joined: false,
+            series: vec![LineSeries { name: "a".into(), points: vec![(1.0, 0.5), (1.01, 0.501)] }],
+        };
+        let ([left, right], [low, high]) = lines.ranges().unwrap();
+        assert!(right - left >= 0.08 && high - low >= 0.02, "{left} {right} {low} {high}");
     }
 
     #[test]

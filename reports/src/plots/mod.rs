@@ -34,7 +34,7 @@ pub use figure::{Drawing, Figure};
 pub use format::ValueFormat;
 pub use lines::{LineSeries, Lines, Scale};
 pub use losses::losses_over_steps;
-pub(crate) use styles::Styles;
+pub(crate) use styles::{Styles, is_other_baseline};
 pub use svg::Placement;
 pub use time::time_per_example;
 pub use validation::{learning_rate_over_steps, validation_over_steps};

@@ -30,6 +30,9 @@ pub struct Report {
     pub timings: IndexMap<String, IndexMap<String, Latency>>,
     /// How time was measured, one sentence.
     pub timing_note: Option<String>,
+    /// What models of the student's kind are for, one sentence; none where its kind does not say it.
+    #[serde(default)]
+    pub purpose: Option<String>,
     /// The stages, in order.
     pub stages: Vec<StageSummary>,
     /// The corpora that were read.
@@ -162,7 +165,7 @@ pub struct AugmentationNotes {
     pub examples: Vec<[String; 2]>,
 }
 
-/// A text with its language.
+/// A text with its language, and what stands beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Text {
@@ -170,6 +173,12 @@ pub struct Text {
     pub text: String,
     /// The BCP 47 tag of its language, where there is one.
     pub language: Option<String>,
+    /// Smaller text after it: the romanised form of a name, the probability of an output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// A small image that it is about or stands for; not part of the data, since images are large.
+    #[serde(skip)]
+    pub image: Option<Image>,
 }
 
 /// One example with what each model made of it.
@@ -212,6 +221,18 @@ impl Text {
     /// A text in a language.
     #[must_use]
     pub fn new(text: &str, language: Option<&str>) -> Self {
-        Self { text: text.to_string(), language: language.map(ToString::to_string) }
+        Self { text: text.to_string(), language: language.map(ToString::to_string), note: None, image: None }
+    }
+
+    /// The same with smaller text after it.
+    #[must_use]
+    pub fn with_note(self, note: Option<String>) -> Self {
+        Self { note, ..self }
+    }
+
+    /// The same with a small image.
+    #[must_use]
+    pub fn with_image(self, image: Option<Image>) -> Self {
+        Self { image, ..self }
     }
 }

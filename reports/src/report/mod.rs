@@ -15,6 +15,7 @@ pub use content::{
     AugmentationNotes, CorpusReading, IllustratedExample, IllustratedExamples, Noun, PipelineExample,
     PipelineNotes, Report, Sample, StageSummary, Text,
 };
+pub use headline::images_stored;
 pub(crate) use model_table::ModelTable;
 pub(crate) use slices::slice_tables;
 pub use unfinished::Unfinished;

@@ -33,15 +33,13 @@ impl ModelTable<'_> {
         } else {
             ""
         };
-        Table {
-            caption: format!(
-                "Over {}. Smaller figures are 95 % bootstrap intervals over examples, and the range over seeds \
-                 where there are several. ↓ less is better, ↑ more is better.{ratios}",
-                self.over
-            ),
-            columns,
-            rows,
-        }
+        let metrics = if self.metric_names().is_empty() {
+            ""
+        } else {
+            " Smaller figures are 95 % bootstrap intervals over examples, and the range over seeds where there are \
+             several. ↓ less is better, ↑ more is better."
+        };
+        Table { caption: format!("Over {}.{metrics}{ratios}", self.over), columns, rows }
     }
 
     fn metric_names(&self) -> Vec<String> {

@@ -76,6 +76,7 @@ fn over(report: &Report) -> String {
 
 fn result(report: &Report) -> Vec<Block> {
     let mut blocks: Vec<Block> = report.headline().map(Block::Headline).into_iter().collect();
+    blocks.extend(report.purpose.clone().map(Block::Paragraph));
     match (&report.comparison, report.outcome.model(STUDENT)) {
         (Some(comparison), _) => {
             let tone = match comparison.verdict {
@@ -136,7 +137,8 @@ fn notes(report: &Report) -> Vec<String> {
     let resolution = report
         .comparison
         .as_ref()
-        .and_then(|comparison| comparison.resolution_in_words(&report.examples.many));
+        .and_then(|comparison| comparison.resolution_in_words(&report.examples.many))
+        .or_else(|| precision_in_words(report));
     let mut notes: Vec<String> = resolution.into_iter().chain(report.bound_in_words()).collect();
     let student = report.outcome.model(STUDENT);
     for (name, value) in student.into_iter().flat_map(|student| &student.metrics) {
@@ -160,6 +162,22 @@ fn notes(report: &Report) -> Vec<String> {
     notes
 }
 
+/// How exactly the test split tells the student's metric, where it is compared with no baseline or predicts as that does.
+fn precision_in_words(report: &Report) -> Option<String> {
+    let student = report.outcome.model(STUDENT)?;
+    let metric = report.metric(student)?;
+    let [low, high] = student.intervals.get(metric).copied().flatten()?;
+    let half = (high - low) / 2.0;
+    (!numbers::is_zero(metric, half)).then(|| {
+        format!(
+            "{}: the student's {} is known to within {} (half of its 95 % interval).",
+            numbers::counted(report.outcome.examples, &report.examples.one, &report.examples.many),
+            numbers::metric_title(metric),
+            numbers::points(metric, half)
+        )
+    })
+}
+
 fn by_slice(report: &Report) -> Vec<Block> {
     let models: IndexMap<&str, &ModelOutcome> = report.outcome.present().collect();
     let mut blocks: Vec<Block> = Vec::new();
@@ -173,39 +191,56 @@ fn by_slice(report: &Report) -> Vec<Block> {
     blocks
 }
 
+/// A row a measure: the student's value, that for shuffled pairs, and those of the other models.
 fn fidelity(report: &Report) -> Vec<Block> {
     const SHUFFLED: &str = "-shuffled";
-    let fidelity = &report.outcome.fidelity;
-    let rows: Vec<Vec<Cell>> = fidelity
-        .iter()
-        .filter(|(name, _)| {
-            !name.strip_suffix(SHUFFLED).is_some_and(|measure| fidelity.contains_key(measure))
-        })
-        .map(|(name, value)| {
-            let shuffled = fidelity.get(&format!("{name}{SHUFFLED}")).copied().flatten();
-            vec![
-                Cell::new(numbers::metric_title(name)),
-                Cell::new(numbers::metric_value(name, *value)),
-                Cell::new(numbers::metric_value(name, shuffled)),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
+    let mut others: Vec<&str> = report.outcome.present().map(|(name, _)| name).collect();
+    others.retain(|name| ![TEACHER, STUDENT].contains(name));
+    // The longest name first: one may begin as another does.
+    others.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let mut measures: IndexMap<&str, IndexMap<&str, Option<f64>>> = IndexMap::new();
+    for (key, value) in &report.outcome.fidelity {
+        let of_other =
+            others.iter().find_map(|&name| Some((name, key.strip_prefix(name)?.strip_prefix('-')?)));
+        let (model, measure) = of_other.unwrap_or((STUDENT, key));
+        measures.entry(measure).or_default().insert(model, *value);
+    }
+    let shuffled = |measure: &str| measures.get(format!("{measure}{SHUFFLED}").as_str());
+    let is_own =
+        |measure: &str| !measure.strip_suffix(SHUFFLED).is_some_and(|measure| measures.contains_key(measure));
+    let names: Vec<&str> = measures.keys().copied().filter(|measure| is_own(measure)).collect();
+    if names.is_empty() {
         return Vec::new();
     }
-    vec![Block::table(Table {
-        caption: format!(
-            "Student and teacher, over {}. Shuffled: the student's output beside the teacher's for another {}.",
-            over(report),
-            report.examples.one
-        ),
-        columns: vec![
-            ColumnHeading::text("measure"),
-            ColumnHeading::number("value"),
-            ColumnHeading::number("shuffled"),
-        ],
-        rows,
-    })]
+    let has_shuffled = names.iter().any(|measure| shuffled(measure).is_some());
+    let present = report.outcome.present().map(|(name, _)| name);
+    let models: Vec<&str> =
+        present.filter(|name| names.iter().any(|measure| measures[measure].contains_key(name))).collect();
+    let mut columns = vec![ColumnHeading::text("measure")];
+    for model in &models {
+        columns.push(ColumnHeading::number(model));
+        if *model == STUDENT && has_shuffled {
+            columns.push(ColumnHeading::number("shuffled"));
+        }
+    }
+    let rows = names.iter().map(|measure| {
+        let value = |value: Option<f64>| Cell::new(numbers::metric_value(measure, value));
+        let mut row = vec![Cell::new(numbers::metric_title(measure))];
+        for model in &models {
+            row.push(value(measures[measure].get(model).copied().flatten()));
+            if *model == STUDENT && has_shuffled {
+                row.push(value(shuffled(measure).and_then(|values| values.get(STUDENT).copied().flatten())));
+            }
+        }
+        row
+    });
+    let about_shuffled = if has_shuffled {
+        format!(" Shuffled: the student's output beside the teacher's for another {}.", report.examples.one)
+    } else {
+        String::new()
+    };
+    let caption = format!("How near models are to the teacher, over {}.{about_shuffled}", over(report));
+    vec![Block::table(Table { caption, columns, rows: rows.collect() })]
 }
 
 fn time(report: &Report) -> Vec<Block> {
@@ -290,7 +325,14 @@ fn illustrated(IllustratedExamples { about, examples, .. }: &IllustratedExamples
 }
 
 fn cell(text: Option<&Text>) -> Cell {
-    text.map_or_else(|| Cell::new(NO_VALUE), |text| Cell::in_language(&text.text, text.language.as_deref()))
+    text.map_or_else(
+        || Cell::new(NO_VALUE),
+        |text| {
+            Cell::in_language(&text.text, text.language.as_deref())
+                .with_note(text.note.clone())
+                .with_image(text.image.clone())
+        },
+    )
 }
 
 pub(super) fn training(stages: &[StageSummary], figures: &[Figure]) -> Vec<Block> {
@@ -300,7 +342,7 @@ pub(super) fn training(stages: &[StageSummary], figures: &[Figure]) -> Vec<Block
             [("stage", false), ("seed", true), ("steps", true), ("examples", true), ("time", true)];
         let mut columns: Vec<ColumnHeading> =
             headings.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).into();
-        columns.extend(["losses at the end", "checkpoint chosen"].map(ColumnHeading::text));
+        columns.extend(["latest losses", "checkpoint chosen"].map(ColumnHeading::text));
         blocks.push(Block::table(Table {
             caption: "Stages, in the order in which they ran".to_string(),
             columns,
@@ -352,25 +394,26 @@ fn pipeline(notes: &PipelineNotes) -> Vec<Block> {
         )),
     ];
     if !notes.examples.is_empty() {
+        let has_scores = notes.examples.iter().any(|example| example.score.is_some());
         let rows = notes.examples.iter().map(|example| {
             let steps: Vec<&str> = example.intermediate.iter().map(|text| text.text.as_str()).collect();
             let language = example.intermediate.first().and_then(|text| text.language.as_deref());
-            vec![
+            let score = example.score.map_or_else(|| NO_VALUE.to_string(), |score| format!("{score:.3}"));
+            let texts = [
                 cell(Some(&example.source)),
                 Cell::in_language(steps.join(" → "), language),
                 cell(Some(&example.output)),
-                Cell::new(example.score.map_or_else(|| NO_VALUE.to_string(), |score| format!("{score:.3}"))),
-            ]
+            ];
+            texts.into_iter().chain(has_scores.then(|| Cell::new(score))).collect()
         });
+        let mut columns: Vec<ColumnHeading> =
+            ["source", "intermediate", "output"].map(ColumnHeading::text).into();
+        columns.extend(has_scores.then(|| ColumnHeading::number("score")));
+        let about_scores =
+            if has_scores { "; the score is the mean log probability of the output" } else { "" };
         blocks.push(Block::table(Table {
-            caption: "Inputs on their way through it; the score is the mean log probability of the output"
-                .to_string(),
-            columns: vec![
-                ColumnHeading::text("source"),
-                ColumnHeading::text("intermediate"),
-                ColumnHeading::text("output"),
-                ColumnHeading::number("score"),
-            ],
+            caption: format!("Inputs on their way through it{about_scores}"),
+            columns,
             rows: rows.collect(),
         }));
     }

@@ -1,4 +1,4 @@
-use crate::document::Block;
+use crate::document::{Block, Image};
 use crate::metrics::{Prediction, Scores, examples, score_all};
 use crate::outcome::{Latency, ModelOutcome, Outcome};
 use crate::plots::{
@@ -6,7 +6,7 @@ use crate::plots::{
 };
 use crate::report::{
     AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineExample, PipelineNotes, Report,
-    Sample, StageSummary, Text,
+    Sample, StageSummary, Text, images_stored,
 };
 use crate::verdict::compare_with_baseline;
 use indexmap::IndexMap;
@@ -205,6 +205,7 @@ fn example() -> Report {
         cost_figures: quality_against_cost(&outcome, "cer", "word"),
         quality_figures: metric_by_slice(&outcome, "cer").into_iter().chain([by_length]).collect(),
         training_figures: losses_over_steps(&losses()),
+        purpose: None,
         warnings: vec!["Three of the twelve pairs have fewer than 100 words.".into()],
         environment: [("alambic".to_string(), "0.1.0".to_string()), ("threads".to_string(), "2".to_string())]
             .into(),
@@ -305,4 +306,104 @@ fn figures_without_values_are_drawn_all_the_same() {
     );
     let folder = tempfile::tempdir().unwrap();
     document.write(folder.path(), "report").unwrap();
+}
+
+#[test]
+fn samples_have_images_and_notes_in_their_cells() {
+    let mut report = example();
+    let sample = &mut report.samples[0];
+    let image = Image { caption: "scene 7".into(), png: vec![1, 2, 3] };
+    sample.source = sample.source.clone().with_note(Some("Delhi".into())).with_image(Some(image));
+    let output = &mut sample.outputs["student"];
+    *output = output.clone().with_note(Some("93 %".into()));
+    let document = report.document();
+    let html = document.html().unwrap();
+    assert!(html.contains(r#"<img alt="scene 7" src="data:image/png;base64,AQID">"#), "{html}");
+    assert!(html.contains("<small>Delhi</small>") && html.contains("<small>93 %</small>"));
+    let markdown = document.markdown();
+    assert!(markdown.contains("| hi-ta | दिल्ली (Delhi) | டெல்லி |"), "{markdown}");
+    assert!(!markdown.contains("scene 7"));
+}
+
+#[test]
+fn faithfulness_has_a_column_a_model() {
+    let mut report = example();
+    report.outcome.fidelity.insert("baseline-agreement".into(), Some(0.4));
+    let markdown = report.document().markdown();
+    assert!(markdown.contains("| measure | student | shuffled | baseline |"), "{markdown}");
+    assert!(markdown.contains("| agreement | 81.2 % | – | 40.0 % |"), "{markdown}");
+    assert!(markdown.contains("| encoder similarity | 0.976 | 0.312 | – |"), "{markdown}");
+}
+
+#[test]
+fn headline_says_what_a_dual_encoder_saves() {
+    let mut report = example();
+    assert!(report.headline().unwrap().contains("at 0.43 of its time and 0.43 of its size"));
+    let times = [("teacher", 10.0), ("student", 0.8)];
+    let times = times.map(|(name, p50)| (name.to_owned(), Latency { p50, p95: p50 }));
+    report.timings.insert(images_stored("batch 1"), times.into());
+    let headline = report.headline().unwrap();
+    assert!(headline.contains("0.43 of its time (0.08 where images are encoded before)"), "{headline}");
+    report.purpose = Some("For many questions about few images.".into());
+    assert!(report.document().markdown().contains("For many questions about few images."));
+}
+
+#[test]
+fn headline_of_vectors_has_their_closeness() {
+    let mut report = example();
+    let bare = || Some(ModelOutcome { bytes: Some(10), ..ModelOutcome::default() });
+    report.outcome = Outcome::new("vectors", vec![1], 9, bare(), bare(), None);
+    report.outcome.labelled = false;
+    report.comparison = None;
+    assert_eq!(report.headline(), None);
+    let figures = [("cosine-mean", 0.95), ("common-neighbours", 0.7)];
+    report.outcome.fidelity = figures.map(|(name, value)| (name.to_owned(), Some(value))).into();
+    assert_eq!(
+        report.headline().unwrap(),
+        "The student's vectors share 70.0 % of their nearest neighbours with the teacher's, their mean cosine is 0.950, \
+         at 1.00 of its size."
+    );
+    assert!(!report.document().markdown().contains("bootstrap intervals"));
+}
+
+#[test]
+fn baselines_of_no_verdict_are_left_out_of_figures() {
+    let mut report = example();
+    let weak = report.outcome.models["baseline"].clone();
+    report.outcome.models.insert("baseline-scratch".into(), weak);
+    let by_slice = metric_by_slice(&report.outcome, "cer").unwrap();
+    assert_eq!(by_slice.names(), ["teacher", "student", "baseline"]);
+    let scores = scores(3);
+    let lengths = vec![4; references().len()];
+    let models = [("student", &scores["cer"]), ("baseline-scratch", &scores["cer"])];
+    assert_eq!(metric_by_length(&models, &lengths).unwrap().names(), ["student"]);
+}
+
+#[test]
+fn test_split_tells_the_students_metric_where_no_baseline_is_compared() {
+    let mut report = example();
+    report.comparison = None;
+    let [low, high] = report.outcome.model("student").unwrap().intervals["cer"].unwrap();
+    let markdown = report.document().markdown();
+    let half = format!("known to within {:.1} points", 50.0 * (high - low));
+    assert!(markdown.contains("480 words: the student's CER is") && markdown.contains(&half), "{markdown}");
+}
+
+#[test]
+fn headline_of_a_weak_teacher_has_both_values() {
+    let mut report = example();
+    report.comparison = None;
+    let model = |accuracy: f64| {
+        Some(ModelOutcome {
+            metrics: [("accuracy".into(), Some(accuracy))].into(),
+            ..ModelOutcome::default()
+        })
+    };
+    let mut headline = |teacher: f64, student: f64| {
+        report.outcome = Outcome::new("a", vec![1], 9, model(teacher), model(student), None);
+        report.headline().unwrap()
+    };
+    assert_eq!(headline(0.8, 0.76), "The student keeps 95 % of the teacher's accuracy.");
+    assert_eq!(headline(0.8, 0.84), "The student reaches 105 % of the teacher's accuracy.");
+    assert_eq!(headline(0.1, 0.9), "The student's accuracy is 90.0 %, the teacher's 10.0 %.");
 }

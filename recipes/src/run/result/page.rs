@@ -18,7 +18,7 @@ use crate::error::RunError;
 use crate::folder::layout::EVENTS;
 use crate::names::{FROM_SCRATCH, SAME_START, UNTRAINED};
 use crate::run::evaluation::{ComparedModel, in_precision};
-use crate::run::summaries::{corpus_readings, file_name, stage_summary};
+use crate::run::summaries::{corpus_readings, curve_names, file_name, stage_summary};
 
 /// Examples for which it is shown what models attend to.
 const MAPS: usize = 6;
@@ -55,10 +55,11 @@ impl Results<'_> {
             .compared_by
             .map(|metric| plots::quality_against_cost(outcome, metric, &noun.one))
             .unwrap_or_default();
-        let mut training_figures = plots::validation_over_steps(&events);
+        let names = self.names_of_trainings();
+        let mut training_figures = plots::validation_over_steps(&events, &names);
         training_figures.extend(plots::losses_over_steps(&events));
-        training_figures.extend(plots::learning_rate_over_steps(&events));
-        let (samples, sample_groups) = self.samples();
+        training_figures.extend(plots::learning_rate_over_steps(&events, &names));
+        let (samples, sample_groups) = self.samples()?;
         Ok(Report {
             recipe: self.loaded.recipe.name.value.clone(),
             description: self.loaded.recipe.description.clone(),
@@ -80,6 +81,7 @@ impl Results<'_> {
                 },
                 many = self.evaluation.noun().many
             )),
+            purpose: self.evaluation.purpose(),
             stages: self.stages(&events),
             corpora: corpus_readings(&self.loaded.recipe, &self.context.corpora),
             pipeline: self.pipeline(),
@@ -93,6 +95,17 @@ impl Results<'_> {
             warnings: self.warnings(&events),
             environment: machine,
         })
+    }
+
+    /// What the curve of each training is called: by the model that came of it, as in other figures, and the training.
+    fn names_of_trainings(&self) -> IndexMap<String, String> {
+        let mut names = curve_names(&self.loaded.recipe);
+        for Baseline { name, training, .. } in &self.baselines {
+            if let Some(rest) = training.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')) {
+                names.insert((*training).to_owned(), format!("{name} ({rest})"));
+            }
+        }
+        names
     }
 
     fn evaluated_on(&self) -> String {
@@ -155,7 +168,10 @@ impl Results<'_> {
                 "the student as it was before any training".to_owned()
             } else if let Some(precision) = precisions.iter().find(|other| in_precision(other.value) == *name)
             {
-                format!("the student, whose products are made in {}", precision.value.name())
+                format!(
+                    "the student, read out of the same file, with products of its numbers in {}",
+                    precision.value.name()
+                )
             } else {
                 self.model_of(name)
             };

@@ -1,19 +1,20 @@
 //! Warnings of a report: a weak teacher, metrics without a value.
 
-use alambic_reports::metrics::find;
-use alambic_reports::numbers::{metric_title, percent};
-use alambic_reports::outcome::{ModelOutcome, Outcome, STUDENT, TEACHER};
+use alambic_reports::metrics::{Direction, find};
+use alambic_reports::numbers::{is_zero, metric_title, metric_value, percent};
+use alambic_reports::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER};
 
 use super::results::Results;
 use crate::error::RunError;
 
 impl Results<'_> {
-    /// Warnings: a weak teacher, and metrics that have no value, and why.
+    /// Warnings: a weak teacher, classes that a model never predicts, and metrics that have no value, and why.
     pub(super) fn remarks(&self, outcome: &Outcome) -> Result<Vec<String>, RunError> {
         let mut remarks = Vec::new();
         if let Some([accuracy, majority]) = self.evaluation.teacher_accuracies()? {
             remarks.extend(of_teacher(accuracy, majority));
         }
+        remarks.extend(self.compared_by.and_then(|metric| of_baseline(outcome, metric)));
         for (name, model) in outcome.present() {
             let never: Vec<&str> = never_predicted(model);
             if (name == TEACHER || name == STUDENT) && !never.is_empty() {
@@ -38,6 +39,25 @@ impl Results<'_> {
         }
         Ok(remarks)
     }
+}
+
+/// Warning about a teacher that the baseline beats.
+fn of_baseline(outcome: &Outcome, metric: &str) -> Option<String> {
+    let value = |name: &str| outcome.model(name)?.metric(metric);
+    let (teacher, baseline) = (value(TEACHER)?, value(BASELINE)?);
+    let lead = match find(metric).ok()?.direction {
+        Direction::Higher => baseline - teacher,
+        Direction::Lower => teacher - baseline,
+    };
+    (lead > 0.0 && !is_zero(metric, lead)).then(|| {
+        format!(
+            "the baseline beats the teacher: {} {} against {}; train the teacher longer, until validation no longer improves \
+             (`patience`), or take a better one",
+            metric_title(metric),
+            metric_value(metric, Some(baseline)),
+            metric_value(metric, Some(teacher))
+        )
+    })
 }
 
 /// Classes that examples have and that a model never predicts.
@@ -66,6 +86,23 @@ fn of_teacher(accuracy: f64, majority: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn baseline_that_beats_its_teacher_is_remarked_on() {
+        let model = |value: f64| {
+            let metrics = ["accuracy", "cer"].map(|name| (name.to_owned(), Some(value)));
+            Some(ModelOutcome { metrics: metrics.into(), ..ModelOutcome::default() })
+        };
+        let remark = |teacher: f64, baseline: f64, metric: &str| {
+            of_baseline(&Outcome::new("a", vec![1], 9, model(teacher), model(0.5), model(baseline)), metric)
+        };
+        assert!(
+            remark(0.6, 0.7, "accuracy").is_some_and(|said| said.contains("accuracy 70.0 % against 60.0 %"))
+        );
+        assert!(remark(0.7, 0.6, "cer").is_some() && remark(0.6, 0.7, "cer").is_none());
+        assert_eq!(remark(0.7, 0.6, "accuracy"), None);
+        assert_eq!(remark(0.7, 0.7001, "accuracy"), None);
+    }
 
     #[test]
     fn teacher_no_better_than_the_majority_is_remarked_on() {

@@ -203,8 +203,7 @@ impl Results<'_> {
         };
         let mut student = trained(student, &self.evaluation.student, self.student())?;
         student.latency_ms = latency(STUDENT);
-        let shipped_bytes = ModelFolder::open(shipped)?.bytes()?;
-        student.bytes = Some(shipped_bytes);
+        student.bytes = Some(ModelFolder::open(shipped)?.bytes()?);
         let mut others = Vec::new();
         let mut baseline = None;
         for Baseline { name, run, scores, predictions, .. } in &self.baselines {
@@ -217,15 +216,15 @@ impl Results<'_> {
         }
         for ComparedModel { name, folder, predictions } in &self.evaluation.compared {
             let mut outcome = self.measured(&self.evaluation.scores(predictions)?, &predictions[0])?;
+            // The student in a lower precision is read out of the same file: it has no size of its own.
             let is_student = *folder == self.student().folder;
             let folder = ModelFolder::open(folder)?;
             outcome.parameters = Some(parameters(&folder)?);
-            outcome.bytes = Some(match name.as_str() {
-                // Its products are made in another precision out of the same file.
-                _ if is_student => shipped_bytes,
-                UNTRAINED => self.stored_bytes(&folder)?,
-                _ => folder.bytes()?,
-            });
+            outcome.bytes = match name.as_str() {
+                _ if is_student => None,
+                UNTRAINED => Some(self.stored_bytes(&folder)?),
+                _ => Some(folder.bytes()?),
+            };
             outcome.latency_ms = latency(name);
             others.push((name.clone(), Some(outcome)));
         }

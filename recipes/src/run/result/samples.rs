@@ -1,14 +1,20 @@
 //! Choice of the examples whose outputs a report shows.
 
+use std::path::Path;
+
 use alambic_reports::metrics::Prediction;
 use alambic_reports::outcome::{STUDENT, TEACHER};
 use alambic_reports::report::Sample;
 use alambic_settings::IndexMap;
 
 use super::results::{Baseline, Results};
+use crate::error::RunError;
 
 /// Examples that are shown.
 const SAMPLES: usize = 24;
+
+/// Part of the golden section, whose multiples lie evenly between whole numbers.
+const GOLDEN: f64 = 0.618_034;
 
 /// The groups in the order in which they are shown, the most telling first.
 const GROUPS: [&str; 6] = [
@@ -23,9 +29,9 @@ const GROUPS: [&str; 6] = [
 impl Results<'_> {
     /// Some examples with the outputs of each model, of each group some, and in it of each class or slice; and how many of all
     /// examples each group has.
-    pub(super) fn samples(&self) -> (Vec<Sample>, IndexMap<String, u64>) {
+    pub(super) fn samples(&self) -> Result<(Vec<Sample>, IndexMap<String, u64>), RunError> {
         if self.compared_by.is_none() {
-            return Default::default();
+            return Ok(Default::default());
         }
         let (references, count) = (self.evaluation.references(), self.evaluation.examples());
         let student = &self.evaluation.student[0];
@@ -44,32 +50,69 @@ impl Results<'_> {
         groups.retain(|_, members| !members.is_empty());
         let sizes: Vec<usize> = groups.values().map(Vec::len).collect();
         let chosen = groups.iter().zip(allotted(&sizes, SAMPLES)).flat_map(|((group, members), most)| {
-            spread(members, kind, most).into_iter().map(|index| self.sample(index, group))
+            spread(members, kind, most).into_iter().map(|index| (index, *group))
         });
+        let chosen: Vec<(usize, &str)> = chosen.collect();
+        let models = self.sampled_models(&chosen.iter().map(|(index, _)| *index).collect::<Vec<_>>())?;
+        let sample =
+            |(place, (index, group)): (usize, &(usize, &str))| self.sample(*index, group, place, &models);
+        let samples = chosen.iter().enumerate().map(sample).collect::<Result<_, RunError>>()?;
         let counts = groups.iter().filter(|(group, _)| !group.is_empty());
-        (chosen.collect(), counts.map(|(group, all)| ((*group).to_owned(), all.len() as u64)).collect())
+        Ok((samples, counts.map(|(group, all)| ((*group).to_owned(), all.len() as u64)).collect()))
     }
 
-    fn sample(&self, index: usize, group: &str) -> Sample {
-        let mut outputs = IndexMap::new();
-        let mut show = |name: &str, prediction: &Prediction| {
-            outputs.insert(name.to_owned(), self.evaluation.shown(index, prediction));
+    /// The models whose outputs are shown, with the probabilities that they give to those for some examples.
+    fn sampled_models(&self, examples: &[usize]) -> Result<Vec<SampledModel<'_>>, RunError> {
+        let mut models = Vec::new();
+        let mut add = |name, predictions, folder: Option<&Path>| -> Result<(), RunError> {
+            let probabilities = self.evaluation.probabilities(folder, examples)?;
+            models.push(SampledModel { name, predictions, probabilities });
+            Ok(())
         };
         if let Some(teacher) = self.evaluation.teacher_predictions() {
-            show(TEACHER, &teacher[index]);
+            add(TEACHER, teacher, None)?;
         }
-        show(STUDENT, &self.evaluation.student[0][index]);
-        for Baseline { name, predictions, .. } in &self.baselines {
-            show(name, &predictions[0][index]);
+        add(STUDENT, &self.evaluation.student[0], Some(&self.student().folder))?;
+        for Baseline { name, predictions, run, .. } in &self.baselines {
+            add(name, &predictions[0], Some(&run.folder))?;
         }
-        Sample {
+        Ok(models)
+    }
+
+    /// The sample of an example, which stands at a place among the chosen ones.
+    fn sample(
+        &self,
+        index: usize,
+        group: &str,
+        place: usize,
+        models: &[SampledModel<'_>],
+    ) -> Result<Sample, RunError> {
+        let shown = |prediction: &Prediction| {
+            let image = self.evaluation.shown_image(index, prediction)?;
+            Ok::<_, RunError>(self.evaluation.shown(index, prediction).with_image(image))
+        };
+        let output = |model: &SampledModel<'_>| {
+            let probability = model.probabilities.get(place).copied().flatten();
+            let note = probability.map(|probability| format!("{:.0} %", 100.0 * probability));
+            Ok((model.name.to_owned(), shown(&model.predictions[index])?.with_note(note)))
+        };
+        Ok(Sample {
             group: group.to_owned(),
             slice: self.evaluation.slices().get(index).cloned().unwrap_or_default(),
-            source: self.evaluation.source(index),
-            reference: Some(self.evaluation.shown(index, &self.evaluation.references()[index])),
-            outputs,
-        }
+            source: self.evaluation.source(index).with_image(self.evaluation.source_image(index)?),
+            reference: Some(shown(&self.evaluation.references()[index])?),
+            outputs: models.iter().map(output).collect::<Result<_, RunError>>()?,
+        })
     }
+}
+
+/// A model whose outputs are shown.
+struct SampledModel<'a> {
+    name: &'a str,
+    /// One an example.
+    predictions: &'a [Prediction],
+    /// One a chosen example; none where the model gives none.
+    probabilities: Vec<Option<f64>>,
 }
 
 /// The group of an example, by whether student and teacher are right; none of numbers.
@@ -110,9 +153,11 @@ fn spread<'k>(members: &[usize], kind: impl Fn(usize) -> &'k str, most: usize) -
     let shares = allotted(&sizes, most);
     let mut chosen = Vec::new();
     for round in 0..shares.iter().copied().max().unwrap_or_default() {
-        for (own, share) in kinds.values().zip(&shares) {
+        for (number, (own, share)) in kinds.values().zip(&shares).enumerate() {
             if round < *share {
-                chosen.push(own[round * own.len() / share]);
+                // Kinds whose examples lie in one order, as names in several directions, show different ones.
+                let place = (round as f64 + (number as f64 * GOLDEN).fract()) / *share as f64;
+                chosen.push(own[(place * own.len() as f64) as usize]);
             }
         }
     }
@@ -139,6 +184,8 @@ mod tests {
         assert_eq!(spread(&members[90..], kind, 3), [90, 91]);
         assert_eq!(spread(&members[..91], kind, 4), [0, 90, 30, 60]);
         assert_eq!(spread(&[], kind, 3), [0; 0]);
+        let direction = |index: usize| ["hi-ta", "ta-hi"][index / 10];
+        assert_eq!(spread(&(0..20).collect::<Vec<_>>(), direction, 2), [0, 16]);
     }
 
     #[test]

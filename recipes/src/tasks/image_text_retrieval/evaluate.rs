@@ -20,6 +20,7 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
 use crate::evaluation::retrieval::{RESULTS, first};
 use crate::evaluation::timing::{Model, measure};
+use crate::images::thumbnail::thumbnail;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 
@@ -207,6 +208,26 @@ impl Evaluator for RetrievalEvaluator<'_> {
             about: "What models retrieve first by some captions and images of the test split.".into(),
             examples: examples.iter().map(map).collect::<Result<_, RunError>>()?,
         })
+    }
+
+    fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
+        self.set.picture(index).map(thumbnail).transpose()
+    }
+
+    fn shown_image(&self, index: usize, prediction: &Prediction) -> Result<Option<Image>, RunError> {
+        match self.first(index, prediction) {
+            Some(FirstResult::Picture(picture)) => thumbnail(picture).map(Some),
+            Some(FirstResult::Caption(_)) | None => Ok(None),
+        }
+    }
+
+    fn purpose(&self) -> Option<String> {
+        Some(
+            "A dual encoder is for searching images that are encoded before: each image is encoded once and stored, and a \
+             query costs the encoding of its text and the comparison with what is stored. Its time is that of such a query; \
+             encoding an image has a row of its own under Time."
+                .to_owned(),
+        )
     }
 
     fn source(&self, index: usize) -> Text {

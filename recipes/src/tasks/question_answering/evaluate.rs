@@ -15,7 +15,7 @@ use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 
 use super::options::PassagesData;
-use super::train::{predict, reference};
+use super::train::{answer, predict, reference};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
 use crate::evaluation::similarity::by_layer;
@@ -119,6 +119,18 @@ impl Evaluator for PassageEvaluator<'_> {
         }
         models.push((STUDENT, &by_student));
         measure(self.questions.len(), max, &models)
+    }
+
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<f64>, RunError> {
+        let asked: Vec<&PassageQuestion> = examples.iter().map(|&index| self.questions[index]).collect();
+        let answers = match (folder, &self.teacher) {
+            (Some(folder), _) => {
+                answer(&ExtractiveQuestionAnsweringPipeline::load(folder, self.options)?, &asked)?
+            }
+            (None, Some((_, pipeline))) => answer(pipeline, &asked)?,
+            (None, None) => Vec::new(),
+        };
+        Ok(answers.into_iter().map(|answer| answer.probability).collect())
     }
 
     fn source(&self, index: usize) -> Text {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_data::{PassageQuestion, Split};
-use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanOptions};
+use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
 use alambic_losses::Targets;
 use alambic_models::bert::{Bert, BertConfig, TextInput};
 use alambic_models::{EncodedText, Pass, TapSelection, TokenWindow, Tokenizer, Trace, WindowSizes};
@@ -195,9 +195,17 @@ pub(super) fn predict(
     pipeline: &ExtractiveQuestionAnsweringPipeline,
     questions: &[&PassageQuestion],
 ) -> Result<Vec<Prediction>, RunError> {
+    Ok(answer(pipeline, questions)?.into_iter().map(|answer| Prediction::Text(answer.text)).collect())
+}
+
+/// The same as spans with their probabilities.
+pub(super) fn answer(
+    pipeline: &ExtractiveQuestionAnsweringPipeline,
+    questions: &[&PassageQuestion],
+) -> Result<Vec<SpanAnswer>, RunError> {
     let inputs: Vec<(&str, &str)> =
         questions.iter().map(|own| (own.question.as_str(), &*own.passage)).collect();
-    Ok(pipeline.answer(&inputs)?.into_iter().map(|answer| Prediction::Text(answer.text)).collect())
+    Ok(pipeline.answer(&inputs)?)
 }
 
 /// The right answers of a question.

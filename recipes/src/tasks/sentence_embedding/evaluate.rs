@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alambic_data::Split;
 use alambic_files::text::shell_word;
 use alambic_inference::EncoderPipeline;
-use alambic_models::{Config, ModelError, ModelFolder};
+use alambic_models::{Config, ModelFolder};
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
@@ -21,7 +21,7 @@ use super::options::{SentencesData, Sides};
 use super::pairs::BitextPair;
 use crate::corpora::Corpora;
 use crate::error::RunError;
-use crate::evaluation::embedding::normalized_embeddings;
+use crate::evaluation::embedding::{closeness, normalized_embeddings};
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
 use crate::evaluation::retrieval::first;
 use crate::evaluation::timing::measure;
@@ -128,44 +128,24 @@ impl Evaluator for BitextEvaluator<'_> {
         Ok(results)
     }
 
-    /// The student's embeddings of translations compared with the teacher's of the sentences, all of length one: the mean squared
-    /// difference, and the mean and the tenth percentile of the cosine.
+    /// How near the student's embeddings of translations are to the teacher's of the sentences, language by language.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
         let student = EncoderPipeline::load(student)?;
-        let width = |pipeline: &EncoderPipeline| {
-            pipeline.config().outline().streams.get("").and_then(|stream| stream.embedding)
-        };
-        if width(&student) != width(&teacher.pipeline) {
-            return Ok(IndexMap::new());
-        }
-        let mut differences = IndexMap::new();
+        let mut figures = IndexMap::new();
         for pair in &self.bitext.languages {
             let (own, other) = (
                 normalized_embeddings(&student, &pair.targets)?,
                 normalized_embeddings(&teacher.pipeline, &pair.sources)?,
             );
-            let owners: Vec<u32> = (0..pair.targets.len())
+            let sources: Vec<u32> = (0..pair.targets.len())
                 .filter_map(|target| first(&pair.relevance.relevant()[pair.relevance.left() + target]))
                 .map(|source| source as u32)
                 .collect();
-            for (suffix, shift) in [("", 0), ("-shuffled", owners.len() / 2)] {
-                let rows: Vec<u32> = owners.iter().cycle().skip(shift).take(owners.len()).copied().collect();
-                let compare = || {
-                    let other = other.index_select(&Tensor::new(rows, device::current())?, 0)?;
-                    let difference = (&own - &other)?.sqr()?.mean_all()?.to_scalar::<f32>()?;
-                    let cosines = own.mul(&other)?.sum(1)?.to_vec1::<f32>()?;
-                    Ok::<_, ModelError>((f64::from(difference), cosines))
-                };
-                let (difference, cosines) = compare()?;
-                let language = &pair.language;
-                differences.insert(format!("mse-{language}{suffix}"), Some(difference));
-                let [mean, percentile] = mean_and_tenth_percentile(cosines);
-                differences.insert(format!("cosine-mean-{language}{suffix}"), mean);
-                differences.insert(format!("cosine-tenth-percentile-{language}{suffix}"), percentile);
-            }
+            let other = other.index_select(&Tensor::new(sources, device::current())?, 0)?;
+            figures.extend(closeness(&own, &other, &format!("-{}", pair.language))?);
         }
-        Ok(differences)
+        Ok(figures)
     }
 
     fn timings(
@@ -229,27 +209,5 @@ impl Evaluator for BitextEvaluator<'_> {
             .map(str::to_owned)
             .collect(),
         }
-    }
-}
-
-/// The mean of some numbers, and the one below which a tenth of them lies (nearest rank); none without any.
-fn mean_and_tenth_percentile(mut numbers: Vec<f32>) -> [Option<f64>; 2] {
-    numbers.sort_by(f32::total_cmp);
-    let count = numbers.len();
-    let mean = numbers.iter().copied().map(f64::from).sum::<f64>() / count as f64;
-    let percentile = numbers.get(count.div_ceil(10).saturating_sub(1)).copied().map(f64::from);
-    [(count > 0).then_some(mean), percentile]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mean_and_tenth_percentile;
-
-    #[test]
-    fn tenth_percentile_is_of_the_nearest_rank() {
-        let numbers: Vec<f32> = (1..=20).rev().map(|number| number as f32).collect();
-        assert_eq!(mean_and_tenth_percentile(numbers), [Some(10.5), Some(2.0)]);
-        assert_eq!(mean_and_tenth_percentile(vec![0.5]), [Some(0.5), Some(0.5)]);
-        assert_eq!(mean_and_tenth_percentile(Vec::new()), [None, None]);
     }
 }

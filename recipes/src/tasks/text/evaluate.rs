@@ -19,7 +19,9 @@ use alambic_teachers::{EncoderTeacher, Teacher};
 use super::labels::{head_of, kind_of, predict, prediction, reference};
 use super::train::pair;
 use crate::error::RunError;
+use crate::evaluation::embedding::{closeness, embedding_width, normalized_embeddings_of_pairs};
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::probability::of_largest;
 use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
@@ -155,6 +157,13 @@ impl Evaluator for TextEvaluator<'_> {
             similarities.insert("kl-from-teacher".to_owned(), mean);
             similarities.insert("kl-from-teacher-shuffled".to_owned(), shuffled);
         }
+        if self.labels == Labels::None
+            && embedding_width(&student).is_some()
+            && embedding_width(&teacher.pipeline).is_some()
+        {
+            let embeddings = |pipeline| normalized_embeddings_of_pairs(pipeline, &pairs);
+            similarities.extend(closeness(&embeddings(&student)?, &embeddings(&teacher.pipeline)?, "")?);
+        }
         similarities.extend(by_layer(&student, &teacher.pipeline, &pairs)?);
         Ok(similarities)
     }
@@ -182,6 +191,22 @@ impl Evaluator for TextEvaluator<'_> {
         }
         models.push((STUDENT, &by_student));
         measure(pairs.len(), max, &models)
+    }
+
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<f64>, RunError> {
+        let Labels::Classes(_) = self.labels else { return Ok(Vec::new()) };
+        let rows = match (folder, &self.teacher) {
+            (Some(folder), _) => {
+                let pairs = self.pairs();
+                let asked: Vec<TextPair<'_>> = examples.iter().map(|&index| pairs[index]).collect();
+                EncoderPipeline::load(folder)?.logits(&asked)?
+            }
+            (None, Some(teacher)) => {
+                examples.iter().filter_map(|&index| teacher.logits.get(index).cloned()).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        Ok(rows.iter().filter_map(|rows| of_largest(rows.first()?)).collect())
     }
 
     fn source(&self, index: usize) -> Text {

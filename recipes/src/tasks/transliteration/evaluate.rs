@@ -1,9 +1,10 @@
 //! Words of the test split, written by every model.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{Split, WordPair, examples};
+use alambic_data::{Entry, Split, WordPair, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
 use alambic_models::GenerationConfig;
@@ -22,6 +23,8 @@ use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
 use crate::options::evaluation::{EvaluationOptions, References};
 
+/// The language of the form that all names have, English or romanised.
+const ROMANISED: &str = "en";
 /// Words that are written together.
 const BATCH: usize = 128;
 
@@ -33,6 +36,8 @@ pub(crate) struct TransliterationEvaluator<'a> {
     teacher: Option<Arc<dyn Teacher>>,
     /// Outputs of the teacher.
     written: Vec<GenerationOutput>,
+    /// The English or romanised form of the names, by their keys.
+    romanised: HashMap<String, String>,
 }
 
 impl<'a> TransliterationEvaluator<'a> {
@@ -42,7 +47,12 @@ impl<'a> TransliterationEvaluator<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let options = context.options;
-        let mut pairs = test_pairs(&context.run.corpora, options)?;
+        let entries = context.run.corpora.entries(&options.data, Split::Test)?;
+        let mut pairs = test_pairs(&entries, &context.run.corpora, options)?;
+        let romanised = entries
+            .into_iter()
+            .filter_map(|mut entry| Some((entry.key, entry.forms.shift_remove(ROMANISED)?)))
+            .collect();
         let name = options.teacher.as_ref();
         let teacher =
             name.map(|name| context.run.models.evaluated_teacher(name, generation(options))).transpose()?;
@@ -103,7 +113,7 @@ impl<'a> TransliterationEvaluator<'a> {
             ..TestSet::new("word", "words", PredictionKind::Text, references)
         };
         let test_set = test_set.with_metrics(options)?;
-        Ok(Self { options, pairs, test_set, teacher, written })
+        Ok(Self { options, pairs, test_set, teacher, written, romanised })
     }
 
     fn pipeline(&self, folder: &Path) -> Result<GenerationPipeline, RunError> {
@@ -126,12 +136,15 @@ fn keep<T>(rows: &mut Vec<T>, marked: &[bool]) {
 }
 
 /// The test words of a recipe.
-fn test_pairs(corpora: &Corpora, options: &EvaluationOptions) -> Result<Vec<WordPair>, RunError> {
-    let entries = corpora.entries(&options.data, Split::Test)?;
+fn test_pairs(
+    entries: &[Entry],
+    corpora: &Corpora,
+    options: &EvaluationOptions,
+) -> Result<Vec<WordPair>, RunError> {
     let directions = corpora.directions(&options.data, &options.directions, &options.except)?;
     let mut pairs = match options.references {
-        References::Corpus => examples::labelled(&entries, &directions),
-        References::Teacher => examples::unlabelled(&entries, &directions),
+        References::Corpus => examples::labelled(entries, &directions),
+        References::Teacher => examples::unlabelled(entries, &directions),
     };
     if let Some(limit) = options.limit {
         let mut counts: IndexMap<String, usize> = IndexMap::new();
@@ -235,7 +248,8 @@ impl Evaluator for TransliterationEvaluator<'_> {
 
     fn source(&self, index: usize) -> Text {
         let pair = &self.pairs[index];
-        Text::new(&pair.source, Some(&pair.source_language))
+        let romanised = self.romanised.get(&pair.key).filter(|_| !pair.is_of(ROMANISED)).cloned();
+        Text::new(&pair.source, Some(&pair.source_language)).with_note(romanised)
     }
 
     fn shown(&self, index: usize, prediction: &Prediction) -> Text {

@@ -8,7 +8,7 @@ use alambic_data::questions::best;
 use alambic_data::{Raster, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::{ImageProcessor, ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
-use alambic_models::architecture;
+use alambic_models::{Config, ModelFolder, Role, architecture};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, TEACHER};
@@ -24,8 +24,10 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::{
     CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
 };
+use crate::evaluation::probability::of_largest;
 use crate::evaluation::similarity::divergences;
 use crate::images::store::ImageStore;
+use crate::images::thumbnail::thumbnail;
 use crate::names::QUESTION_ONLY;
 use crate::observer::Observer;
 use crate::subsample::subsample;
@@ -37,6 +39,8 @@ pub(crate) struct QuestionEvaluator<'a> {
     questions: Vec<QuestionExample<'a>>,
     test_set: TestSet,
     teacher: Option<EvaluatedTeacher>,
+    /// Whether the student encodes image and question apart.
+    is_dual: bool,
 }
 
 /// The teacher, asked as the student is.
@@ -87,30 +91,20 @@ impl<'a> QuestionEvaluator<'a> {
             ..TestSet::new("question", "questions", PredictionKind::Class, references)
         };
         let test_set = test_set.with_metrics(options)?;
-        let mut evaluator = Self { context, names, questions, test_set, teacher: None };
+        let student = Config::open(&ModelFolder::open(context.student)?)?;
+        let is_dual = student.role() == Role::DualEncoder;
+        let mut evaluator = Self { context, names, questions, test_set, teacher: None, is_dual };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher answers", evaluator.questions.len(), 0);
             let teacher = context.run.models.encoder(name)?;
             let pipeline =
                 VisualQuestionAnsweringPipeline::from_model(teacher.model())?.with_default_labels(names);
-            let logits = evaluator.answer(&pipeline, |example| example.teacher_text)?;
+            let logits = answer(&pipeline, &evaluator.questions, |example| example.teacher_text)?;
             evaluator.test_set.teacher = Some(predictions(&pipeline, &logits));
             evaluator.teacher = Some(EvaluatedTeacher { teacher, pipeline, logits });
             observer.finished(&format!("{} questions", evaluator.questions.len()));
         }
         Ok(evaluator)
-    }
-
-    /// The logits of a model over all questions, in the words in which it is asked.
-    fn answer(
-        &self,
-        pipeline: &VisualQuestionAnsweringPipeline,
-        words: fn(&QuestionExample<'a>) -> &'a str,
-    ) -> Result<Vec<Vec<f32>>, RunError> {
-        let mut store = ImageStore::new(pipeline.image_processor().clone());
-        let place = |example: &QuestionExample<'a>| Ok((words(example), store.add(example.picture)?));
-        let asked: Vec<(&str, usize)> = self.questions.iter().map(place).collect::<Result<_, RunError>>()?;
-        answer_all(pipeline, &store, &asked)
     }
 
     /// The student as it was before any training.
@@ -126,6 +120,18 @@ impl<'a> QuestionEvaluator<'a> {
             usize::MAX,
         )?)
     }
+}
+
+/// The logits of a model over questions, in the words in which it is asked.
+fn answer<'a>(
+    pipeline: &VisualQuestionAnsweringPipeline,
+    questions: &[QuestionExample<'a>],
+    words: fn(&QuestionExample<'a>) -> &'a str,
+) -> Result<Vec<Vec<f32>>, RunError> {
+    let mut store = ImageStore::new(pipeline.image_processor().clone());
+    let place = |example: &QuestionExample<'a>| Ok((words(example), store.add(example.picture)?));
+    let asked: Vec<(&str, usize)> = questions.iter().map(place).collect::<Result<_, RunError>>()?;
+    answer_all(pipeline, &store, &asked)
 }
 
 /// The answers that logits stand for.
@@ -189,7 +195,8 @@ impl Evaluator for QuestionEvaluator<'_> {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
         let pipeline = VisualQuestionAnsweringPipeline::load(folder)?;
-        let predictions = predictions(&pipeline, &self.answer(&pipeline, |example| example.text)?);
+        let predictions =
+            predictions(&pipeline, &answer(&pipeline, &self.questions, |example| example.text)?);
         progress(predictions.len());
         Ok(predictions)
     }
@@ -198,7 +205,9 @@ impl Evaluator for QuestionEvaluator<'_> {
         let Some(teacher) = &self.teacher else { return Ok(IndexMap::new()) };
         let rows = |logits: &[Vec<f32>]| logits.iter().map(|row| vec![row.clone()]).collect::<Vec<_>>();
         let own =
-            rows(&self.answer(&VisualQuestionAnsweringPipeline::load(student)?, |example| example.text)?);
+            rows(&answer(&VisualQuestionAnsweringPipeline::load(student)?, &self.questions, |example| {
+                example.text
+            })?);
         let [mean, shuffled] = divergences(&own, &rows(&teacher.logits));
         Ok([("kl-from-teacher", mean), ("kl-from-teacher-shuffled", shuffled)]
             .map(|(name, value)| (name.to_owned(), value))
@@ -276,6 +285,32 @@ impl Evaluator for QuestionEvaluator<'_> {
                     is what the queries of one would pay to the keys of the other."
                 .into(),
             examples: examples.iter().map(map).collect::<Result<_, RunError>>()?,
+        })
+    }
+
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<f64>, RunError> {
+        let rows = match (folder, &self.teacher) {
+            (Some(folder), _) => {
+                let pipeline = VisualQuestionAnsweringPipeline::load(folder)?;
+                let asked: Vec<QuestionExample<'_>> =
+                    examples.iter().map(|&index| self.questions[index]).collect();
+                answer(&pipeline, &asked, |example| example.text)?
+            }
+            (None, Some(teacher)) => examples.iter().map(|&index| teacher.logits[index].clone()).collect(),
+            (None, None) => Vec::new(),
+        };
+        Ok(rows.iter().filter_map(|row| of_largest(row)).collect())
+    }
+
+    fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
+        thumbnail(self.questions[index].picture).map(Some)
+    }
+
+    fn purpose(&self) -> Option<String> {
+        self.is_dual.then(|| {
+            "A dual encoder is for many questions about images that are known before: each image is encoded once and \
+             stored, and a question then costs its own encoding alone."
+                .to_owned()
         })
     }
 

@@ -2,6 +2,7 @@
 
 use alambic_inference::{ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::report::images_stored;
 use alambic_settings::IndexMap;
 
 use crate::error::RunError;
@@ -51,7 +52,7 @@ pub(super) fn time_both(teacher: &Timed<'_>, student: &Timed<'_>, max: usize) ->
         student.pipeline.logits_from_embeddings(&texts, batch, &vectors)?;
         Ok(())
     })?;
-    times.extend(stored.into_iter().map(|(setting, own)| (format!("{setting}, images stored"), own)));
+    times.extend(stored.into_iter().map(|(setting, own)| (images_stored(&setting), own)));
 
     let one_image = time(
         &|batch| {
