@@ -585,6 +585,22 @@ timed-examples = 2
     assert!(said.contains("data `task` has changed since this run was started"), "{said}");
 }
 
+#[test]
+fn a_student_of_cut_vocabulary_learns_from_a_teacher_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = "model.small.encoder-layers.vocabulary=120";
+    smoke_with(folder.path(), "logits", &["fine-tune", "distil"], &[cut]);
+    let tokens = |model: &str| -> u64 {
+        let config: Value = json_of(&folder.path().join("logits").join(model).join("config.json"));
+        config["vocab_size"].as_u64().unwrap()
+    };
+    assert!(tokens("student") <= 120 && tokens("checkpoints/fine-tune/finished") > 120);
+    // Token by token there is nothing to compare.
+    let recipe = "builtin:text/smoke/logits";
+    let said = run(folder.path(), &["check", recipe, "--set", cut, "--set", "stage.distil.loss.hidden={}"]);
+    assert!(said.bad(2).contains("one by one, and their vocabularies differ"));
+}
+
 /// A recipe over `table.tsv`, whose columns are `text` and `label`, without a word about its splits.
 const OWN_TABLE: &str = r#"schema = 1
 name = "own"
