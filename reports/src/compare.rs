@@ -26,6 +26,9 @@ pub use run::{ComparedRun, SweptKey, Validations};
 /// Keys of the table of what differs between recipes.
 const MAX_DIFFERENCES: usize = 60;
 
+/// Figures of fidelity that are told of a run without labels.
+const MAX_FIDELITY: usize = 4;
+
 /// Runs to be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -223,17 +226,27 @@ impl Comparison {
         Ok(digests::record(folder, &files)?)
     }
 
-    /// Says which runs have no metrics because their texts have no labels; none where all have.
+    /// Says which runs have no metrics because their texts have no labels, and how near the student is to its teacher; none
+    /// where all have.
     #[must_use]
     pub fn without_labels(&self) -> Option<String> {
-        let names: Vec<&str> =
-            self.runs.iter().filter(|run| !run.outcome.labelled).map(|run| run.name.as_str()).collect();
-        (!names.is_empty()).then(|| {
-            format!(
-                "{}: no labels, so there is neither metric nor verdict; the report has the fidelity of the student to the teacher",
-                names.join(", ")
-            )
-        })
+        let say = |run: &ComparedRun| {
+            let fidelity = run.outcome.fidelity.iter().filter(|(name, _)| !name.ends_with("-shuffled"));
+            let figures: Vec<String> = fidelity
+                .take(MAX_FIDELITY)
+                .map(|(name, value)| {
+                    format!("{} {}", numbers::metric_title(name), numbers::metric_value(name, *value))
+                })
+                .collect();
+            let near = if figures.is_empty() {
+                "the report has the fidelity of the student to the teacher".to_owned()
+            } else {
+                format!("student against teacher: {}", figures.join(", "))
+            };
+            format!("{}: no labels, so there is neither metric nor verdict; {near}", run.name)
+        };
+        let lines: Vec<String> = self.runs.iter().filter(|run| !run.outcome.labelled).map(say).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     /// Says which runs were evaluated on which test data; none where all were evaluated on the same.
