@@ -89,6 +89,7 @@ fn a_quick_check_refuses_what_is_wrong_in_the_recipe_itself() {
             "vision-missing-image",
             "vision-damaged-image",
             "vision-unanswered",
+            "text-cut-vocabulary",
         ]
         .contains(&name.as_str());
         let output =

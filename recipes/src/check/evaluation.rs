@@ -7,6 +7,11 @@ use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, list};
 use crate::names::{FROM_SCRATCH, QUESTION_ONLY, SAME_START, UNTRAINED};
+use crate::tasks::task::Task;
+
+/// Keys of the evaluation that tasks of some kinds read.
+const OF_SOME_TASKS: [&str; 7] =
+    ["directions", "except", "references", "beam", "max-new-tokens", "student-languages", "teacher-language"];
 
 impl Checker<'_> {
     /// Checks metrics, models and precisions that the evaluation names.
@@ -18,6 +23,21 @@ impl Checker<'_> {
         }
         self.check_compared();
         self.check_precisions();
+    }
+
+    /// Warns of keys of the evaluation that are for tasks of another kind.
+    pub(super) fn warn_of_unused_evaluation_keys(&mut self, task: &dyn Task) {
+        for key in OF_SOME_TASKS.into_iter().filter(|key| !task.evaluation_keys().contains(key)) {
+            let path = ["evaluation", key];
+            if self.places.node(&path).is_some() {
+                let message = format!("`evaluation.{key}` is not used");
+                let label = format!("not for the evaluation of {}", task.data_name());
+                let origin = self.places.key_origin(&path);
+                self.report(
+                    Diagnostic::warning("recipe::unused", message).label(&origin, label).help("leave it out"),
+                );
+            }
+        }
     }
 
     /// Reports metrics that suit none of these tasks, and a first one by which no model could be chosen: it does

@@ -38,7 +38,9 @@ impl<'a> Checker<'a> {
         let kind = self.corpora.kind(&recipe.evaluation.data);
         let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
         if let Some(last) = last {
-            last.data.evaluating(kind).check_evaluation(self);
+            let task = last.data.evaluating(kind);
+            self.warn_of_unused_evaluation_keys(task);
+            task.check_evaluation(self);
         }
     }
 
@@ -139,7 +141,7 @@ impl<'a> Checker<'a> {
             Some(info) if site.named_teacher.is_none() || !shares_vocabulary(declared, task) => {
                 Rc::clone(&info.tokenizer)
             }
-            _ => self.vocabulary(site, declared, task)?,
+            _ => self.vocabulary(site, (name, declared), task)?,
         };
         let head = task.head(&self.corpora).ok()?;
         let (config, own, of) = match before {
@@ -243,17 +245,45 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Warns of options of a vocabulary that is not trained, since the student has that of another model.
+    fn warn_of_unused_vocabulary(&mut self, name: &str, student: &Student, reason: &str) {
+        if student.inner().vocabulary_transfer() != VocabularyTransfer::Keep {
+            return;
+        }
+        for key in ["vocabulary", "pieces"] {
+            let path = ["model", name, student.name(), key];
+            if self.places.node(&path).is_some() {
+                let origin = self.places.key_origin(&path);
+                let message = format!("`{}` is not used", path.join("."));
+                self.report(
+                    Diagnostic::warning("recipe::unused", message)
+                        .label(&origin, "trains no vocabulary")
+                        .help(reason),
+                );
+            }
+        }
+    }
+
     /// Vocabulary of a stage's student: its teacher's, or that of the model whose layers it takes, or
     /// that of its data.
-    fn vocabulary(&mut self, site: &Site<'_>, student: &Student, task: &dyn Task) -> Option<Rc<Tokenizer>> {
+    fn vocabulary(
+        &mut self,
+        site: &Site<'_>,
+        (name, student): (&str, &Student),
+        task: &dyn Task,
+    ) -> Option<Rc<Tokenizer>> {
         if site.named_teacher.is_some() && shares_vocabulary(student, task) {
             let teacher = site.teacher?;
+            let reason = format!("it reads as its teacher `{}` does", teacher.value);
+            self.warn_of_unused_vocabulary(name, student, &reason);
             if !matches!(self.models.teachers.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {
                 return self.models.teacher(teacher).map(|info| Rc::clone(&info.tokenizer));
             }
         }
         if takes_vocabulary(student, task) {
             let source_model = student.inner().source_models().into_iter().next()?;
+            let reason = format!("it reads as `{}` does, whose weights it takes", source_model.value);
+            self.warn_of_unused_vocabulary(name, student, &reason);
             let whole = Rc::clone(&self.models.checkpoint(source_model)?.tokenizer);
             if student.inner().vocabulary_transfer() == VocabularyTransfer::Keep {
                 return Some(whole);

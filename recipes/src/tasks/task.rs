@@ -117,6 +117,11 @@ pub(crate) trait Task {
     /// Whether the test splits of corpora of this kind are evaluated by this task, whose data are those of the last stage.
     fn evaluates(&self, kind: ContentKind) -> bool;
 
+    /// Keys of the evaluation that are for tasks of its kind, besides those that every task reads.
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Checks the evaluation, and counts its examples.
     fn check_evaluation(&self, checker: &mut Checker<'_>);
 

@@ -92,6 +92,10 @@ impl Task for TransliterationData {
         kind == ContentKind::Words
     }
 
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &["directions", "except", "references", "beam", "max-new-tokens"]
+    }
+
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
         super::check::check_evaluation(checker);
     }

@@ -106,6 +106,10 @@ impl Task for QuestionsData {
         kind == ContentKind::Questions
     }
 
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &["student-languages", "teacher-language"]
+    }
+
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
         self.check_question_evaluation(checker);
     }
