@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::digests::relative;
 use alambic_inference::detector_folder;
 use alambic_models::architecture::{self, Architecture, Batch};
+use alambic_models::bert::{Head, pair_activation};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use serde_json::{Map, Value, json};
 
@@ -96,7 +97,7 @@ pub fn export(
                 if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
-                keep(&path.join("config.json"), folder.json())?;
+                keep(&path.join("config.json"), &config, &folder)?;
                 write_card(&path, &config, &folder)?;
                 all.push(ExportedFile {
                     format,
@@ -128,7 +129,7 @@ pub fn export(
     if formats.iter().any(|format| *format != ExportFormat::HuggingFace) {
         write_settings(target.partial(), &config, &tokenizer, precision)?;
         write_module_weights(target.partial(), &config, &weights, precision)?;
-        keep(&target.partial().join("config.json"), folder.json())?;
+        keep(&target.partial().join("config.json"), &config, &folder)?;
         write_card(target.partial(), &config, &folder)?;
     }
     let mut measured = Map::new();
@@ -172,15 +173,24 @@ impl Comparison {
     }
 }
 
-/// Puts keys of the model's own `config.json` into the one that was written.
-fn keep(written: &Path, own: &Value) -> Result<(), StudentError> {
+/// Puts keys of the model's own `config.json` into the one that was written, and the activation that sentence-transformers
+/// applies to the logits of pairs, which it keeps in a file of its own since version 6.
+fn keep(written: &Path, config: &Config, model: &ModelFolder) -> Result<(), StudentError> {
+    let own = model.json();
     let kept: Vec<&str> = KEPT.into_iter().filter(|key| own.get(key).is_some()).collect();
-    if kept.is_empty() {
+    let activation = match config {
+        Config::Bert(encoder) if encoder.head == Head::Sequence => pair_activation(model)?,
+        _ => None,
+    };
+    if kept.is_empty() && activation.is_none() {
         return Ok(());
     }
     let mut json = ModelFolder::open(written.parent().unwrap_or(written))?.json().clone();
     for key in kept {
         json[key] = own[key].clone();
+    }
+    if let Some(activation) = activation {
+        json["sentence_transformers"]["activation_fn"] = activation.into();
     }
     write_json(written, &json)
 }

@@ -3,6 +3,7 @@
 mod header;
 mod model_folder;
 pub(crate) mod modules;
+pub(crate) mod sentence_options;
 mod pytorch;
 mod recorded;
 mod stored;

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokenizers::models::ModelWrapper;
 
+use super::bert::{content, id_of};
 use super::encoding::Tokenizer;
-use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles};
+use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, SPECIAL, TokenizerFiles};
 use super::options::{default_prompt, lower};
 use super::parsing::parsed;
 use super::special::{BERT, END, PADDING, UNKNOWN};
@@ -61,6 +62,67 @@ impl TokenizerFiles {
         if let Some(prompt) = default_prompt(&self.json(PROMPTS)?).map_err(ModelError::Tokenizer)? {
             let own = Tokenizer::of_json(&parsed(files.get(JSON).unwrap_or_default())?)?;
             files.insert(JSON, (own.around(&prompt)?.to_json()? + "\n").into_bytes());
+        }
+        Ok(files)
+    }
+
+    /// The same with a `tokenizer.json` that says by itself how texts are read: as `read`, which was opened with all of these
+    /// files, at most `max_length` tokens, or fewer where the files say so, and padded to the longest of a batch. Whoever has
+    /// nothing but that file goes by it, where transformers and this program go by the files beside it. Others, fastembed
+    /// among them, take the length from `tokenizer_config.json`, which gets it too.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    pub fn with_encoding(&self, read: &Tokenizer, max_length: usize) -> Result<Self, ModelError> {
+        if self.get(JSON).is_none() {
+            return Ok(self.clone());
+        }
+        let (own, mut config) = (self.json(JSON)?, self.json(CONFIG)?);
+        let max_length = self.max_length(max_length)?;
+        let mut json = own.clone();
+        for key in ["truncation", "padding"] {
+            json[key] = Value::Null;
+        }
+        let by_all_files = read.to_json()?;
+        if Tokenizer::of_json(&json)?.to_json()? != by_all_files {
+            json = parsed(by_all_files.as_bytes())?;
+        }
+        let right = || Value::from("Right");
+        let side = |key: &str, own: &Value| match config[key].as_str() {
+            Some(side) if side.eq_ignore_ascii_case("left") => "Left".into(),
+            Some(_) => right(),
+            None if own["direction"] == "Left" => own["direction"].clone(),
+            None => right(),
+        };
+        let truncation = json!({
+            "direction": side("truncation_side", &own["truncation"]),
+            "max_length": max_length,
+            "strategy": "LongestFirst",
+            "stride": 0,
+        });
+        let special = self.json(SPECIAL)?;
+        let declared = [&config["pad_token"], &special["pad_token"], &own["padding"]["pad_token"]];
+        let named = declared.into_iter().find_map(content).into_iter().chain([PADDING, BERT[0]]);
+        let token = named.map(|token| (token.to_owned(), id_of(&json, token))).find(|(_, id)| id.is_some());
+        let padding = token.map(|(token, id)| {
+            json!({
+                "strategy": "BatchLongest",
+                "direction": side("padding_side", &own["padding"]),
+                "pad_to_multiple_of": null,
+                "pad_id": id,
+                "pad_type_id": 0,
+                "pad_token": token,
+            })
+        });
+        json["truncation"] = truncation;
+        json["padding"] = padding.unwrap_or_default();
+        let mut files = self.clone();
+        if self.get(CONFIG).is_some() && config["model_max_length"] != max_length {
+            config["model_max_length"] = max_length.into();
+            files.insert(CONFIG, format!("{config:#}\n").into_bytes());
+        }
+        if json != own {
+            files.insert(JSON, format!("{json:#}\n").into_bytes());
         }
         Ok(files)
     }
