@@ -211,7 +211,7 @@ fn what_is_written_reads_by_tokenizer_json_alone_as_by_all_files() {
     assert_eq!(by_the_file_alone(own.path(), &texts)[0].len(), 20);
 
     let read = Tokenizer::open(own.path()).unwrap();
-    let files = TokenizerFiles::checked(own.path()).unwrap().with_encoding(&read, 8).unwrap();
+    let files = TokenizerFiles::checked(own.path()).unwrap().with_encoding(&read, 8, true).unwrap();
     let out = tempfile::tempdir().unwrap();
     files.write(out.path()).unwrap();
     let config: Value =
@@ -222,10 +222,27 @@ fn what_is_written_reads_by_tokenizer_json_alone_as_by_all_files() {
     assert_eq!(tokens[1].join(" "), "[CLS] a good film is [SEP]");
     assert_eq!(tokens[1].join(" "), pieces(own.path(), 6, texts[1], None));
     // A model that reads fewer tokens than the files say bounds them.
-    files.with_encoding(&read, 5).unwrap().write(out.path()).unwrap();
+    files.with_encoding(&read, 5, true).unwrap().write(out.path()).unwrap();
     assert_eq!(by_the_file_alone(out.path(), &texts)[1].join(" "), "[CLS] a good film [SEP]");
+    // What is generated of a text hangs on the whole of it.
+    files.with_encoding(&read, 5, false).unwrap().write(out.path()).unwrap();
+    assert_eq!(by_the_file_alone(out.path(), &texts)[1].len(), 8);
     // Nothing is written anew where nothing is to be said.
-    assert_eq!(files.with_encoding(&read, 8).unwrap(), files);
+    assert_eq!(files.with_encoding(&read, 8, true).unwrap(), files);
+}
+
+#[test]
+fn class_of_any_tokenizer_is_written_by_the_name_that_all_versions_know() {
+    let names = json!(["input_ids", "token_type_ids", "attention_mask"]);
+    let own = folder(&[(CONFIG, json!({ "tokenizer_class": "TokenizersBackend", "model_input_names": names }))]);
+    let read = Tokenizer::open(own.path()).unwrap();
+    let files = TokenizerFiles::checked(own.path()).unwrap().with_encoding(&read, 8, true).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    files.write(out.path()).unwrap();
+    let config: Value =
+        serde_json::from_str(&std::fs::read_to_string(out.path().join(CONFIG)).unwrap()).unwrap();
+    assert_eq!(config["tokenizer_class"], "PreTrainedTokenizerFast");
+    assert_eq!(Tokenizer::open(out.path()).unwrap().encoding_options().one_segment, false);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::digests::relative;
+use alambic_files::read;
 use alambic_inference::detector_folder;
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::bert::{Head, pair_activation};
@@ -62,6 +63,12 @@ impl ExportedFile {
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
 
+/// File of the settings of generation in transformers.
+const GENERATION: &str = "generation_config.json";
+
+/// Most bytes of it.
+const LONGEST: u64 = 16 << 20;
+
 /// Exports a model's folder into the folder `to`: with its weights into `hf/`, and the files of [`onnx::export`] into
 /// `onnx/`. `to` and `hf/` are each laid out as a repository of the Hugging Face hub is, with configuration, tokenizer, card
 /// and what sentence-transformers reads of a pooling. Each is read back and compared. `precision` is that of `hf` and `onnx`.
@@ -98,6 +105,7 @@ pub fn export(
                     add_detector(&path, &detector)?;
                 }
                 keep(&path.join("config.json"), &config, &folder)?;
+                keep_generation(&path, &config, &folder)?;
                 write_card(&path, &config, &folder)?;
                 all.push(ExportedFile {
                     format,
@@ -130,6 +138,7 @@ pub fn export(
         write_settings(target.partial(), &config, &tokenizer, precision)?;
         write_module_weights(target.partial(), &config, &weights, precision)?;
         keep(&target.partial().join("config.json"), &config, &folder)?;
+        keep_generation(target.partial(), &config, &folder)?;
         write_card(target.partial(), &config, &folder)?;
     }
     let mut measured = Map::new();
@@ -171,6 +180,17 @@ impl Comparison {
         let OutputDifference { output, difference, largest } = largest;
         Err(StudentError::OtherOutput { path: path.to_owned(), output, difference, largest })
     }
+}
+
+/// Puts the model's own settings of generation in place of greedy ones: beams, tokens that are never written.
+fn keep_generation(written: &Path, config: &Config, model: &ModelFolder) -> Result<(), StudentError> {
+    let own = model.root().join(GENERATION);
+    if !config.writes_texts() || !own.is_file() {
+        return Ok(());
+    }
+    let settings: Value = serde_json::from_str(&read::text(&own, LONGEST)?)
+        .map_err(|error| alambic_files::FileError::content(&own, error))?;
+    write_json(&written.join(GENERATION), &settings)
 }
 
 /// Puts keys of the model's own `config.json` into the one that was written, and the activation that sentence-transformers

@@ -63,7 +63,8 @@ pub(crate) fn write_settings(
         tokenizer.check(folder)?;
         let read = Tokenizer::open(folder)?;
         if config.reads_texts() {
-            tokenizer.with_encoding(&read, config.max_length())?.write(folder)?;
+            let truncates = !config.writes_texts();
+            tokenizer.with_encoding(&read, config.max_length(), truncates)?.write(folder)?;
         }
     }
     let mut files = vec![("config.json", json)];

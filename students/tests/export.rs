@@ -429,6 +429,20 @@ fn activation_of_pairs_is_kept_from_either_file_of_sentence_transformers() {
 }
 
 #[test]
+fn settings_of_generation_are_those_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("marian", folder.path());
+    let own = serde_json::json!({ "num_beams": 6, "bad_words_ids": [[3]], "max_length": 9 });
+    std::fs::write(model.join("generation_config.json"), own.to_string()).unwrap();
+    let out = folder.path().join("out");
+    export(&model, &[ExportFormat::HuggingFace, ExportFormat::Onnx], Precision::F32, &out).unwrap();
+    for place in [out.clone(), out.join("hf")] {
+        let text = std::fs::read_to_string(place.join("generation_config.json")).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), own);
+    }
+}
+
+#[test]
 fn tokenizer_of_an_export_truncates_and_pads_as_texts_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let model = readable("bert", folder.path());

@@ -13,6 +13,12 @@ use super::parsing::parsed;
 use super::special::{BERT, END, PADDING, UNKNOWN};
 use crate::ModelError;
 
+/// Class of transformers for any `tokenizer.json`.
+const GENERAL: &str = "PreTrainedTokenizerFast";
+
+/// Name under which version 5 writes it, and which earlier versions do not know.
+const NEWER_GENERAL: &str = "TokenizersBackend";
+
 impl TokenizerFiles {
     /// Reads those of a folder whose tokenizer must be whole, since another folder is to be read by it.
     ///
@@ -69,11 +75,17 @@ impl TokenizerFiles {
     /// The same with a `tokenizer.json` that says by itself how texts are read: as `read`, which was opened with all of these
     /// files, at most `max_length` tokens, or fewer where the files say so, and padded to the longest of a batch. Whoever has
     /// nothing but that file goes by it, where transformers and this program go by the files beside it. Others, fastembed
-    /// among them, take the length from `tokenizer_config.json`, which gets it too.
+    /// among them, take the length from `tokenizer_config.json`, which gets it too. Texts of a model that generates are not
+    /// truncated: `truncates` is false.
     ///
     /// # Errors
     /// When a file is damaged.
-    pub fn with_encoding(&self, read: &Tokenizer, max_length: usize) -> Result<Self, ModelError> {
+    pub fn with_encoding(
+        &self,
+        read: &Tokenizer,
+        max_length: usize,
+        truncates: bool,
+    ) -> Result<Self, ModelError> {
         if self.get(JSON).is_none() {
             return Ok(self.clone());
         }
@@ -114,12 +126,18 @@ impl TokenizerFiles {
                 "pad_token": token,
             })
         });
-        json["truncation"] = truncation;
+        json["truncation"] = if truncates { truncation } else { Value::Null };
         json["padding"] = padding.unwrap_or_default();
         let mut files = self.clone();
-        if self.get(CONFIG).is_some() && config["model_max_length"] != max_length {
+        if self.get(CONFIG).is_some() {
+            let before = config.clone();
             config["model_max_length"] = max_length.into();
-            files.insert(CONFIG, format!("{config:#}\n").into_bytes());
+            if config["tokenizer_class"] == NEWER_GENERAL {
+                config["tokenizer_class"] = GENERAL.into();
+            }
+            if config != before {
+                files.insert(CONFIG, format!("{config:#}\n").into_bytes());
+            }
         }
         if json != own {
             files.insert(JSON, format!("{json:#}\n").into_bytes());
@@ -164,7 +182,7 @@ impl Tokenizer {
     /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
     fn general_config(&self, max_length: usize) -> Value {
         let mut config = json!({
-            "tokenizer_class": "PreTrainedTokenizerFast",
+            "tokenizer_class": GENERAL,
             "model_max_length": max_length,
         });
         if self.tells_segments() {
@@ -194,7 +212,7 @@ impl Tokenizer {
 /// generates.
 fn character_config(max_length: usize) -> Value {
     json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
+        "tokenizer_class": GENERAL,
         "eos_token": END,
         "unk_token": UNKNOWN,
         "pad_token": PADDING,

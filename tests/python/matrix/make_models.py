@@ -131,7 +131,7 @@ def marian():
     model = transformers.MarianMTModel(config)
     model.generation_config = transformers.GenerationConfig(
         pad_token_id=config.pad_token_id, decoder_start_token_id=config.decoder_start_token_id, eos_token_id=0,
-        max_length=12, num_beams=1, bad_words_ids=[[config.pad_token_id]])
+        max_length=12, num_beams=1)
     save("marian", model, tokenizer)
 
 

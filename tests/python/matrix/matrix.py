@@ -47,6 +47,8 @@ TOLERANCE = 1e-5
 TEXTS = ["a red square is above a blue circle", "the soup was dull", "what colour is it?", "a",
          "the film was long but the end was good and the soup was not dull at all and cold"]
 SECOND = ["what colour is the square?", "not a good film"]
+# The language to write in, of which the tiny model has one.
+LANGUAGE = ">>de<<"
 PROGRAMS = {
     "transformers": "in_transformers.py", "sentence-transformers-6": "in_sentence_transformers.py",
     "sentence-transformers-5": "in_sentence_transformers.py", "onnxruntime": "in_onnx.py", "openvino": "in_onnx.py",
@@ -101,7 +103,7 @@ def inputs_of(root, config, kind):
     count = len(TEXTS)
     if kind == "detector":
         return {}
-    given = tokens(root, TEXTS)
+    given = tokens(root, [LANGUAGE + text for text in TEXTS] if kind == "marian" else TEXTS)
     if kind == "answers":
         given = tokens(root, [SECOND[0]] * count, TEXTS)
     if kind == "marian":
@@ -156,7 +158,7 @@ def predicted_of(hf, config, kind, alambic):
     if kind == "sentences":
         return {"embedding of texts": [line["embedding"] for line in lines(TEXTS)]}
     if kind == "marian":
-        return {"generated": [line["prediction"] for line in lines(TEXTS)]}
+        return {"generated": [line["prediction"] for line in lines([LANGUAGE + text for text in TEXTS])]}
     if head.endswith("ForSequenceClassification") and kind == "text":
         if len(config["id2label"]) == 1:
             pairs = [f"{text}\t{SECOND[1]}" for text in TEXTS]
@@ -177,7 +179,8 @@ def case_of(name, model, options):
     place.mkdir(parents=True, exist_ok=True)
     expected = expected_of(root / "hf", config, kind, inputs, options.alambic, place)
     expected |= {what: np.array(value) for what, value in predicted_of(root / "hf", config, kind, options.alambic).items()}
-    case = {"name": name, "kind": kind, "config": config, "root": str(root), "hf": str(root / "hf"), "texts": TEXTS,
+    case = {"name": name, "kind": kind, "config": config, "root": str(root), "hf": str(root / "hf"),
+            "texts": [LANGUAGE + text for text in TEXTS] if kind == "marian" else TEXTS,
             "pairs": [[text, SECOND[1]] for text in TEXTS], "question": SECOND[0],
             "inputs": {key: value.tolist() for key, value in inputs.items()}}
     return case, inputs, expected
