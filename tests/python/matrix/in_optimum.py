@@ -31,7 +31,7 @@ def generation(case):
     tokenizer = transformers.AutoTokenizer.from_pretrained(case["root"])
     model = onnxruntime.ORTModelForSeq2SeqLM.from_pretrained(case["root"], subfolder="onnx")
     given = tokenizer(case["texts"], padding=True, return_tensors="pt")
-    generated = model.generate(**given, num_beams=1, do_sample=False, max_length=case["config"]["max_position_embeddings"])
+    generated = model.generate(**given, num_beams=1, do_sample=False, max_new_tokens=case["max new tokens"])
     yield "generated", tokenizer.batch_decode(generated, skip_special_tokens=True)
 
 

@@ -60,7 +60,7 @@ def results(case):
         yield "probabilities of texts", [[scores[name] for name in names] for scores in said]
     if kind == "marian":
         given = tokenizer(case["texts"], padding=True, return_tensors="pt")
-        generated = model.generate(**given, num_beams=1, do_sample=False, max_length=case["config"]["max_position_embeddings"])
+        generated = model.generate(**given, num_beams=1, do_sample=False, max_new_tokens=case["max new tokens"])
         yield "generated", tokenizer.batch_decode(generated, skip_special_tokens=True)
 
 

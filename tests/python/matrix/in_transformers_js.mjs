@@ -59,7 +59,7 @@ async function of(one) {
   found.push(["ids", list(tokens.input_ids)]);
   if (one.kind === "marian") {
     const model = await library.AutoModelForSeq2SeqLM.from_pretrained(name, options);
-    const generated = await model.generate({ ...tokens, num_beams: 1, do_sample: false, max_length: one.config.max_position_embeddings });
+    const generated = await model.generate({ ...tokens, num_beams: 1, do_sample: false, max_new_tokens: one["max new tokens"] });
     found.push(["generated", tokenizer.batch_decode(generated, { skip_special_tokens: true })]);
   } else if (one.kind === "clip") {
     const model = await library.CLIPModel.from_pretrained(name, options);

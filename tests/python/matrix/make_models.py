@@ -136,9 +136,9 @@ def marian():
 
 
 def images():
-    tokenizer = transformers.CLIPTokenizer.from_pretrained(SLOW / "clip", model_max_length=20)
+    tokenizer = transformers.CLIPTokenizer.from_pretrained(SLOW / "clip", model_max_length=64)
     config = transformers.CLIPConfig(
-        text_config={**SIZES, "vocab_size": len(tokenizer), "max_position_embeddings": 20, "projection_dim": 16,
+        text_config={**SIZES, "vocab_size": len(tokenizer), "max_position_embeddings": 64, "projection_dim": 16,
                      "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
                      "pad_token_id": tokenizer.pad_token_id},
         vision_config={**{key: SIZES[key] for key in SIZES if key != "max_position_embeddings"}, "image_size": 32, "patch_size": 8,

@@ -49,6 +49,7 @@ TEXTS = ["a red square is above a blue circle", "the soup was dull", "what colou
 SECOND = ["what colour is the square?", "not a good film"]
 # The language to write in, of which the tiny model has one.
 LANGUAGE = ">>de<<"
+MAX_NEW_TOKENS = 30
 PROGRAMS = {
     "transformers": "in_transformers.py", "sentence-transformers-6": "in_sentence_transformers.py",
     "sentence-transformers-5": "in_sentence_transformers.py", "onnxruntime": "in_onnx.py", "openvino": "in_onnx.py",
@@ -159,14 +160,15 @@ def expected_of(hf, config, kind, inputs, alambic, place):
 
 def predicted_of(hf, config, kind, alambic):
     """What `alambic predict` gives of texts."""
-    def lines(texts):
-        return [json.loads(line) for line in say(alambic, "predict", hf, "--json", "--", *texts).splitlines()]
+    def lines(texts, *options):
+        return [json.loads(line) for line in say(alambic, "predict", hf, "--json", *options, "--", *texts).splitlines()]
 
     head = (config.get("architectures") or [""])[0]
     if kind == "sentences":
         return {"embedding of texts": [line["embedding"] for line in lines(TEXTS)]}
     if kind == "marian":
-        return {"generated": [line["prediction"] for line in lines([LANGUAGE + text for text in TEXTS])]}
+        texts = [LANGUAGE + text for text in TEXTS]
+        return {"generated": [line["prediction"] for line in lines(texts, "--max-new-tokens", MAX_NEW_TOKENS)]}
     if head.endswith("ForSequenceClassification") and kind == "text":
         if len(config["id2label"]) == 1:
             pairs = [f"{text}\t{SECOND[1]}" for text in TEXTS]
@@ -189,7 +191,7 @@ def case_of(name, model, options):
     expected |= {what: np.array(value) for what, value in predicted_of(root / "hf", config, kind, options.alambic).items()}
     case = {"name": name, "kind": kind, "config": config, "root": str(root), "hf": str(root / "hf"),
             "texts": [LANGUAGE + text for text in TEXTS] if kind == "marian" else TEXTS,
-            "pairs": [[text, SECOND[1]] for text in TEXTS], "question": SECOND[0],
+            "pairs": [[text, SECOND[1]] for text in TEXTS], "question": SECOND[0], "max new tokens": MAX_NEW_TOKENS,
             "inputs": {key: value.tolist() for key, value in inputs.items()}}
     return case, inputs, expected
 
