@@ -44,9 +44,7 @@ pub(crate) fn check_flags<'k>(json: &Value, keys: impl IntoIterator<Item = &'k s
 pub(crate) fn check_keys(json: &Value, known: &[&str]) -> Result<(), String> {
     let set = json.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     match set.map(|(key, _)| key).find(|key| !known.contains(&key.as_str())) {
-        Some(key) => {
-            Err(format!("the key `{}` is not supported; {} are", quoted(key), known.join(", ")))
-        }
+        Some(key) => Err(format!("the key `{}` is not supported; {} are", quoted(key), known.join(", "))),
         None => Ok(()),
     }
 }

@@ -234,7 +234,8 @@ fn what_is_written_reads_by_tokenizer_json_alone_as_by_all_files() {
 #[test]
 fn class_of_any_tokenizer_is_written_by_the_name_that_all_versions_know() {
     let names = json!(["input_ids", "token_type_ids", "attention_mask"]);
-    let own = folder(&[(CONFIG, json!({ "tokenizer_class": "TokenizersBackend", "model_input_names": names }))]);
+    let own =
+        folder(&[(CONFIG, json!({ "tokenizer_class": "TokenizersBackend", "model_input_names": names }))]);
     let read = Tokenizer::open(own.path()).unwrap();
     let files = TokenizerFiles::checked(own.path()).unwrap().with_encoding(&read, 8, true).unwrap();
     let out = tempfile::tempdir().unwrap();

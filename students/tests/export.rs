@@ -1,6 +1,5 @@
 //! Models in other forms. That onnxruntime computes the same as transformers, or as Alambic where transformers has no such
-//! model, is shown by `onnxruntime_loads.py`, `onnxruntime_families.py` and `onnxruntime_answers.py` in `tests/python`, run
-//! by hand.
+//! model, is shown by `matrix/matrix.py`, `onnxruntime_loads.py` and `onnxruntime_answers.py` in `tests/python`, run by hand.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

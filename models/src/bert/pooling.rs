@@ -114,7 +114,8 @@ impl Pooling {
             let mode = PoolingMode::Recurrent { width: own.hidden_size, both: own.bidirectional };
             let modules = modules::read(folder.root())?.unwrap_or_default();
             if let Some(other) = modules.iter().find(|module| !BESIDE_RECURRENT.contains(&module.kind())) {
-                let message = format!("the module `{}` is not supported with {RECURRENT}", quoted(&other.class));
+                let message =
+                    format!("the module `{}` is not supported with {RECURRENT}", quoted(&other.class));
                 return Err(ModelError::content(&folder.root().join(MODULES), message));
             }
             sentence_options::check(folder, true)?;

@@ -25,7 +25,8 @@ const RECURRENT_FILE: &str = "recurrent_pooling.py";
 /// # Errors
 /// When the file is damaged.
 pub fn pair_activation(folder: &ModelFolder) -> Result<Option<String>, ModelError> {
-    let model: Value = crate::json::read_if_there(&folder.root().join(sentence_options::MODEL))?.unwrap_or_default();
+    let model: Value =
+        crate::json::read_if_there(&folder.root().join(sentence_options::MODEL))?.unwrap_or_default();
     Ok(model["activation_fn"].as_str().map(str::to_owned))
 }
 

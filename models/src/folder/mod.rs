@@ -3,9 +3,9 @@
 mod header;
 mod model_folder;
 pub(crate) mod modules;
-pub(crate) mod sentence_options;
 mod pytorch;
 mod recorded;
+pub(crate) mod sentence_options;
 mod stored;
 mod tensor;
 mod weights;

@@ -45,7 +45,9 @@ pub(crate) fn check(folder: &ModelFolder, is_pooled: bool) -> Result<(), ModelEr
         let found = quoted(&truncated.to_string());
         return Err(ModelError::content(
             &path,
-            format!("`truncate_dim` is {found}; vectors are not truncated here: remove the key to get whole ones"),
+            format!(
+                "`truncate_dim` is {found}; vectors are not truncated here: remove the key to get whole ones"
+            ),
         ));
     }
     let Some(path) = transformer_file(folder.path())? else { return Ok(()) };

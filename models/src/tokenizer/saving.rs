@@ -99,12 +99,9 @@ impl TokenizerFiles {
         if Tokenizer::of_json(&json)?.to_json()? != by_all_files {
             json = parsed(by_all_files.as_bytes())?;
         }
-        let right = || Value::from("Right");
-        let side = |key: &str, own: &Value| match config[key].as_str() {
-            Some(side) if side.eq_ignore_ascii_case("left") => "Left".into(),
-            Some(_) => right(),
-            None if own["direction"] == "Left" => own["direction"].clone(),
-            None => right(),
+        let side = |key: &str, own: &Value| {
+            let side = config[key].as_str().or(own["direction"].as_str()).unwrap_or_default();
+            if side.eq_ignore_ascii_case("left") { "Left" } else { "Right" }
         };
         let truncation = json!({
             "direction": side("truncation_side", &own["truncation"]),
