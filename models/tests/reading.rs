@@ -243,7 +243,7 @@ fn class_of_any_tokenizer_is_written_by_the_name_that_all_versions_know() {
     let config: Value =
         serde_json::from_str(&std::fs::read_to_string(out.path().join(CONFIG)).unwrap()).unwrap();
     assert_eq!(config["tokenizer_class"], "PreTrainedTokenizerFast");
-    assert_eq!(Tokenizer::open(out.path()).unwrap().encoding_options().one_segment, false);
+    assert!(!Tokenizer::open(out.path()).unwrap().encoding_options().one_segment);
 }
 
 #[test]
