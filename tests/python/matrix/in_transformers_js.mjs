@@ -51,10 +51,10 @@ async function of(one) {
   if (["dual", "oscar"].includes(one.kind)) return found;
   const tokenizer = await library.AutoTokenizer.from_pretrained(name, options);
   // Of the last text, which is truncated, it loses the token that ends it.
-  const isTruncated = ["sentences", "clip"].includes(one.kind);
+  const isTruncated = ["answers", "sentences", "clip"].includes(one.kind);
   const own = isTruncated ? one.texts.slice(0, -1) : one.texts;
   const texts = one.kind === "answers" ? own.map(() => one.question) : own;
-  const pairs = one.kind === "answers" ? { text_pair: one.texts } : {};
+  const pairs = one.kind === "answers" ? { text_pair: own } : {};
   const tokens = tokenizer(texts, { ...pairs, padding: true, truncation: true });
   found.push(["ids", list(tokens.input_ids)]);
   if (one.kind === "marian") {

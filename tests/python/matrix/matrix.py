@@ -62,6 +62,7 @@ REFUSES = [
     ("transformers.js", "vilt-", "Unsupported model type: vilt"),
     # It wants a matrix of the head's own, where transformers stores the table of words once.
     ("candle", "masked-words-bert", "`cls.predictions.decoder.weight`"),
+    ("candle", "clip", "quick_gelu is the only activation"),
     # It has no encoder-decoder that is free to end where it likes.
     ("candle", "marian", "null, expected u32"),
 ]

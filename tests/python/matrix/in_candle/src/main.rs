@@ -107,6 +107,10 @@ fn generation(case: &Value, weights: VarBuilder) -> Outputs {
 fn images(case: &Value, weights: VarBuilder) -> Outputs {
     let size = |part: &str, key: &str| case["config"][part][key].as_u64().unwrap_or_default() as usize;
     let (text, vision) = ("text_config", "vision_config");
+    if [text, vision].iter().any(|part| case["config"][part]["hidden_act"] != "quick_gelu") {
+        // It has no other, and reads none out of a configuration.
+        return Err("quick_gelu is the only activation of CLIP".into());
+    }
     let activation = clip::text_model::Activation::QuickGelu;
     let config = clip::ClipConfig {
         text_config: clip::text_model::ClipTextConfig {
