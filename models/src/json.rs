@@ -40,6 +40,15 @@ pub(crate) fn check_flags<'k>(json: &Value, keys: impl IntoIterator<Item = &'k s
     }
 }
 
+/// Check that an object has a value under no other key than these. Another one may change what a model computes.
+pub(crate) fn check_keys(json: &Value, known: &[&str]) -> Result<(), String> {
+    let set = json.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    match set.map(|(key, _)| key).find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(format!("the key `{}` is not supported; {} are", quoted(key), known.join(", "))),
+        None => Ok(()),
+    }
+}
+
 /// Contents of the bytes of a JSON file; the error names its place, and what the file is if it is no JSON at all.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, ModelError> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);

@@ -449,6 +449,19 @@ fn a_bias_of_the_vocabulary_of_vilt_has_the_name_of_any_version() {
 }
 
 #[test]
+fn a_bias_of_the_vocabulary_of_vilt_is_written_by_its_newer_name() {
+    let mut copy = Changed::of("vilt");
+    copy.json["architectures"] = json!(["ViltForMaskedLM"]);
+    let Config::Vilt(config) = Config::open(&copy.write()).unwrap() else {
+        unreachable!("the folder is that of a ViLT")
+    };
+    let shapes = config.shapes();
+    let head: Vec<&str> =
+        shapes.keys().map(String::as_str).filter(|name| name.starts_with("mlm_score.")).collect();
+    assert!(head.contains(&"mlm_score.decoder.bias") && !head.contains(&"mlm_score.bias"), "{head:?}");
+}
+
+#[test]
 fn a_decoder_alone_is_no_encoder_without_a_head() {
     for (model, class) in [("bert", "BertLMHeadModel"), ("xlm-roberta", "XLMRobertaForCausalLM")] {
         let mut copy = Changed::of(model);

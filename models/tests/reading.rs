@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use alambic_models::Tokenizer;
+use alambic_models::{Tokenizer, TokenizerFiles};
 use serde_json::{Value, json};
 
 const WORDS: [&str; 3] = ["a good film is not bad song", "query : passage the road", "Good Film"];
@@ -170,6 +170,80 @@ fn segments_are_given_where_the_model_reads_them() {
         let folder = folder(&[(CONFIG, config)]);
         assert_eq!(pieces(folder.path(), 32, "a film", Some("bad")), expected);
     }
+}
+
+#[test]
+fn length_of_sentences_is_in_the_file_of_any_family() {
+    let own = folder(&[
+        (MODULES, modules()),
+        ("sentence_roberta_config.json", json!({ "max_seq_length": 5, "do_lower_case": true })),
+    ]);
+    let read = Tokenizer::open(own.path()).unwrap();
+    assert_eq!(read.encoding_options().max_length, Some(5));
+    assert_eq!(pieces(own.path(), 5, "Good Film", None), "[CLS] good film [SEP]");
+}
+
+/// Tokens that `tokenizer.json` alone makes of texts together, as whoever has the library and no more runs it.
+fn by_the_file_alone(folder: &Path, texts: &[&str]) -> Vec<Vec<String>> {
+    let json = std::fs::read_to_string(folder.join("tokenizer.json")).unwrap();
+    let tokenizer: tokenizers::Tokenizer = json.parse().unwrap();
+    let encoded = tokenizer.encode_batch(texts.to_vec(), true).unwrap();
+    encoded.into_iter().map(|encoding| encoding.get_tokens().to_vec()).collect()
+}
+
+#[test]
+fn what_is_written_reads_by_tokenizer_json_alone_as_by_all_files() {
+    let own = folder(&[
+        (MODULES, modules()),
+        (CONFIG, json!({ "tokenizer_class": "BertTokenizer", "do_lower_case": true, "pad_token": "[PAD]" })),
+        ("sentence_bert_config.json", json!({ "max_seq_length": 6, "do_lower_case": false })),
+    ]);
+    let path = own.path().join("tokenizer.json");
+    let mut json: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    json["truncation"] =
+        json!({ "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0 });
+    json["padding"] = json!({
+        "strategy": { "Fixed": 20 }, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"
+    });
+    write(own.path(), "tokenizer.json", &json);
+    let texts = ["Good Film", "a good film is not bad"];
+    assert_eq!(by_the_file_alone(own.path(), &texts)[0].len(), 20);
+
+    let read = Tokenizer::open(own.path()).unwrap();
+    let files = TokenizerFiles::checked(own.path()).unwrap().with_encoding(&read, 8, true).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    files.write(out.path()).unwrap();
+    let config: Value =
+        serde_json::from_str(&std::fs::read_to_string(out.path().join(CONFIG)).unwrap()).unwrap();
+    assert_eq!(config["model_max_length"], 6);
+    let tokens = by_the_file_alone(out.path(), &texts);
+    assert_eq!(tokens[0].join(" "), "[CLS] good film [SEP] [PAD] [PAD]");
+    assert_eq!(tokens[1].join(" "), "[CLS] a good film is [SEP]");
+    assert_eq!(tokens[1].join(" "), pieces(own.path(), 6, texts[1], None));
+    // A model that reads fewer tokens than the files say bounds them.
+    files.with_encoding(&read, 5, true).unwrap().write(out.path()).unwrap();
+    assert_eq!(by_the_file_alone(out.path(), &texts)[1].join(" "), "[CLS] a good film [SEP]");
+    // What is generated of a text hangs on the whole of it.
+    files.with_encoding(&read, 5, false).unwrap().write(out.path()).unwrap();
+    assert_eq!(by_the_file_alone(out.path(), &texts)[1].len(), 8);
+    // Nothing is written anew where nothing is to be said.
+    assert_eq!(files.with_encoding(&read, 8, true).unwrap(), files);
+}
+
+#[test]
+fn class_of_any_tokenizer_is_written_by_the_name_that_all_versions_know() {
+    let names = json!(["input_ids", "token_type_ids", "attention_mask"]);
+    let own =
+        folder(&[(CONFIG, json!({ "tokenizer_class": "TokenizersBackend", "model_input_names": names }))]);
+    let read = Tokenizer::open(own.path()).unwrap();
+    let files = TokenizerFiles::checked(own.path()).unwrap().with_encoding(&read, 8, true).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    files.write(out.path()).unwrap();
+    let config: Value =
+        serde_json::from_str(&std::fs::read_to_string(out.path().join(CONFIG)).unwrap()).unwrap();
+    assert_eq!(config["tokenizer_class"], "PreTrainedTokenizerFast");
+    assert!(!Tokenizer::open(out.path()).unwrap().encoding_options().one_segment);
 }
 
 #[test]

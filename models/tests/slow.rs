@@ -79,6 +79,13 @@ fn damaged_files_are_refused_by_name() {
     for (kind, file, content, message) in [
         ("xlm-roberta", "sentencepiece.bpe.model", "no model", "no SentencePiece model"),
         ("xlm-roberta", "sentencepiece.bpe.model", "", "it has no pieces"),
+        // One piece, and the type of byte-pair encoding.
+        (
+            "xlm-roberta",
+            "sentencepiece.bpe.model",
+            "\n\u{3}\n\u{1}a\u{12}\u{2}\u{18}\u{2}",
+            "save_pretrained",
+        ),
         ("roberta", "merges.txt", "a\n", "`a` is no pair"),
         ("marian", "vocab.json", r#"{"</s>": 0, "<unk>": 2}"#, "no token 1"),
         ("marian", "vocab.json", r#"{"</s>": 0}"#, "no token `<unk>`"),

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::digests::relative;
+use alambic_files::read;
 use alambic_inference::detector_folder;
 use alambic_models::architecture::{self, Architecture, Batch};
+use alambic_models::bert::{Head, pair_activation};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use serde_json::{Map, Value, json};
 
@@ -61,6 +63,12 @@ impl ExportedFile {
 /// Keys of `config.json` that mean nothing to this program and something to others.
 const KEPT: [&str; 3] = ["sentence_transformers", "sbert_ce_default_activation_function", "tokenizer_class"];
 
+/// File of the settings of generation in transformers.
+const GENERATION: &str = "generation_config.json";
+
+/// Most bytes of it.
+const LONGEST: u64 = 16 << 20;
+
 /// Exports a model's folder into the folder `to`: with its weights into `hf/`, and the files of [`onnx::export`] into
 /// `onnx/`. `to` and `hf/` are each laid out as a repository of the Hugging Face hub is, with configuration, tokenizer, card
 /// and what sentence-transformers reads of a pooling. Each is read back and compared. `precision` is that of `hf` and `onnx`.
@@ -96,7 +104,8 @@ pub fn export(
                 if let Some(detector) = detector_folder(model) {
                     add_detector(&path, &detector)?;
                 }
-                keep(&path.join("config.json"), folder.json())?;
+                keep(&path.join("config.json"), &config, &folder)?;
+                keep_generation(&path, &config, &folder)?;
                 write_card(&path, &config, &folder)?;
                 all.push(ExportedFile {
                     format,
@@ -128,7 +137,8 @@ pub fn export(
     if formats.iter().any(|format| *format != ExportFormat::HuggingFace) {
         write_settings(target.partial(), &config, &tokenizer, precision)?;
         write_module_weights(target.partial(), &config, &weights, precision)?;
-        keep(&target.partial().join("config.json"), folder.json())?;
+        keep(&target.partial().join("config.json"), &config, &folder)?;
+        keep_generation(target.partial(), &config, &folder)?;
         write_card(target.partial(), &config, &folder)?;
     }
     let mut measured = Map::new();
@@ -172,15 +182,35 @@ impl Comparison {
     }
 }
 
-/// Puts keys of the model's own `config.json` into the one that was written.
-fn keep(written: &Path, own: &Value) -> Result<(), StudentError> {
+/// Puts the model's own settings of generation in place of greedy ones: beams, tokens that are never written.
+fn keep_generation(written: &Path, config: &Config, model: &ModelFolder) -> Result<(), StudentError> {
+    let own = model.root().join(GENERATION);
+    if !config.writes_texts() || !own.is_file() {
+        return Ok(());
+    }
+    let settings: Value = serde_json::from_str(&read::text(&own, LONGEST)?)
+        .map_err(|error| alambic_files::FileError::content(&own, error))?;
+    write_json(&written.join(GENERATION), &settings)
+}
+
+/// Puts keys of the model's own `config.json` into the one that was written, and the activation that sentence-transformers
+/// applies to the logits of pairs, which it keeps in a file of its own since version 6.
+fn keep(written: &Path, config: &Config, model: &ModelFolder) -> Result<(), StudentError> {
+    let own = model.json();
     let kept: Vec<&str> = KEPT.into_iter().filter(|key| own.get(key).is_some()).collect();
-    if kept.is_empty() {
+    let activation = match config {
+        Config::Bert(encoder) if encoder.head == Head::Sequence => pair_activation(model)?,
+        _ => None,
+    };
+    if kept.is_empty() && activation.is_none() {
         return Ok(());
     }
     let mut json = ModelFolder::open(written.parent().unwrap_or(written))?.json().clone();
     for key in kept {
         json[key] = own[key].clone();
+    }
+    if let Some(activation) = activation {
+        json["sentence_transformers"]["activation_fn"] = activation.into();
     }
     write_json(written, &json)
 }

@@ -61,7 +61,11 @@ pub(crate) fn write_settings(
     // A detector reads no texts, and may know its tags by their names alone.
     if config.reads_texts() || tokenizer != TokenizerFiles::default() {
         tokenizer.check(folder)?;
-        Tokenizer::open(folder)?;
+        let read = Tokenizer::open(folder)?;
+        if config.reads_texts() {
+            let truncates = !config.writes_texts();
+            tokenizer.with_encoding(&read, config.max_length(), truncates)?.write(folder)?;
+        }
     }
     let mut files = vec![("config.json", json)];
     files.extend(config.extra_files());

@@ -1,6 +1,5 @@
 //! Models in other forms. That onnxruntime computes the same as transformers, or as Alambic where transformers has no such
-//! model, is shown by `onnxruntime_loads.py`, `onnxruntime_families.py` and `onnxruntime_answers.py` in `tests/python`, run
-//! by hand.
+//! model, is shown by `matrix/matrix.py`, `onnxruntime_loads.py` and `onnxruntime_answers.py` in `tests/python`, run by hand.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -402,6 +401,70 @@ fn a_folder_that_is_written_by_another_process_is_refused() {
     drop(lock);
     export(&model, &[ExportFormat::Onnx], Precision::F32, &out).unwrap();
     assert!(!partial.exists());
+}
+
+#[test]
+fn activation_of_pairs_is_kept_from_either_file_of_sentence_transformers() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("bert", folder.path());
+    let identity = "torch.nn.modules.linear.Identity";
+    let written = || {
+        let out = tempfile::tempdir().unwrap();
+        export(&model, &[ExportFormat::HuggingFace, ExportFormat::Onnx], Precision::F32, out.path()).unwrap();
+        [out.path().to_owned(), out.path().join("hf")].map(|folder| {
+            let config = ModelFolder::open(&folder).unwrap().json().clone();
+            config["sentence_transformers"]["activation_fn"].as_str().map(str::to_owned)
+        })
+    };
+    assert_eq!(written(), [None, None]);
+    let file = model.join("config_sentence_transformers.json");
+    std::fs::write(&file, format!("{{\"activation_fn\": \"{identity}\", \"prompts\": {{}}}}")).unwrap();
+    assert_eq!(written(), [Some(identity.to_owned()), Some(identity.to_owned())]);
+    // Of two the one of version 6 counts there, too.
+    let config = std::fs::read_to_string(model.join("config.json")).unwrap();
+    let older = "{\n\"sentence_transformers\": {\"activation_fn\": \"torch.nn.modules.activation.Sigmoid\"},";
+    std::fs::write(model.join("config.json"), config.replacen('{', older, 1)).unwrap();
+    assert_eq!(written(), [Some(identity.to_owned()), Some(identity.to_owned())]);
+}
+
+#[test]
+fn settings_of_generation_are_those_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("marian", folder.path());
+    let own = serde_json::json!({ "num_beams": 6, "bad_words_ids": [[3]], "max_length": 9 });
+    std::fs::write(model.join("generation_config.json"), own.to_string()).unwrap();
+    let out = folder.path().join("out");
+    export(&model, &[ExportFormat::HuggingFace, ExportFormat::Onnx], Precision::F32, &out).unwrap();
+    for place in [out.clone(), out.join("hf")] {
+        let text = std::fs::read_to_string(place.join("generation_config.json")).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), own);
+    }
+}
+
+#[test]
+fn tokenizer_of_an_export_truncates_and_pads_as_texts_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = readable("bert", folder.path());
+    let path = model.join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["truncation"] = serde_json::json!({
+        "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0
+    });
+    json["padding"] = serde_json::json!({
+        "strategy": { "Fixed": 4 }, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"
+    });
+    std::fs::write(&path, json.to_string()).unwrap();
+    let positions = Config::open(&ModelFolder::open(&model).unwrap()).unwrap().max_length();
+    let out = folder.path().join("out");
+    export(&model, &[ExportFormat::HuggingFace, ExportFormat::Onnx], Precision::F32, &out).unwrap();
+    for place in [out.clone(), out.join("hf")] {
+        let text = std::fs::read_to_string(place.join("tokenizer.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["padding"]["strategy"], "BatchLongest");
+        assert_eq!(json["truncation"]["max_length"], positions.min(16));
+    }
 }
 
 #[test]

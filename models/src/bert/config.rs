@@ -407,6 +407,8 @@ impl BertConfig {
                 "intermediate_size": self.intermediate_size,
                 "hidden_act": self.activation,
                 "type_vocab_size": self.segments,
+                // Readers outside of transformers ask for it.
+                "position_embedding_type": "absolute",
                 "layer_norm_eps": self.epsilon,
                 "hidden_dropout_prob": decimal(self.dropout),
                 "attention_probs_dropout_prob": decimal(self.attention_dropout),

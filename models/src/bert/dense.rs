@@ -9,6 +9,17 @@ use serde_json::{Value, json};
 use crate::layers::Shapes;
 use crate::{ModelError, json};
 
+/// Keys of its `config.json`.
+const KEYS: [&str; 7] = [
+    "in_features",
+    "out_features",
+    "bias",
+    "activation_function",
+    "module_input_name",
+    "module_output_name",
+    "use_residual",
+];
+
 /// Names of activations in PyTorch, and in transformers; the identity has none there.
 const ACTIVATIONS: [(&str, &str, Option<&str>); 5] = [
     ("Identity", "linear.Identity", None),
@@ -58,7 +69,10 @@ impl Dense {
     /// Dense layer of a module's folder.
     pub(super) fn open(folder: &Path, index: usize) -> Result<Self, ModelError> {
         let path = folder.join("config.json");
-        let published: Published = json::read(&path)?;
+        let config: Value = json::read(&path)?;
+        json::check_keys(&config, &KEYS).map_err(|fault| ModelError::content(&path, fault))?;
+        let published: Published =
+            serde_json::from_value(config).map_err(|error| ModelError::content(&path, error))?;
         let class = published.activation_function.rsplit('.').next().unwrap_or_default();
         let known = ACTIVATIONS.iter().find(|(own, ..)| *own == class);
         let Some((.., activation)) = known.filter(|_| published.activation_function.starts_with("torch."))

@@ -24,3 +24,4 @@ pub use family::Family;
 pub use model::Bert;
 pub use names::{TensorNames, select_layers};
 pub use pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};
+pub use sentence_files::pair_activation;

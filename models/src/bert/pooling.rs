@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::dense::{Dense, POOLING};
 use crate::folder::modules::{self, MODULES, Module};
+use crate::folder::sentence_options;
 use crate::layers::{Recurrent, Shapes};
 use crate::{ModelError, ModelFolder, json};
 
@@ -68,6 +69,12 @@ pub enum PoolingStep {
 /// The key of `config.json` for recurrent pooling, whose module comes with the folder.
 const RECURRENT: &str = "recurrent_pooling";
 
+/// Modules of a folder with recurrent pooling; earlier versions wrote Pooling for it.
+const BESIDE_RECURRENT: [&str; 4] = ["Transformer", modules::RECURRENT, "Pooling", "Normalize"];
+
+/// Keys of the module's `config.json`, the older ones of its modes aside.
+const KEYS: [&str; 4] = ["word_embedding_dimension", "embedding_dimension", "pooling_mode", "include_prompt"];
+
 /// Pooling of the last hidden states of a text into one vector, the tap `embedding`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pooling {
@@ -105,6 +112,13 @@ impl Pooling {
             let own: PublishedRecurrent = serde_json::from_value(recurrent.clone())
                 .map_err(|error| ModelError::content(&path, format!("{RECURRENT}: {error}")))?;
             let mode = PoolingMode::Recurrent { width: own.hidden_size, both: own.bidirectional };
+            let modules = modules::read(folder.root())?.unwrap_or_default();
+            if let Some(other) = modules.iter().find(|module| !BESIDE_RECURRENT.contains(&module.kind())) {
+                let message =
+                    format!("the module `{}` is not supported with {RECURRENT}", quoted(&other.class));
+                return Err(ModelError::content(&folder.root().join(MODULES), message));
+            }
+            sentence_options::check(folder, true)?;
             return Ok(Some(Self::new(mode, own.normalize)));
         }
         let root = folder.root();
@@ -150,6 +164,7 @@ impl Pooling {
                 }
             }
         }
+        sentence_options::check(folder, pooling.is_some())?;
         Ok(pooling)
     }
 
@@ -160,6 +175,11 @@ impl Pooling {
         let modes = config.as_object().into_iter().flat_map(|config| config.keys().map(String::as_str));
         let flags = modes.filter(|key| key.starts_with("pooling_mode_")).chain(["include_prompt"]);
         json::check_flags(&config, flags).map_err(|fault| ModelError::content(&path, fault))?;
+        let mut others = config.clone();
+        if let Some(others) = others.as_object_mut() {
+            others.retain(|key, _| !key.starts_with("pooling_mode_"));
+        }
+        json::check_keys(&others, &KEYS).map_err(|fault| ModelError::content(&path, fault))?;
         let named = |name: &Value| {
             let known = TokenPooling::ALL.iter().find(|(_, known, _)| name == known);
             known.map(|(mode, ..)| *mode).ok_or_else(|| {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::dense::Dense;
 use super::pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};
 use crate::folder::modules::{MODULES, RECURRENT};
-use crate::{ModelError, TokenizerFiles};
+use crate::folder::sentence_options;
+use crate::{ModelError, ModelFolder, TokenizerFiles};
 
 /// Module of sentence-transformers for recurrent pooling, which its own LSTM module cannot do: that one needs lengths which
 /// its Transformer module does not give (`sentence_lengths`, version 6.2). The library runs it where it is trusted
@@ -17,6 +18,17 @@ const RECURRENT_MODULE: &str = include_str!("recurrent_pooling.py");
 
 /// File of [`RECURRENT_MODULE`], whose stem is its name in Python.
 const RECURRENT_FILE: &str = "recurrent_pooling.py";
+
+/// Class in Python of the activation that sentence-transformers applies to the logits of pairs, where it is in the file in which
+/// version 6 keeps it, and which goes before `config.json`; none where nothing says so.
+///
+/// # Errors
+/// When the file is damaged.
+pub fn pair_activation(folder: &ModelFolder) -> Result<Option<String>, ModelError> {
+    let model: Value =
+        crate::json::read_if_there(&folder.root().join(sentence_options::MODEL))?.unwrap_or_default();
+    Ok(model["activation_fn"].as_str().map(str::to_owned))
+}
 
 impl Pooling {
     /// Writes the files that make a folder a sentence-transformers model: modules, length of texts, prompts, and the module of

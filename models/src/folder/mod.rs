@@ -5,6 +5,7 @@ mod model_folder;
 pub(crate) mod modules;
 mod pytorch;
 mod recorded;
+pub(crate) mod sentence_options;
 mod stored;
 mod tensor;
 mod weights;

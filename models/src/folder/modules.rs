@@ -10,6 +10,10 @@ use crate::{ModelError, json};
 /// The file that says which modules a model is made of, in their order, and where each lies.
 pub(crate) const MODULES: &str = "modules.json";
 
+/// Package of the classes that sentence-transformers has itself. Others of the same names come with a folder, and may do
+/// anything.
+const PACKAGE: &str = "sentence_transformers.";
+
 /// The module that reads tokens.
 const TRANSFORMER: &str = "Transformer";
 
@@ -31,9 +35,10 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// The name of its class, without the package.
+    /// The name of its class, without the package where that is sentence-transformers, or where it is [`RECURRENT`].
     pub(crate) fn kind(&self) -> &str {
-        self.class.rsplit('.').next().unwrap_or_default()
+        let name = self.class.rsplit('.').next().unwrap_or_default();
+        if self.class.starts_with(PACKAGE) || name == RECURRENT { name } else { &self.class }
     }
 
     /// Its folder.

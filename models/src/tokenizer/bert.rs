@@ -230,6 +230,6 @@ pub(super) fn named_tokens(
 }
 
 /// A token as settings have it: its text, or a table with it.
-fn content(token: &Value) -> Option<&str> {
+pub(super) fn content(token: &Value) -> Option<&str> {
     token.as_str().or_else(|| token["content"].as_str())
 }

@@ -6,7 +6,7 @@ use alambic_files::{digests, read, write};
 use serde_json::{Value, json};
 
 use super::limits::FILE;
-use crate::folder::modules;
+use crate::folder::{modules, sentence_options};
 use crate::{ModelError, json};
 
 /// The file that says all of a tokenizer.
@@ -25,10 +25,10 @@ pub(super) const ADDED: &str = "added_tokens.json";
 pub(super) const VOCABULARY: &str = "vocab.txt";
 
 /// File of the length and the case of texts in sentence-transformers.
-pub(super) const SENTENCE: &str = "sentence_bert_config.json";
+pub(super) const SENTENCE: &str = sentence_options::TRANSFORMER[0];
 
 /// File of the prompts in sentence-transformers.
-pub(super) const PROMPTS: &str = "config_sentence_transformers.json";
+pub(super) const PROMPTS: &str = sentence_options::MODEL;
 
 /// Vocabularies of classes that have a file of numbers by token.
 pub(super) const IDS: &str = "vocab.json";
@@ -70,7 +70,11 @@ impl TokenizerFiles {
         let inner = modules::transformer(folder)?;
         let mut files = Vec::new();
         for name in FILES {
-            let path = if name == PROMPTS { folder.join(name) } else { inner.join(name) };
+            let path = match name {
+                PROMPTS => folder.join(name),
+                SENTENCE => sentence_options::transformer_file(&inner)?.unwrap_or_else(|| inner.join(name)),
+                _ => inner.join(name),
+            };
             if json::is_there(&path)? {
                 digests::check_listed(&path)?;
                 files.push((name.to_owned(), read::bytes(&path, FILE)?));
@@ -163,15 +167,22 @@ impl TokenizerFiles {
     /// # Errors
     /// When the file is damaged.
     pub fn sentence_config(&self, max_length: usize) -> Result<Value, ModelError> {
-        let (mut config, tokenizer) = (self.json(SENTENCE)?, self.json(CONFIG)?);
-        // Without one of its own, sentence-transformers goes by the tokenizer's.
-        let own = config["max_seq_length"].as_u64().or_else(|| tokenizer["model_max_length"].as_u64());
-        let declared = own.unwrap_or(u64::MAX);
-        config["max_seq_length"] = declared.min(max_length as u64).into();
+        let mut config = self.json(SENTENCE)?;
+        config["max_seq_length"] = self.max_length(max_length)?.into();
         if !config["do_lower_case"].is_boolean() {
             config["do_lower_case"] = false.into();
         }
         Ok(config)
+    }
+}
+
+impl TokenizerFiles {
+    /// Maximum number of tokens of a text that a model of at most `max_length` reads by these files.
+    pub(super) fn max_length(&self, max_length: usize) -> Result<u64, ModelError> {
+        let (sentence, tokenizer) = (self.json(SENTENCE)?, self.json(CONFIG)?);
+        // Without one of its own, sentence-transformers goes by the tokenizer's.
+        let own = sentence["max_seq_length"].as_u64().or_else(|| tokenizer["model_max_length"].as_u64());
+        Ok(own.unwrap_or(u64::MAX).min(max_length as u64))
     }
 }
 

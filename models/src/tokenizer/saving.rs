@@ -5,12 +5,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokenizers::models::ModelWrapper;
 
+use super::bert::{content, id_of};
 use super::encoding::Tokenizer;
-use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles};
+use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, SPECIAL, TokenizerFiles};
 use super::options::{default_prompt, lower};
 use super::parsing::parsed;
 use super::special::{BERT, END, PADDING, UNKNOWN};
 use crate::ModelError;
+
+/// Class of transformers for any `tokenizer.json`.
+const GENERAL: &str = "PreTrainedTokenizerFast";
+
+/// Name under which version 5 writes it, and which earlier versions do not know.
+const NEWER_GENERAL: &str = "TokenizersBackend";
 
 impl TokenizerFiles {
     /// Reads those of a folder whose tokenizer must be whole, since another folder is to be read by it.
@@ -64,6 +71,76 @@ impl TokenizerFiles {
         }
         Ok(files)
     }
+
+    /// The same with a `tokenizer.json` that says by itself how texts are read: as `read`, which was opened with all of these
+    /// files, at most `max_length` tokens, or fewer where the files say so, and padded to the longest of a batch. Whoever has
+    /// nothing but that file goes by it, where transformers and this program go by the files beside it. Others, fastembed
+    /// among them, take the length from `tokenizer_config.json`, which gets it too. Texts of a model that generates are not
+    /// truncated: `truncates` is false.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    pub fn with_encoding(
+        &self,
+        read: &Tokenizer,
+        max_length: usize,
+        truncates: bool,
+    ) -> Result<Self, ModelError> {
+        if self.get(JSON).is_none() {
+            return Ok(self.clone());
+        }
+        let (own, mut config) = (self.json(JSON)?, self.json(CONFIG)?);
+        let max_length = self.max_length(max_length)?;
+        let mut json = own.clone();
+        for key in ["truncation", "padding"] {
+            json[key] = Value::Null;
+        }
+        let by_all_files = read.to_json()?;
+        if Tokenizer::of_json(&json)?.to_json()? != by_all_files {
+            json = parsed(by_all_files.as_bytes())?;
+        }
+        let side = |key: &str, own: &Value| {
+            let side = config[key].as_str().or(own["direction"].as_str()).unwrap_or_default();
+            if side.eq_ignore_ascii_case("left") { "Left" } else { "Right" }
+        };
+        let truncation = json!({
+            "direction": side("truncation_side", &own["truncation"]),
+            "max_length": max_length,
+            "strategy": "LongestFirst",
+            "stride": 0,
+        });
+        let special = self.json(SPECIAL)?;
+        let declared = [&config["pad_token"], &special["pad_token"], &own["padding"]["pad_token"]];
+        let named = declared.into_iter().find_map(content).into_iter().chain([PADDING, BERT[0]]);
+        let token = named.map(|token| (token.to_owned(), id_of(&json, token))).find(|(_, id)| id.is_some());
+        let padding = token.map(|(token, id)| {
+            json!({
+                "strategy": "BatchLongest",
+                "direction": side("padding_side", &own["padding"]),
+                "pad_to_multiple_of": null,
+                "pad_id": id,
+                "pad_type_id": 0,
+                "pad_token": token,
+            })
+        });
+        json["truncation"] = if truncates { truncation } else { Value::Null };
+        json["padding"] = padding.unwrap_or_default();
+        let mut files = self.clone();
+        if self.get(CONFIG).is_some() {
+            let before = config.clone();
+            config["model_max_length"] = max_length.into();
+            if config["tokenizer_class"] == NEWER_GENERAL {
+                config["tokenizer_class"] = GENERAL.into();
+            }
+            if config != before {
+                files.insert(CONFIG, format!("{config:#}\n").into_bytes());
+            }
+        }
+        if json != own {
+            files.insert(JSON, format!("{json:#}\n").into_bytes());
+        }
+        Ok(files)
+    }
 }
 
 impl Tokenizer {
@@ -102,7 +179,7 @@ impl Tokenizer {
     /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
     fn general_config(&self, max_length: usize) -> Value {
         let mut config = json!({
-            "tokenizer_class": "PreTrainedTokenizerFast",
+            "tokenizer_class": GENERAL,
             "model_max_length": max_length,
         });
         if self.tells_segments() {
@@ -132,7 +209,7 @@ impl Tokenizer {
 /// generates.
 fn character_config(max_length: usize) -> Value {
     json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
+        "tokenizer_class": GENERAL,
         "eos_token": END,
         "unk_token": UNKNOWN,
         "pad_token": PADDING,

@@ -66,7 +66,8 @@ impl SentencePiece {
         let model_type = file.trainer.and_then(|trainer| trainer.model_type).unwrap_or(UNIGRAM);
         if model_type != UNIGRAM {
             return Err(format!(
-                "this is a SentencePiece model of type {model_type}; type {UNIGRAM}, `unigram`, is supported"
+                "this is a SentencePiece model of type {model_type}, and type {UNIGRAM}, `unigram`, is read here: let transformers make \
+                 `tokenizer.json` with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`"
             ));
         }
         let mut read = Self {

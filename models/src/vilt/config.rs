@@ -15,8 +15,11 @@ use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labe
 /// Prefix of the names of the encoder's tensors.
 const BASE: &str = "vilt.";
 
-/// Bias of the logits of the vocabulary.
-const VOCABULARY_BIAS: &str = "mlm_score.bias";
+/// Bias of the logits of the vocabulary, as transformers names it since version 5.
+pub const VOCABULARY_BIAS: &str = "mlm_score.decoder.bias";
+
+/// Its name before.
+const OLDER_VOCABULARY_BIAS: &str = "mlm_score.bias";
 
 /// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,8 +161,7 @@ impl ViltConfig {
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         let mut names = with_and_without(BASE, name);
         if name == VOCABULARY_BIAS {
-            // transformers keeps it there since version 5.
-            names.push("mlm_score.decoder.bias".to_owned());
+            names.push(OLDER_VOCABULARY_BIAS.to_owned());
         }
         names
     }

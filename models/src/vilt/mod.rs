@@ -10,5 +10,5 @@ mod config;
 mod model;
 
 pub(crate) use config::layer_names;
-pub use config::{Head, ViltConfig};
+pub use config::{Head, VOCABULARY_BIAS, ViltConfig};
 pub use model::{Vilt, ViltInput};

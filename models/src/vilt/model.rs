@@ -7,6 +7,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
+use super::config::VOCABULARY_BIAS;
 use super::{Head, ViltConfig};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
@@ -84,7 +85,7 @@ impl Vilt {
             Head::Match => Classifier::Match(linear("rank_output", width, 1)?),
             Head::MaskedLanguage => Classifier::Vocabulary(Vocabulary::load(
                 source,
-                ["mlm_score.transform.dense", "mlm_score.transform.LayerNorm", "mlm_score.bias"],
+                ["mlm_score.transform.dense", "mlm_score.transform.LayerNorm", VOCABULARY_BIAS],
                 None,
                 (width, config.vocab_size),
                 (activation(&config.hidden_act)?, config.layer_norm_eps),

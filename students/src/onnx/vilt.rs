@@ -1,7 +1,7 @@
 //! ViLT as a graph, whose inputs are those that its processor in transformers gives.
 
 use alambic_models::ModelError;
-use alambic_models::vilt::{Head, ViltConfig};
+use alambic_models::vilt::{Head, VOCABULARY_BIAS, ViltConfig};
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
@@ -113,7 +113,7 @@ fn head(
         let inner = source.norm(graph, &inner, "mlm_score.transform.LayerNorm", config.layer_norm_eps)?;
         let words = config.base("embeddings.text_embeddings.word_embeddings.weight");
         let logits = graph.product_with_table(&inner, &words, source.get(&words)?)?;
-        let bias = graph.vector("mlm_score.bias", source.get("mlm_score.bias")?)?;
+        let bias = graph.vector(VOCABULARY_BIAS, source.get(VOCABULARY_BIAS)?)?;
         let logits = graph.node("Add", &[&logits, &bias], Vec::new());
         graph.output(&logits, "logits", &["batch".into(), "sequence".into(), config.vocab_size.into()]);
         return Ok(());
