@@ -93,6 +93,8 @@ pub fn export(
     let weights = config.weights(&folder)?;
     let comparison = Comparison::of(&config, &*architecture::build(&config, &weights)?, model)?;
     let mut all = Vec::new();
+    // How the names of the first ONNX files end.
+    let mut suffix = None;
     for &format in formats {
         let storage = match (format, precision) {
             (ExportFormat::HuggingFace, _) => {
@@ -106,7 +108,7 @@ pub fn export(
                 }
                 keep(&path.join("config.json"), &config, &folder)?;
                 keep_generation(&path, &config, &folder)?;
-                write_card(&path, &config, &folder)?;
+                write_card(&path, &config, &folder, None)?;
                 all.push(ExportedFile {
                     format,
                     bytes: read.bytes()?,
@@ -120,6 +122,7 @@ pub fn export(
             (ExportFormat::Onnx, Precision::F16) => Storage::F16,
             (ExportFormat::Onnx, Precision::F32) => Storage::F32,
         };
+        suffix.get_or_insert(storage.suffix());
         let written = onnx::export(target.partial(), &config, &weights, storage)?;
         let files: Vec<(&str, &Path)> =
             written.iter().map(|file| (file.graph, file.path.as_path())).collect();
@@ -134,12 +137,12 @@ pub fn export(
             });
         }
     }
-    if formats.iter().any(|format| *format != ExportFormat::HuggingFace) {
+    if let Some(suffix) = suffix {
         write_settings(target.partial(), &config, &tokenizer, precision)?;
         write_module_weights(target.partial(), &config, &weights, precision)?;
         keep(&target.partial().join("config.json"), &config, &folder)?;
         keep_generation(target.partial(), &config, &folder)?;
-        write_card(target.partial(), &config, &folder)?;
+        write_card(target.partial(), &config, &folder, Some(suffix))?;
     }
     let mut measured = Map::new();
     for one in &mut all {

@@ -9,7 +9,7 @@ use alambic_models::{Config, ModelFolder};
 
 use crate::StudentError;
 use crate::save_pretrained::file_error;
-use crate::usage::{PythonUsage, UsageExample, python_usage};
+use crate::usage::{PythonUsage, UsageExample, onnx_code, python_usage};
 
 /// Name of a card.
 const CARD: &str = "README.md";
@@ -17,25 +17,54 @@ const CARD: &str = "README.md";
 /// The longest card that is taken along; longer ones are no texts of people.
 const LONGEST: u64 = 16 << 20;
 
-/// Text of the example, where no card of the model has a better one.
+/// Text of the example.
 const TEXT: &str = "a text";
 
-/// Writes the card of an exported folder: that of the model, or else one that says how it is loaded.
-pub(crate) fn write_card(to: &Path, config: &Config, model: &ModelFolder) -> Result<(), StudentError> {
+/// Writes the card of an exported folder: that of the model, or else one that says how it is loaded. Where the folder has ONNX
+/// files, whose names end in `onnx`, and no weights, its program runs these.
+pub(crate) fn write_card(
+    to: &Path,
+    config: &Config,
+    model: &ModelFolder,
+    onnx: Option<&str>,
+) -> Result<(), StudentError> {
     let own = model.root().join(CARD);
-    if own.is_file() {
-        let text = read::bytes(&own, LONGEST)?;
-        return Ok(write::write(&to.join(CARD), &text)?);
+    let card = if own.is_file() {
+        read::bytes(&own, LONGEST)?
+    } else {
+        let name = model.root().canonicalize().map_err(file_error(model.root()))?;
+        let name = name.file_name().map_or_else(String::new, |name| quoted(&name.to_string_lossy()));
+        new_card(config, &name).into_bytes()
+    };
+    let code = onnx.and_then(|suffix| onnx_code(config, &example(), suffix));
+    // What is no text is taken along as it is.
+    let card = match (code, String::from_utf8(card)) {
+        (Some(code), Ok(card)) => with_program(&card, &code).into_bytes(),
+        (None, Ok(card)) => card.into_bytes(),
+        (_, Err(error)) => error.into_bytes(),
+    };
+    Ok(write::write(&to.join(CARD), &card)?)
+}
+
+/// The example where no card of the model has a better one.
+fn example() -> UsageExample {
+    UsageExample { text: TEXT.into(), ..UsageExample::default() }
+}
+
+/// A card with another program in place of its first one in Python.
+fn with_program(card: &str, code: &str) -> String {
+    const BEGIN: &str = "\n```python\n";
+    const END: &str = "\n```";
+    let split = card.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    match split {
+        Some((before, after)) => format!("{before}{BEGIN}{code}{END}{after}"),
+        None => card.to_owned(),
     }
-    let name = model.root().canonicalize().map_err(file_error(model.root()))?;
-    let name = name.file_name().map_or_else(String::new, |name| quoted(&name.to_string_lossy()));
-    Ok(write::write(&to.join(CARD), new_card(config, &name).as_bytes())?)
 }
 
 /// A card under front matter of the hub.
 fn new_card(config: &Config, name: &str) -> String {
-    let example = UsageExample { text: TEXT.into(), ..UsageExample::default() };
-    let PythonUsage { library, task, code } = python_usage(config, &example);
+    let PythonUsage { library, task, code } = python_usage(config, &example());
     let mut text = format!("---\nlibrary_name: {}\n", library.name());
     if let Some(task) = task {
         let _ = writeln!(text, "pipeline_tag: {task}");

@@ -75,12 +75,8 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
 /// Library, task and code of a text encoder.
 fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
-    if let Some(pooling) = config.pooling.as_ref().filter(|_| config.head == Head::None) {
-        // The module of recurrent pooling lies in the folder.
-        let trust = match pooling.mode {
-            PoolingMode::Recurrent { .. } => ", trust_remote_code=True",
-            PoolingMode::Tokens(_) => "",
-        };
+    if config.pooling.is_some() && config.head == Head::None {
+        let trust = trust(config);
         let code = format!(
             "from sentence_transformers import SentenceTransformer\n\n\
              model = SentenceTransformer(\".\"{trust})\n\
@@ -125,6 +121,71 @@ fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'st
         Head::None => ("feature-extraction", states("AutoModel", "last_hidden_state", &text)),
     };
     (Library::Transformers, Some(task), Some(code))
+}
+
+/// A program that runs an ONNX file of an exported folder, which it is run in, and prints the output of the example; none for
+/// [`Library::Alambic`]. Names of files end in `suffix`, as `_quantized`. Versions: onnxruntime 1.32, sentence-transformers 6
+/// and Optimum 2.
+pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -> Option<String> {
+    if python_usage(config, example).code.is_none() {
+        return None;
+    }
+    let text = string_literal(&example.text);
+    Some(match config {
+        Config::Bert(own) if own.pooling.is_some() && own.head == Head::None => {
+            let trust = trust(own);
+            format!(
+                "from sentence_transformers import SentenceTransformer\n\n\
+                 model = SentenceTransformer(\".\", backend=\"onnx\", model_kwargs={{\"file_name\": \
+                 \"onnx/model{suffix}.onnx\"}}{trust})\n\
+                 print(model.encode([{text}]))"
+            )
+        }
+        Config::Marian(_) => format!(
+            "from optimum.onnxruntime import ORTModelForSeq2SeqLM\n\
+             from transformers import AutoTokenizer\n\n\
+             tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+             model = ORTModelForSeq2SeqLM.from_pretrained(\".\", subfolder=\"onnx\", \
+             encoder_file_name=\"encoder_model{suffix}.onnx\", decoder_file_name=\"decoder_model{suffix}.onnx\", \
+             decoder_with_past_file_name=\"decoder_with_past_model{suffix}.onnx\", use_merged=False)\n\
+             inputs = tokenizer({text}, return_tensors=\"pt\")\n\
+             outputs = model.generate(**inputs)\n\
+             print(tokenizer.batch_decode(outputs, skip_special_tokens=True)[0])"
+        ),
+        _ => {
+            let sees = matches!(config, Config::Clip(_) | Config::Vilt(_));
+            let (image, processor, pixels) = if sees {
+                (
+                    "from PIL import Image\n",
+                    "processor = AutoImageProcessor.from_pretrained(\".\")\n",
+                    "inputs.update(processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"np\"))\n",
+                )
+            } else {
+                ("", "", "")
+            };
+            let classes = if sees { "AutoImageProcessor, AutoTokenizer" } else { "AutoTokenizer" };
+            let second = example
+                .second
+                .as_deref()
+                .map_or_else(String::new, |second| format!(", {}", string_literal(second)));
+            format!(
+                "import onnxruntime\n\
+                 {image}from transformers import {classes}\n\n\
+                 tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+                 {processor}session = onnxruntime.InferenceSession(\"onnx/model{suffix}.onnx\")\n\
+                 inputs = tokenizer({text}{second}, return_tensors=\"np\")\n\
+                 {pixels}print(session.run(None, {{one.name: inputs[one.name] for one in session.get_inputs()}}))"
+            )
+        }
+    })
+}
+
+/// Argument that lets sentence-transformers run the module of recurrent pooling that lies in the folder.
+fn trust(config: &BertConfig) -> &'static str {
+    match config.pooling.as_ref().map(|pooling| &pooling.mode) {
+        Some(PoolingMode::Recurrent { .. }) => ", trust_remote_code=True",
+        Some(PoolingMode::Tokens(_)) | None => "",
+    }
 }
 
 /// Lines that load model and tokenizer with transformers.

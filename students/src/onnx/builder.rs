@@ -27,7 +27,7 @@ pub enum Storage {
 
 impl Storage {
     /// End of the name of a file's stem, as transformers.js has it.
-    pub(super) fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::F32 => "",
             Self::F16 => "_fp16",
