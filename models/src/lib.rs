@@ -37,6 +37,7 @@ mod text_input;
 mod tokenizer;
 mod tokens;
 mod unused_tensors;
+mod var_builder;
 pub mod vilt;
 pub mod visual_bert;
 
@@ -61,3 +62,4 @@ pub use tokenizer::{
     WindowSizes, language_tag, word_spans,
 };
 pub use tokens::Tokens;
+pub use var_builder::var_builder;
