@@ -46,7 +46,7 @@ pub use cache::{CacheSize, CachedStage, cache};
 pub use check::{Depth, check, check_with_messages, is_fatal};
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_with};
 pub use plan::{Plan, plan};
 pub use run::{Finished, RunOptions, StartMode, resumable, run};
 pub use tasks::{StageData, Template, templates};
