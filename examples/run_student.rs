@@ -16,6 +16,7 @@ use alambic_models::bert::{Bert, BertConfig, Head, HeadSpec};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerModel};
 use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
 
 const TEXTS: [&str; 2] = ["a good film", "no plot at all"];
 
@@ -49,7 +50,7 @@ pub(crate) fn count_parameters(folder: &Path) -> Result<usize, Box<dyn Error>> {
     let folder = ModelFolder::open(folder)?;
     let builder = folder.var_builder()?;
     let weights = Config::open(&folder)?.weights_from(&builder)?;
-    Ok(weights.values().map(|tensor| tensor.elem_count()).sum())
+    Ok(weights.values().map(Tensor::elem_count).sum())
 }
 
 /// Saves a classifier of random weights, and gives its folder.

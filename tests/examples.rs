@@ -1,7 +1,5 @@
 //! The examples, run as their readers would run them.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 #[path = "../examples/custom_loss.rs"]
 #[expect(dead_code, reason = "the program's own `main` is run through its list")]

@@ -3,10 +3,10 @@
 use std::any::type_name;
 use std::sync::Arc;
 
-use alambic_settings::types::{KindsDescription, KindsType, TableType};
+use alambic_settings::types::{KindsDescription, KindsType, NamedTable, TableType};
 use alambic_settings::{
     AddedKinds, Diagnostic, Diagnostics, Kind, KindEntry, Member, Members, Node, Origin, Reader, Setting,
-    Table, TableDescription, Type, Value,
+    Table, Type, Value,
 };
 
 use crate::{
@@ -172,7 +172,7 @@ impl Setting for Loss {
 }
 
 impl Kind for Loss {
-    fn list() -> Vec<(&'static str, fn() -> TableDescription)> {
+    fn list() -> Vec<NamedTable> {
         BUILT_IN.iter().map(|entry| (entry.name, entry.table)).collect()
     }
 

@@ -221,7 +221,7 @@ macro_rules! kinds {
         }
 
         impl $crate::Kind for $name {
-            fn list() -> ::std::vec::Vec<(&'static str, fn() -> $crate::TableDescription)> {
+            fn list() -> ::std::vec::Vec<$crate::types::NamedTable> {
                 Self::LIST.to_vec()
             }
 

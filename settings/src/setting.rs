@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::reader::Reader;
 use crate::source::Origin;
 use crate::tree::{Member, Members, Node, Value};
-use crate::types::{AddedKinds, AddedList, Field, Range, TableDescription, Type, key_of, prose};
+use crate::types::{AddedKinds, AddedList, Field, NamedTable, Range, TableDescription, Type, key_of, prose};
 
 /// The type of an option. [`crate::settings!`], [`crate::choices!`] and
 /// [`crate::kinds!`] implement it for tables, choices and alternatives.
@@ -46,7 +46,7 @@ pub trait Table: Setting {
 /// Alternatives of which each is a table; implemented by [`crate::kinds!`].
 pub trait Kind: Setting {
     /// The name in recipes, and the table, of each.
-    fn list() -> Vec<(&'static str, fn() -> TableDescription)>;
+    fn list() -> Vec<NamedTable>;
 
     /// The name of this one.
     fn name(&self) -> &'static str;
@@ -82,7 +82,7 @@ impl<K: 'static> AddedList for EntryList<K> {
         type_name::<K>()
     }
 
-    fn tables(&self) -> Vec<(&'static str, fn() -> TableDescription)> {
+    fn tables(&self) -> Vec<NamedTable> {
         self.0.iter().map(|entry| (entry.name, entry.table)).collect()
     }
 

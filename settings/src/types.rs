@@ -60,8 +60,11 @@ pub struct TableDescription {
     pub fields: Vec<Field>,
 }
 
+/// Name in recipes, and table, of a kind.
+pub type NamedTable = (&'static str, fn() -> TableDescription);
+
 /// Name in recipes, and table, of each of several kinds.
-pub type KindList = &'static [(&'static str, fn() -> TableDescription)];
+pub type KindList = &'static [NamedTable];
 
 /// Kinds that a program adds to the alternatives of one Rust type, which a library declares.
 ///
@@ -76,7 +79,7 @@ pub(crate) trait AddedList: Send + Sync {
     fn alternatives(&self) -> &'static str;
 
     /// Name in recipes, and table, of each.
-    fn tables(&self) -> Vec<(&'static str, fn() -> TableDescription)>;
+    fn tables(&self) -> Vec<NamedTable>;
 
     /// The list as what it is, for whoever knows the type of the alternatives.
     fn as_any(&self) -> &dyn Any;

@@ -8,8 +8,8 @@ use alambic_models::{Config, ModelFolder, TAP_PATTERNS};
 use alambic_recipes::book;
 use alambic_recipes::{load, templates};
 use alambic_reports::metrics::METRICS;
-use alambic_settings::types::summary;
-use alambic_settings::{Kind, TableDescription};
+use alambic_settings::Kind;
+use alambic_settings::types::{NamedTable, summary};
 use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
 use clap::{Args, ValueEnum};
@@ -83,7 +83,7 @@ fn pairs<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, 
     entries.map(|(name, summary)| (name.to_owned(), summary.to_owned())).collect()
 }
 
-fn kinds(kinds: &[(&'static str, fn() -> TableDescription)]) -> Vec<(String, String)> {
+fn kinds(kinds: &[NamedTable]) -> Vec<(String, String)> {
     kinds.iter().map(|(name, table)| ((*name).to_owned(), summary(&table().doc))).collect()
 }
 
