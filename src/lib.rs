@@ -15,6 +15,10 @@
 //!     alambic::command_line(std::env::args_os(), OWN)
 //! }
 //! ```
+//!
+//! What only a program can choose is in `src/main.rs` of `alambic`, for programs that train much to take over: mimalloc as the
+//! allocator, with which a training step takes a fraction of the time, and
+//! [`limit_candle_threads`](alambic_tensor::threads::limit_candle_threads).
 
 mod commands;
 mod failure;

@@ -119,6 +119,14 @@ fn activations_of_large_numbers_and_of_zero_are_the_fused_ones() {
     }
 }
 
+#[test]
+fn activations_and_weights_are_modules_of_candle() {
+    let (x, weight) = (variable(&[2, 3, 5], 0.0), LinearWeight::new(variable(&[4, 5], 1.0).detach()));
+    let found = x.apply(&Activation::Gelu).unwrap().apply(&weight).unwrap();
+    let expected = activate(&x, Activation::Gelu).unwrap();
+    assert_close("modules", &found, &weight.linear(&expected, None, Activation::Identity).unwrap());
+}
+
 /// Fails unless the gradient of an operation agrees with the difference quotient of each element, both ways.
 fn assert_gradient(what: &str, x: &Var, apply: impl Fn(&Tensor) -> Result<Tensor>) {
     let number = |x: &Tensor| {
