@@ -14,7 +14,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alambic_tensor::candle::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, Var};
+use alambic_tensor::candle::{CpuStorage, CustomOp1, D, Device, Layout, Result, Shape, Tensor, Var};
+use alambic_tensor::candle_nn;
 use alambic_tensor::gradients::{Gradients, backward};
 use alambic_tensor::ops::{
     self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, LinearWeight,
@@ -236,6 +237,53 @@ fn of_distributions(criterion: &mut Criterion) -> Result<()> {
     })
 }
 
+/// What runs on a GPU out of candle-nn, on this processor: the operations with gradients, the fused kernels without, and those
+/// of this project.
+fn of_candle_nn(criterion: &mut Criterion, student: &Student) -> Result<()> {
+    let (width, size) = (student.width, student.name());
+    let (scores, states) = ([BATCH, HEADS, LENGTH, LENGTH], [BATCH, LENGTH, width]);
+    let every_score = Amount::Numbers(scores.iter().product());
+    let every_state = Amount::Numbers(TOKENS * width);
+    let softmax = ("candle-nn, softmax", size.as_str());
+    both_ways(criterion, softmax, &every_score, [&scores], |[x]| {
+        Ok(vec![candle_nn::ops::softmax(x, D::Minus1)?])
+    })?;
+    let own = ("own, softmax", size.as_str());
+    both_ways(criterion, own, &every_score, [&scores], |[x]| Ok(vec![ops::softmax(x, None)?]))?;
+    let norm = ("candle-nn, layer norm", size.as_str());
+    both_ways(criterion, norm, &every_state, [&states, &[width], &[width]], |[x, weight, bias]| {
+        Ok(vec![candle_nn::ops::layer_norm_slow(x, weight, bias, 1e-12)?])
+    })?;
+    let own = ("own, layer norm", size.as_str());
+    both_ways(criterion, own, &every_state, [&states, &[2, width]], |[x, affine]| {
+        Ok(vec![ops::layer_norm(x, affine, 1e-12)?])
+    })?;
+    let sigmoid = ("candle-nn, quick GELU", size.as_str());
+    both_ways(criterion, sigmoid, &every_state, [&states], |[x]| {
+        Ok(vec![(x * candle_nn::ops::sigmoid(&(x * 1.702)?)?)?])
+    })?;
+    let own = ("own, quick GELU", size.as_str());
+    both_ways(criterion, own, &every_state, [&states], |[x]| {
+        Ok(vec![ops::activate(x, Activation::QuickGelu)?])
+    })?;
+    let mut group = criterion.benchmark_group("candle-nn, fused");
+    let (scores, states) = (numbers(&scores)?, numbers(&states)?);
+    let (weight, bias) = (numbers(&[width])?, numbers(&[width])?);
+    group.throughput(every_score.forward());
+    group.bench_function(BenchmarkId::new("softmax_last_dim", &size), |bencher| {
+        bencher.iter(|| candle_nn::ops::softmax_last_dim(&scores));
+    });
+    group.throughput(every_state.forward());
+    group.bench_function(BenchmarkId::new("layer_norm of centred rows", &size), |bencher| {
+        bencher.iter(|| {
+            let centred = states.broadcast_sub(&states.mean_keepdim(D::Minus1)?)?;
+            candle_nn::ops::layer_norm(&centred, &weight, &bias, 1e-12)
+        });
+    });
+    group.finish();
+    Ok(())
+}
+
 /// A step over all parameters of a student.
 fn of_optimiser(criterion: &mut Criterion, student: &Student) -> std::result::Result<(), TensorError> {
     let (width, inner) = (student.width, student.inner);
@@ -281,6 +329,7 @@ fn main() -> std::result::Result<(), TensorError> {
         for student in &STUDENTS {
             of_layers(&mut criterion, student)?;
             of_weights(&mut criterion, student)?;
+            of_candle_nn(&mut criterion, student)?;
             of_optimiser(&mut criterion, student)?;
         }
         of_distributions(&mut criterion)?;

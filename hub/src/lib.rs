@@ -8,6 +8,21 @@
 //! Answers of a hub are verified: names become paths when they stay below their folder on every system, a file gets its
 //! name when its length and its digest are those that were given for the commit of the listing, the token goes to the hub's
 //! own address alone, and everything has a limit ([`Limits`]). A file that is damaged in the cache is fetched again.
+//!
+//! ```
+//! use alambic_hub::{Hub, HubName};
+//!
+//! let name = HubName::parse_model("sentence-transformers/all-MiniLM-L6-v2@v1.0")?;
+//! assert_eq!(name.revision(), "v1.0");
+//! assert!(HubName::parse_model("../all-MiniLM-L6-v2").is_err());
+//! # let fetch = || -> Result<(), Box<dyn std::error::Error>> {
+//! // The folder of a model in the cache; what is not there yet is fetched.
+//! let folder = Hub::from_environment().model("sentence-transformers/all-MiniLM-L6-v2")?;
+//! println!("{}", folder.display());
+//! # Ok(())
+//! # };
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 mod dataset;

@@ -1,6 +1,27 @@
 //! Pipelines that run finished models, over a network in memory or a Hugging Face folder.
 //!
 //! A [`LoadedModel`] is read from its folder once; the pipelines and teachers made of it share its network.
+//!
+//! ```
+//! use alambic_inference::EncoderPipeline;
+//! use alambic_models::architecture;
+//! use alambic_models::bert::{Bert, BertConfig, Head, HeadSpec};
+//! use alambic_models::{Config, Tokenizer, TokenizerModel};
+//! use alambic_tensor::Streams;
+//!
+//! // A classifier of random weights; `EncoderPipeline::load` takes that of a folder.
+//! let tokenizer = Tokenizer::train(TokenizerModel::Words, ["a good film", "no plot at all"], 30)?;
+//! let labels = vec!["bad".to_owned(), "good".to_owned()];
+//! let head = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
+//! let config = BertConfig::new(tokenizer.size(), 1, 16, 2).with_head(&head);
+//! let weights = Bert::initial_weights(&config, &Streams::new(1))?;
+//! let network = architecture::build(&Config::Bert(config.clone()), &weights)?;
+//!
+//! let pipeline = EncoderPipeline::new(&config, network.into(), &tokenizer, 32)?;
+//! let labels = pipeline.predict(&[("a good plot", None), ("no film", None)])?;
+//! assert!(labels.iter().all(|label| label == "bad" || label == "good"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod benchmark;
 mod encoder;

@@ -1,8 +1,41 @@
-//! Loss terms: one method, one file, and one line in [`Loss`].
+//! Loss terms: one method, one file, and one line in the list of [`Loss`]. A program adds its own by a second list.
 //!
 //! A term is declared in a recipe as a table of options, bound once to the outlines of student and teacher
 //! ([`LossTerm::bind`]), and then computed batch by batch from their traces ([`Term::loss`]). Binding says which
 //! taps and which projections the term needs, so that nothing is computed that no term asks for.
+//!
+//! ```
+//! use alambic_losses::{Inputs, LossTerm, Representation, Targets};
+//! use alambic_models::{Outline, Stream, TapSelection, Trace};
+//! use alambic_settings::{Node, read};
+//! use alambic_tensor::candle::{Device, Tensor};
+//! use alambic_tensor::parameters::Weights;
+//!
+//! // Sentence encoders of width 2, of which a loss knows no more than their outlines.
+//! let mut outline = Outline::default();
+//! outline.streams.insert(String::new(), Stream { embedding: Some(2), ..Stream::new(1, 1, 2) });
+//! // The options as a recipe has them.
+//! let options: Representation = read(&Node::parse("options", "weight = 2.0")?)?;
+//! let term = options.bind(&outline, Some(&outline))?;
+//! assert_eq!(term.student_taps, ["embedding"]);
+//!
+//! let trace = |vector: [f32; 2]| -> Result<Trace, Box<dyn std::error::Error>> {
+//!     let mut trace = Trace::new(TapSelection::All);
+//!     trace.record("embedding", &Tensor::new(&[vector], &Device::Cpu)?);
+//!     Ok(trace)
+//! };
+//! let (student, teacher) = (trace([1.0, 0.0])?, trace([0.0, 1.0])?);
+//! let inputs = Inputs {
+//!     student: &student,
+//!     teacher: Some(&teacher),
+//!     targets: &Targets::default(),
+//!     projections: &Weights::new(),
+//! };
+//! assert!(term.loss(&inputs)?.to_scalar::<f32>()? > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The example `training_loop` has a loss in a loop with two models.
 
 mod affinity;
 mod arithmetic;
@@ -25,6 +58,7 @@ mod kernel_alignment;
 mod layer_map;
 mod layers;
 mod logits;
+mod loss;
 mod mask;
 mod matching;
 mod multiple_negatives;
@@ -38,8 +72,6 @@ mod similarity_preserving;
 mod squared_error;
 mod term;
 mod word_level;
-
-use alambic_settings::kinds;
 
 pub use affinity::Affinity;
 pub use attention::Attention;
@@ -60,6 +92,7 @@ pub use image_text_contrast::ImageTextContrast;
 pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use layer_map::{LayerMap, Pattern};
 pub use logits::{Divergence, Logits, Reduction};
+pub use loss::{Loss, LossKind, added_losses, loss_kind};
 pub use mask::mask_names;
 pub use matching::Matching;
 pub use multiple_negatives::MultipleNegatives;
@@ -70,65 +103,5 @@ pub use representation::Representation;
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
 pub use squared_error::SquaredError;
-pub use term::{Inputs, LossTerm, Projection, TargetKind, Targets, Term};
+pub use term::{Compute, Inputs, LossTerm, Projection, TargetKind, Targets, Term};
 pub use word_level::WordLevel;
-
-kinds! {
-    /// A loss term, by its method.
-    pub enum Loss: dyn LossTerm {
-        /// Cross-entropy on the labels of the data.
-        CrossEntropy(CrossEntropy) = "cross-entropy",
-        /// Binary cross-entropy on the scores of the answers in the data.
-        BinaryCrossEntropy(BinaryCrossEntropy) = "binary-cross-entropy",
-        /// Whether text and image belong together.
-        Matching(Matching) = "matching",
-        /// Which text of the batch belongs to an image, and which image to a text.
-        ImageTextContrast(ImageTextContrast) = "image-text-contrast",
-        /// Objects in an image, what they are and where.
-        Detection(Detection) = "detection",
-        /// Squared error on the numbers of the data.
-        SquaredError(SquaredError) = "squared-error",
-        /// The teacher's logits.
-        Logits(Logits) = "logits",
-        /// The teacher's logits, the target class apart from the others.
-        Decoupled(Decoupled) = "decoupled",
-        /// The student's embeddings against the teacher's.
-        Embedding(Embedding) = "embedding",
-        /// The student's hidden states against the teacher's.
-        Hidden(Hidden) = "hidden",
-        /// The first token's states of intermediate layers.
-        Patient(Patient) = "patient",
-        /// The student's attention scores against the teacher's, before the softmax.
-        AttentionScores(AttentionScores) = "attention-scores",
-        /// The student's attention distributions against the teacher's.
-        Attention(Attention) = "attention",
-        /// Attention between text and image, the student's against the teacher's.
-        CrossAttention(CrossAttention) = "cross-attention",
-        /// Relations of tokens within a layer.
-        Relations(Relations) = "relations",
-        /// How active each token's hidden state is.
-        Energy(Energy) = "energy",
-        /// Distances between the texts of a batch.
-        RelationalDistance(RelationalDistance) = "relational-distance",
-        /// Angles between the texts of a batch.
-        RelationalAngle(RelationalAngle) = "relational-angle",
-        /// Similarities between the texts of a batch.
-        SimilarityPreserving(SimilarityPreserving) = "similarity-preserving",
-        /// Centred kernel alignment of the texts of a batch.
-        KernelAlignment(KernelAlignment) = "kernel-alignment",
-        /// The vector of a whole text or image, the student's against the teacher's.
-        Representation(Representation) = "representation",
-        /// How near the texts and images of a batch are to each other, the student's against the teacher's.
-        Affinity(Affinity) = "affinity",
-        /// Classification of the texts of a batch by the teacher's features.
-        Contrastive(Contrastive) = "contrastive",
-        /// Which translation or paraphrase of the batch belongs to a sentence.
-        MultipleNegatives(MultipleNegatives) = "multiple-negatives",
-        /// The teacher's written output as the target.
-        Sequence(Sequence) = "sequence",
-        /// The teacher's distributions, token by token.
-        WordLevel(WordLevel) = "word-level",
-        /// The student's encoder against the teacher's.
-        EncoderMatch(EncoderMatch) = "encoder-match",
-    }
-}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use alambic_files::text::quoted;
 use alambic_models::{Outline, Stream, TapSelection, Trace, stream_of_embedding};
 use alambic_settings::merge::merge;
-use alambic_settings::{Diagnostics, Kind, Node, Reader, parse_flag};
+use alambic_settings::setting::read_kind;
+use alambic_settings::{AddedKinds, Diagnostics, Kind, Node, Reader, parse_flag};
 use alambic_tensor::candle::{DType, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::Weights;
@@ -22,12 +23,13 @@ pub struct LossEvaluation {
     pub gradients: Weights,
 }
 
-/// A loss by its name, with options given as `KEY=VALUE`.
+/// A loss by its name, of this crate or of those that the program adds, with options given as `KEY=VALUE`.
 ///
 /// # Errors
 /// Every mistake in the options; none if there is no loss of that name.
-pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> {
-    if !Loss::list().iter().any(|(known, _)| *known == name) {
+pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<Loss>, Diagnostics> {
+    let is_added = added.entries::<Loss>().iter().any(|entry| entry.name == name);
+    if !is_added && !Loss::list().iter().any(|(known, _)| *known == name) {
         return Ok(None);
     }
     let mut options = Node::empty_table();
@@ -39,7 +41,8 @@ pub fn parse(name: &str, flags: &[String]) -> Result<Option<Loss>, Diagnostics> 
         }
     }
     mistakes.into_result()?;
-    Reader::new("").finish(|reader| Loss::read_kind(name, &options, reader)).map(Some)
+    let reader = Reader::new("").with_added_kinds(added.clone());
+    reader.finish(|reader| read_kind(name, &options, reader)).map(Some)
 }
 
 /// Binds a loss to two recorded traces and computes it.

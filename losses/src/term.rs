@@ -203,7 +203,7 @@ pub struct Projection {
 }
 
 /// How a term is computed.
-pub(crate) type Compute = Box<dyn Fn(&Inputs<'_>) -> Result<Tensor, LossError> + Send + Sync>;
+pub type Compute = Box<dyn Fn(&Inputs<'_>) -> Result<Tensor, LossError> + Send + Sync>;
 
 /// A loss term bound to a student and a teacher.
 pub struct Term {
@@ -225,7 +225,8 @@ pub struct Term {
     pub min_examples: usize,
     /// The targets over which it counts; none of a term that only compares student and teacher.
     pub targets: &'static [TargetKind],
-    pub(crate) compute: Compute,
+    /// How its value is computed from the traces of a batch, before the weight.
+    pub compute: Compute,
 }
 
 impl std::fmt::Debug for Term {
@@ -242,7 +243,8 @@ impl std::fmt::Debug for Term {
 
 impl Term {
     /// A term that reads these taps of student and teacher and trains nothing of its own.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         name: &'static str,
         weight: f64,
         student_taps: Vec<String>,
@@ -264,17 +266,20 @@ impl Term {
     }
 
     /// The same term, which compares the examples of a batch with each other.
-    pub(crate) fn comparing_examples(self) -> Self {
+    #[must_use]
+    pub fn comparing_examples(self) -> Self {
         Self { min_examples: 2, ..self }
     }
 
     /// The same term, which compares the tokens of these streams one by one.
-    pub(crate) fn token_by_token<'s>(self, streams: impl IntoIterator<Item = &'s str>) -> Self {
+    #[must_use]
+    pub fn token_by_token<'s>(self, streams: impl IntoIterator<Item = &'s str>) -> Self {
         Self { token_by_token: streams.into_iter().map(str::to_owned).collect(), ..self }
     }
 
     /// The same term, which counts over these targets.
-    pub(crate) fn with_targets(self, targets: &'static [TargetKind]) -> Self {
+    #[must_use]
+    pub fn with_targets(self, targets: &'static [TargetKind]) -> Self {
         Self { targets, ..self }
     }
 
@@ -288,7 +293,7 @@ impl Term {
 }
 
 /// A loss term as a recipe declares it.
-pub trait LossTerm {
+pub trait LossTerm: std::fmt::Debug + Send + Sync {
     /// Binds the term to the outlines of student and teacher.
     ///
     /// # Errors

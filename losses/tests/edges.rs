@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 use alambic_losses::recorded::{evaluate, parse};
+use alambic_settings::AddedKinds;
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::Weights;
 
@@ -39,7 +40,7 @@ fn terms_stay_finite_where_examples_are_all_the_same() {
     ];
     for (name, options) in COMPARING {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        let loss = parse(name, &options).unwrap().unwrap();
+        let loss = parse(name, &options, &AddedKinds::default()).unwrap().unwrap();
         for (case, student, teacher) in cases {
             let found = evaluate(&loss, &trace(student), &trace(teacher)).unwrap();
             assert!(found.value.is_finite(), "{name}, {case}: {}", found.value);
@@ -58,7 +59,7 @@ fn terms_that_compare_examples_say_how_many_they_need() {
         COMPARING.into_iter().chain([("affinity", &[][..]), ("image-text-contrast", &[][..])])
     {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        let loss = parse(name, &options).unwrap().unwrap();
+        let loss = parse(name, &options, &AddedKinds::default()).unwrap().unwrap();
         let term = loss.inner().bind(&outline, Some(&outline)).unwrap();
         assert_eq!(term.min_examples, if name == "representation" { 1 } else { 2 }, "{name}");
     }

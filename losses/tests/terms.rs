@@ -11,6 +11,7 @@ use alambic_losses::{
     Targets, Term, WordLevel,
 };
 use alambic_models::{Outline, Stream, TapSelection, Trace};
+use alambic_settings::AddedKinds;
 use alambic_tensor::candle::{DType, Device, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::{Weights, load};
@@ -448,7 +449,7 @@ fn unlabelled_questions_do_not_count() {
 fn bound_terms_name_their_targets() {
     let outline = Outline { classes: 3, ..Outline::default() };
     let bind = |name: &str| {
-        let loss = parse(name, &[]).unwrap().unwrap();
+        let loss = parse(name, &[], &AddedKinds::default()).unwrap().unwrap();
         loss.inner().bind(&outline, Some(&outline)).unwrap()
     };
     for (name, targets) in [

@@ -3,6 +3,26 @@
 //! A network is a set of named tensors, [`alambic_tensor::parameters::Weights`], and code that reads them by the
 //! names that the transformers library uses. Built over tracked tensors it trains; built over detached ones it
 //! evaluates, and the two share memory.
+//!
+//! ```
+//! use alambic_models::bert::{Bert, BertConfig, TextInput};
+//! use alambic_models::{Pass, TapSelection, Tokens};
+//! use alambic_tensor::Streams;
+//!
+//! let config = BertConfig::new(100, 2, 16, 4);
+//! let model = Bert::new(&config, &Bert::initial_weights(&config, &Streams::new(1))?)?;
+//! // Two texts of token ids, padded to one length.
+//! let texts = TextInput::new(Tokens::pad(&[vec![2, 7, 3], vec![2, 3]], config.padding));
+//! let trace = model.trace(&texts, Pass::Evaluate, TapSelection::named(["hidden.1", "attention.0"]))?;
+//! let shape = |tap: &str| trace.get(tap).map(|tensor| tensor.dims().to_vec());
+//! assert_eq!(shape("hidden.1"), Some(vec![2, 3, 16]));
+//! assert_eq!(shape("attention.0"), Some(vec![2, 4, 3, 3]));
+//! assert_eq!(shape("hidden.2"), None, "nobody asked for it");
+//! # Ok::<(), alambic_models::ModelError>(())
+//! ```
+//!
+//! A folder is opened by [`architecture::open`], and handed to networks of candle by [`ModelFolder::var_builder`]; a model is
+//! made of a builder of candle by [`ModelConfig::build_from`].
 
 pub mod architecture;
 pub mod bert;
@@ -37,6 +57,7 @@ mod text_input;
 mod tokenizer;
 mod tokens;
 mod unused_tensors;
+mod var_builder;
 pub mod vilt;
 pub mod visual_bert;
 
@@ -61,3 +82,4 @@ pub use tokenizer::{
     WindowSizes, language_tag, word_spans,
 };
 pub use tokens::Tokens;
+pub use var_builder::var_builder;

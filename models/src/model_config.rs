@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use alambic_tensor::Streams;
+use alambic_tensor::candle_nn::VarBuilder;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -108,12 +109,65 @@ pub trait ModelConfig: Debug {
         Vec::new()
     }
 
+    /// Name and shape of each tensor that is no parameter of its own, and that the model uses where a file has it.
+    fn optional_shapes(&self) -> IndexMap<String, Vec<usize>> {
+        IndexMap::new()
+    }
+
     /// The weights of a folder of this configuration, under the names of [`Self::shapes`].
     ///
     /// # Errors
     /// When a file is missing or broken, or the weights lack a tensor.
     fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         published::open(folder, &self.shapes(), |name| self.spellings(name))
+    }
+
+    /// Weights out of a builder of candle, below its prefix: `f32`, under the names and in the order of [`Self::weights`].
+    /// Those of variables stay tracked, and share the memory of these.
+    ///
+    /// Names are looked up as in published files. Nothing is initialised: a builder over an empty `VarMap` has no tensors, and
+    /// gets them from [`Self::initial_weights`], whose random numbers are seeded.
+    ///
+    /// # Errors
+    /// When the builder lacks a tensor, or has one of another shape, on another device, or with infinity or NaN.
+    fn weights_from(&self, builder: &VarBuilder<'_>) -> Result<Weights, ModelError> {
+        published::take(builder, &self.shapes(), &self.optional_shapes(), |name| self.spellings(name))
+    }
+
+    /// The model over the tensors of a builder, as [`Self::weights_from`] takes them. Over variables it is trainable.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use alambic_models::architecture::Batch;
+    /// # use alambic_models::{Pass, TapSelection};
+    /// # use alambic_tensor::candle::{Device, Module, Tensor};
+    /// # use alambic_tensor::candle_nn;
+    /// # use alambic_tensor::parameters::Weights;
+    /// use alambic_models::{Config, ModelFolder};
+    ///
+    /// # let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/parity/bert/model"));
+    /// let folder = ModelFolder::open(path)?;
+    /// let builder = folder.var_builder()?;
+    /// let model = Config::open(&folder)?.build_from(&builder)?;
+    ///
+    /// # let inputs = Weights::from([("input_ids".to_owned(), Tensor::new(&[[1i64, 2, 3]], &Device::Cpu)?)]);
+    /// let trace = model.forward(&Batch::from_tensors(&inputs)?, Pass::Evaluate, TapSelection::All)?;
+    /// let pooled = trace.get("pooled").ok_or("this model has no pooler")?;
+    ///
+    /// // The same builder gives the layers of candle-nn their weights: here the pooler, over the state of the first token.
+    /// let width = pooled.dim(1)?;
+    /// let pooler = candle_nn::linear(width, width, builder.pp("bert.pooler.dense"))?;
+    /// let last = trace.get("hidden.2").ok_or("this model has other layers")?.narrow(1, 0, 1)?.squeeze(1)?;
+    /// let difference = (pooler.forward(&last)?.tanh()? - pooled)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    /// assert!(difference < 1e-5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Self::weights_from`].
+    fn build_from(&self, builder: &VarBuilder<'_>) -> Result<Box<dyn Architecture>, ModelError> {
+        self.build(&self.weights_from(builder)?)
     }
 
     /// Image input; none where the model reads texts alone.

@@ -1,8 +1,12 @@
 //! Names of tensors in published files.
 
+use alambic_tensor::candle::DType;
+use alambic_tensor::candle_nn::{Init, VarBuilder};
+use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
+use crate::finite::first_not_finite;
 use crate::{ModelError, ModelFolder};
 
 /// Prefix of all names where the model is part of an object of that name.
@@ -56,17 +60,59 @@ pub(crate) fn open(
     stored.load(&names)
 }
 
+/// The tensors of a builder under the names of `shapes`, all of which are needed, and behind them of `optional` those that
+/// are there; as `f32`.
+///
+/// # Errors
+/// When a tensor is missing or has another shape, is on another device, or holds infinity or NaN.
+pub(crate) fn take(
+    builder: &VarBuilder<'_>,
+    shapes: &IndexMap<String, Vec<usize>>,
+    optional: &IndexMap<String, Vec<usize>>,
+    spellings: impl Fn(&str) -> Vec<String>,
+) -> Result<Weights, ModelError> {
+    let mut weights = Weights::new();
+    for (name, shape) in shapes.iter().chain(optional) {
+        let names = with_owner(spellings(name));
+        let Some(found) = names.iter().find(|found| builder.contains_tensor(found)) else {
+            if shapes.contains_key(name) {
+                return Err(ModelError::MissingTensor(name.clone()));
+            }
+            continue;
+        };
+        let tensor = builder.get_with_hints_dtype(shape.as_slice(), found, Init::default(), DType::F32)?;
+        let (location, own) = (tensor.device().location(), device::current().location());
+        if location != own {
+            return Err(ModelError::Configuration(format!(
+                "tensor `{name}` is on {location:?}, and this process computes on {own:?}: make the builder on that device"
+            )));
+        }
+        // A variable of another type than was asked for comes as it is.
+        let tensor = tensor.to_dtype(DType::F32)?;
+        if first_not_finite(&tensor.detach().flatten_all()?.to_vec1::<f32>()?).is_some() {
+            return Err(ModelError::Configuration(format!(
+                "tensor `{name}` has numbers that are infinite or NaN"
+            )));
+        }
+        weights.insert(name.clone(), tensor);
+    }
+    Ok(weights)
+}
+
 /// The first of these names that is there, also behind the name of an owner, and what it stands for.
 pub(crate) fn look_up<'f, T>(
     found: &'f IndexMap<String, T>,
     spellings: &[String],
 ) -> Option<(&'f str, &'f T)> {
-    let owned = || spellings.iter().map(|name| format!("{OWNER}{name}"));
-    let entry = spellings
-        .iter()
-        .find_map(|name| found.get_key_value(name))
-        .or_else(|| owned().find_map(|name| found.get_key_value(&name)));
+    let entry = with_owner(spellings.to_vec()).into_iter().find_map(|name| found.get_key_value(&name));
     entry.map(|(name, value)| (name.as_str(), value))
+}
+
+/// These names, and behind them the same after the name of an owner.
+pub(crate) fn with_owner(mut spellings: Vec<String>) -> Vec<String> {
+    let owned: Vec<String> = spellings.iter().map(|name| format!("{OWNER}{name}")).collect();
+    spellings.extend(owned);
+    spellings
 }
 
 /// A name without what wrappers put into it: `module.` in front where data parallelism held the model, and anywhere the

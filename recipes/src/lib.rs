@@ -7,6 +7,21 @@
 //! | `corpora`, `model_store`, `folder`, `context` | what a run gives to its tasks |
 //! | `training`, `evaluation`, `images` | what tasks have in common |
 //! | [`load()`], [`check()`], [`plan()`], [`cache()`], [`run()`] | from a file to a report |
+//!
+//! ```
+//! use alambic_recipes::{Depth, check, load};
+//!
+//! let loaded = load("builtin:quickstart", &["train.max-grad-norm=0.5".to_owned()])?;
+//! assert_eq!(loaded.recipe.train.max_grad_norm, 0.5);
+//! assert!(loaded.resolved_toml().contains("max-grad-norm = 0.5  # --set"));
+//! assert!(check(&loaded, Depth::Quick).is_empty());
+//! // A mistake is found by its place, with what it may have meant.
+//! let mistakes = load("builtin:quickstart", &["train.stpes=5".to_owned()]).unwrap_err();
+//! assert!(mistakes.render(false).contains("did you mean `steps`?"));
+//! # Ok::<(), alambic_settings::Diagnostics>(())
+//! ```
+//!
+//! [`run()`] takes what was loaded, the run's folder and an [`observer`]. [`load_with`] is for programs with losses of their own.
 
 mod baselines;
 pub mod bench;
@@ -46,7 +61,7 @@ pub use cache::{CacheSize, CachedStage, cache};
 pub use check::{Depth, check, check_with_messages, is_fatal};
 pub use error::RunError;
 pub use estimate::{Estimate, estimate};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_with};
 pub use plan::{Plan, plan};
 pub use run::{Finished, RunOptions, StartMode, resumable, run};
 pub use tasks::{StageData, Template, templates};

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use alambic_files::digests::Digests;
 use alambic_files::text::quoted;
 use alambic_files::write;
+use alambic_losses::{LossKind, added_losses};
 use alambic_settings::merge::{merge, remove};
 use alambic_settings::reader::nearest;
 use alambic_settings::{
-    Diagnostic, Diagnostics, IndexMap, Location, Node, Origin, Resolver, Setting, SourceFile, Value, read,
-    resolved_toml,
+    AddedKinds, Diagnostic, Diagnostics, IndexMap, Location, Node, Origin, Reader, Resolver, Setting,
+    SourceFile, Value, resolved_toml,
 };
 
 use crate::book;
@@ -32,6 +33,8 @@ pub struct Loaded {
     pub location: Location,
     /// The texts that took part: the recipe, then what it extends.
     pub sources: Vec<Arc<SourceFile>>,
+    /// Kinds that the program adds to those that are declared.
+    added: AddedKinds,
 }
 
 /// Loads a recipe by its path, or by `builtin:NAME`, and lays the flags (`KEY=VALUE`) over it.
@@ -42,7 +45,19 @@ pub struct Loaded {
 /// Everything that is wrong with the form of the recipe and of all that it extends, at once. What is wrong with its
 /// meaning, [`crate::check()`] finds.
 pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagnostics> {
-    let recipe = recipe.as_ref();
+    load_with(recipe, flags, &[])
+}
+
+/// As [`load`], for a program with losses of its own: a recipe names them as it does those that come with the program.
+///
+/// # Errors
+/// As for [`load`], and when two losses have one name.
+pub fn load_with(
+    recipe: impl AsRef<OsStr>,
+    flags: &[String],
+    losses: &'static [LossKind],
+) -> Result<Loaded, Diagnostics> {
+    let (recipe, added) = (recipe.as_ref(), added_losses(losses)?);
     let location = match recipe.to_str() {
         Some(recipe) => Location::parse(recipe, &Origin::Default).map_err(|reason| {
             Diagnostic::error("recipe::file", format!("`{}` names no recipe", quoted(recipe))).help(reason)
@@ -51,13 +66,16 @@ pub fn load(recipe: impl AsRef<OsStr>, flags: &[String]) -> Result<Loaded, Diagn
         None => Location::File(recipe.into()),
     };
     let location = resolved_of_run(&location).unwrap_or(location);
-    let resolver = Resolver { builtins: book::BUILTINS, renamed_keys: RENAMED_KEYS };
+    let resolver =
+        Resolver { builtins: book::BUILTINS, renamed_keys: RENAMED_KEYS, added_kinds: added.clone() };
     let resolution = resolver
         .resolve::<Recipe>(&location, flags)
         .map_err(|diagnostics| suggest(&location, diagnostics))?;
     let mut tree = resolution.tree;
     inherit_training(&mut tree);
-    Ok(Loaded { recipe: read(&tree)?, tree, location, sources: resolution.sources })
+    let reader = Reader::new("").with_added_kinds(added.clone());
+    let recipe = reader.finish(|reader| Recipe::read(&tree, reader))?;
+    Ok(Loaded { recipe, tree, location, sources: resolution.sources, added })
 }
 
 /// The resolved recipe beside the copy that a run has of its recipe: what the copy names by relative paths does not lie beside
@@ -89,7 +107,7 @@ impl Loaded {
     /// The recipe with every value and where it came from; run as a recipe, it gives the same run.
     #[must_use]
     pub fn resolved_toml(&self) -> String {
-        resolved_toml(&self.recipe, &self.tree)
+        resolved_toml(&self.recipe, &self.tree, &self.added)
     }
 }
 

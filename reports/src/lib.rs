@@ -8,6 +8,28 @@
 //! - [`plots`]: figures as SVG and PNG;
 //! - [`document`]: sections of text, tables and figures, written as one HTML page or as Markdown;
 //! - [`report`]: the report of one run; [`card`]: the model card; [`compare`]: several runs side by side.
+//!
+//! ```
+//! use alambic_reports::metrics::{Prediction, ScoredPair, ScoringContext, find};
+//! use alambic_reports::numbers::metric_value;
+//! use alambic_reports::verdict::compare_with_baseline;
+//!
+//! let classes = |names: [&str; 4]| names.map(|name| Prediction::Class(name.to_owned()));
+//! let references = classes(["good", "bad", "good", "bad"]);
+//! let accuracy = |predictions: [Prediction; 4]| {
+//!     let both = predictions.iter().zip(&references);
+//!     let pairs: Vec<ScoredPair<'_>> =
+//!         both.map(|(prediction, reference)| ScoredPair::new(prediction, reference)).collect();
+//!     find("accuracy").map(|metric| metric.score(&pairs, ScoringContext::default()))
+//! };
+//! let student = accuracy(classes(["good", "bad", "good", "good"]))?;
+//! let baseline = accuracy(classes(["bad", "bad", "good", "good"]))?;
+//! assert_eq!(metric_value("accuracy", student.value()), "75.0 %");
+//! // Over four examples nothing is decided.
+//! let compared = compare_with_baseline(&[student], &[baseline])?.ok_or("no value")?;
+//! assert!(compared.in_words("texts").starts_with("Whether the student is better"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod card;
 pub mod compare;

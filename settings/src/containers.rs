@@ -6,10 +6,10 @@ use std::ops::{Deref, DerefMut};
 use alambic_files::text::quoted;
 
 use crate::reader::Reader;
-use crate::setting::{Kind, Setting};
+use crate::setting::{Kind, Setting, known_kinds, read_kind};
 use crate::source::Origin;
 use crate::tree::{Member, Members, Node, Value};
-use crate::types::{KindsDescription, Type};
+use crate::types::{KindsDescription, KindsType, TableType, Type};
 
 /// Value with the place where it was written, for errors that only show once
 /// values are compared with each other or with the data.
@@ -123,20 +123,24 @@ impl<K> Deref for Several<K> {
 impl<K: Kind> Several<K> {
     fn description() -> KindsDescription {
         match K::describe() {
-            Type::Kinds(description) => description(),
-            _ => KindsDescription { name: std::any::type_name::<K>(), doc: String::new(), kinds: K::list() },
+            Type::Kinds(kinds) => kinds.describe(),
+            _ => KindsDescription {
+                name: std::any::type_name::<K>(),
+                doc: String::new(),
+                kinds: K::list().into_iter().map(|(name, table)| (name, TableType::new(table))).collect(),
+            },
         }
     }
 }
 
-impl<K: Kind> Setting for Several<K> {
+impl<K: Kind + 'static> Setting for Several<K> {
     fn describe() -> Type {
-        Type::Several(Self::description)
+        Type::Several(KindsType::new(Self::description))
     }
 
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let members = reader.table(node)?;
-        let names: Vec<&str> = K::list().iter().map(|(name, _)| *name).collect();
+        let names = known_kinds::<K>(reader);
         let mut entries = Vec::new();
         for (name, member) in members {
             if !names.contains(&name.as_str()) {
@@ -146,7 +150,7 @@ impl<K: Kind> Setting for Several<K> {
                 continue;
             }
             let mut read = |node: &Node, reader: &mut Reader| {
-                let value = K::read_kind(name, node, reader);
+                let value = read_kind::<K>(name, node, reader);
                 entries.push(value.map(|value| At { value, origin: node.origin.clone() }));
             };
             reader.in_key(name, |reader| match &member.node.value {

@@ -139,7 +139,7 @@ fn collect(kind: &Type, path: &str, top: bool, open: &mut Vec<&'static str>, key
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match kind {
         Type::Table(table) => {
-            let name = table().name;
+            let name = table.describe().name;
             if open.contains(&name) {
                 return;
             }
@@ -162,8 +162,8 @@ fn collect(kind: &Type, path: &str, top: bool, open: &mut Vec<&'static str>, key
             collect(second, path, false, open, keys);
         }
         Type::Kinds(kinds) | Type::Several(kinds) => {
-            for (name, table) in kinds().kinds {
-                let (path, kind) = (below(name), Type::Table(*table));
+            for (name, table) in kinds.describe().kinds {
+                let (path, kind) = (below(name), Type::Table(table));
                 keys.push(NamedKey {
                     path: path.clone(),
                     key: ExplainedKey { kind: kind.clone(), field: None },
@@ -178,7 +178,7 @@ fn collect(kind: &Type, path: &str, top: bool, open: &mut Vec<&'static str>, key
 /// The fields of a table, with those that every recipe has at its top.
 fn fields_of(kind: &Type, top: bool) -> Vec<Field> {
     let mut fields = match kind {
-        Type::Table(table) => table().fields,
+        Type::Table(table) => table.describe().fields,
         Type::Either(first, second) => [fields_of(first, false), fields_of(second, false)].concat(),
         Type::OneOrMany(item) | Type::List(item) => fields_of(item, false),
         _ => Vec::new(),
@@ -213,7 +213,8 @@ fn names_below(kind: &Type, top: bool) -> Vec<String> {
 fn kinds_of(kind: &Type) -> Vec<(&'static str, String)> {
     match kind {
         Type::Kinds(kinds) | Type::Several(kinds) => {
-            kinds().kinds.iter().map(|(name, table)| (*name, summary(&table().doc))).collect()
+            let kinds = kinds.describe().kinds.into_iter();
+            kinds.map(|(name, table)| (name, summary(&table.describe().doc))).collect()
         }
         Type::OneOrMany(item) | Type::List(item) => kinds_of(item),
         Type::Either(first, second) => [kinds_of(first), kinds_of(second)].concat(),
@@ -296,8 +297,8 @@ fn names_of(kind: &Type) -> &Type {
 /// The doc comments of what a type is made of.
 fn doc_of(kind: &Type) -> Vec<String> {
     match kind {
-        Type::Table(table) => vec![table().doc],
-        Type::Kinds(kinds) | Type::Several(kinds) => vec![kinds().doc],
+        Type::Table(table) => vec![table.describe().doc],
+        Type::Kinds(kinds) | Type::Several(kinds) => vec![kinds.describe().doc],
         Type::List(item) | Type::Map(item) | Type::OneOrMany(item) => doc_of(item),
         Type::Either(first, second) => [doc_of(first), doc_of(second)].concat(),
         _ => Vec::new(),

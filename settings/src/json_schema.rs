@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::resolve::Inheritance;
 use crate::setting::Table;
 use crate::tree;
-use crate::types::{Field, KindsDescription, Range, TableDescription, Type, prose};
+use crate::types::{Field, KindsDescription, Range, TableDescription, TableType, Type, prose};
 
 /// The schema (draft 2020-12) of a recipe whose top level is `kind`.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn json_schema(kind: &Type, title: &str) -> Value {
     let mut definitions = Definitions { names: IndexMap::new(), schemas: Map::new() };
     let mut schema = match kind {
         Type::Table(table) => {
-            let mut description = table();
+            let mut description = table.describe();
             description.fields.extend(Inheritance::description().fields);
             definitions.table(&description)
         }
@@ -53,8 +53,8 @@ impl Definitions {
         json!({ "$ref": format!("#/$defs/{}", self.names[rust_name]) })
     }
 
-    fn table_reference(&mut self, table: fn() -> TableDescription) -> Value {
-        let description = table();
+    fn table_reference(&mut self, table: &TableType) -> Value {
+        let description = table.describe();
         self.reference(description.name, |definitions| definitions.table(&description))
     }
 
@@ -117,18 +117,17 @@ impl Definitions {
                 json!({ "anyOf": [item, { "type": "array", "items": item }] })
             }
             Type::Either(first, second) => json!({ "anyOf": [self.schema(first), self.schema(second)] }),
-            Type::Table(table) => self.table_reference(*table),
+            Type::Table(table) => self.table_reference(table),
             Type::Kinds(kinds) => {
-                let description = kinds();
+                let description = kinds.describe();
                 self.reference(description.name, |definitions| definitions.one_kind(&description))
             }
             Type::Several(kinds) => {
-                let description = kinds();
                 let mut properties = Map::new();
-                for (name, table) in description.kinds {
-                    let table = self.table_reference(*table);
+                for (name, table) in kinds.describe().kinds {
+                    let table = self.table_reference(&table);
                     let list = json!({ "type": "array", "items": table });
-                    properties.insert((*name).to_owned(), json!({ "anyOf": [table, list] }));
+                    properties.insert(name.to_owned(), json!({ "anyOf": [table, list] }));
                 }
                 json!({ "type": "object", "properties": properties, "additionalProperties": false })
             }
@@ -137,15 +136,15 @@ impl Definitions {
 
     fn one_kind(&mut self, description: &KindsDescription) -> Value {
         let mut alternatives = Vec::new();
-        for (name, table) in description.kinds {
-            let reference = self.table_reference(*table);
+        for (name, table) in &description.kinds {
+            let reference = self.table_reference(table);
             alternatives.push(json!({
                 "type": "object",
                 "properties": { *name: reference },
                 "required": [name],
                 "additionalProperties": false,
             }));
-            if table().fields.iter().all(|field| !field.required) {
+            if table.describe().fields.iter().all(|field| !field.required) {
                 alternatives.push(json!({ "const": name }));
             }
         }

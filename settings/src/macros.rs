@@ -35,7 +35,7 @@ macro_rules! settings {
 
         impl $crate::Setting for $name {
             fn describe() -> $crate::Type {
-                $crate::Type::Table(<Self as $crate::Table>::description)
+                $crate::Type::Table($crate::types::TableType::new(<Self as $crate::Table>::description))
             }
 
             fn read(node: &$crate::Node, reader: &mut $crate::Reader) -> ::std::option::Option<Self> {
@@ -195,17 +195,17 @@ macro_rules! kinds {
             $crate::__inner!($visibility, [$($interface)?], [$($variant),+]);
 
             fn kinds_description() -> $crate::KindsDescription {
-                $crate::KindsDescription {
-                    name: ::std::any::type_name::<Self>(),
-                    doc: $crate::types::prose(::std::concat!($($doc, "\n"),*)),
-                    kinds: Self::LIST,
-                }
+                $crate::KindsDescription::new(
+                    ::std::any::type_name::<Self>(),
+                    ::std::concat!($($doc, "\n"),*),
+                    Self::LIST,
+                )
             }
         }
 
         impl $crate::Setting for $name {
             fn describe() -> $crate::Type {
-                $crate::Type::Kinds(Self::kinds_description)
+                $crate::Type::Kinds($crate::types::KindsType::new(Self::kinds_description))
             }
 
             fn read(node: &$crate::Node, reader: &mut $crate::Reader) -> ::std::option::Option<Self> {
@@ -221,8 +221,8 @@ macro_rules! kinds {
         }
 
         impl $crate::Kind for $name {
-            fn list() -> $crate::types::KindList {
-                Self::LIST
+            fn list() -> ::std::vec::Vec<$crate::types::NamedTable> {
+                Self::LIST.to_vec()
             }
 
             fn name(&self) -> &'static str {

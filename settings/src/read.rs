@@ -4,7 +4,7 @@ use alambic_files::text::quoted;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::reader::Reader;
-use crate::setting::{Kind, Setting, Table};
+use crate::setting::{Kind, Setting, Table, default_kind, known_kinds, read_kind};
 use crate::tree::{Members, Node, Value};
 use crate::types::{Range, list_names};
 
@@ -48,7 +48,7 @@ pub fn read_field<T: Setting>(
     let value = default().or_else(T::when_absent);
     if value.is_none() {
         let message = format!("missing key `{key}` {}", reader.within());
-        let label = format!("`{key}` must be given here: {}", T::describe());
+        let label = format!("`{key}` must be given here: {}", T::describe().with_added(reader.added_kinds()));
         let help =
             reader.in_key(&key, |reader| format!("`alambic explain {}` describes it", reader.explain_path()));
         reader.report(Diagnostic::error(MISSING_KEY, message).label(&node.origin, label).help(help));
@@ -58,13 +58,13 @@ pub fn read_field<T: Setting>(
 
 /// Reads a table with exactly one key, which names a kind; or that name
 /// alone, where the kind needs no options.
-pub fn read_one_kind<K: Kind>(node: &Node, reader: &mut Reader) -> Option<K> {
-    let names: Vec<&str> = K::list().iter().map(|(name, _)| *name).collect();
+pub fn read_one_kind<K: Kind + 'static>(node: &Node, reader: &mut Reader) -> Option<K> {
+    let names = known_kinds::<K>(reader);
     let members = match &node.value {
         Value::Table(members) => members,
         Value::Text(_) => {
             let name = reader.choice(node, &names)?;
-            let kind = K::default_kind(name);
+            let kind = default_kind(name, reader);
             if kind.is_none() {
                 let message = format!("`{name}` {} needs options", reader.within());
                 let help = format!(
@@ -79,11 +79,11 @@ pub fn read_one_kind<K: Kind>(node: &Node, reader: &mut Reader) -> Option<K> {
         }
         _ => return reader.report_wrong_type(node, &format!("a table with one of {}", list_names(names))),
     };
-    let mut kinds = Vec::new();
+    let mut kinds: Vec<(_, _, Option<K>)> = Vec::new();
     let mut all_known = true;
     for (name, member) in members {
         if names.contains(&name.as_str()) {
-            let kind = reader.in_key(name, |reader| K::read_kind(name, &member.node, reader));
+            let kind = reader.in_key(name, |reader| read_kind(name, &member.node, reader));
             kinds.push((name, member, kind));
         } else {
             all_known = false;

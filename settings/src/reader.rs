@@ -8,7 +8,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::renamed::RenamedKeys;
 use crate::source::Origin;
 use crate::tree::{Members, Node, Value};
-use crate::types::{Field, Range, list_names};
+use crate::types::{AddedKinds, Field, Range, list_names};
 
 /// A step from a value to one inside it.
 #[derive(Debug, Clone)]
@@ -27,6 +27,7 @@ pub struct Reader {
     prefix: String,
     path: Vec<Step>,
     renamed: RenamedKeys,
+    added: AddedKinds,
     diagnostics: Diagnostics,
 }
 
@@ -38,6 +39,7 @@ impl Reader {
             prefix: prefix.into(),
             path: Vec::new(),
             renamed: RenamedKeys::default(),
+            added: AddedKinds::default(),
             diagnostics: Diagnostics::default(),
         }
     }
@@ -47,6 +49,19 @@ impl Reader {
     pub fn with_renamed_keys(mut self, renamed: RenamedKeys) -> Self {
         self.renamed = renamed;
         self
+    }
+
+    /// The same reader with kinds that the program adds to those that are declared.
+    #[must_use]
+    pub fn with_added_kinds(mut self, added: AddedKinds) -> Self {
+        self.added = added;
+        self
+    }
+
+    /// The kinds that the program adds.
+    #[must_use]
+    pub fn added_kinds(&self) -> &AddedKinds {
+        &self.added
     }
 
     /// Reads with this reader.

@@ -18,7 +18,7 @@ use crate::setting::{Setting, Table};
 use crate::settings;
 use crate::source::{Origin, SourceFile, SourceKind};
 use crate::tree::{Node, Value};
-use crate::types::{Type, list_names};
+use crate::types::{AddedKinds, Type, list_names};
 
 /// The most bytes of a recipe.
 const MAX_RECIPE_BYTES: u64 = 4 << 20;
@@ -40,12 +40,14 @@ settings! {
 }
 
 /// Resolver of recipes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Resolver<'a> {
     /// The recipes that come with the program: name and text.
     pub builtins: &'a [(&'a str, &'a str)],
     /// Former names of keys, for the errors about them.
     pub renamed_keys: RenamedKeys,
+    /// Kinds that the program adds to those that are declared.
+    pub added_kinds: AddedKinds,
 }
 
 /// Result of resolving: a recipe with all that it extends and all flags.
@@ -71,7 +73,7 @@ impl Resolver<'_> {
         recipe: &Location,
         flags: &[String],
     ) -> Result<Resolution<T>, Diagnostics> {
-        let kind = T::describe();
+        let kind = T::describe().with_added(&self.added_kinds);
         let mut loader = Loader {
             builtins: self.builtins,
             kind: &kind,
@@ -94,7 +96,8 @@ impl Resolver<'_> {
         if unreadable {
             return Err(diagnostics);
         }
-        let reader = Reader::new("").with_renamed_keys(self.renamed_keys);
+        let reader =
+            Reader::new("").with_renamed_keys(self.renamed_keys).with_added_kinds(self.added_kinds.clone());
         match reader.finish(|reader| T::read(&tree, reader)) {
             Ok(value) if diagnostics.is_empty() => Ok(Resolution { value, tree, sources }),
             Ok(_) => Err(diagnostics),

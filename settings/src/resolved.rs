@@ -6,17 +6,17 @@ use alambic_files::text::visible;
 use crate::setting::Setting;
 use crate::source::Origin;
 use crate::tree::{Members, Node, Value};
-use crate::types::Type;
+use crate::types::{AddedKinds, Type};
 use crate::write::{inline, key};
 
 /// Writes a value out in full. `written` is the merged tree that it was read
 /// from, which knows the origins: `# quickstart.toml:14`, `# --set` or
 /// `# default` behind each value and header. Paths are made absolute, so that the file means
-/// the same wherever it lies.
+/// the same wherever it lies; `added` are the kinds that the program adds.
 #[must_use]
-pub fn resolved_toml<T: Setting>(value: &T, written: &Node) -> String {
+pub fn resolved_toml<T: Setting>(value: &T, written: &Node, added: &AddedKinds) -> String {
     let mut value = value.to_value().unwrap_or(Value::Table(Members::new()));
-    make_absolute(&mut value, Some(&T::describe()));
+    make_absolute(&mut value, Some(&T::describe().with_added(added)));
     let mut writer = Writer { text: String::new(), path: Vec::new() };
     if let Value::Table(members) = &value {
         writer.members(members, Some(written));

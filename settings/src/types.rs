@@ -1,8 +1,10 @@
 //! Types of options: the description that reading, `explain` and the JSON Schema
 //! share.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
 use alambic_files::text::quoted;
 
@@ -38,13 +40,13 @@ pub enum Type {
     /// One of two.
     Either(Box<Type>, Box<Type>),
     /// A table with known keys.
-    Table(fn() -> TableDescription),
+    Table(TableType),
     /// A table with exactly one key, which names a kind; or, where all of that
     /// kind's keys have defaults, the name alone as a string.
-    Kinds(fn() -> KindsDescription),
+    Kinds(KindsType),
     /// A table in which each key names a kind; its value is that kind's table, or
     /// an array of such.
-    Several(fn() -> KindsDescription),
+    Several(KindsType),
 }
 
 /// A table with known keys.
@@ -58,8 +60,91 @@ pub struct TableDescription {
     pub fields: Vec<Field>,
 }
 
+/// Name in recipes, and table, of a kind.
+pub type NamedTable = (&'static str, fn() -> TableDescription);
+
 /// Name in recipes, and table, of each of several kinds.
-pub type KindList = &'static [(&'static str, fn() -> TableDescription)];
+pub type KindList = &'static [NamedTable];
+
+/// Kinds that a program adds to the alternatives of one Rust type, which a library declares.
+///
+/// A type carries them down to the tables below it, and a reader to what it reads, so that reading, `explain` and the JSON
+/// Schema know them as they know those of the library. [`AddedKinds::new`] makes them of a list.
+#[derive(Clone, Default)]
+pub struct AddedKinds(pub(crate) Option<Arc<dyn AddedList>>);
+
+/// List of the kinds that a program adds, whatever Rust type they make.
+pub(crate) trait AddedList: Send + Sync {
+    /// Path of the Rust type of the alternatives.
+    fn alternatives(&self) -> &'static str;
+
+    /// Name in recipes, and table, of each.
+    fn tables(&self) -> Vec<NamedTable>;
+
+    /// The list as what it is, for whoever knows the type of the alternatives.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl fmt::Debug for AddedKinds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = self.0.as_ref().map(|list| list.tables()).unwrap_or_default();
+        formatter.debug_list().entries(tables.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// The type of a table: what describes it, and the kinds that a program adds somewhere below it.
+#[derive(Debug, Clone)]
+pub struct TableType {
+    describe: fn() -> TableDescription,
+    added: AddedKinds,
+}
+
+impl TableType {
+    /// The table that a function describes.
+    #[must_use]
+    pub fn new(describe: fn() -> TableDescription) -> Self {
+        Self { describe, added: AddedKinds::default() }
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub fn describe(&self) -> TableDescription {
+        let mut description = (self.describe)();
+        let fields = std::mem::take(&mut description.fields);
+        let with_added = |field: Field| Field { kind: field.kind.with_added(&self.added), ..field };
+        description.fields = fields.into_iter().map(with_added).collect();
+        description
+    }
+}
+
+/// The type of alternatives: what describes them, and the kinds that a program adds to them or somewhere below them.
+#[derive(Debug, Clone)]
+pub struct KindsType {
+    describe: fn() -> KindsDescription,
+    added: AddedKinds,
+}
+
+impl KindsType {
+    /// The alternatives that a function describes.
+    #[must_use]
+    pub fn new(describe: fn() -> KindsDescription) -> Self {
+        Self { describe, added: AddedKinds::default() }
+    }
+
+    /// The kinds, those that are added behind those that are declared.
+    #[must_use]
+    pub fn describe(&self) -> KindsDescription {
+        let mut description = (self.describe)();
+        if let Some(list) = self.added.0.as_ref().filter(|list| list.alternatives() == description.name) {
+            let added = list.tables().into_iter().map(|(name, table)| (name, TableType::new(table)));
+            description.kinds.extend(added);
+        }
+        for (_, table) in &mut description.kinds {
+            table.added = self.added.clone();
+        }
+        description
+    }
+}
 
 /// Alternatives of which each is a table.
 #[derive(Debug, Clone)]
@@ -69,7 +154,16 @@ pub struct KindsDescription {
     /// The doc comment.
     pub doc: String,
     /// Name in recipes, and table, of each.
-    pub kinds: KindList,
+    pub kinds: Vec<(&'static str, TableType)>,
+}
+
+impl KindsDescription {
+    /// Alternatives of this Rust type, with this doc comment and these kinds.
+    #[must_use]
+    pub fn new(name: &'static str, doc: &str, kinds: KindList) -> Self {
+        let kinds = kinds.iter().map(|(name, table)| (*name, TableType::new(*table))).collect();
+        Self { name, doc: prose(doc), kinds }
+    }
 }
 
 /// One key of a table.
@@ -114,6 +208,22 @@ pub fn key_of(field: &str) -> String {
 pub(crate) const UNBOUNDED: (i128, i128) = (i64::MIN as i128, i64::MAX as i128);
 
 impl Type {
+    /// The type with kinds that a program adds to alternatives within it.
+    #[must_use]
+    pub fn with_added(self, added: &AddedKinds) -> Self {
+        let boxed = |inner: Box<Self>| Box::new(inner.with_added(added));
+        match self {
+            Self::List(item) => Self::List(boxed(item)),
+            Self::Map(value) => Self::Map(boxed(value)),
+            Self::OneOrMany(item) => Self::OneOrMany(boxed(item)),
+            Self::Either(first, second) => Self::Either(boxed(first), boxed(second)),
+            Self::Table(table) => Self::Table(TableType { added: added.clone(), ..table }),
+            Self::Kinds(kinds) => Self::Kinds(KindsType { added: added.clone(), ..kinds }),
+            Self::Several(kinds) => Self::Several(KindsType { added: added.clone(), ..kinds }),
+            other => other,
+        }
+    }
+
     /// The type with its integers, or those of its items, within a range as well.
     #[must_use]
     pub(crate) fn within(self, range: Range) -> Self {
@@ -169,8 +279,8 @@ impl fmt::Display for Type {
             Self::OneOrMany(item) => write!(formatter, "{item}, or an array of such"),
             Self::Either(first, second) => write!(formatter, "{first}, or {second}"),
             Self::Table(_) => write!(formatter, "table"),
-            Self::Kinds(kinds) => write!(formatter, "table with one of {}", kinds().names()),
-            Self::Several(kinds) => write!(formatter, "table with any of {}", kinds().names()),
+            Self::Kinds(kinds) => write!(formatter, "table with one of {}", kinds.describe().names()),
+            Self::Several(kinds) => write!(formatter, "table with any of {}", kinds.describe().names()),
         }
     }
 }
@@ -212,16 +322,17 @@ impl Type {
     /// key is unknown or this is no table.
     #[must_use]
     pub fn member(&self, key: &str) -> Option<Type> {
-        let find_kind = |kinds: fn() -> KindsDescription| {
-            kinds().kinds.iter().find(|(name, _)| *name == key).map(|(_, table)| Self::Table(*table))
+        let find_kind = |kinds: &KindsType| {
+            let found = kinds.describe().kinds.into_iter().find(|(name, _)| *name == key);
+            found.map(|(_, table)| Self::Table(table))
         };
         match self {
             Self::Map(value) => Some(value.as_ref().clone()),
             Self::Table(table) => {
-                table().fields.into_iter().find(|field| field.key == key).map(|field| field.kind)
+                table.describe().fields.into_iter().find(|field| field.key == key).map(|field| field.kind)
             }
-            Self::Kinds(kinds) => find_kind(*kinds),
-            Self::Several(kinds) => find_kind(*kinds).map(|table| Self::OneOrMany(Box::new(table))),
+            Self::Kinds(kinds) => find_kind(kinds),
+            Self::Several(kinds) => find_kind(kinds).map(|table| Self::OneOrMany(Box::new(table))),
             Self::OneOrMany(item) => item.member(key),
             Self::Either(first, second) => first.member(key).or_else(|| second.member(key)),
             _ => None,

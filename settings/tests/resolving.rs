@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use alambic_settings::{
-    Diagnostics, Location, Node, Origin, Resolution, Resolver, Type, parse_flag, resolved_toml,
+    AddedKinds, Diagnostics, Location, Node, Origin, Resolution, Resolver, Type, parse_flag, resolved_toml,
 };
 use common::{GOOD, Loss, RENAMED, Recipe, Schedule, places};
 
@@ -21,7 +21,7 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Location {
 fn resolve(recipe: &Location, flags: &[&str]) -> Result<Resolution<Recipe>, Diagnostics> {
     let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
     let builtins = &[("epik/base", GOOD), ("epik/next", "extends = \"../epik/base.toml\"")];
-    Resolver { builtins, renamed_keys: RENAMED }.resolve(recipe, &flags)
+    Resolver { builtins, renamed_keys: RENAMED, added_kinds: AddedKinds::default() }.resolve(recipe, &flags)
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn hidden_characters_are_escaped_in_the_resolved_file_and_stay_what_they_are() {
         "extends = \"base\u{202e}\u{e0041}.toml\"\nname = {literal}\n[stage.{literal}]\nepochs = 1\nloss = {{}}\n"
     );
     let first = resolve(&write(folder.path(), "top.toml", &text), &[]).unwrap();
-    let resolved = resolved_toml(&first.value, &first.tree);
+    let resolved = resolved_toml(&first.value, &first.tree, &AddedKinds::default());
     for line in resolved.lines() {
         assert_eq!(alambic_files::text::first_hidden(line), None, "{line}");
     }
@@ -258,7 +258,7 @@ fn the_resolved_file_gives_the_same_run() {
                 [stage.\"odd name\"]\nepochs = 1\ntrain.schedule = \"constant\"\nloss = {}\n";
     let recipe = write(folder.path(), "top.toml", text);
     let first = resolve(&recipe, &["stage.layers.train.clip=0.1"]).unwrap();
-    let resolved = resolved_toml(&first.value, &first.tree);
+    let resolved = resolved_toml(&first.value, &first.tree, &AddedKinds::default());
     let elsewhere = tempfile::tempdir().unwrap();
     let copy = write(elsewhere.path(), "recipe.resolved.toml", &resolved);
     let second = resolve(&copy, &[]).unwrap_or_else(|error| panic!("{error}\n{resolved}"));
@@ -272,7 +272,7 @@ fn the_resolved_file_gives_the_same_run() {
             .collect();
         lines
     };
-    assert_eq!(strip(&resolved_toml(&second.value, &second.tree)), strip(&resolved));
+    assert_eq!(strip(&resolved_toml(&second.value, &second.tree, &AddedKinds::default())), strip(&resolved));
     for (line, origin) in [
         ("batch = 8", "base.toml:8"),
         ("learning-rate = 0.001", "default"),

@@ -1,5 +1,6 @@
 //! `alambic cache`.
 
+use alambic_losses::LossKind;
 use alambic_recipes::{Depth, RunError, cache, check, is_fatal};
 use alambic_reports::numbers::{NO_VALUE, bytes, thousands};
 use clap::Args;
@@ -19,8 +20,8 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let loaded = arguments.recipe.load()?;
+pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
+    let loaded = arguments.recipe.load(losses)?;
     let diagnostics = check(&loaded, Depth::Whole);
     if is_fatal(&diagnostics) {
         return Err(diagnostics.into());

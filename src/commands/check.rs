@@ -1,5 +1,6 @@
 //! `alambic check`.
 
+use alambic_losses::LossKind;
 use alambic_recipes::{Depth, check_with_messages, is_fatal};
 use alambic_settings::Diagnostics;
 use clap::Args;
@@ -21,13 +22,13 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
     let depth = if arguments.quick { Depth::Quick } else { Depth::Whole };
-    let (diagnostics, messages) =
-        match loaded(&arguments.recipe.recipe, &arguments.recipe.set, arguments.recipe.no_baseline) {
-            Ok(loaded) => check_with_messages(&loaded, depth),
-            Err(diagnostics) => (diagnostics, Vec::new()),
-        };
+    let RecipeArguments { recipe, set, no_baseline } = &arguments.recipe;
+    let (diagnostics, messages) = match loaded(recipe, set, *no_baseline, losses) {
+        Ok(loaded) => check_with_messages(&loaded, depth),
+        Err(diagnostics) => (diagnostics, Vec::new()),
+    };
     if arguments.json {
         for diagnostic in diagnostics.shown() {
             output::json_line(&diagnostic.to_json())?;

@@ -1,5 +1,6 @@
 //! `alambic explain`.
 
+use alambic_losses::{LossKind, added_losses};
 use alambic_recipes::renamed_keys::RENAMED_KEYS;
 use alambic_recipes::schema::Recipe;
 use alambic_settings::{Setting, explain};
@@ -16,6 +17,7 @@ pub(crate) struct Arguments {
     key: Vec<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    output::line(&explain(&Recipe::describe(), &arguments.key.join(" "), RENAMED_KEYS)?)
+pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
+    let recipe = Recipe::describe().with_added(&added_losses(losses)?);
+    output::line(&explain(&recipe, &arguments.key.join(" "), RENAMED_KEYS)?)
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use alambic_data::Corpus;
-use alambic_losses::Loss;
+use alambic_losses::{Loss, LossKind};
 use alambic_models::{Config, ModelFolder, TAP_PATTERNS};
 use alambic_recipes::book;
 use alambic_recipes::{load, templates};
 use alambic_reports::metrics::METRICS;
-use alambic_settings::types::{KindList, summary};
+use alambic_settings::Kind;
+use alambic_settings::types::{NamedTable, summary};
 use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
 use clap::{Args, ValueEnum};
@@ -50,7 +51,7 @@ enum What {
     Taps,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
     if arguments.model.is_some() && arguments.what != What::Taps {
         return Err(Failure::Usage("a model is only for `list taps`".into()));
     }
@@ -59,7 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         What::Tasks => pairs(templates().into_iter().map(|task| (task.name, task.summary))),
         What::Teachers => kinds(TeacherOptions::LIST),
         What::Students => kinds(Student::LIST),
-        What::Losses => kinds(Loss::LIST),
+        What::Losses => {
+            let own = losses.iter().map(|entry| (entry.name, entry.table));
+            kinds(&Loss::list().into_iter().chain(own).collect::<Vec<_>>())
+        }
         What::Corpora => kinds(Corpus::LIST),
         What::Metrics => pairs(METRICS.iter().map(|metric| (metric.name, metric.summary))),
         What::Taps => match &arguments.model {
@@ -79,7 +83,7 @@ fn pairs<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, 
     entries.map(|(name, summary)| (name.to_owned(), summary.to_owned())).collect()
 }
 
-fn kinds(kinds: KindList) -> Vec<(String, String)> {
+fn kinds(kinds: &[NamedTable]) -> Vec<(String, String)> {
     kinds.iter().map(|(name, table)| ((*name).to_owned(), summary(&table().doc))).collect()
 }
 

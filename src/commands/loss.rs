@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alambic_losses::{Loss, recorded};
+use alambic_losses::{Loss, LossKind, added_losses, recorded};
 use alambic_models::load_recorded;
 use alambic_settings::Kind;
 use alambic_settings::reader::nearest;
@@ -38,9 +38,10 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Some(loss) = recorded::parse(&arguments.name, &arguments.set)? else {
-        let known: Vec<&str> = Loss::list().iter().map(|(name, _)| *name).collect();
+pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
+    let Some(loss) = recorded::parse(&arguments.name, &arguments.set, &added_losses(losses)?)? else {
+        let own = losses.iter().map(|entry| entry.name);
+        let known: Vec<&str> = Loss::list().into_iter().map(|(name, _)| name).chain(own).collect();
         let near = nearest(&arguments.name, &known).map(|near| format!("did you mean `{near}`?"));
         let help = near.unwrap_or_else(|| "`alambic list losses` shows those there are".into());
         return Err(Failure::Usage(format!("there is no loss `{}`; {help}", arguments.name)));

@@ -25,8 +25,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_hub::Hub;
+use alambic_losses::LossKind;
 use alambic_models::{Config, ModelFolder};
-use alambic_recipes::{Loaded, builtin_model, load};
+use alambic_recipes::{Loaded, builtin_model, load_with};
 use alambic_settings::Diagnostics;
 use alambic_tensor::device::{self, DeviceSpec};
 use alambic_tensor::precision::MatmulPrecision;
@@ -67,35 +68,40 @@ pub(crate) struct Machine {
 }
 
 impl Command {
-    /// Does it on this machine; `program` describes the whole command line.
-    pub(crate) fn run(&self, machine: Machine, program: clap::Command) -> Result<(), Failure> {
+    /// Does it on this machine, with the losses that the program adds; `program` describes the whole command line.
+    pub(crate) fn run(
+        &self,
+        machine: Machine,
+        losses: &'static [LossKind],
+        program: clap::Command,
+    ) -> Result<(), Failure> {
         let Machine { threads, device } = machine;
         // Others need no device, which takes its time to open.
         if matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_)) {
             device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
         }
         match self {
-            Self::Run(arguments) => run::run(arguments, threads),
+            Self::Run(arguments) => run::run(arguments, threads, losses),
             Self::Completions(arguments) => completions::run(arguments, program),
             Self::Man(arguments) => man::run(arguments, program),
-            _ => compute_with(threads, || self.run_on_pool()),
+            _ => compute_with(threads, || self.run_on_pool(losses)),
         }
     }
 
     /// Does it, those aside that need no pool, and `run`, which takes the number of threads from its recipe.
-    fn run_on_pool(&self) -> Result<(), Failure> {
+    fn run_on_pool(&self, losses: &'static [LossKind]) -> Result<(), Failure> {
         match self {
             Self::Run(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
-            Self::Check(arguments) => check::run(arguments),
-            Self::Plan(arguments) => plan::run(arguments),
-            Self::Cache(arguments) => cache::run(arguments),
-            Self::List(arguments) => list::run(arguments),
-            Self::Explain(arguments) => explain::run(arguments),
-            Self::Schema(arguments) => schema::run(arguments),
+            Self::Check(arguments) => check::run(arguments, losses),
+            Self::Plan(arguments) => plan::run(arguments, losses),
+            Self::Cache(arguments) => cache::run(arguments, losses),
+            Self::List(arguments) => list::run(arguments, losses),
+            Self::Explain(arguments) => explain::run(arguments, losses),
+            Self::Schema(arguments) => schema::run(arguments, losses),
             Self::New(arguments) => new::run(arguments),
             Self::Show(arguments) => show::run(arguments),
             Self::Trace(arguments) => trace::run(arguments),
-            Self::Loss(arguments) => loss::run(arguments),
+            Self::Loss(arguments) => loss::run(arguments, losses),
             Self::Export(arguments) => export::run(arguments),
             Self::Predict(arguments) => predict::run(arguments),
             Self::Compare(arguments) => compare::run(arguments),
@@ -178,13 +184,18 @@ struct RecipeArguments {
 }
 
 impl RecipeArguments {
-    fn load(&self) -> Result<Loaded, Failure> {
-        Ok(loaded(&self.recipe, &self.set, self.no_baseline)?)
+    fn load(&self, losses: &'static [LossKind]) -> Result<Loaded, Failure> {
+        Ok(loaded(&self.recipe, &self.set, self.no_baseline, losses)?)
     }
 }
 
 /// Loads a recipe, with flags laid over it, and without its baseline if that is to be left out.
-fn loaded(recipe: &Path, set: &[String], no_baseline: bool) -> Result<Loaded, Diagnostics> {
-    let loaded = load(recipe, set)?;
+fn loaded(
+    recipe: &Path,
+    set: &[String],
+    no_baseline: bool,
+    losses: &'static [LossKind],
+) -> Result<Loaded, Diagnostics> {
+    let loaded = load_with(recipe, set, losses)?;
     Ok(if no_baseline { loaded.without_baseline() } else { loaded })
 }

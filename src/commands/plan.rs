@@ -1,6 +1,7 @@
 //! `alambic plan`.
 
 use alambic_files::text::visible;
+use alambic_losses::LossKind;
 use alambic_recipes::check::Count;
 use alambic_recipes::plan::{PlannedLoss, PlannedStage, plan};
 use alambic_recipes::{Estimate, Plan, estimate};
@@ -27,8 +28,8 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let loaded = arguments.recipe.load()?;
+pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
+    let loaded = arguments.recipe.load(losses)?;
     let plan = plan(&loaded)?;
     show(&plan.warnings);
     let estimate = if arguments.time {
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     corpora(&plan)?;
     stages(&plan)?;
     students(&plan)?;
-    losses(&plan)?;
+    loss_terms(&plan)?;
     caches(&plan)?;
     directions(&plan)?;
     if !plan.evaluation.is_empty() {
@@ -225,7 +226,7 @@ fn students(plan: &Plan) -> Result<(), Failure> {
     output::table(&columns, rows.collect())
 }
 
-fn losses(plan: &Plan) -> Result<(), Failure> {
+fn loss_terms(plan: &Plan) -> Result<(), Failure> {
     let taps = |taps: &IndexMap<String, String>| {
         let taps: Vec<String> = taps.iter().map(|(tap, shape)| format!("{tap} [{shape}]")).collect();
         if taps.is_empty() { NO_VALUE.to_owned() } else { taps.join(", ") }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alambic_losses::LossKind;
 use alambic_recipes::{Loaded, RunOptions, StartMode, plan, resumable};
 use alambic_reports::compare::{ComparedRun, Comparison};
 use alambic_reports::numbers::duration;
@@ -45,8 +46,12 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments, threads: Option<usize>) -> Result<(), Failure> {
-    let loaded = recipe(arguments)?;
+pub(crate) fn run(
+    arguments: &Arguments,
+    threads: Option<usize>,
+    losses: &'static [LossKind],
+) -> Result<(), Failure> {
+    let loaded = recipe(arguments, losses)?;
     compute_with(threads.or(loaded.recipe.threads), || run_loaded(arguments, &loaded))
 }
 
@@ -80,10 +85,11 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// The recipe that is named, or the one of the run to go on with.
-fn recipe(arguments: &Arguments) -> Result<Loaded, Failure> {
+fn recipe(arguments: &Arguments, losses: &'static [LossKind]) -> Result<Loaded, Failure> {
+    let named = |recipe: &Path| loaded(recipe, &arguments.set, arguments.no_baseline, losses);
     match (&arguments.recipe, &arguments.out) {
-        (Some(recipe), _) => Ok(loaded(recipe, &arguments.set, arguments.no_baseline)?),
-        (None, Some(out)) => Ok(loaded(&resumable(out)?, &arguments.set, arguments.no_baseline)?),
+        (Some(recipe), _) => Ok(named(recipe)?),
+        (None, Some(out)) => Ok(named(&resumable(out)?)?),
         (None, None) => Err(Failure::Usage("name the recipe, or the folder of its run with `--out`".into())),
     }
 }

@@ -1,5 +1,6 @@
 //! `alambic schema`.
 
+use alambic_losses::{LossKind, added_losses};
 use alambic_recipes::schema::Recipe;
 use alambic_settings::{Setting, json_schema};
 use clap::Args;
@@ -11,6 +12,6 @@ use crate::output;
 #[derive(Args)]
 pub(crate) struct Arguments {}
 
-pub(crate) fn run(_: &Arguments) -> Result<(), Failure> {
-    output::json(&json_schema(&Recipe::describe(), "Alambic recipe"))
+pub(crate) fn run(_: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
+    output::json(&json_schema(&Recipe::describe().with_added(&added_losses(losses)?), "Alambic recipe"))
 }

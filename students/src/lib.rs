@@ -2,6 +2,32 @@
 //!
 //! A [`StudentBuilder`] makes an [`InitialModel`], from random weights or a source model's layers;
 //! [`save_pretrained`](save_pretrained()) writes a trained one as a Hugging Face folder.
+//!
+//! ```
+//! use alambic_models::bert::HeadSpec;
+//! use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerModel};
+//! use alambic_settings::{Node, read};
+//! use alambic_students::{BuildContext, Encoder, StudentBuilder, save_pretrained};
+//! use alambic_tensor::Streams;
+//!
+//! // The options as a recipe has them under `model.NAME.encoder`.
+//! let text = "layers = 1\nwidth = 16\nheads = 2\nfeed-forward = 32\nmax-length = 16";
+//! let options: Encoder = read(&Node::parse("options", text)?)?;
+//! let tokenizer = Tokenizer::train(TokenizerModel::Words, ["a good film", "no plot at all"], 30)?;
+//! let student = options.build(&BuildContext {
+//!     tokenizer: &tokenizer,
+//!     head: &HeadSpec::none(),
+//!     streams: Streams::new(1),
+//!     source_model: &|_| None,
+//!     translations: &[],
+//! })?;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let files = tokenizer.files(16)?;
+//! save_pretrained(folder.path(), &student.config, &student.weights, &files, Precision::F32)?;
+//! assert_eq!(Config::open(&ModelFolder::open(folder.path())?)?.parameters(), student.config.parameters());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod alignment;
 mod clip;

@@ -23,6 +23,7 @@
 //! ```
 
 pub use candle_core as candle;
+pub use candle_nn;
 
 mod buffer;
 pub mod device;

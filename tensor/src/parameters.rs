@@ -1,9 +1,11 @@
 //! An ordered store of trainable tensors.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Tensor, Var};
+use candle_nn::VarMap;
 use indexmap::{IndexMap, IndexSet};
 use rayon::prelude::*;
 
@@ -39,6 +41,40 @@ impl Parameters {
             parameters.insert(name, tensor)?;
         }
         Ok(parameters)
+    }
+
+    /// A store of the variables of candle's map with these names, in the order of the names. Both share the memory of the
+    /// variables: what either trains, the other has.
+    ///
+    /// # Errors
+    /// When the map has no variable of a name, or one that is not `f32`.
+    pub fn from_var_map<'n>(
+        map: &VarMap,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Self, TensorError> {
+        let held = map.data().lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parameters = Self::new();
+        for name in names {
+            let variable = held.get(name).ok_or_else(|| TensorError::UnknownParameter(name.to_owned()))?;
+            if variable.dtype() != DType::F32 {
+                return Err(TensorError::StateMismatch(format!(
+                    "`{name}` is {:?}, and parameters are trained in F32; convert the variable",
+                    variable.dtype()
+                )));
+            }
+            parameters.variables.insert(name.to_owned(), variable.clone());
+        }
+        Ok(parameters)
+    }
+
+    /// The variables as candle's map, for a `VarBuilder` or one of candle's optimisers. Both share the memory of the
+    /// variables; the map has no order, and does not know which ones are frozen.
+    #[must_use]
+    pub fn var_map(&self) -> VarMap {
+        let map = VarMap::new();
+        let own = self.variables.iter().map(|(name, variable)| (name.clone(), variable.clone()));
+        map.data().lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+        map
     }
 
     /// Adds a copy of a tensor under a name, replacing what was there.

@@ -69,6 +69,36 @@ pub struct BertConfig {
     pub pooling: Option<Pooling>,
 }
 
+impl BertConfig {
+    /// A BERT of these sizes without a head; all else is as in transformers.
+    #[must_use]
+    pub fn new(vocabulary: usize, layers: usize, width: usize, heads: usize) -> Self {
+        Self {
+            family: Family::Bert,
+            head: Head::None,
+            pooler: false,
+            untied: false,
+            labels: Vec::new(),
+            problem_type: ProblemType::SingleLabel,
+            pairs: None,
+            vocabulary,
+            width,
+            layers,
+            heads,
+            intermediate_size: 4 * width,
+            activation: gelu(),
+            positions: 512,
+            segments: two(),
+            epsilon: small(),
+            padding: 0,
+            dropout: tenth(),
+            attention_dropout: tenth(),
+            head_dropout: tenth(),
+            pooling: None,
+        }
+    }
+}
+
 /// `config.json` of BERT and RoBERTa.
 #[derive(Deserialize)]
 struct Published {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;

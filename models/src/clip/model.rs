@@ -1,7 +1,7 @@
 //! The network.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{D, Tensor};
+use alambic_tensor::candle::{D, Module, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;

@@ -1,7 +1,7 @@
 //! The network.
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 

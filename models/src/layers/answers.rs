@@ -1,6 +1,6 @@
 //! The head of answers that ViLT and DiDE have.
 
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::{self, Activation};
 
 use super::{Linear, Norm, WeightSource};

@@ -1,6 +1,6 @@
 //! Multi-head attention with its projections.
 
-use alambic_tensor::candle::{self, Tensor};
+use alambic_tensor::candle::{self, Module, Tensor};
 use alambic_tensor::ops::{
     self, Activation, AttentionHeads, AttentionMask, attend_cross, attend_cross_with_taps, attend_packed,
     attend_packed_with_taps,
@@ -148,7 +148,7 @@ impl SelfAttention {
 
     /// Query, key and value of new tokens for a cache, `[batch, 1, 3 * width]`.
     pub(crate) fn project_step(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        self.input.forward(x)
+        Ok(self.input.forward(x)?)
     }
 
     /// One decoding step over a cache `[batch, capacity, 2 * width]` of which `length` rows are used.
@@ -188,7 +188,7 @@ impl CrossAttention {
 
     /// Keys and values of the other sequence, `[batch, length, 2 * width]`.
     pub(crate) fn project_memory(&self, memory: &Tensor) -> Result<Tensor, ModelError> {
-        self.key_value.forward(memory)
+        Ok(self.key_value.forward(memory)?)
     }
 
     /// The sublayer over `x` `[batch, length, width]` and what [`Self::project_memory`] gave.

@@ -1,6 +1,6 @@
 //! The transformer encoder that all architectures share.
 
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::AttentionMask;
 
 use super::{AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, WeightSource};

@@ -1,6 +1,6 @@
 //! The position-wise feed-forward sublayer.
 
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::Activation;
 
 use super::{LayerSizes, Linear, Norm, Norms, Pass, WeightSource};

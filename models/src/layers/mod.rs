@@ -12,7 +12,7 @@ mod sizes;
 mod vocabulary;
 
 use alambic_files::text::quoted;
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{self, Module, Tensor};
 use alambic_tensor::ops::{self, Activation, Dropout, LinearWeight, pack_affine};
 use alambic_tensor::parameters::Weights;
 
@@ -187,13 +187,15 @@ impl Packed {
         let (weight, bias) = (Tensor::cat(&weights, 0)?, Tensor::cat(&biases, 0)?);
         Ok(Self::Stacked(Linear { weight: LinearWeight::new(weight), bias: Some(bias) }))
     }
+}
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+impl Module for Packed {
+    fn forward(&self, x: &Tensor) -> candle::Result<Tensor> {
         match self {
-            Self::Stacked(stacked) => stacked.forward(x, Activation::Identity),
+            Self::Stacked(Linear { weight, bias }) => weight.linear(x, bias.as_ref(), Activation::Identity),
             Self::Apart(layers) => {
                 let (weights, biases) = Linear::parts(layers);
-                Ok(ops::linear_packed(x, &weights, &biases)?)
+                ops::linear_packed(x, &weights, &biases)
             }
         }
     }
@@ -223,16 +225,11 @@ impl Norm {
         Ok(Self { weight, bias, packed, epsilon })
     }
 
-    fn affine(&self) -> Result<Tensor, ModelError> {
-        Ok(match &self.packed {
-            Some(packed) => packed.clone(),
-            None => pack_affine(&self.weight, &self.bias)?,
-        })
-    }
-
-    /// `layer_norm(x)`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(ops::layer_norm(x, &self.affine()?, self.epsilon)?)
+    fn affine(&self) -> candle::Result<Tensor> {
+        match &self.packed {
+            Some(packed) => Ok(packed.clone()),
+            None => pack_affine(&self.weight, &self.bias),
+        }
     }
 
     /// `layer_norm(x + dropout(sublayer))`, the end of a post-norm sublayer.
@@ -245,5 +242,12 @@ impl Norm {
     ) -> Result<Tensor, ModelError> {
         let mask = pass.mask(sublayer.elem_count(), probability);
         Ok(ops::residual_layer_norm(x, sublayer, &self.affine()?, self.epsilon, mask)?)
+    }
+}
+
+/// `layer_norm(x)`.
+impl Module for Norm {
+    fn forward(&self, x: &Tensor) -> candle::Result<Tensor> {
+        ops::layer_norm(x, &self.affine()?, self.epsilon)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_tensor::Streams;
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
@@ -196,7 +196,7 @@ impl Lxmert {
         }
         let [features, places] = &self.regions;
         let embed = |(linear, norm): &(Linear, Norm), x: &Tensor| {
-            norm.forward(&linear.forward(&x.contiguous()?, Activation::Identity)?)
+            Ok::<_, ModelError>(norm.forward(&linear.forward(&x.contiguous()?, Activation::Identity)?)?)
         };
         Ok(((embed(features, &regions.features)? + embed(places, boxes)?)? * 0.5)?)
     }

@@ -1,6 +1,7 @@
 //! Declarations of the architecture, and its forward pass.
 
 use alambic_tensor::Streams;
+use alambic_tensor::candle_nn::VarBuilder;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::generation::Translator;
 use crate::model_config::{ModelConfig, Role};
-use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
+use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace, published};
 
 impl ModelConfig for MarianConfig {
     fn model_types() -> &'static [&'static str] {
@@ -66,8 +67,20 @@ impl ModelConfig for MarianConfig {
         Self::others()
     }
 
+    fn optional_shapes(&self) -> IndexMap<String, Vec<usize>> {
+        self.optional_shapes()
+    }
+
     fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         self.weights(folder)
+    }
+
+    fn weights_from(&self, builder: &VarBuilder<'_>) -> Result<Weights, ModelError> {
+        let spellings = |name: &str| Self::spellings(name);
+        let mut weights = published::take(builder, &self.shapes(), &self.optional_shapes(), spellings)?;
+        // In the order of those of a folder.
+        weights.sort_unstable_keys();
+        Ok(weights)
     }
 
     fn decoder_start(&self) -> Option<u32> {

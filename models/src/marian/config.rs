@@ -2,6 +2,7 @@
 
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config_summary::ConfigSummary;
@@ -181,17 +182,19 @@ impl MarianConfig {
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         let stored: StoredWeights = folder.stored()?;
         let mut shapes = self.shapes();
-        let positions = ["encoder", "decoder"]
-            .map(|stack| (positions_of(stack), self.max_position_embeddings, self.d_model));
-        let bias = (Self::LOGITS_BIAS.to_owned(), 1, self.target_vocabulary());
-        for (name, rows, width) in positions.into_iter().chain([bias]) {
-            if stored.find(&Self::spellings(&name)).is_some() {
-                shapes.insert(name, vec![rows, width]);
-            }
-        }
+        let is_there = |name: &String| stored.find(&Self::spellings(name)).is_some();
+        shapes.extend(self.optional_shapes().into_iter().filter(|(name, _)| is_there(name)));
         let mut weights = open(folder, &shapes, Self::spellings)?;
         weights.sort_unstable_keys();
         Ok(weights)
+    }
+
+    /// Name and shape of the tables of positions and of the bias of the logits, which files need not have.
+    pub(crate) fn optional_shapes(&self) -> IndexMap<String, Vec<usize>> {
+        let positions = ["encoder", "decoder"]
+            .map(|stack| (positions_of(stack), vec![self.max_position_embeddings, self.d_model]));
+        let bias = (Self::LOGITS_BIAS.to_owned(), vec![1, self.target_vocabulary()]);
+        positions.into_iter().chain([bias]).collect()
     }
 
     /// Tensors of files that are no parameters of their own: copies of the table of words, and what is read where it is there.

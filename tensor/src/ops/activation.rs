@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Module, Result, Shape, Tensor};
 
 use super::composite::is_needed;
 use crate::vector::vectorised;
@@ -137,7 +137,7 @@ mod quick_gelu {
     use crate::vector::sigmoid;
 
     /// The factor of the quick GELU (Hendrycks and Gimpel, 2016).
-    const QUICK: f32 = 1.702;
+    pub(super) const QUICK: f32 = 1.702;
 
     #[inline(always)]
     pub(super) fn value(x: f32) -> f32 {
@@ -207,16 +207,22 @@ impl CustomOp1 for Activate {
     }
 }
 
+impl Module for Activation {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        activate(x, *self)
+    }
+}
+
 /// Composite of [`activate`].
 pub(super) fn activate_composite(x: &Tensor, activation: Activation) -> Result<Tensor> {
-    let sigmoid = |x: &Tensor| x.neg()?.exp()?.affine(1.0, 1.0)?.recip();
     match activation {
         Activation::Identity => Ok(x.clone()),
-        Activation::Relu => x.relu(),
-        Activation::Gelu => x.gelu_erf(),
-        Activation::GeluTanh => x.gelu(),
-        Activation::QuickGelu => x * sigmoid(&(x * 1.702)?)?,
-        Activation::Silu => x.silu(),
+        // Not that of candle 0.11.1, whose gradient at 0 is 1; it is 0 here and in PyTorch.
+        Activation::Relu => x.gt(0.0)?.where_cond(x, &x.zeros_like()?),
+        Activation::Gelu => candle_nn::Activation::Gelu.forward(x),
+        Activation::GeluTanh => candle_nn::Activation::NewGelu.forward(x),
+        Activation::QuickGelu => x * candle_nn::ops::sigmoid(&(x * f64::from(quick_gelu::QUICK))?)?,
+        Activation::Silu => candle_nn::Activation::Silu.forward(x),
         Activation::Tanh => x.tanh(),
     }
 }

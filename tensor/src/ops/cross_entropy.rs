@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::composite::{is_needed, log_softmax, mean_of_rows, rows};
+use super::composite::{is_needed, mean_of_rows, rows};
 use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
 use crate::{buffer, graph};
@@ -152,7 +152,7 @@ pub(super) fn cross_entropy_composite(logits: &Tensor, settings: &CrossEntropy) 
     if let Some(row) = (0..count).find(stray) {
         bail!("cross-entropy: target {} of row {row} is not among {classes} classes", targets[row])
     }
-    let logarithms = log_softmax(&logits)?;
+    let logarithms = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
     let index: Vec<u32> = targets.iter().map(|&target| target.min(classes as u32 - 1)).collect();
     let index = Tensor::from_vec(index, (count, 1), logits.device())?;
     let mut losses = (logarithms.gather(&index, 1)?.squeeze(1)? * -f64::from(1.0 - smoothing))?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::composite::{is_needed, log_softmax, mean_of_rows, rows};
+use super::composite::{is_needed, mean_of_rows, rows};
 use super::cross_entropy::{mean_over_rows, scaled_gradient};
 use super::softmax::log_softmax_row;
 use crate::vector::{self, vectorised};
@@ -120,7 +120,8 @@ pub(super) fn divergence_composite(
             weights.len()
         )
     }
-    let cooled = |logits: &Tensor| log_softmax(&(logits / f64::from(*temperature))?);
+    let cooled =
+        |logits: &Tensor| candle_nn::ops::log_softmax(&(logits / f64::from(*temperature))?, D::Minus1);
     let (student, teacher) = (cooled(&student)?, cooled(&teacher)?);
     let probabilities = teacher.exp()?;
     // A class of probability zero adds nothing, though its logarithm is infinite.

@@ -275,9 +275,14 @@ pub(super) fn layer_norm_composite(x: &Tensor, affine: &Tensor, epsilon: f64) ->
             x.shape()
         )
     }
+    let (weight, bias, epsilon) = (affine.get(0)?, affine.get(1)?, epsilon as f32);
+    if x.track_op() || affine.track_op() {
+        return candle_nn::ops::layer_norm_slow(x, &weight, &bias, epsilon);
+    }
+    // The kernel of candle-nn 0.11.1 takes the variance to be the mean square less the squared mean, which is NaN or far
+    // off in rows whose mean is large beside their deviation; of rows centred before it is right.
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?;
-    centred.broadcast_div(&deviation)?.broadcast_mul(&affine.get(0)?)?.broadcast_add(&affine.get(1)?)
+    candle_nn::ops::layer_norm(&centred, &weight, &bias, epsilon)
 }
 
 /// Composite of [`residual_layer_norm`].

@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug, Formatter};
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Module, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::activation::{self, Activation, activate_composite};
@@ -310,6 +310,13 @@ impl LinearWeight {
         // A layer that gradients go through is part of a training, which builds its network anew in every step.
         let packed = self.packed.clone().filter(|_| !x.track_op());
         apply(x, &self.tensor, packed, bias, activation)
+    }
+}
+
+/// The layer without bias and activation.
+impl Module for LinearWeight {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.linear(x, None, Activation::Identity)
     }
 }
 

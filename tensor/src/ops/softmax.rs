@@ -145,18 +145,20 @@ fn allowed(mask: &AttentionMask, shape: &Shape, device: &Device) -> Result<Tenso
 
 /// Composite of [`softmax`].
 pub(super) fn softmax_composite(x: &Tensor, mask: Option<&AttentionMask>) -> Result<Tensor> {
-    let Some(mask) = mask else {
-        let exponentials = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?.exp()?;
-        return exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?);
-    };
+    let Some(mask) = mask else { return unmasked_composite(x) };
     let allowed = allowed(mask, x.shape(), x.device())?.broadcast_as(x.shape())?.contiguous()?;
     // The lowest number and not minus infinity: of a row without any entry the difference has to be one.
     let lowest = Tensor::full(f32::MIN, x.shape(), x.device())?.contiguous()?;
-    let scores = allowed.where_cond(x, &lowest)?;
-    let exponentials = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?.exp()?;
-    let exponentials = (exponentials * allowed.to_dtype(DType::F32)?)?;
-    let sums = exponentials.sum_keepdim(D::Minus1)?.maximum(f64::from(f32::MIN_POSITIVE))?;
-    exponentials.broadcast_div(&sums)
+    // The factor is for such rows alone.
+    unmasked_composite(&allowed.where_cond(x, &lowest)?)? * allowed.to_dtype(DType::F32)?
+}
+
+fn unmasked_composite(x: &Tensor) -> Result<Tensor> {
+    if x.track_op() {
+        candle_nn::ops::softmax(x, D::Minus1)
+    } else {
+        candle_nn::ops::softmax_last_dim(&x.contiguous()?)
+    }
 }
 
 /// Softmax over the last dimension.

@@ -1,9 +1,11 @@
-//! Tests that the composites give what the fused operations do.
+//! Tests that the composites give what the fused operations do, and that the gradients of `candle_nn` that they use are those
+//! of finite differences.
 
 use std::sync::Arc;
 
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{D, Device, Result, Tensor, Var};
 
+use super::activation::activate_composite;
 use super::attention::operation::attention_composite;
 use super::cross_entropy::cross_entropy_composite;
 use super::divergence::divergence_composite;
@@ -91,6 +93,128 @@ fn activations_and_linear_layers_are_the_ones() {
         || vec![linear_packed_composite(&x, &[&w, &second], &[&b, &bias]).unwrap()],
         || vec![linear_packed(&x, &[&w, &second], &[&b, &bias]).unwrap()],
     );
+}
+
+/// Activations with a formula of their own.
+const CURVES: [Activation; 6] = [
+    Activation::Relu,
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::QuickGelu,
+    Activation::Silu,
+    Activation::Tanh,
+];
+
+#[test]
+fn activations_of_large_numbers_and_of_zero_are_the_fused_ones() {
+    let values = [-200.0f32, -30.0, -6.0, -1e-3, 0.0, 1e-3, 6.0, 30.0, 200.0];
+    let x = Var::from_tensor(&Tensor::new(&values, &Device::Cpu).unwrap()).unwrap();
+    for activation in CURVES {
+        compare(
+            &format!("{activation:?}"),
+            &[&x],
+            || vec![activate_composite(&x, activation).unwrap()],
+            || vec![activate(&x, activation).unwrap()],
+        );
+    }
+}
+
+#[test]
+fn activations_and_weights_are_modules_of_candle() {
+    let (x, weight) = (variable(&[2, 3, 5], 0.0), LinearWeight::new(variable(&[4, 5], 1.0).detach()));
+    let found = x.apply(&Activation::Gelu).unwrap().apply(&weight).unwrap();
+    let expected = activate(&x, Activation::Gelu).unwrap();
+    assert_close("modules", &found, &weight.linear(&expected, None, Activation::Identity).unwrap());
+}
+
+/// Fails unless the gradient of an operation agrees with the difference quotient of each element, both ways.
+fn assert_gradient(what: &str, x: &Var, apply: impl Fn(&Tensor) -> Result<Tensor>) {
+    let number = |x: &Tensor| {
+        let result = apply(x).unwrap();
+        let factors = variable(result.dims(), 0.7);
+        (result * factors.as_tensor()).unwrap().sum_all().unwrap()
+    };
+    let gradients = backward(&number(x.as_tensor())).unwrap();
+    let gradient = gradients.get(x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let values = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let step = 1e-2;
+    for (index, gradient) in gradient.into_iter().enumerate() {
+        let moved = |by: f32| {
+            let mut values = values.clone();
+            values[index] += by;
+            let moved = Tensor::from_vec(values, x.shape(), &Device::Cpu).unwrap();
+            number(&moved).to_scalar::<f32>().unwrap()
+        };
+        let quotient = (moved(step) - moved(-step)) / (2.0 * step);
+        assert!(
+            (gradient - quotient).abs() <= 3e-3 * quotient.abs().max(1.0),
+            "{what}: gradient {gradient} of element {index}, by differences {quotient}"
+        );
+    }
+}
+
+#[test]
+fn gradients_of_candle_nn_are_those_of_finite_differences() {
+    // Not zero, where a ReLU has no gradient.
+    let x = variable(&[3, 4], 0.4);
+    for activation in CURVES {
+        assert_gradient(&format!("{activation:?}"), &x, |x| activate_composite(x, activation));
+    }
+    assert_gradient("sigmoid", &x, candle_nn::ops::sigmoid);
+    assert_gradient("softmax", &x, |x| candle_nn::ops::softmax(x, D::Minus1));
+    assert_gradient("log-softmax", &x, |x| candle_nn::ops::log_softmax(x, D::Minus1));
+    let (weight, bias) = (variable(&[4], 1.0), variable(&[4], 2.0));
+    let norm =
+        |x: &Tensor, weight: &Tensor, bias: &Tensor| candle_nn::ops::layer_norm_slow(x, weight, bias, 1e-5);
+    assert_gradient("layer norm", &x, |x| norm(x, &weight, &bias));
+    assert_gradient("weight of a layer norm", &weight, |weight| norm(&x, weight, &bias));
+    assert_gradient("bias of a layer norm", &bias, |bias| norm(&x, &weight, bias));
+}
+
+/// What is said about `candle_nn` in the comments: a release that mends it fails here, and the comment goes.
+#[test]
+fn fused_kernels_of_candle_nn_cut_the_gradient() {
+    let (x, weight, bias) = (variable(&[3, 4], 0.0), variable(&[4], 1.0), variable(&[4], 2.0));
+    assert!(!candle_nn::ops::softmax_last_dim(&x).unwrap().track_op());
+    assert!(!candle_nn::ops::layer_norm(&x, &weight, &bias, 1e-5).unwrap().track_op());
+    let zero = Var::from_tensor(&Tensor::new(0.0f32, &Device::Cpu).unwrap()).unwrap();
+    let gradients = backward(&zero.relu().unwrap()).unwrap();
+    assert_eq!(gradients.get(&zero).unwrap().to_scalar::<f32>().unwrap(), 1.0);
+    let constant = Tensor::full(3.3f32, (1, 48), &Device::Cpu).unwrap();
+    let (ones, zeros) = (constant.ones_like().unwrap(), constant.zeros_like().unwrap());
+    let (ones, zeros) = (ones.squeeze(0).unwrap(), zeros.squeeze(0).unwrap());
+    let normed = candle_nn::ops::layer_norm(&constant, &ones, &zeros, 1e-12).unwrap();
+    let far_off = |x: &f32| x.is_nan() || x.abs() > 0.1;
+    assert!(normed.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().any(far_off));
+}
+
+#[test]
+fn composites_without_gradients_give_what_the_fused_operations_do() {
+    let x = variable(&[6, 48], 0.0).detach();
+    let affine = variable(&[2, 48], 4.0).detach();
+    // Rows about zero, rows far from it, and constant ones.
+    for (factor, shift) in [(1.0, 0.0), (1.0, 300.0), (1e-3, -2.0), (0.0, 3.3)] {
+        let x = x.affine(factor, shift).unwrap();
+        let found = layer_norm_composite(&x, &affine, 1e-12).unwrap();
+        let values = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(values.iter().all(|value| value.is_finite()), "{factor} {shift}");
+        if factor > 0.0 {
+            // Subtracting a mean leaves so many digits of what is far from zero.
+            let tolerance = 2e-5 + 1e-6 * (shift / factor).abs();
+            let expected = layer_norm(&x, &affine, 1e-12).unwrap();
+            let difference = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
+            let difference = f64::from(difference.to_scalar::<f32>().unwrap());
+            assert!(difference <= tolerance, "layer norm of {factor} x + {shift} differs by {difference}");
+        }
+    }
+    let scores = variable(&[2, 2, 4, 4], 3.0).detach();
+    let keys = Some(Arc::new(vec![1, 1, 1, 0, 0, 1, 1, 0]));
+    let mask = AttentionMask { keys, causal: true, dropout: None };
+    for mask in [None, Some(&mask)] {
+        let found = softmax_composite(&scores.t().unwrap(), mask).unwrap();
+        assert!(!found.track_op());
+        assert_close("softmax", &found, &softmax(&scores.t().unwrap(), mask).unwrap());
+    }
 }
 
 #[test]
