@@ -127,9 +127,7 @@ fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'st
 /// [`Library::Alambic`]. Names of files end in `suffix`, as `_quantized`. Versions: onnxruntime 1.32, sentence-transformers 6
 /// and Optimum 2.
 pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -> Option<String> {
-    if python_usage(config, example).code.is_none() {
-        return None;
-    }
+    python_usage(config, example).code?;
     let text = string_literal(&example.text);
     Some(match config {
         Config::Bert(own) if own.pooling.is_some() && own.head == Head::None => {
