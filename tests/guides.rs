@@ -41,8 +41,10 @@ fn words(command: &str) -> Vec<String> {
 /// Writes the file that a guide shows, with many rows like those that it shows.
 fn write_data(folder: &Path, name: &str, shown: &str) {
     let rows = 160;
-    let text = if name.ends_with(".conll") {
-        (0..rows).map(|row| format!("{}\n", shown.replace("lives", &format!("lives{row}")))).collect()
+    let text = if name == "data.conll" {
+        // An empty line ends a sentence.
+        let sentence = |row: usize| [&shown.replace("lives", &format!("lives{row}")), "\n"].concat();
+        (0..rows).map(sentence).collect()
     } else {
         let (heading, shown) = shown.split_once('\n').unwrap();
         let shown: Vec<&str> = shown.lines().collect();
@@ -62,7 +64,7 @@ fn write_data(folder: &Path, name: &str, shown: &str) {
                     format!("{}\n", cells.collect::<Vec<_>>().join("\t"))
                 }
                 "captions.tsv" => format!("{number}.png\t{}\n", row.split_once('\t').unwrap().1),
-                _ => format!("{}\n", row.replacen(" ", &format!(" {number} "), 1)),
+                _ => format!("{}\n", row.replacen(' ', &format!(" {number} "), 1)),
             }
         };
         format!("{heading}\n{}", (0..rows).map(row).collect::<String>())
