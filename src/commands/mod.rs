@@ -34,7 +34,8 @@ use alambic_tensor::threads::install;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
+use crate::log::{say, warn};
 
 /// What to do.
 #[derive(Subcommand)]
@@ -138,7 +139,7 @@ fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
 /// Says on standard error which tensors of a model's folder are not read, if there are such.
 fn warn_unread_tensors(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
     if let Some(message) = config.unused_tensors(folder)? {
-        say(&format!("warning: {message}"));
+        warn(&message);
     }
     Ok(())
 }
@@ -146,7 +147,7 @@ fn warn_unread_tensors(folder: &ModelFolder, config: &Config) -> Result<(), Fail
 /// Says on standard error where products are not made as asked.
 fn warn_fallback(precision: MatmulPrecision) {
     if let Some(message) = precision.fallback() {
-        say(&format!("warning: {message}"));
+        warn(&message);
     }
 }
 

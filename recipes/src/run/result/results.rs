@@ -131,7 +131,7 @@ impl Results<'_> {
         outcome.verdict = comparison.as_ref().map(|comparison| comparison.verdict);
         let remarks = self.remarks(&outcome)?;
         for remark in &remarks {
-            observer.note(remark);
+            observer.warn(remark);
         }
 
         let Environment { machine, hashes } =
