@@ -6,6 +6,7 @@ mod log;
 mod output;
 mod progress;
 mod table;
+mod version;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ const GLOBAL: &str = "Global options";
 
 /// A knowledge-distillation workbench: recipes in, proven small models out.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, long_version = version::long_version(), max_term_width = 100)]
 struct Arguments {
     /// Threads to compute with; left out, `threads` of the recipe, or as many as the machine has
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

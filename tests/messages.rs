@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use alambic_models::Tokenizer;
 use alambic_models::bert::{Head, HeadSpec};
+use alambic_tensor::precision::has_bf16;
 use common::{alambic, json, run, sound, tiny_encoder};
 use serde_json::Value;
 
@@ -157,4 +158,28 @@ fn line_is_answered_while_its_input_stays_open() {
     drop(input);
     assert!(child.wait().unwrap().success());
     assert!(answers.recv().is_err(), "each line is answered once");
+}
+
+#[test]
+fn long_version_names_commit_features_and_instruction_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = run(folder.path(), &["-V"]).good();
+    assert_eq!(short, format!("alambic {}\n", env!("CARGO_PKG_VERSION")));
+    let long = run(folder.path(), &["--version"]).good();
+    assert_eq!(long.lines().next(), short.lines().next());
+    let keys: Vec<&str> = long.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+    assert_eq!(keys, ["commit", "target", "features", "instruction sets"], "{long}");
+    let sets = alambic_tensor::instruction_sets().join(", ");
+    assert!(sets.is_empty() || long.contains(&sets), "{long}");
+}
+
+#[test]
+fn check_tells_of_precisions_that_fall_back_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let lower = ["--set", "train.precision=\"bf16\"", "--set", "evaluation.precisions=[\"bf16x3\"]"];
+    let said = run(folder.path(), &[&["check", &sound()][..], &lower].concat()).done();
+    let count = said.matches("kernels; using f32").count();
+    assert_eq!(count, if has_bf16() { 0 } else { 3 }, "{said}");
+    let said = run(folder.path(), &["check", &sound()]).done();
+    assert!(!said.contains("kernels"), "{said}");
 }

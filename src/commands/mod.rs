@@ -71,8 +71,9 @@ impl Command {
     /// Does it on this machine; `program` describes the whole command line.
     pub(crate) fn run(&self, machine: Machine, program: clap::Command) -> Result<(), Failure> {
         let Machine { threads, device } = machine;
-        // Others need no device, which takes its time to open.
-        if matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_)) {
+        // Others need no device, which takes its time to open; the precisions that it has are checked.
+        let is_needed = matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_));
+        if is_needed || matches!(self, Self::Check(_) | Self::Plan(_)) {
             device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
         }
         match self {
