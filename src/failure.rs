@@ -2,14 +2,15 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use alambic_files::FileError;
-use alambic_files::text::visible_lines;
-use alambic_recipes::RunError;
+use alambic_recipes::{RunError, with_causes};
 use alambic_settings::{Diagnostic, Diagnostics};
+
+use crate::log::{self, Level};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -44,7 +45,9 @@ impl Failure {
     pub(crate) fn at(self, line: usize) -> Self {
         match self {
             Self::Usage(message) => Self::Usage(format!("line {}: {message}", line + 1)),
-            Self::Failed(error) => Self::message(format!("line {}: {}", line + 1, chain(error.as_ref()))),
+            Self::Failed(error) => {
+                Self::message(format!("line {}: {}", line + 1, with_causes(error.as_ref())))
+            }
             other => other,
         }
     }
@@ -60,60 +63,25 @@ impl Failure {
     pub(crate) fn show(&self) -> ExitCode {
         match self {
             Self::Recipe(diagnostics) => {
-                show(diagnostics);
+                log::show(diagnostics);
                 ExitCode::from(2)
             }
             Self::Reported => ExitCode::from(2),
             Self::Usage(message) => {
-                say(&format!("error: {message}"));
+                log::error(message);
                 ExitCode::from(2)
             }
             Self::Failed(error) => {
-                say(&format!("error: {}", chain(error.as_ref())));
+                log::error(&with_causes(error.as_ref()));
                 ExitCode::FAILURE
             }
             Self::Interrupted(message) => {
-                say(message);
+                log::say_at(Level::Warning, message);
                 ExitCode::from(130)
             }
             Self::Closed => ExitCode::SUCCESS,
         }
     }
-}
-
-/// An error with its causes, those left out that it speaks of itself.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// Prints errors and warnings to standard error, in colour where it is a terminal that wants it.
-pub(crate) fn show(diagnostics: &Diagnostics) {
-    if !diagnostics.list.is_empty() {
-        // What it quotes is made safe by itself, and its colours are to stay.
-        print(&diagnostics.render(true));
-    }
-}
-
-/// The most characters of a line on standard error.
-const LONGEST: usize = 4000;
-
-/// Prints lines to standard error, with whatever a terminal would obey in them shown instead.
-pub(crate) fn say(text: &str) {
-    print(&visible_lines(text, LONGEST));
-}
-
-/// Prints to standard error. There is nowhere to report that standard error is gone.
-fn print(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 impl From<Diagnostics> for Failure {

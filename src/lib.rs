@@ -22,9 +22,11 @@
 
 mod commands;
 mod failure;
+mod log;
 mod output;
 mod progress;
 mod table;
+mod version;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,13 +38,14 @@ use clap::{CommandFactory, Parser};
 
 use commands::{Command, Machine};
 use failure::Failure;
+use log::{Level, LogFormat};
 
 /// Heading of the options that every command has.
 const GLOBAL: &str = "Global options";
 
 /// A knowledge-distillation workbench: recipes in, proven small models out.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, long_version = version::long_version(), max_term_width = 100)]
 struct Arguments {
     /// Threads to compute with; left out, `threads` of the recipe, or as many as the machine has
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -50,8 +53,33 @@ struct Arguments {
     /// Where to compute: `cpu`, `cuda`, `cuda:N`, `metal`; `auto` takes a GPU if this build can use one and it is there
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DEVICE", default_value_t)]
     device: DeviceSpec,
+    /// Format of what is said on standard error
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, value_name = "FORMAT", default_value_t)]
+    log_format: LogFormat,
+    /// Says nothing on standard error but warnings and errors
+    #[arg(long, short, global = true, help_heading = GLOBAL, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Says more on standard error: the machine of a run, and each of its steps
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
+}
+
+/// The arguments, or how to exit where there is nothing to do or they are wrong.
+fn parse(given: &[OsString]) -> Result<Arguments, ExitCode> {
+    Arguments::try_parse_from(given).map_err(|error| {
+        // What was asked of messages is not known yet.
+        let wants_json = given.iter().any(|argument| argument == "--log-format=json")
+            || given.windows(2).any(|pair| pair == ["--log-format", "json"]);
+        if !wants_json || !error.use_stderr() {
+            error.exit();
+        }
+        log::set(LogFormat::Json, Level::Info);
+        let text = error.to_string();
+        log::error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        ExitCode::from(2)
+    })
 }
 
 /// Runs the command that the arguments of a process name, the name of the program first, and says how to exit. `losses` are
@@ -60,7 +88,17 @@ struct Arguments {
 /// Arguments that are none end the process, with a message. The message of a panic is that of a failed command from then on.
 #[must_use]
 pub fn command_line(arguments: impl IntoIterator<Item = OsString>, losses: &'static [LossKind]) -> ExitCode {
-    let arguments = Arguments::parse_from(arguments);
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match parse(&given) {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    let least = match (arguments.quiet, arguments.verbose) {
+        (true, _) => Level::Warning,
+        (_, true) => Level::Debug,
+        _ => Level::Info,
+    };
+    log::set(arguments.log_format, least);
     let machine = Machine { threads: arguments.threads.map(usize::from), device: arguments.device };
     // What a panic prints on its own means nothing to a user; the message follows below.
     std::panic::set_hook(Box::new(|_| {}));

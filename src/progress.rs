@@ -1,4 +1,4 @@
-//! Progress of a run: bars on a terminal, lines anywhere else. All on standard error.
+//! Progress of a run: bars on a terminal, lines anywhere else, or JSON lines. All on standard error.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -9,8 +9,9 @@ use alambic_recipes::observer::{Observer, StepReport};
 use alambic_recipes::plan::PlannedWork;
 use alambic_reports::numbers::{duration, thousands};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use serde_json::{Map, Value, json};
 
-use crate::failure::say;
+use crate::log::{self, Level, is_json, say, says};
 
 /// Between two lines of progress where there is no bar.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -20,7 +21,9 @@ const TEMPLATE: &str = "{prefix}\n  {wide_bar} {pos}/{len}  {rate}  {eta} left\n
 
 /// Shows a run to whoever started it.
 pub(crate) struct Progress {
-    terminal: bool,
+    has_bars: bool,
+    /// Between two messages about a task under way.
+    interval: Duration,
     task: Option<Task>,
     run: Option<RunProgress>,
 }
@@ -74,13 +77,21 @@ struct Task {
     said: Instant,
     /// The latest losses.
     losses: String,
+    /// The same for JSON.
+    figures: Map<String, Value>,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Bars if standard error is a terminal, else lines.
+    /// Bars if standard error is a terminal, else lines, every step of them where details are wanted.
     pub(crate) fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), task: None, run: None }
+        let is_verbose = says(Level::Debug);
+        Self {
+            has_bars: std::io::stderr().is_terminal() && says(Level::Info) && !is_verbose && !is_json(),
+            interval: if is_verbose { Duration::ZERO } else { INTERVAL },
+            task: None,
+            run: None,
+        }
     }
 
     /// The same for a run, whose stages are counted and whose time is told.
@@ -95,42 +106,69 @@ impl Progress {
         Self { run: Some(run), ..Self::new() }
     }
 
+    /// A message below the title of its task, where that stands above it.
+    fn indented(&self, message: &str) -> String {
+        if self.has_bars || !says(Level::Info) { message.to_owned() } else { format!("  {message}") }
+    }
+
     /// Seconds of the run so far; none where no stage was begun, since all were done before.
     pub(crate) fn seconds(&self) -> Option<f64> {
         let run = self.run.as_ref().filter(|run| run.has_begun)?;
         Some(run.began.elapsed().as_secs_f64())
     }
 
-    fn print(&self, text: &str) {
+    fn print(&self, level: Level, text: &str) {
         match self.task.as_ref().and_then(|task| task.bar.as_ref()) {
-            Some(bar) => bar.suspend(|| say(text)),
-            None => say(text),
+            Some(bar) => bar.suspend(|| log::say_at(level, text)),
+            None => log::say_at(level, text),
         }
     }
 
-    fn advance(&mut self, done: usize, losses: Option<String>) {
+    fn advance(&mut self, done: usize, losses: Option<(String, Map<String, Value>)>) {
+        let interval = self.interval;
         let Some(task) = &mut self.task else { return };
         task.done = done;
-        if let Some(losses) = losses {
-            task.losses = losses;
+        if let Some((losses, figures)) = losses {
+            (task.losses, task.figures) = (losses, figures);
         }
         if let Some(bar) = &task.bar {
             bar.set_message(task.losses.clone());
             bar.set_position(done as u64);
-        } else if task.said.elapsed() >= INTERVAL {
+        } else if task.said.elapsed() >= interval {
             task.said = Instant::now();
-            let line = task.line();
-            say(&line);
+            if is_json() {
+                task.event();
+            } else {
+                say(&task.line());
+            }
         }
     }
 }
 
 impl Task {
-    /// How far it is, how fast it goes, how long it will take.
-    fn line(&self) -> String {
+    /// Units a second so far, and the seconds that the rest will take.
+    fn rate(&self) -> (f64, f64) {
         let seconds = self.began.elapsed().as_secs_f64();
         let rate = (self.done - self.before.min(self.done)) as f64 / seconds;
-        let left = self.total.saturating_sub(self.done) as f64 / rate;
+        (rate, self.total.saturating_sub(self.done) as f64 / rate)
+    }
+
+    /// How far it is, how fast it goes, how long it will take, as an object.
+    fn event(&self) {
+        let (rate, left) = self.rate();
+        let mut members = members(json!({
+            "event": "progress", "task": self.title, "done": self.done, "total": self.total,
+        }));
+        if rate > 0.0 {
+            members.insert("seconds-left".to_owned(), left.into());
+        }
+        members.extend(self.figures.clone());
+        log::event(Level::Info, members);
+    }
+
+    /// How far it is, how fast it goes, how long it will take.
+    fn line(&self) -> String {
+        let (rate, left) = self.rate();
         let mut line = format!("  {}/{}", thousands(self.done as u64), thousands(self.total as u64));
         if rate > 0.0 {
             line = format!("{line}  {rate:.1}/s  {} left", duration(left));
@@ -150,9 +188,24 @@ fn losses(report: &StepReport) -> String {
     parts.join("  ")
 }
 
+/// The losses of a step, for JSON.
+fn figures(report: &StepReport) -> Map<String, Value> {
+    members(json!({
+        "loss": report.loss,
+        "terms": report.terms,
+        "learning-rate": report.learning_rate,
+        "gradient-norm": report.gradient_norm,
+        "examples-per-second": report.examples_per_second,
+    }))
+}
+
+fn members(object: Value) -> Map<String, Value> {
+    if let Value::Object(members) = object { members } else { Map::new() }
+}
+
 impl Observer for Progress {
     fn task(&mut self, title: &str, total: usize, done: usize) {
-        let bar = self.terminal.then(|| {
+        let bar = self.has_bars.then(|| {
             let bar = ProgressBar::new(total as u64).with_prefix(title.to_owned()).with_position(done as u64);
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
                 let rate = |state: &ProgressState, text: &mut dyn Write| {
@@ -165,7 +218,10 @@ impl Observer for Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        if bar.is_none() {
+        if is_json() {
+            let begin = json!({ "event": "task-begin", "task": title, "done": done, "total": total });
+            log::event(Level::Info, members(begin));
+        } else if bar.is_none() {
             say(title);
         }
         let now = Instant::now();
@@ -177,6 +233,7 @@ impl Observer for Progress {
             began: now,
             said: now,
             losses: String::new(),
+            figures: Map::new(),
             bar,
         });
     }
@@ -190,13 +247,13 @@ impl Observer for Progress {
         if let Some(left) = self.run.as_mut().and_then(|run| run.left(report.step)) {
             losses = format!("{losses}  all trainings: about {} left", duration(left));
         }
-        self.advance(report.step, Some(losses));
+        self.advance(report.step, Some((losses, figures(report))));
     }
 
     fn stage(&mut self, name: &str) {
         if let Some(run) = &mut self.run {
             let line = run.begin(name);
-            self.print(&line);
+            self.print(Level::Info, &line);
         }
     }
 
@@ -205,9 +262,14 @@ impl Observer for Progress {
         if let Some(bar) = &task.bar {
             bar.finish_and_clear();
         }
-        let time = duration(task.began.elapsed().as_secs_f64());
+        let seconds = task.began.elapsed().as_secs_f64();
+        let time = duration(seconds);
+        if is_json() {
+            let end =
+                json!({ "event": "task-end", "task": task.title, "seconds": seconds, "message": summary });
+            log::event(Level::Info, members(end));
         // Without bars the title stands above already.
-        if self.terminal {
+        } else if self.has_bars {
             say(&format!("{}: {summary} ({time})", task.title));
         } else {
             say(&format!("  {summary} ({time})"));
@@ -215,7 +277,16 @@ impl Observer for Progress {
     }
 
     fn note(&mut self, message: &str) {
-        self.print(if self.terminal { message.to_owned() } else { format!("  {message}") }.as_str());
+        self.print(Level::Info, &self.indented(message));
+    }
+
+    fn warn(&mut self, message: &str) {
+        let message = if is_json() { message.to_owned() } else { format!("warning: {message}") };
+        self.print(Level::Warning, &self.indented(&message));
+    }
+
+    fn detail(&mut self, message: &str) {
+        self.print(Level::Debug, &self.indented(message));
     }
 }
 
@@ -233,6 +304,7 @@ mod tests {
             began,
             said: began,
             losses: "loss 1.0".into(),
+            figures: Map::new(),
             bar: None,
         }
     }

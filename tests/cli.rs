@@ -559,7 +559,7 @@ fn finished_run(folder: &Path, name: &str, cer: f64) {
     let model = |cer: f64| ModelOutcome {
         metrics: [("cer".to_owned(), Some(cer))].into(),
         parameters: Some(1234),
-        latency_ms: Some(Latency { p50: 2.0, p95: 3.0 }),
+        latency_ms: Some(Latency { p50: 2.0, p95: 3.0, ..Latency::default() }),
         ..ModelOutcome::default()
     };
     let outcome = Outcome::new(name, vec![1], 100, Some(model(0.2)), Some(model(cer)), None);

@@ -1,6 +1,10 @@
-//! Documents that name files: the files are there.
+//! Documents that name files: the files are there; examples of workflows: their commands are accepted.
+
+mod common;
 
 use std::path::Path;
+
+use common::{json, run};
 
 /// Whether a word in backticks is the path of a file or folder of the project, and not a pattern, a command or a key.
 fn is_path(word: &str) -> bool {
@@ -47,4 +51,41 @@ fn every_file_that_the_documents_name_is_there() {
     }
     assert!(missing.is_empty(), "{missing:#?}");
     assert!(named > 60, "only {named} paths are recognised");
+}
+
+/// Commands of a workflow that run the program, without what quotes them; folded lines are one.
+fn commands(workflow: &str) -> Vec<Vec<String>> {
+    let mut lines = workflow.lines().map(str::trim).peekable();
+    let mut commands = Vec::new();
+    while let Some(line) = lines.next() {
+        let line = line.trim_start_matches("- ").trim_start_matches("run: ");
+        if !line.starts_with("alambic ") {
+            continue;
+        }
+        let mut words: Vec<String> = line.split_whitespace().map(ToString::to_string).collect();
+        while let Some(more) = lines.next_if(|line| line.starts_with("--")) {
+            words.extend(more.split_whitespace().map(|word| word.trim_matches('\'').to_owned()));
+        }
+        commands.push(words.split_off(1));
+    }
+    commands
+}
+
+#[test]
+fn commands_of_example_workflows_are_accepted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["github-actions.yml", "gitlab-ci.yml"] {
+        let workflow = std::fs::read_to_string(root.join("docs/examples").join(name)).unwrap();
+        let commands = commands(&workflow);
+        let of = |verb: &str| commands.iter().find(|words| words[0] == verb).unwrap();
+        assert!(of("run").iter().filter(|word| *word == "--require").count() == 2, "{commands:?}");
+        for verb in ["check", "run"] {
+            // The recipe is the user's: that it is missing is all that is wrong.
+            let arguments: Vec<&str> = of(verb).iter().map(String::as_str).collect();
+            let more = if verb == "run" { &[][..] } else { &["--log-format=json"] };
+            let said = run(folder.path(), &[&arguments[..], more].concat());
+            assert_eq!(json(said.bad(2).trim())["code"], "recipe::file", "{name}: {arguments:?}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use alambic_tensor::device;
 use alambic_tensor::precision::{self, MatmulPrecision};
 use serde::{Serialize, Serializer};
 
+use crate::machine::OtherLoad;
 use crate::observer::Observer;
 
 /// Batches written before the clock counts.
@@ -137,6 +138,7 @@ pub fn measure(
         || models.iter().flat_map(|model| grid.precisions.iter().map(move |precision| (model, *precision)));
     let title = format!("{} models, {} rounds", models.len(), grid.rounds);
     observer.task(&title, grid.batches.len() * grid.lengths.len() * grid.rounds, 0);
+    let load = OtherLoad::start();
     let mut done = 0;
     for &batch in &grid.batches {
         for &length in &grid.lengths {
@@ -158,7 +160,11 @@ pub fn measure(
             }
         }
     }
+    let load = load.warning();
     observer.finished("measured");
+    if let Some(warning) = load {
+        observer.warn(&warning);
+    }
     Ok(measured)
 }
 

@@ -153,3 +153,18 @@ impl RunError {
         Self::Content { path: path.to_owned(), message: message.to_string() }
     }
 }
+
+/// An error with its causes, those left out that it speaks of itself.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -59,7 +59,7 @@ mod vocabulary;
 pub use builtin_models::builtin_model;
 pub use cache::{CacheSize, CachedStage, cache};
 pub use check::{Depth, check, check_with_messages, is_fatal};
-pub use error::RunError;
+pub use error::{RunError, with_causes};
 pub use estimate::{Estimate, estimate};
 pub use load::{Loaded, load, load_with};
 pub use plan::{Plan, plan};

@@ -194,7 +194,8 @@ fn suggest(location: &Location, mut diagnostics: Diagnostics) -> Diagnostics {
     }
     let names: Vec<&str> = book::recipes().map(|(name, _)| name).collect();
     let wanted = path.strip_prefix("recipes").unwrap_or(path).with_extension("");
-    let known = nearest(&wanted.to_string_lossy(), &names)
+    let wanted_name: Vec<_> = wanted.iter().map(|part| part.to_string_lossy()).collect();
+    let known = nearest(&wanted_name.join("/"), &names)
         .or_else(|| names.iter().copied().find(|name| Path::new(name).file_name() == wanted.file_name()));
     if let (Some(name), Some(diagnostic)) = (known, diagnostics.list.first_mut()) {
         diagnostic.help.get_or_insert_with(|| format!("`builtin:{name}` comes with the program"));

@@ -44,8 +44,16 @@ pub trait Observer {
     /// The current task is over; `summary` describes in a few words how it went.
     fn finished(&mut self, summary: &str);
 
-    /// Something worth knowing: a warning, a validation, a choice that was made.
+    /// Something worth knowing: a validation, a choice that was made.
     fn note(&mut self, message: &str);
+
+    /// Something that may spoil the result.
+    fn warn(&mut self, message: &str) {
+        self.note(&format!("warning: {message}"));
+    }
+
+    /// What only who looks for the cause of something wants to know.
+    fn detail(&mut self, _message: &str) {}
 }
 
 /// Watches nothing.

@@ -110,12 +110,16 @@ pub struct SliceOutcome {
 }
 
 /// Milliseconds for one example.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Latency {
     /// The median.
     pub p50: f64,
     /// The 95th percentile.
     pub p95: f64,
+    /// Quartiles of the teacher's time over this one, turn by turn, where the two took turns over the same examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speedup_quartiles: Option<[f64; 2]>,
 }
 
 impl Latency {
@@ -123,12 +127,25 @@ impl Latency {
     #[must_use]
     pub fn of(mut milliseconds: Vec<f64>) -> Option<Self> {
         milliseconds.sort_by(f64::total_cmp);
-        let rank = |share: f64| {
-            let rank = (share * milliseconds.len() as f64).ceil() as usize;
-            milliseconds.get(rank.max(1) - 1).copied()
-        };
-        Some(Self { p50: rank(0.5)?, p95: rank(0.95)? })
+        let of_share = |share| nearest_rank(&milliseconds, share);
+        Some(Self { p50: of_share(0.5)?, p95: of_share(0.95)?, speedup_quartiles: None })
     }
+
+    /// The same with the quartiles of the speed-up over the teacher's times of the same turns.
+    #[must_use]
+    pub fn beside_teacher(mut self, own: &[f64], teacher: &[f64]) -> Self {
+        let mut speedups: Vec<f64> = teacher.iter().zip(own).map(|(teacher, own)| teacher / own).collect();
+        speedups.sort_by(f64::total_cmp);
+        self.speedup_quartiles =
+            nearest_rank(&speedups, 0.25).zip(nearest_rank(&speedups, 0.75)).map(<[f64; 2]>::from);
+        self
+    }
+}
+
+/// The number at a share of sorted ones, by nearest rank.
+fn nearest_rank(sorted: &[f64], share: f64) -> Option<f64> {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied()
 }
 
 /// Student to teacher, so that 1 is parity and more is better for the student.
@@ -373,7 +390,7 @@ mod tests {
         ModelOutcome {
             metrics: [("cer".to_string(), Some(cer)), ("word-accuracy".to_string(), Some(accuracy))].into(),
             bytes: Some(bytes),
-            latency_ms: Some(Latency { p50, p95: p50 * 2.0 }),
+            latency_ms: Some(Latency { p50, p95: p50 * 2.0, ..Latency::default() }),
             ..ModelOutcome::default()
         }
     }

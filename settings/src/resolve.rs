@@ -1,6 +1,6 @@
 //! Resolution of a recipe and its flags into one tree: `extends`, `unset`, `--set`.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use alambic_files::read as files;
@@ -330,20 +330,23 @@ impl Loader<'_> {
 /// from that recipe's name, so that such a recipe reads the same as from a file.
 fn base_of(source: &SourceFile, extended: &At<String>) -> Result<Location, String> {
     let location = Location::parse(extended, &extended.origin)?;
-    let (SourceKind::Builtin(name), Location::File(path)) = (&source.kind, &location) else {
+    let (SourceKind::Builtin(name), Location::File(_)) = (&source.kind, &location) else {
         return Ok(location);
     };
-    let mut joined = PathBuf::new();
-    for component in Path::new(name).parent().unwrap_or(Path::new("")).join(path).components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                joined.pop();
+    // Names have slashes on every system, as paths of the system need not.
+    let mut parts: Vec<&str> = name.split('/').collect();
+    parts.pop();
+    for part in extended.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
             }
-            other => joined.push(other),
+            other => parts.push(other),
         }
     }
-    Ok(Location::Builtin(joined.with_extension("").display().to_string()))
+    let joined = parts.join("/");
+    Ok(Location::Builtin(joined.strip_suffix(".toml").unwrap_or(&joined).to_owned()))
 }
 
 /// The keys of a dotted path.

@@ -6,7 +6,8 @@ use alambic_reports::numbers::{NO_VALUE, bytes, thousands};
 use clap::Args;
 
 use super::{RecipeArguments, interrupt};
-use crate::failure::{Failure, show};
+use crate::failure::Failure;
+use crate::log::show;
 use crate::output::{self, Column};
 use crate::progress::Progress;
 

@@ -6,7 +6,8 @@ use alambic_settings::Diagnostics;
 use clap::Args;
 
 use super::{RecipeArguments, loaded};
-use crate::failure::{Failure, show};
+use crate::failure::Failure;
+use crate::log::show;
 use crate::output;
 
 /// Shows every mistake of a recipe, and of the tables and models that it names, at once

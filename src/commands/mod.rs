@@ -35,7 +35,8 @@ use alambic_tensor::threads::install;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
+use crate::log::{say, warn};
 
 /// What to do.
 #[derive(Subcommand)]
@@ -76,8 +77,9 @@ impl Command {
         program: clap::Command,
     ) -> Result<(), Failure> {
         let Machine { threads, device } = machine;
-        // Others need no device, which takes its time to open.
-        if matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_)) {
+        // Others need no device, which takes its time to open; the precisions that it has are checked.
+        let is_needed = matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_));
+        if is_needed || matches!(self, Self::Check(_) | Self::Plan(_)) {
             device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
         }
         match self {
@@ -144,7 +146,7 @@ fn model_folder(model: &Path) -> Result<PathBuf, Failure> {
 /// Says on standard error which tensors of a model's folder are not read, if there are such.
 fn warn_unread_tensors(folder: &ModelFolder, config: &Config) -> Result<(), Failure> {
     if let Some(message) = config.unused_tensors(folder)? {
-        say(&format!("warning: {message}"));
+        warn(&message);
     }
     Ok(())
 }
@@ -152,7 +154,7 @@ fn warn_unread_tensors(folder: &ModelFolder, config: &Config) -> Result<(), Fail
 /// Says on standard error where products are not made as asked.
 fn warn_fallback(precision: MatmulPrecision) {
     if let Some(message) = precision.fallback() {
-        say(&format!("warning: {message}"));
+        warn(&message);
     }
 }
 

@@ -10,7 +10,8 @@ use alambic_settings::IndexMap;
 use clap::Args;
 
 use super::{RecipeArguments, interrupt};
-use crate::failure::{Failure, show};
+use crate::failure::Failure;
+use crate::log::show;
 use crate::output::{self, Column};
 use crate::progress::Progress;
 

@@ -11,7 +11,8 @@ use clap::Args;
 use super::plan::notes;
 use super::require::{self, Requirement};
 use super::{compare, compute_with, interrupt, loaded};
-use crate::failure::{Failure, say, show};
+use crate::failure::Failure;
+use crate::log::{say, show};
 use crate::output;
 use crate::progress::Progress;
 

@@ -31,6 +31,7 @@ mod error;
 mod gradient;
 pub mod gradients;
 mod graph;
+mod instruction_sets;
 mod int8_weight;
 mod matmul;
 mod matrix;
@@ -49,4 +50,5 @@ mod vector;
 mod weight_panels;
 
 pub use error::TensorError;
+pub use instruction_sets::instruction_sets;
 pub use random::Streams;

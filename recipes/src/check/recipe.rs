@@ -6,6 +6,7 @@ use alambic_files::text::quoted;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::diagnostics::Severity;
 use alambic_settings::{Diagnostic, Diagnostics, IndexMap};
+use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, Depth, list};
 use super::model_info::ModelInfos;
@@ -22,18 +23,35 @@ pub fn check(loaded: &Loaded, depth: Depth) -> Diagnostics {
     examine(loaded, depth).found
 }
 
-/// The same, with messages about the corpora that were read: what was dropped, and how files were read.
+/// The same, with messages about the corpora that were read (what was dropped, and how files were read), and about precisions
+/// that this machine has no kernels for.
 #[must_use]
 pub fn check_with_messages(loaded: &Loaded, depth: Depth) -> (Diagnostics, Vec<String>) {
     let checker = examine(loaded, depth);
-    let messages = checker
+    let mut messages: Vec<String> = checker
         .corpora
         .iter()
         .flat_map(|(name, corpus)| {
             corpus.statistics().messages().into_iter().map(move |message| format!("{name}: {message}"))
         })
         .collect();
+    messages.extend(precision_fallbacks(&loaded.recipe));
     (checker.found, messages)
+}
+
+/// Messages about precisions that this machine has no kernels for. They are no diagnostics: elsewhere the recipe may run as
+/// it is written.
+fn precision_fallbacks(recipe: &Recipe) -> impl Iterator<Item = String> {
+    let fallback = |what: String, precision: MatmulPrecision| {
+        precision.fallback().map(|message| format!("{what}: {message}"))
+    };
+    let stages = recipe.stages.iter().filter_map(move |stage| {
+        fallback(format!("stage `{}`", stage.value), recipe.stage.get(&stage.value)?.train.precision)
+    });
+    let evaluated = recipe.evaluation.precisions.iter().filter_map(move |precision| {
+        fallback(format!("evaluation of the student in {}", precision.value.name()), precision.value)
+    });
+    stages.chain(evaluated)
 }
 
 /// Whether a recipe with these diagnostics cannot be run.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use alambic_reports::outcome::Latency;
+use alambic_reports::outcome::{Latency, TEACHER};
 use alambic_settings::IndexMap;
 
 use crate::error::RunError;
@@ -39,9 +39,17 @@ pub(crate) fn measure(
                 }
             }
         }
+        let teacher = times.get(TEACHER).cloned();
         let latencies: IndexMap<String, Latency> = times
             .into_iter()
-            .filter_map(|(name, times)| Some((name.to_owned(), Latency::of(times)?)))
+            .filter_map(|(name, times)| {
+                let latency = Latency::of(times.clone())?;
+                let latency = match teacher.as_ref().filter(|_| name != TEACHER) {
+                    Some(teacher) => latency.beside_teacher(&times, teacher),
+                    None => latency,
+                };
+                Some((name.to_owned(), latency))
+            })
             .collect();
         if !latencies.is_empty() {
             settings.insert(format!("batch {size}"), latencies);

@@ -109,7 +109,7 @@ impl<'a> Evaluation<'a> {
         let folders = compared(options, context, untrained)?;
         for precision in options.precisions.iter().filter(|precision| !precision.value.is_supported()) {
             let name = precision.value.name();
-            observer.note(&format!(
+            observer.warn(&format!(
                 "this machine has no {name} kernels: the student in {name} is evaluated in f32"
             ));
         }

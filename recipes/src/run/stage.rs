@@ -6,7 +6,7 @@ use alambic_files::{digests, write};
 use alambic_losses::{Loss, Term};
 use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
-use alambic_reports::record::{EventLog, LogMark};
+use alambic_reports::record::{EventLog, LogMark, ProgressEvent};
 use alambic_settings::At;
 use alambic_students::{InitialModel, Student, add_detector, save_pretrained};
 use alambic_teachers::Teacher;
@@ -110,11 +110,19 @@ pub(crate) fn train(
     let mut state = state(training, &*task, &initial, &terms)?;
     let steps = steps(training, &state.sampler)?;
     make_folder(context.folder.path(), &folder)?;
+    let label = || training.label.clone();
     if let Some((checkpoint, damaged)) = Checkpoint::newest(&folder)? {
+        let step = checkpoint.progress.step;
         for error in damaged {
-            observer.note(&format!("{error}; training goes on from step {}", checkpoint.progress.step));
+            observer.warn(&format!("{error}; training goes on from step {step}"));
         }
         state.restore(checkpoint, &*task)?;
+        let step = step as u64;
+        events.append(&ProgressEvent::StageResume { stage: label(), seed: training.seed, step })?;
+    } else {
+        let (steps, examples) = (Some(steps as u64), Some(statistics.examples as u64));
+        let seed = Some(training.seed);
+        events.append(&ProgressEvent::StageBegin { stage: label(), seed, steps, examples })?;
     }
     let mut trainer = Trainer {
         label: &training.label,
@@ -136,6 +144,12 @@ pub(crate) fn train(
         recorder.observer.finished("interrupted; the checkpoint is written");
         return Ok(None);
     }
+    recorder.events.append(&ProgressEvent::StageEnd {
+        stage: label(),
+        seed: Some(training.seed),
+        steps: Some(state.progress.step as u64),
+        seconds: state.progress.seconds,
+    })?;
     let output = output(training, (&*task, &terms), &initial, &state, recorder.events)?;
     let best = state.best.take().unwrap_or_else(|| state.parameters.detached());
     write_finished(context, training, &initial, &best, &output)?;

@@ -60,6 +60,10 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
         }
         may_be_replaced(loaded, folder)?;
         let old = write::discarded(place);
+        if cfg!(windows) {
+            // It renames no folder in which a file is open.
+            drop(lock);
+        }
         std::fs::rename(place, &old).map_err(RunError::file(place))?;
         std::fs::create_dir(place).map_err(RunError::file(place))?;
         lock = Lock::acquire(place, COMMAND)?;

@@ -1,17 +1,20 @@
 //! A run from its first stage to its report.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use alambic_reports::outcome::Outcome;
+use alambic_reports::record::{EventLog, FinalFigures, ProgressEvent, RunStatus};
 
 use super::options::RunOptions;
 use super::start::{self, Opened};
 use super::{result, trainings};
 use crate::context::RunContext;
 use crate::corpora::Corpora;
-use crate::error::RunError;
+use crate::error::{RunError, with_causes};
 use crate::folder::place::RunFolder;
 use crate::load::Loaded;
+use crate::machine;
 use crate::model_store::ModelStore;
 use crate::names::EVALUATION;
 use crate::observer::Observer;
@@ -31,6 +34,7 @@ pub struct Finished {
 /// [`RunError::Interrupted`] when it was asked to stop; any other when something failed. What is done stays and can
 /// be resumed.
 pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, RunError> {
+    let begin = Instant::now();
     // The folder stays locked until the run has ended.
     let (mut events, lock) = match start::open(loaded, options)? {
         Opened::Running(events, lock) => (events, lock),
@@ -39,19 +43,72 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
             return Ok(Finished { folder: options.out.clone(), outcome: *outcome });
         }
     };
+    let (recipe, version) = (loaded.recipe.name.value.clone(), env!("CARGO_PKG_VERSION").to_owned());
+    // What a process logged that came to no checkpoint is gone: the run begins.
+    events.append(&if events.is_empty() {
+        ProgressEvent::RunBegin { recipe, version, seed: loaded.recipe.seed }
+    } else {
+        ProgressEvent::RunResume { recipe, version }
+    })?;
+    let folder = RunFolder::new(options.out.clone(), lock);
+    match run_logged(loaded, options, folder, &mut events, begin, observer) {
+        Ok(outcome) => Ok(Finished { folder: options.out.clone(), outcome }),
+        Err(error) => {
+            let (status, message) = match &error {
+                RunError::Interrupted { .. } => (RunStatus::Interrupted, None),
+                other => (RunStatus::Failed, Some(with_causes(other))),
+            };
+            let seconds = begin.elapsed().as_secs_f64();
+            let end = ProgressEvent::RunEnd { status, seconds, error: message, figures: None };
+            // The error itself is reported; a log that cannot be written may be its cause.
+            let _ = events.append(&end);
+            Err(error)
+        }
+    }
+}
+
+/// A run whose begin is logged, to its end, which is logged.
+fn run_logged(
+    loaded: &Loaded,
+    options: &RunOptions,
+    folder: RunFolder,
+    events: &mut EventLog,
+    begin: Instant,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, RunError> {
     let recipe = &loaded.recipe;
+    for (name, value) in machine::describe() {
+        observer.detail(&format!("{name}: {value}"));
+    }
     let context = RunContext {
         corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
         models: ModelStore::of_run(&recipe.teacher, &options.out),
-        folder: RunFolder::new(options.out.clone(), lock),
+        folder,
         interrupt: &options.interrupt,
         seed: recipe.seed,
     };
     start::check_inputs(loaded, &context)?;
-    let trainings = trainings::run(recipe, &context, &mut events, observer)?;
+    let trainings = trainings::run(recipe, &context, events, observer)?;
     observer.stage(EVALUATION);
+    let evaluation = || EVALUATION.to_owned();
+    events.append(&ProgressEvent::StageBegin {
+        stage: evaluation(),
+        seed: None,
+        steps: None,
+        examples: None,
+    })?;
+    let evaluation_begin = Instant::now();
     let outcome = result::conclude(loaded, &context, &trainings, observer)?;
+    let seconds = evaluation_begin.elapsed().as_secs_f64();
+    events.append(&ProgressEvent::StageEnd { stage: evaluation(), seed: None, steps: None, seconds })?;
+    events.append(&ProgressEvent::RunEnd {
+        status: RunStatus::Finished,
+        seconds: begin.elapsed().as_secs_f64(),
+        error: None,
+        figures: Some(Box::new(FinalFigures::of(&outcome))),
+    })?;
+    events.mark()?;
     context.folder.check()?;
     start::finish(&options.out)?;
-    Ok(Finished { folder: options.out.clone(), outcome })
+    Ok(outcome)
 }

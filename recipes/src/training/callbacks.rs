@@ -24,9 +24,19 @@ pub(crate) struct Recorder<'r> {
 }
 
 impl Recorder<'_> {
-    /// Reports to the observer and to the log.
-    pub(crate) fn note(&mut self, level: &str, text: String) -> Result<(), RunError> {
+    /// Tells the observer, and whoever reads the log.
+    pub(crate) fn note(&mut self, text: String) -> Result<(), RunError> {
         self.observer.note(&format!("{}: {text}", self.label));
+        self.append("information", text)
+    }
+
+    /// Warns the observer, and whoever reads the log.
+    pub(crate) fn warn(&mut self, text: String) -> Result<(), RunError> {
+        self.observer.warn(&format!("{}: {text}", self.label));
+        self.append("warning", text)
+    }
+
+    fn append(&mut self, level: &str, text: String) -> Result<(), RunError> {
         self.events.append(&NoteEvent {
             level: level.to_owned(),
             stage: Some(self.label.to_owned()),
@@ -78,7 +88,7 @@ impl TrainerCallback for StepRecorder {
                 state.progress.step,
                 100.0 * MIN_SHARE
             );
-            recorder.note("warning", text)?;
+            recorder.warn(text)?;
         }
         let examples_per_second = step.examples as f64 / step.seconds;
         recorder.events.append(&StepEvent {

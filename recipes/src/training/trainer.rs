@@ -49,7 +49,7 @@ impl Trainer<'_> {
     ) -> Result<Stop, RunError> {
         let parts = self.options.gradient_accumulation;
         if let Some(message) = self.options.precision.fallback() {
-            recorder.note("information", message)?;
+            recorder.note(message)?;
         }
         while state.progress.step < self.steps && !self.is_out_of_patience(state) {
             if self.interrupt.load(Ordering::Relaxed) {
@@ -131,7 +131,7 @@ fn check_gradients(
     let unreached = gradients.unreached(&state.parameters);
     if !unreached.is_empty() {
         let message = format!("no loss reaches these parameters, which are frozen: {}", folded(&unreached));
-        recorder.note("information", message)?;
+        recorder.note(message)?;
         state.freeze(unreached);
     }
     if gradients.is_empty() {

@@ -11,7 +11,7 @@ fn model(cer: f64, bytes: u64) -> ModelOutcome {
         metrics: [("cer".to_string(), Some(cer))].into(),
         intervals: [("cer".to_string(), Some([cer - 0.01, cer + 0.01]))].into(),
         bytes: Some(bytes),
-        latency_ms: Some(Latency { p50: 2.0, p95: 3.0 }),
+        latency_ms: Some(Latency { p50: 2.0, p95: 3.0, ..Latency::default() }),
         ..ModelOutcome::default()
     }
 }
@@ -99,7 +99,11 @@ fn times_are_those_of_the_runs_own_teacher() {
         write_run(folder, Some(0.22));
         let mut outcome = Outcome::read(folder).unwrap();
         for (name, milliseconds) in [("teacher", 10.0), ("student", 4.0)] {
-            let time = Some(Latency { p50: factor * milliseconds, p95: factor * milliseconds });
+            let time = Some(Latency {
+                p50: factor * milliseconds,
+                p95: factor * milliseconds,
+                ..Latency::default()
+            });
             outcome.models[name].as_mut().unwrap().latency_ms = time;
         }
         outcome.write(folder).unwrap();

@@ -43,7 +43,7 @@ mod tests {
             metrics: [("accuracy".to_owned(), Some(accuracy))].into(),
             parameters: bytes,
             bytes,
-            latency_ms: p50.map(|p50| Latency { p50, p95: p50 }),
+            latency_ms: p50.map(|p50| Latency { p50, p95: p50, ..Latency::default() }),
             ..ModelOutcome::default()
         }
     }

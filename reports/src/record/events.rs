@@ -2,6 +2,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::outcome::{Outcome, Ratios};
+use crate::verdict::Verdict;
+
 /// One step of an optimiser.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "step", rename_all = "kebab-case")]
@@ -55,7 +58,7 @@ pub struct EvaluationEvent {
     pub metrics: IndexMap<String, f64>,
 }
 
-/// Something a reader of the run should know: a warning, a resumption.
+/// Something a reader of the run should know.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "note", rename_all = "kebab-case")]
 pub struct NoteEvent {
@@ -65,6 +68,122 @@ pub struct NoteEvent {
     pub stage: Option<String>,
     /// The text.
     pub text: String,
+}
+
+/// Begin or end of a run, or of one of its stages: a training, or the evaluation behind all of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum ProgressEvent {
+    /// A run begins.
+    RunBegin {
+        /// Name of the recipe.
+        recipe: String,
+        /// Version of the program.
+        version: String,
+        /// Seed of the recipe.
+        seed: u64,
+    },
+    /// A run is resumed: what came before was logged by an earlier process.
+    RunResume {
+        /// Name of the recipe.
+        recipe: String,
+        /// Version of the program.
+        version: String,
+    },
+    /// A stage begins.
+    StageBegin {
+        /// Name of the training, or `evaluation`.
+        stage: String,
+        /// Seed of the training.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+        /// Steps that it takes at most.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        steps: Option<u64>,
+        /// Examples that it is trained on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        examples: Option<u64>,
+    },
+    /// A training goes on from a checkpoint.
+    StageResume {
+        /// Name of the training.
+        stage: String,
+        /// Seed of the training.
+        seed: u64,
+        /// Step of the checkpoint.
+        step: u64,
+    },
+    /// A stage is over.
+    StageEnd {
+        /// Name of the training, or `evaluation`.
+        stage: String,
+        /// Seed of the training.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<u64>,
+        /// Steps that were taken.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        steps: Option<u64>,
+        /// Wall time, of a training without the pauses between its processes.
+        seconds: f64,
+    },
+    /// A run is over, or its process is.
+    RunEnd {
+        /// How it ended.
+        status: RunStatus,
+        /// Wall time of this process.
+        seconds: f64,
+        /// Why it failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// The final figures, as in `metrics.json`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        figures: Option<Box<FinalFigures>>,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunStatus {
+    /// All is done.
+    Finished,
+    /// It was asked to stop, and can be resumed.
+    Interrupted,
+    /// An error ended it.
+    Failed,
+}
+
+/// Figures of a finished run: those of `metrics.json` that are no details of a model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FinalFigures {
+    /// Examples that the models were evaluated on.
+    pub examples: usize,
+    /// Each metric of each model.
+    pub metrics: IndexMap<String, IndexMap<String, Option<f64>>>,
+    /// How closely the student follows the teacher.
+    pub fidelity: IndexMap<String, Option<f64>>,
+    /// Student to teacher.
+    pub ratios: Ratios,
+    /// Whether the student is better than the baseline.
+    pub verdict: Option<Verdict>,
+}
+
+impl FinalFigures {
+    /// The figures of a result.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        Self {
+            examples: outcome.examples,
+            metrics: outcome
+                .present()
+                .map(|(name, model)| (name.to_owned(), model.metrics.clone()))
+                .collect(),
+            fidelity: outcome.fidelity.clone(),
+            ratios: outcome.ratios.clone(),
+            verdict: outcome.verdict,
+        }
+    }
 }
 
 /// JSON has no NaN: a loss that diverged is null in the log and must still be readable.
@@ -95,6 +214,23 @@ pub(crate) mod numbers_or_null {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_written_in_kebab_case_without_what_it_lacks() {
+        let end =
+            ProgressEvent::StageEnd { stage: "evaluation".into(), seed: None, steps: None, seconds: 1.5 };
+        let line = serde_json::to_string(&end).unwrap();
+        assert_eq!(line, r#"{"event":"stage-end","stage":"evaluation","seconds":1.5}"#);
+        let end = ProgressEvent::RunEnd {
+            status: RunStatus::Failed,
+            seconds: 2.0,
+            error: Some("no room".into()),
+            figures: None,
+        };
+        let line = serde_json::to_string(&end).unwrap();
+        assert_eq!(line, r#"{"event":"run-end","status":"failed","seconds":2.0,"error":"no room"}"#);
+        assert_eq!(serde_json::from_str::<ProgressEvent>(&line).unwrap(), end);
+    }
 
     #[test]
     fn a_step_is_written_in_kebab_case_and_survives_a_diverged_loss() {

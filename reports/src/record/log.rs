@@ -1,5 +1,7 @@
 use crate::error::{ReportError, Result, file_error};
+use alambic_files::text::json_visible;
 use alambic_files::{read, write};
+use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
@@ -64,20 +66,27 @@ impl EventLog {
         Ok(Self { path: path.to_path_buf(), file, bytes: mark.bytes, hasher: Box::new(hasher) })
     }
 
-    /// Appends one event, a value that serialises to a JSON object with a key `event`.
+    /// Appends one event, a value that serialises to a JSON object with a key `event`; behind it comes the key `time`, as
+    /// [`now`] writes it.
     ///
     /// # Errors
     /// [`ReportError::Json`] for a value that JSON cannot hold, [`ReportError::File`], also when the file is no longer there.
     pub fn append(&mut self, event: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(event)
+        let line = serde_json::to_value(event)
+            .and_then(|mut event| {
+                if let Some(event) = event.as_object_mut() {
+                    event.shift_insert(event.len().min(1), "time".to_owned(), now().into());
+                }
+                serde_json::to_string(&event)
+            })
             .map_err(|source| ReportError::Json { what: "an event".to_string(), source })?;
-        line.push(b'\n');
+        let line = format!("{}\n", json_visible(&line));
         self.file
-            .write_all(&line)
+            .write_all(line.as_bytes())
             .and_then(|()| if is_gone(&self.file)? { Err(ErrorKind::NotFound.into()) } else { Ok(()) })
             .map_err(file_error("append to", &self.path))?;
         self.bytes += line.len() as u64;
-        self.hasher.update(&line);
+        self.hasher.update(line.as_bytes());
         Ok(())
     }
 
@@ -90,11 +99,23 @@ impl EventLog {
         Ok(mark_of(self.bytes, &self.hasher))
     }
 
+    /// Whether nothing is logged yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     /// Where the log is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The time by the system's clock, as RFC 3339 has it: in UTC, to the millisecond.
+#[must_use]
+pub fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn mark_of(bytes: u64, hasher: &blake3::Hasher) -> LogMark {
@@ -189,6 +210,22 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let said = EventLog::resume(&path, &mark).unwrap_err().to_string();
         assert!(said.contains("events.jsonl") && said.contains("is missing"), "{said}");
+    }
+
+    #[test]
+    fn events_have_the_time_behind_their_kind() {
+        let (_folder, path) = log_of(b"");
+        let before = now();
+        let mut log = EventLog::create(&path).unwrap();
+        assert!(log.is_empty());
+        log.append(&json!({"event": "note", "text": "x"})).unwrap();
+        assert!(!log.is_empty());
+        let events = read_events(&path).unwrap();
+        let keys: Vec<_> = events[0].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["event", "time", "text"]);
+        let time = events[0]["time"].as_str().unwrap();
+        assert!((before.as_str()..=now().as_str()).contains(&time), "{time}");
+        assert_eq!((time.len(), &time[10..11], &time[23..]), (24, "T", "Z"));
     }
 
     #[cfg(unix)]

@@ -15,7 +15,7 @@ pub fn tables_from_events(folder: &Path) -> Result<()> {
     for (kind, file) in [("step", "steps.parquet"), ("evaluation", "evaluations.parquet")] {
         let path = folder.join(file);
         let of_kind = events.iter().filter(|event| event["event"] == kind);
-        let mut table = table_of_objects(of_kind, &["stage", "seed", "step"])
+        let mut table = table_of_objects(of_kind, &["time", "stage", "seed", "step"])
             .map_err(|reason| table_error(&path, &reason))?;
         write_table(&mut table, &path)?;
     }
@@ -84,7 +84,7 @@ fn flatten<'a>(prefix: &str, value: &'a Value, row: &mut IndexMap<String, &'a Va
 
 fn column(name: &str, values: &[Option<&Value>]) -> Column {
     let present = || values.iter().flatten();
-    let series = if ["stage", "split"].contains(&name) {
+    let series = if ["time", "stage", "split"].contains(&name) {
         text(name, values)
     } else if present().all(|value| value.is_i64()) {
         Series::new(name.into(), values.iter().map(|value| (*value)?.as_i64()).collect::<Vec<_>>())
@@ -132,7 +132,7 @@ mod tests {
         }
         tables_from_events(folder.path()).unwrap();
         let steps = read(&folder.path().join("steps.parquet"));
-        assert_eq!(steps.shape(), (3, 6));
+        assert_eq!(steps.shape(), (3, 7));
         assert_eq!(steps.column("step").unwrap().dtype(), &DataType::Int64);
         assert_eq!(steps.column("loss").unwrap().get(0).unwrap(), AnyValue::Float64(2.0));
         assert_eq!(steps.column("loss").unwrap().get(1).unwrap(), AnyValue::Null);

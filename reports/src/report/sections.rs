@@ -264,11 +264,18 @@ fn time(report: &Report) -> Vec<Block> {
         }));
         let speedup =
             times.get(TEACHER).zip(times.get(STUDENT)).map(|(teacher, student)| teacher.p50 / student.p50);
-        row.push(Cell::new(numbers::times(speedup)));
+        let quartiles = times.get(STUDENT).and_then(|student| student.speedup_quartiles);
+        let quartiles = quartiles.map(|[low, high]| {
+            format!("quartiles {} to {}", numbers::times(Some(low)), numbers::times(Some(high)))
+        });
+        row.push(Cell::new(numbers::times(speedup)).with_note(quartiles));
         row
     });
     blocks.push(Block::table(Table {
-        caption: format!("Wall time per {}: median and 95th percentile", report.examples.one),
+        caption: format!(
+            "Wall time per {}: median and 95th percentile; speed-up of the medians, with the quartiles over turns",
+            report.examples.one
+        ),
         columns,
         rows: rows.collect(),
     }));

@@ -54,7 +54,7 @@ fn model(every: usize, parameters: u64, p50: f64, seconds: Option<f64>) -> Model
     let mut model = ModelOutcome::from_scores(&[scores(every)], &labels()).unwrap();
     model.parameters = Some(parameters);
     model.bytes = Some(parameters * 2);
-    model.latency_ms = Some(Latency { p50, p95: p50 * 1.7 });
+    model.latency_ms = Some(Latency { p50, p95: p50 * 1.7, ..Latency::default() });
     model.seconds_to_train = seconds;
     model
 }
@@ -106,7 +106,12 @@ fn example() -> Report {
     let time = |factor: f64| -> IndexMap<String, Latency> {
         [("teacher", 12.4), ("student", 5.3), ("baseline", 5.4)]
             .into_iter()
-            .map(|(name, p50)| (name.to_string(), Latency { p50: p50 * factor, p95: p50 * factor * 1.7 }))
+            .map(|(name, p50)| {
+                (
+                    name.to_string(),
+                    Latency { p50: p50 * factor, p95: p50 * factor * 1.7, ..Latency::default() },
+                )
+            })
             .collect()
     };
     let timings: IndexMap<_, _> =
@@ -340,7 +345,7 @@ fn headline_says_what_a_dual_encoder_saves() {
     let mut report = example();
     assert!(report.headline().unwrap().contains("at 0.43 of its time and 0.43 of its size"));
     let times = [("teacher", 10.0), ("student", 0.8)];
-    let times = times.map(|(name, p50)| (name.to_owned(), Latency { p50, p95: p50 }));
+    let times = times.map(|(name, p50)| (name.to_owned(), Latency { p50, p95: p50, ..Latency::default() }));
     report.timings.insert(images_stored("batch 1"), times.into());
     let headline = report.headline().unwrap();
     assert!(headline.contains("0.43 of its time (0.08 where images are encoded before)"), "{headline}");

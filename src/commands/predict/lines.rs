@@ -1,6 +1,9 @@
 //! Lines of input and of output.
 
 use std::io::{BufRead, IsTerminal, Read};
+use std::iter::{from_fn, once};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use alambic_files::read::describe;
 use alambic_files::text::json_visible;
@@ -8,11 +11,15 @@ use serde_json::Value;
 
 use super::Arguments;
 use super::table::OutputFile;
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
+use crate::log::warn;
 use crate::output;
 
 /// Most bytes of a line; what goes beyond them is cut off before anything is done with it.
 const LONGEST: usize = 1 << 20;
+
+/// Time without a further line after which those before it are answered.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Truncated texts with a warning of their own.
 const MAX_WARNINGS: usize = 10;
@@ -38,7 +45,7 @@ pub(super) struct Answer {
 }
 
 /// Reads the table of inputs, the arguments, or the lines of standard input, in batches, and prints the answers of `work` for each
-/// line, or writes them to a file. Where a line cannot be read or answered, those before it are answered first.
+/// line, or writes them to a file. Where standard input pauses, the lines that are there are a batch. Where a line cannot be read or answered, those before it are answered first.
 pub(super) fn in_batches(
     arguments: &Arguments,
     mut work: impl FnMut(&[Line]) -> Result<Vec<Answer>, Failure>,
@@ -51,10 +58,9 @@ pub(super) fn in_batches(
     let done = if let Some(table) = &arguments.table {
         run(table.lines.iter().cloned().map(Ok), size, &mut printer, &mut work)
     } else if arguments.inputs.is_empty() {
-        let stdin = std::io::stdin();
         // Whoever types wants an answer to each line.
-        let size = if stdin.is_terminal() { 1 } else { size };
-        run(lines(stdin.lock()), size, &mut printer, &mut work)
+        let size = if std::io::stdin().is_terminal() { 1 } else { size };
+        run_as_they_come(|| lines(std::io::stdin().lock()), size, &mut printer, &mut work)
     } else {
         let given = arguments.inputs.iter().cloned().enumerate();
         let given = given.map(|(number, text)| Ok(Line { number, text, is_cut: false }));
@@ -86,6 +92,30 @@ fn run(
         }
     }
     printer.answer(&batch, work)
+}
+
+/// As [`run`] does, of lines that a thread of its own reads: where no more come for a while, those that are there are answered.
+fn run_as_they_come<L: Iterator<Item = Result<Line, Failure>>>(
+    lines: impl FnOnce() -> L + Send + 'static,
+    size: usize,
+    printer: &mut Printer,
+    work: &mut impl FnMut(&[Line]) -> Result<Vec<Answer>, Failure>,
+) -> Result<(), Failure> {
+    let (sender, receiver) = sync_channel(size);
+    // It waits for input when everything else may have ended, so nobody waits for it.
+    std::thread::spawn(move || {
+        for line in lines() {
+            // Without a receiver the command is over.
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    while let Ok(first) = receiver.recv() {
+        let paused = || receiver.recv_timeout(PAUSE).ok();
+        run(once(first).chain(from_fn(paused)).take(size), size, printer, work)?;
+    }
+    Ok(())
 }
 
 /// Prints answers.
@@ -124,7 +154,7 @@ impl Printer {
                 "has more tokens than the model reads"
             };
             if self.cut <= MAX_WARNINGS {
-                say(&format!("warning: line {} {why}: it was truncated", line.number + 1));
+                warn(&format!("line {} {why}: it was truncated", line.number + 1));
             }
             json["truncated"] = true.into();
         }
@@ -140,7 +170,7 @@ impl Printer {
 
     fn finish(self) -> Result<(), Failure> {
         if self.cut > MAX_WARNINGS {
-            say(&format!("warning: {} texts were truncated in all", self.cut));
+            warn(&format!("{} texts were truncated in all", self.cut));
         }
         self.file.map_or(Ok(()), OutputFile::finish)
     }

@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
     /// Largest number of tokens of an output, for a model that generates texts; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: Option<u32>,
-    /// Number of lines in a batch
+    /// Number of lines in a batch; where standard input pauses, those that are there are answered
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
     /// Precision of the large matrix products

@@ -1,8 +1,8 @@
 //! Warnings of a report: a weak teacher, metrics without a value.
 
 use alambic_reports::metrics::{Direction, find};
-use alambic_reports::numbers::{is_zero, metric_title, metric_value, percent};
-use alambic_reports::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER};
+use alambic_reports::numbers::{is_zero, metric_title, metric_value, percent, times};
+use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER};
 
 use super::results::Results;
 use crate::error::RunError;
@@ -15,6 +15,7 @@ impl Results<'_> {
             remarks.extend(of_teacher(accuracy, majority));
         }
         remarks.extend(self.compared_by.and_then(|metric| of_baseline(outcome, metric)));
+        remarks.extend(outcome.model(STUDENT).and_then(|student| of_speedup(student.latency_ms?)));
         for (name, model) in outcome.present() {
             let never: Vec<&str> = never_predicted(model);
             if (name == TEACHER || name == STUDENT) && !never.is_empty() {
@@ -56,6 +57,22 @@ fn of_baseline(outcome: &Outcome, metric: &str) -> Option<String> {
             metric_title(metric),
             metric_value(metric, Some(baseline)),
             metric_value(metric, Some(teacher))
+        )
+    })
+}
+
+/// Quartiles of a speed-up that are this many times as large as each other make it uncertain.
+const WIDE: f64 = 1.5;
+
+/// Warning about a speed-up that differs from turn to turn.
+fn of_speedup(latency: Latency) -> Option<String> {
+    let [low, high] = latency.speedup_quartiles?;
+    (high > WIDE * low).then(|| {
+        format!(
+            "the speed-up differs from turn to turn: in a quarter of them it is at most {}, in a quarter at least {}; measure \
+             again on a machine at rest, or with more `evaluation.timed-examples`",
+            times(Some(low)),
+            times(Some(high))
         )
     })
 }
@@ -102,6 +119,17 @@ mod tests {
         assert!(remark(0.7, 0.6, "cer").is_some() && remark(0.6, 0.7, "cer").is_none());
         assert_eq!(remark(0.7, 0.6, "accuracy"), None);
         assert_eq!(remark(0.7, 0.7001, "accuracy"), None);
+    }
+
+    #[test]
+    fn speed_up_that_differs_from_turn_to_turn_is_remarked_on() {
+        let of = |own: &[f64]| {
+            let teacher = vec![4.0; own.len()];
+            of_speedup(Latency::of(own.to_vec())?.beside_teacher(own, &teacher))
+        };
+        assert_eq!(of(&[2.0, 2.1, 1.9, 2.0]), None);
+        let said = of(&[1.0, 1.0, 4.0, 4.0]).unwrap_or_default();
+        assert!(said.contains("at most 1.00") && said.contains("at least 4.00"), "{said}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::error::RunError;
 use crate::evaluation::evaluator::EvaluationContext;
 use crate::folder::layout::{STUDENT as STUDENT_FOLDER, finished_folder};
 use crate::load::Loaded;
+use crate::machine::OtherLoad;
 use crate::names::UNTRAINED;
 use crate::observer::Observer;
 use crate::options::export::StoredPrecision;
@@ -104,7 +105,9 @@ impl Results<'_> {
         let folder = self.context.folder.path();
         observer.task("timing", 1, 0);
         let most = self.loaded.recipe.evaluation.timed_examples;
+        let load = OtherLoad::start();
         let timings = self.timings(most)?;
+        let load = load.warning();
         let count = most.min(self.evaluation.examples());
         observer.finished(&format!("{count} {}, one at a time and in batches", self.evaluation.noun().many));
 
@@ -129,9 +132,10 @@ impl Results<'_> {
         let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings, &shipped)?;
         outcome.fidelity = self.fidelity()?;
         outcome.verdict = comparison.as_ref().map(|comparison| comparison.verdict);
-        let remarks = self.remarks(&outcome)?;
+        let mut remarks = self.remarks(&outcome)?;
+        remarks.extend(load);
         for remark in &remarks {
-            observer.note(remark);
+            observer.warn(remark);
         }
 
         let Environment { machine, hashes } =

@@ -1,0 +1,30 @@
+# An image with the program and nothing else: one static binary, run as no root user.
+#
+#   docker build --build-arg COMMIT="$(git rev-parse HEAD)" --tag alambic .
+#   docker run --rm --volume "$PWD:/work" --user "$(id -u):$(id -g)" alambic run recipe.toml --out run
+#
+# What is written lands in the mounted folder; models of the hub in /work/.cache, unless HF_HOME says otherwise.
+
+FROM rust:1.95-slim AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends musl-tools \
+    && rustup target add x86_64-unknown-linux-musl
+WORKDIR /source
+COPY . .
+# .git is not copied: the commit that `--version` tells is given here.
+ARG COMMIT=""
+ENV ALAMBIC_COMMIT=$COMMIT
+RUN cargo build --release --locked --target x86_64-unknown-linux-musl \
+    && mkdir -p /root-of-image/work /root-of-image/tmp /root-of-image/etc \
+    && chmod 1777 /root-of-image/tmp /root-of-image/work \
+    && echo 'alambic:x:65532:65532::/work:/sbin/nologin' > /root-of-image/etc/passwd \
+    && echo 'alambic:x:65532:' > /root-of-image/etc/group \
+    && cp target/x86_64-unknown-linux-musl/release/alambic LICENSE-MIT LICENSE-APACHE /root-of-image/ \
+    && strip /root-of-image/alambic
+
+FROM scratch
+COPY --from=build /root-of-image/ /
+ENV HOME=/work XDG_CACHE_HOME=/work/.cache HF_HOME=/work/.cache/huggingface
+WORKDIR /work
+USER 65532:65532
+ENTRYPOINT ["/alambic"]
+CMD ["--help"]
