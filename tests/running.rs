@@ -130,6 +130,9 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("--resume"), "{said}");
     assert!(!folder.path().join("interrupted/metrics.json").exists());
+    let log = || std::fs::read_to_string(&events).unwrap();
+    let last: serde_json::Value = json(log().lines().last().unwrap());
+    assert_eq!((&last["event"], &last["status"]), (&"run-end".into(), &"interrupted".into()));
 
     let resume = ["--threads", "1", "run", "--resume", "--out", "interrupted"];
     let said = run(folder.path(), &[&resume[..], &["--set", "train.max-grad-norm=0.5"]].concat()).bad(2);
@@ -140,4 +143,11 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
         student(&folder.path().join("interrupted")) == student(&folder.path().join("undisturbed")),
         "other bytes after a resume"
     );
+    let text = log();
+    assert!(!text.contains("interrupted\""), "an end that was none is gone: {text}");
+    for (event, count) in
+        [("run-begin", 1), ("run-resume", 1), ("stage-resume", 1), ("stage-begin", 4), ("run-end", 1)]
+    {
+        assert_eq!(text.matches(&format!("\"{event}\"")).count(), count, "{event}: {text}");
+    }
 }
