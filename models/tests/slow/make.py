@@ -7,9 +7,11 @@ Each folder has the files of one class, without `tokenizer.json`. `expected.json
 numbers of its tokens with special tokens around them.
 """
 
+import contextlib
 import io
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import sentencepiece
@@ -32,12 +34,12 @@ RULES = "FB01\t66 69\nBD\t31 2044 32\n3000\t20\n"
 
 def spm(lines, path, size, **options):
     model = io.BytesIO()
-    rules = path.with_suffix(".tsv")
-    rules.write_text(RULES)
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type="unigram",
-        hard_vocab_limit=False, minloglevel=2, normalization_rule_tsv=str(rules), **options)
-    rules.unlink()
+    # The model keeps the path of its rules: one that is the same everywhere.
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        Path("rules.tsv").write_text(RULES)
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type="unigram",
+            hard_vocab_limit=False, minloglevel=2, normalization_rule_tsv="rules.tsv", **options)
     path.write_bytes(model.getvalue())
 
 
