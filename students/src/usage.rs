@@ -232,33 +232,31 @@ fn generation(example: &UsageExample) -> String {
     )
 }
 
-/// Code that prints how well an image and a text belong together.
-fn similarity(example: &UsageExample) -> String {
+/// Lines that load a model of texts and images with transformers, and make its inputs `text` and `image`. `texts` is a literal
+/// of Python.
+fn loaded_with_image(class: &str, texts: &str) -> String {
     format!(
         "from PIL import Image\n\
-         from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel\n\n\
+         from transformers import AutoImageProcessor, AutoTokenizer, {class}\n\n\
          processor = AutoImageProcessor.from_pretrained(\".\")\n\
          tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
-         model = CLIPModel.from_pretrained(\".\")\n\
+         model = {class}.from_pretrained(\".\")\n\
          image = processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"pt\")\n\
-         text = tokenizer([{}], return_tensors=\"pt\")\n\
-         print(model(**text, **image).logits_per_image)",
-        string_literal(&example.text)
+         text = tokenizer({texts}, return_tensors=\"pt\")\n"
     )
+}
+
+/// Code that prints how well an image and a text belong together.
+fn similarity(example: &UsageExample) -> String {
+    let texts = format!("[{}]", string_literal(&example.text));
+    format!("{}print(model(**text, **image).logits_per_image)", loaded_with_image("CLIPModel", &texts))
 }
 
 /// Code that prints the answer to a question about an image.
 fn visual_answer(example: &UsageExample) -> String {
     format!(
-        "from PIL import Image\n\
-         from transformers import AutoImageProcessor, AutoTokenizer, ViltForQuestionAnswering\n\n\
-         processor = AutoImageProcessor.from_pretrained(\".\")\n\
-         tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
-         model = ViltForQuestionAnswering.from_pretrained(\".\")\n\
-         image = processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"pt\")\n\
-         text = tokenizer({}, return_tensors=\"pt\")\n\
-         logits = model(**text, **image).logits\n\
+        "{}logits = model(**text, **image).logits\n\
          print(model.config.id2label[logits.argmax().item()])",
-        string_literal(&example.text)
+        loaded_with_image("ViltForQuestionAnswering", &string_literal(&example.text))
     )
 }
