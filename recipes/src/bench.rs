@@ -10,7 +10,7 @@ use alambic_tensor::device;
 use alambic_tensor::precision::{self, MatmulPrecision};
 use serde::{Serialize, Serializer};
 
-use crate::machine::OtherLoad;
+use crate::machine::{self, OtherLoad};
 use crate::observer::Observer;
 
 /// Batches written before the clock counts.
@@ -176,21 +176,13 @@ fn cell(batch: usize, length: usize, latency_ms: Latency) -> Cell {
 /// The most memory that this process has held, in bytes; none where the system does not say.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
-    peak("self")
+    machine::peak_memory()
 }
 
-/// The most memory that another process has held so far, in bytes; none where the system does not say, or the process has
-/// ended.
+/// The most memory that another process has held so far, in bytes; none where it has ended, or on other systems than Linux.
 #[must_use]
 pub fn peak_memory_of(process: u32) -> Option<u64> {
-    peak(&process.to_string())
-}
-
-fn peak(process: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(1024 * kilobytes)
+    machine::peak_memory_of(process)
 }
 
 #[cfg(test)]

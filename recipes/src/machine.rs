@@ -7,8 +7,8 @@ use std::time::Instant;
 use alambic_settings::IndexMap;
 use alambic_tensor::{device, instruction_sets};
 
-pub(crate) use system::memory_bytes;
 use system::{ProcessorTime, processor_name, processor_time};
+pub(crate) use system::{memory_bytes, peak_memory, peak_memory_of};
 
 /// Versions, processor, device and memory: label to value.
 pub(crate) fn describe() -> IndexMap<String, String> {

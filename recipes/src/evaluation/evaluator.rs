@@ -159,8 +159,12 @@ pub(crate) trait Evaluator {
     }
 
     /// The probability that a finished model gives to its prediction for each of some examples, or the teacher where no folder
-    /// is named; empty where predictions have none.
-    fn probabilities(&self, _folder: Option<&Path>, _examples: &[usize]) -> Result<Vec<f64>, RunError> {
+    /// is named; of several tokens or words the geometric mean; empty where predictions have none.
+    fn probabilities(
+        &self,
+        _folder: Option<&Path>,
+        _examples: &[usize],
+    ) -> Result<Vec<Option<f64>>, RunError> {
         Ok(Vec::new())
     }
 

@@ -35,6 +35,16 @@ pub(crate) fn memory_bytes() -> Option<u64> {
     platform::memory_bytes()
 }
 
+/// The most memory that this process has held, in bytes, where the system tells it.
+pub(crate) fn peak_memory() -> Option<u64> {
+    platform::peak_memory()
+}
+
+/// The most memory that another process has held so far, in bytes; none where it has ended, or on other systems than Linux.
+pub(crate) fn peak_memory_of(process: u32) -> Option<u64> {
+    platform::peak_memory_of(process)
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod platform {
     use std::fs::read_to_string;
@@ -62,6 +72,21 @@ mod platform {
             line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
         });
         kibibytes.map(|kibibytes| kibibytes.saturating_mul(1024))
+    }
+
+    pub(super) fn peak_memory() -> Option<u64> {
+        peak("self")
+    }
+
+    pub(super) fn peak_memory_of(process: u32) -> Option<u64> {
+        peak(&process.to_string())
+    }
+
+    fn peak(process: &str) -> Option<u64> {
+        let status = read_to_string(format!("/proc/{process}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(1024 * kibibytes)
     }
 
     pub(super) fn processor_time() -> Option<ProcessorTime> {
@@ -131,7 +156,22 @@ mod platform {
             new: *const c_void,
             new_length: usize,
         ) -> c_int;
+        fn getrusage(who: c_int, usage: *mut Usage) -> c_int;
     }
+
+    /// `struct rusage`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Usage {
+        /// Two times, each of seconds and microseconds.
+        times: [i64; 4],
+        /// In bytes, unlike on Linux.
+        max_resident: i64,
+        others: [i64; 13],
+    }
+
+    /// This process, for `getrusage`.
+    const SELF: c_int = 0;
 
     /// A value of the system by its name, as bytes; at most as many as a name or number takes.
     fn value(name: &CStr) -> Option<Vec<u8>> {
@@ -152,6 +192,17 @@ mod platform {
 
     pub(super) fn memory_bytes() -> Option<u64> {
         Some(u64::from_ne_bytes(value(c"hw.memsize")?.try_into().ok()?))
+    }
+
+    pub(super) fn peak_memory() -> Option<u64> {
+        let mut usage = Usage::default();
+        // SAFETY: the struct has the size of the system's, which the call fills.
+        let status = unsafe { getrusage(SELF, &raw mut usage) };
+        (status == 0).then(|| usage.max_resident.try_into().ok()).flatten()
+    }
+
+    pub(super) fn peak_memory_of(_: u32) -> Option<u64> {
+        None
     }
 
     pub(super) fn processor_time() -> Option<ProcessorTime> {
@@ -175,8 +226,19 @@ mod platform {
         others: [u64; 6],
     }
 
+    /// `PROCESS_MEMORY_COUNTERS`.
+    #[repr(C)]
+    #[derive(Default)]
+    struct MemoryCounters {
+        length: u32,
+        page_faults: u32,
+        peak_working_set: usize,
+        others: [usize; 7],
+    }
+
     #[link(name = "kernel32")]
     unsafe extern "system" {
+        fn K32GetProcessMemoryInfo(process: *mut c_void, counters: *mut MemoryCounters, length: u32) -> i32;
         fn GlobalMemoryStatusEx(status: *mut MemoryStatus) -> i32;
         fn GetSystemTimes(idle: *mut u64, kernel: *mut u64, user: *mut u64) -> i32;
         fn GetProcessTimes(
@@ -201,6 +263,18 @@ mod platform {
         // SAFETY: the struct is as large as it says, and the call writes nothing else.
         let done = unsafe { GlobalMemoryStatusEx(&raw mut status) };
         (done != 0).then_some(status.total)
+    }
+
+    pub(super) fn peak_memory() -> Option<u64> {
+        let length = size_of::<MemoryCounters>() as u32;
+        let mut counters = MemoryCounters { length, ..MemoryCounters::default() };
+        // SAFETY: the struct is as large as it says, and the call writes nothing else; the handle of this process needs no closing.
+        let done = unsafe { K32GetProcessMemoryInfo(GetCurrentProcess(), &raw mut counters, length) };
+        (done != 0).then_some(counters.peak_working_set as u64)
+    }
+
+    pub(super) fn peak_memory_of(_: u32) -> Option<u64> {
+        None
     }
 
     pub(super) fn processor_time() -> Option<ProcessorTime> {
@@ -233,6 +307,14 @@ mod platform {
     }
 
     pub(super) fn memory_bytes() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn peak_memory() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn peak_memory_of(_: u32) -> Option<u64> {
         None
     }
 

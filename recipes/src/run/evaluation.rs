@@ -267,7 +267,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The probability that a finished model gives to its prediction for each of some examples, or the teacher where no folder
-    /// is named; none where predictions have none.
+    /// is named; of several tokens or words the geometric mean; none where predictions have none.
     pub(crate) fn probabilities(
         &self,
         folder: Option<&Path>,
@@ -286,7 +286,7 @@ impl<'a> Evaluation<'a> {
             let places: Vec<usize> = own.iter().map(|(_, index)| index - begin).collect();
             let probabilities = evaluator.probabilities(folder, &places)?;
             for ((place, _), probability) in own.into_iter().zip(probabilities) {
-                all[place] = Some(probability);
+                all[place] = probability;
             }
             begin = end;
         }

@@ -12,7 +12,7 @@ use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::layout::CHECKPOINTS;
 use crate::schema::Recipe;
-use crate::training::callbacks::{Recorder, TrainerCallback};
+use crate::training::callbacks::{Recorder, TrainerCallback, is_due};
 use crate::training::losses::StepStatistics;
 use crate::training::output::TrainOutput;
 use crate::training::state::TrainState;
@@ -79,7 +79,7 @@ impl TrainerCallback for PageWriter<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<(), RunError> {
         let step = state.progress.step;
-        if !step.is_multiple_of(self.every) && step != self.steps {
+        if !is_due(step, self.every, self.steps) {
             return Ok(());
         }
         let events = read_events(recorder.events.path())?;

@@ -116,6 +116,11 @@ impl TrainerCallback for StepRecorder {
     }
 }
 
+/// Whether what is done every so many steps and at the last is due.
+pub(crate) fn is_due(step: usize, every: usize, last: usize) -> bool {
+    step.is_multiple_of(every) || step == last
+}
+
 /// Validates every so many steps and at the last, and keeps the best weights.
 pub(crate) struct Validator<'a> {
     pub(crate) task: &'a dyn TrainingTask,
@@ -133,7 +138,7 @@ impl TrainerCallback for Validator<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<(), RunError> {
         let step = state.progress.step;
-        if !step.is_multiple_of(self.every) && step != self.steps {
+        if !is_due(step, self.every, self.steps) {
             return Ok(());
         }
         let weights = state.current()?;

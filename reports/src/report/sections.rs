@@ -313,8 +313,15 @@ fn samples(report: &Report) -> Vec<Block> {
     let of_all: Vec<String> =
         groups.iter().map(|(group, count)| format!("{group} {}", numbers::thousands(*count))).collect();
     let of_all = if is_grouped { format!(" ({})", of_all.join(", ")) } else { String::new() };
+    let has_notes =
+        samples.iter().flat_map(|sample| sample.outputs.values()).any(|output| output.note.is_some());
+    let about_notes = if has_notes {
+        "; behind an output is its probability, of several words or tokens the geometric mean of theirs"
+    } else {
+        ""
+    };
     let caption = format!(
-        "{} of {}{of_all}; an output that equals the reference stands out",
+        "{} of {}{of_all}; an output that equals the reference stands out{about_notes}",
         numbers::thousands(samples.len() as u64),
         numbers::counted(report.outcome.examples, one, many),
     );

@@ -121,7 +121,7 @@ impl Evaluator for PassageEvaluator<'_> {
         measure(self.questions.len(), max, &models)
     }
 
-    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<f64>, RunError> {
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
         let asked: Vec<&PassageQuestion> = examples.iter().map(|&index| self.questions[index]).collect();
         let answers = match (folder, &self.teacher) {
             (Some(folder), _) => {
@@ -130,7 +130,7 @@ impl Evaluator for PassageEvaluator<'_> {
             (None, Some((_, pipeline))) => answer(pipeline, &asked)?,
             (None, None) => Vec::new(),
         };
-        Ok(answers.into_iter().map(|answer| answer.probability).collect())
+        Ok(answers.into_iter().map(|answer| Some(answer.probability)).collect())
     }
 
     fn source(&self, index: usize) -> Text {

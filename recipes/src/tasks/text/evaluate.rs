@@ -21,7 +21,7 @@ use super::train::pair;
 use crate::error::RunError;
 use crate::evaluation::embedding::{closeness, embedding_width, normalized_embeddings_of_pairs};
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
-use crate::evaluation::probability::of_largest;
+use crate::evaluation::probability::{geometric_mean, of_largest};
 use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
@@ -193,8 +193,8 @@ impl Evaluator for TextEvaluator<'_> {
         measure(pairs.len(), max, &models)
     }
 
-    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<f64>, RunError> {
-        let Labels::Classes(_) = self.labels else { return Ok(Vec::new()) };
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
+        let (Labels::Classes(_) | Labels::Words(_)) = self.labels else { return Ok(Vec::new()) };
         let rows = match (folder, &self.teacher) {
             (Some(folder), _) => {
                 let pairs = self.pairs();
@@ -206,7 +206,10 @@ impl Evaluator for TextEvaluator<'_> {
             }
             (None, None) => Vec::new(),
         };
-        Ok(rows.iter().filter_map(|rows| of_largest(rows.first()?)).collect())
+        // One row of a class, one a word of tags, where those of words that were cut are empty.
+        let probability =
+            |rows: &Vec<Vec<f32>>| geometric_mean(rows.iter().filter_map(|row| of_largest(row)));
+        Ok(rows.iter().map(probability).collect())
     }
 
     fn source(&self, index: usize) -> Text {

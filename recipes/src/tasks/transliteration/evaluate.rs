@@ -246,6 +246,18 @@ impl Evaluator for TransliterationEvaluator<'_> {
         measure(self.pairs.len(), max, &models)
     }
 
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
+        let Some(folder) = folder else {
+            // What the teacher did not bring to an end has no probability.
+            let ended = |written: &&GenerationOutput| !written.candidates.is_empty();
+            let confidence =
+                |&index: &usize| self.written.get(index).filter(ended).map(|written| written.confidence);
+            return Ok(examples.iter().map(confidence).collect());
+        };
+        let written = self.pipeline(folder)?.predict(&self.inputs(examples))?;
+        Ok(written.into_iter().map(|(_, hypothesis)| Some(f64::from(hypothesis.score(1.0)).exp())).collect())
+    }
+
     fn source(&self, index: usize) -> Text {
         let pair = &self.pairs[index];
         let romanised = self.romanised.get(&pair.key).filter(|_| !pair.is_of(ROMANISED)).cloned();

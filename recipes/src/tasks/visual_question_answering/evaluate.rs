@@ -288,7 +288,7 @@ impl Evaluator for QuestionEvaluator<'_> {
         })
     }
 
-    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<f64>, RunError> {
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
         let rows = match (folder, &self.teacher) {
             (Some(folder), _) => {
                 let pipeline = VisualQuestionAnsweringPipeline::load(folder)?;
@@ -299,7 +299,7 @@ impl Evaluator for QuestionEvaluator<'_> {
             (None, Some(teacher)) => examples.iter().map(|&index| teacher.logits[index].clone()).collect(),
             (None, None) => Vec::new(),
         };
-        Ok(rows.iter().filter_map(|row| of_largest(row)).collect())
+        Ok(rows.iter().map(|row| of_largest(row)).collect())
     }
 
     fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
