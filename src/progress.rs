@@ -51,8 +51,12 @@ impl RunProgress {
         if elapsed < 1.0 { number } else { format!("{number} ({} so far)", duration(elapsed)) }
     }
 
-    /// Seconds that the steps of all trainings will still take, once some were taken: in proportion to their work.
+    /// Seconds that the steps of all trainings will still take, once some were taken: in proportion to their work. None in
+    /// the last training, whose own rest is that of all.
     fn left(&mut self, done: usize) -> Option<f64> {
+        if self.current + 1 >= self.trainings.len() {
+            return None;
+        }
         let before: f64 = self.trainings.get(..self.current)?.iter().map(|training| training.work).sum();
         let current = self.trainings.get(self.current)?;
         let share = |steps: usize| (steps as f64 / current.steps.max(1) as f64).min(1.0);

@@ -107,11 +107,12 @@ fn options_that_nothing_reads_are_warned_of() {
     let folder = tempfile::tempdir().unwrap();
     let sound = broken().join("reviews.toml").display().to_string();
     let text = format!(
-        "extends = '{sound}'\nschema = 1\nname = \"own\"\n[model.small.encoder]\nvocabulary = 500\n[evaluation]\nbeam = 4\n"
+        "extends = '{sound}'\nschema = 1\nname = \"own\"\n[model.small.encoder]\nvocabulary = 500\npooling = \"first\"\n[evaluation]\nbeam = 4\n"
     );
     std::fs::write(folder.path().join("recipe.toml"), text).unwrap();
     let said = said(folder.path(), "check");
     assert!(said.contains("`model.small.encoder.vocabulary` is not used"), "{said}");
     assert!(said.contains("it reads as its teacher `expert` does"), "{said}");
+    assert!(said.contains("`model.small.encoder.pooling` is not used"), "{said}");
     assert!(said.contains("`evaluation.beam` is not used"), "{said}");
 }

@@ -9,6 +9,7 @@ use alambic_settings::{At, Diagnostic};
 use alambic_students::{Student, StudentError, TaskKind, VocabularyTransfer};
 use alambic_teachers::TeacherOptions;
 use alambic_tensor::precision::MatmulPrecision;
+use indexmap::IndexSet;
 
 use super::checker::{Checker, Depth, Site, list};
 use super::losses::Supervision;
@@ -32,6 +33,7 @@ impl<'a> Checker<'a> {
                 self.check_stage(recipe, position, stage, options);
             }
         }
+        self.warn_of_unused_pooling(recipe);
         self.check_mined();
         self.check_baselines(recipe);
         self.check_evaluation_options();
@@ -87,17 +89,33 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Reports a metric by which checkpoints cannot be chosen.
+    /// Reports a metric by which checkpoints cannot be chosen, and warns of one where the loss chooses them.
     fn check_best_metric(&mut self, name: &str, options: &StageOptions) {
         let Some(metric) = &options.train.metric_for_best_model else { return };
-        let message = match find(&metric.value) {
-            Err(error) => error.to_string(),
-            Ok(found) if is_reference(found.name) => {
-                format!("checkpoints of stage `{name}` cannot be chosen by `{}`", found.name)
+        if let Err(error) = find(&metric.value) {
+            self.error("recipe::metric", error.to_string(), &metric.origin, "chooses checkpoints");
+            return;
+        }
+        // Faults of the data are reported elsewhere.
+        let Ok(suitable) = options.data.task().validation_metrics(&self.corpora) else { return };
+        let known: IndexSet<&str> =
+            suitable.iter().map(|metric| metric.name).filter(|name| !is_reference(name)).collect();
+        if known.is_empty() {
+            // What `[train]` says is for the other stages, too.
+            if metric.origin != self.places.origin(&["train", "metric-for-best-model"]) {
+                let message = format!("`stage.{name}.train.metric-for-best-model` is not used");
+                let diagnostic = Diagnostic::warning("recipe::unused", message);
+                let label = "checkpoints of this stage are chosen by its loss";
+                self.report(diagnostic.label(&metric.origin, label).help("leave it out"));
             }
-            Ok(_) => return,
-        };
-        self.error("recipe::metric", message, &metric.origin, "chooses checkpoints");
+        } else if !known.contains(metric.as_str()) {
+            let message = format!("checkpoints of stage `{name}` cannot be chosen by `{}`", metric.value);
+            self.report(
+                Diagnostic::error("recipe::metric", message)
+                    .label(&metric.origin, "named here")
+                    .help(format!("its predictions are measured by {}", list(known))),
+            );
+        }
     }
 
     /// Reports a stage with no data, or with data of several kinds; else checks them.
@@ -251,15 +269,45 @@ impl<'a> Checker<'a> {
             return;
         }
         for key in ["vocabulary", "pieces"] {
-            let path = ["model", name, student.name(), key];
-            if self.places.node(&path).is_some() {
-                let origin = self.places.key_origin(&path);
-                let message = format!("`{}` is not used", path.join("."));
-                self.report(
-                    Diagnostic::warning("recipe::unused", message)
-                        .label(&origin, "trains no vocabulary")
-                        .help(reason),
-                );
+            self.warn_of_unused_key((name, student), key, "trains no vocabulary", reason);
+        }
+    }
+
+    /// Warns of a key of a student that is given and has no effect.
+    fn warn_of_unused_key(
+        &mut self,
+        (name, student): (&str, &Student),
+        key: &str,
+        label: &str,
+        reason: &str,
+    ) {
+        let path = ["model", name, student.name(), key];
+        if self.places.node(&path).is_some() {
+            let origin = self.places.key_origin(&path);
+            let message = format!("`{}` is not used", path.join("."));
+            self.report(Diagnostic::warning("recipe::unused", message).label(&origin, label).help(reason));
+        }
+    }
+
+    /// Warns of the pooling of a student that gives no embedding, since every stage that trains it has a head for its labels.
+    fn warn_of_unused_pooling(&mut self, recipe: &Recipe) {
+        for (name, student) in &recipe.model {
+            let trained = recipe
+                .stages
+                .iter()
+                .filter(|stage| student_of(recipe, stage).is_ok_and(|trained| trained == *name));
+            let infos: Option<Vec<&ModelInfo>> =
+                trained.map(|stage| self.models.stages.get(&stage.value)).collect();
+            let Some(infos) = infos.filter(|infos| !infos.is_empty()) else { continue };
+            if infos
+                .iter()
+                .any(|info| info.config.outline().streams.values().any(|stream| stream.embedding.is_some()))
+            {
+                continue;
+            }
+            for key in ["pooling", "pooling-width"] {
+                let reason = "every stage that trains it has labels, whose head reads the tokens itself";
+                self.warn_of_unused_key((name, student), key, "gives no embedding", reason);
             }
         }
     }

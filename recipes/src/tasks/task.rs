@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Split, Text};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::HeadSpec;
+use alambic_reports::metrics::Metric;
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
@@ -79,6 +80,11 @@ pub(crate) trait Task {
 
     /// The head that the student needs.
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError>;
+
+    /// The metrics by which checkpoints can be chosen; none where the loss alone chooses.
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        Ok(Vec::new())
+    }
 
     /// Texts of a vocabulary.
     fn vocabulary<'c>(

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::HeadSpec;
+use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
@@ -59,6 +60,10 @@ impl Task for CaptionsData {
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
         Ok(HeadSpec::none())
+    }
+
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        Ok(suitable(PredictionKind::Ranking).collect())
     }
 
     fn vocabulary<'c>(

@@ -6,9 +6,11 @@ use alambic_data::{ContentKind, PassageQuestion, Split};
 use alambic_inference::SpanOptions;
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
+use alambic_reports::metrics::{Metric, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
+use super::check::description;
 use super::evaluate::PassageEvaluator;
 use super::options::PassagesData;
 use super::train::PassageTraining;
@@ -102,6 +104,10 @@ impl Task for PassagesData {
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
         Ok(HeadSpec::span())
+    }
+
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        Ok(suitable(description()).collect())
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
+use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
@@ -63,6 +64,10 @@ impl Task for SentencesData {
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
         Ok(HeadSpec::none())
+    }
+
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        Ok(suitable(PredictionKind::Ranking).collect())
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {

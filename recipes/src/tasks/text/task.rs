@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Labels, Split, Text};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::{Head, HeadSpec};
+use alambic_reports::metrics::{Metric, TaskDescription, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
 use super::evaluate::TextEvaluator;
-use super::labels::head_of;
+use super::labels::{head_of, kind_of};
 use super::options::TextsData;
 use super::train::TextTraining;
 use crate::check::checker::{Checker, Site};
@@ -113,6 +114,15 @@ impl Task for TextsData {
         let texts = corpora.texts(&names, Split::Train)?;
         let pairs = texts.iter().any(|text| text.second.is_some());
         Ok(HeadSpec { pairs: Some(pairs), ..head_of(corpora.labels(&names)?) })
+    }
+
+    fn validation_metrics(&self, corpora: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        let head = self.head(corpora)?;
+        if self.is_masked() || head.head == Head::None {
+            return Ok(Vec::new());
+        }
+        let kind = kind_of(corpora.labels(&self.names())?);
+        Ok(suitable(TaskDescription::new(kind, &head.labels)).collect())
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {

@@ -3,6 +3,7 @@
 use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
 use alambic_models::bert::HeadSpec;
+use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 use indexmap::IndexSet;
@@ -59,6 +60,10 @@ impl Task for TransliterationData {
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
         Ok(HeadSpec::none())
+    }
+
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        Ok(suitable(PredictionKind::Text).collect())
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::{Head, HeadSpec};
+use alambic_reports::metrics::{Metric, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
 use super::evaluate::QuestionEvaluator;
 use super::options::QuestionsData;
+use super::questions::description;
 use super::train::QuestionTraining;
 use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
@@ -66,6 +68,12 @@ impl Task for QuestionsData {
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {
         let labels = corpora.answers(&self.image_corpora())?.to_vec();
         Ok(HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() })
+    }
+
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        // Whether answers are graded is known when the questions of the validation split are.
+        let graded = |is_graded| suitable(description(&[]).graded(is_graded));
+        Ok(graded(false).chain(graded(true)).collect())
     }
 
     fn vocabulary<'c>(
