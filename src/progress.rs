@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alambic_recipes::Plan;
 use alambic_recipes::observer::{Observer, StepReport};
 use alambic_recipes::plan::PlannedWork;
-use alambic_reports::numbers::{duration, thousands};
+use alambic_reports::numbers::{duration, loss, thousands};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Map, Value, json};
 
@@ -183,9 +183,9 @@ impl Task {
 
 /// The losses of a step, in one line.
 fn losses(report: &StepReport) -> String {
-    let mut parts = vec![format!("loss {:.4}", report.loss)];
+    let mut parts = vec![format!("loss {}", loss(report.loss))];
     if report.terms.len() > 1 {
-        parts.extend(report.terms.iter().map(|(name, value)| format!("{name} {value:.4}")));
+        parts.extend(report.terms.iter().map(|(name, value)| format!("{name} {}", loss(*value))));
     }
     parts.push(format!("learning rate {:.2e}", report.learning_rate));
     parts.push(format!("{:.0} examples/s", report.examples_per_second));
@@ -362,8 +362,8 @@ mod tests {
             gradient_norm: 1.0,
             examples_per_second: 123.4,
         };
-        assert_eq!(losses(&report), "loss 1.5000  learning rate 1.00e-3  123 examples/s");
+        assert_eq!(losses(&report), "loss 1.500  learning rate 1.00e-3  123 examples/s");
         report.terms.insert("word-level".to_owned(), 0.5);
-        assert!(losses(&report).contains("sequence 1.5000  word-level 0.5000"));
+        assert!(losses(&report).contains("sequence 1.500  word-level 0.5000"));
     }
 }

@@ -28,13 +28,32 @@ pub fn metric_title(name: &str) -> String {
     name.split('-').map(written).collect::<Vec<_>>().join(" ")
 }
 
-/// A metric's value: shares and rates in per cent, coefficients as they are.
+/// A metric's value: shares and rates in per cent, coefficients as they are, a [`loss`] by its first digits.
 #[must_use]
 pub fn metric_value(name: &str, value: Option<f64>) -> String {
     value.map_or_else(
         || NO_VALUE.to_string(),
-        |value| if is_share(name) { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") },
+        |value| match name {
+            "loss" => loss(value),
+            _ if is_share(name) => format!("{:.1} %", 100.0 * value),
+            _ => format!("{value:.3}"),
+        },
     )
+}
+
+/// A loss with four digits that count, since losses over vectors of length one are thousandths: `1.386`, `0.0006124`,
+/// `3.100e-6`.
+#[must_use]
+pub fn loss(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size.is_finite() && (1e-4..1e4).contains(&size) => {
+            let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
+            format!("{value:.decimals$}")
+        }
+        _ if value.is_nan() => "NaN".to_owned(),
+        _ => format!("{value:.3e}"),
+    }
 }
 
 /// An interval of a metric without its unit, `12.9–14.1`.
@@ -147,6 +166,22 @@ pub fn milliseconds(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_have_digits_that_count() {
+        for (value, written) in [
+            (1.386_29, "1.386"),
+            (0.000_612_4, "0.0006124"),
+            (3.1e-6, "3.100e-6"),
+            (-0.25, "-0.2500"),
+            (1234.56, "1235"),
+            (0.0, "0"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(loss(value), written);
+        }
+        assert_eq!(metric_value("loss", Some(0.000_48)), "0.0004800");
+    }
 
     #[test]
     fn numbers_read_well() {

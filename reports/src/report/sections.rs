@@ -379,8 +379,10 @@ fn stage(stage: &StageSummary) -> Vec<Cell> {
         .losses
         .iter()
         .map(|(name, value)| match stage.shares.get(name) {
-            Some(share) => format!("{name} {value:.4} ({} of the gradient)", numbers::percent(*share)),
-            None => format!("{name} {value:.4}"),
+            Some(share) => {
+                format!("{name} {} ({} of the gradient)", numbers::loss(*value), numbers::percent(*share))
+            }
+            None => format!("{name} {}", numbers::loss(*value)),
         })
         .collect();
     vec![
