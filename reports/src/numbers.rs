@@ -28,13 +28,13 @@ pub fn metric_title(name: &str) -> String {
     name.split('-').map(written).collect::<Vec<_>>().join(" ")
 }
 
-/// A metric's value: shares and rates in per cent, coefficients as they are, a [`loss`] by its first digits.
+/// A metric's value: shares and rates in per cent, coefficients as they are, a [`loss`] and an error by its first digits.
 #[must_use]
 pub fn metric_value(name: &str, value: Option<f64>) -> String {
     value.map_or_else(
         || NO_VALUE.to_string(),
         |value| match name {
-            "loss" => loss(value),
+            "loss" | "mse" => loss(value),
             _ if is_share(name) => format!("{:.1} %", 100.0 * value),
             _ => format!("{value:.3}"),
         },
