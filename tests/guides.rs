@@ -6,7 +6,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{cached_encoder, run, write_image};
+use common::{cached_encoder, json, run, write_image};
 
 /// A fenced block: what stands behind the backticks, and its text.
 struct Block {
@@ -82,8 +82,8 @@ fn write_images(folder: &Path) {
     }
 }
 
-/// Follows a guide. Its commands are run as they are, those that train with a few steps.
-fn follow(name: &str, short: &[&str]) {
+/// Follows a guide in a folder that is given back. Its commands are run as they are, those that train with a few steps.
+fn follow(name: &str, short: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     cached_encoder(folder.path());
     let guide = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/guides/{name}.md"));
@@ -114,6 +114,7 @@ fn follow(name: &str, short: &[&str]) {
     for file in ["hf/model.safetensors", "hf/README.md", "export.json"] {
         assert!(folder.path().join("exported").join(file).is_file(), "{name}: {file}");
     }
+    folder
 }
 
 const SHORT: [&str; 3] =
@@ -136,7 +137,12 @@ fn guide_of_tags_leads_to_a_tagger() {
 
 #[test]
 fn guide_of_vectors_leads_to_an_encoder() {
-    follow("vectors", &SHORT[1..]);
+    let folder = follow("vectors", &SHORT[1..]);
+    let outcome: serde_json::Value =
+        json(&std::fs::read_to_string(folder.path().join("runs/finder/metrics.json")).unwrap());
+    for figure in ["cosine-mean", "untrained-cosine-mean", "untrained-common-neighbours"] {
+        assert!(outcome["fidelity"][figure].is_number(), "{figure}: {outcome}");
+    }
 }
 
 #[test]

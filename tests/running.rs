@@ -50,6 +50,16 @@ fn a_run_leaves_a_report_and_a_student() {
 }
 
 #[test]
+fn recipe_without_baseline_plans_no_upper_bound_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let planned =
+        |flags: &[&str]| run(folder.path(), &[&["plan", "builtin:quickstart"], flags].concat()).good();
+    assert!(planned(&[]).contains("upper bound: "));
+    let without = planned(&["--no-baseline"]);
+    assert!(!without.contains("upper bound: ") && !without.contains("baseline: "), "{without}");
+}
+
+#[test]
 fn figure_that_does_not_keep_its_bound_ends_a_run_with_one() {
     let folder = tempfile::tempdir().unwrap();
     let (recipe, short) = (sound(), ["--set", "train.steps=2", "--no-baseline"]);

@@ -8,6 +8,7 @@ use alambic_files::digests::Digests;
 use alambic_files::text::quoted;
 use alambic_files::write;
 use alambic_losses::{LossKind, added_losses};
+use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::merge::{merge, remove};
 use alambic_settings::reader::nearest;
 use alambic_settings::{
@@ -96,11 +97,13 @@ impl Loaded {
         self.sources.first().map_or("", |source| source.text.as_str())
     }
 
-    /// The same without its baseline.
+    /// The same without its baseline and its upper bound.
     #[must_use]
     pub fn without_baseline(mut self) -> Self {
-        self.recipe.baseline = None;
-        remove(&mut self.tree, &["baseline".to_owned()]);
+        (self.recipe.baseline, self.recipe.upper_bound) = (None, None);
+        for key in [BASELINE, UPPER_BOUND] {
+            remove(&mut self.tree, &[key.to_owned()]);
+        }
         self
     }
 

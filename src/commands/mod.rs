@@ -180,7 +180,7 @@ struct RecipeArguments {
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Leaves out the baseline
+    /// Leaves out the baseline and the upper bound
     #[arg(long)]
     no_baseline: bool,
 }

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// Sets a key, as `train.steps=100`; paths are taken from the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Leaves out the baseline: no student is trained without a teacher
+    /// Leaves out the baseline and the upper bound: no student is trained without a teacher
     #[arg(long)]
     no_baseline: bool,
     /// A figure of metrics.json with the bound that it has to keep, as `retention=0.95`, `accuracy>=0.9` or `cer<=0.1`; where it

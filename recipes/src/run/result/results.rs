@@ -255,7 +255,8 @@ impl Results<'_> {
         Ok(outcome)
     }
 
-    /// The student's predictions, and the baselines', against the teacher's, and the similarities of inner states.
+    /// The student's predictions, and the baselines', against the teacher's, and the similarities of inner states; without
+    /// labels also those of the untrained student.
     fn fidelity(&self) -> Result<IndexMap<String, Option<f64>>, RunError> {
         let mut fidelity = IndexMap::new();
         let mut add = |prefix: &str, predictions: &Predictions| -> Result<(), RunError> {
@@ -271,6 +272,13 @@ impl Results<'_> {
             add(&format!("{name}-"), predictions)?;
         }
         fidelity.extend(self.evaluation.similarities(&self.student().folder)?);
+        let untrained = self.evaluation.compared.iter().find(|compared| compared.name == UNTRAINED);
+        // Where there are labels, metrics say what training gave.
+        if let Some(untrained) = untrained.filter(|_| self.compared_by.is_none()) {
+            let own = self.evaluation.similarities(&untrained.folder)?;
+            let own = own.into_iter().filter(|(name, _)| !name.ends_with("-shuffled"));
+            fidelity.extend(own.map(|(name, value)| (format!("{UNTRAINED}-{name}"), value)));
+        }
         Ok(fidelity)
     }
 
