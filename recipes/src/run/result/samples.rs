@@ -49,10 +49,12 @@ impl Results<'_> {
         };
         groups.retain(|_, members| !members.is_empty());
         let sizes: Vec<usize> = groups.values().map(Vec::len).collect();
-        let chosen = groups.iter().zip(allotted(&sizes, SAMPLES)).flat_map(|((group, members), most)| {
-            spread(members, kind, most).into_iter().map(|index| (index, *group))
-        });
-        let chosen: Vec<(usize, &str)> = chosen.collect();
+        let mut chosen: Vec<(usize, &str)> = Vec::new();
+        for ((group, members), most) in groups.iter().zip(allotted(&sizes, SAMPLES)) {
+            // Where a group shows fewer examples than there are kinds, it begins with those that the one before left out.
+            let first = chosen.len();
+            chosen.extend(spread(members, kind, most, first).into_iter().map(|index| (index, *group)));
+        }
         let models = self.sampled_models(&chosen.iter().map(|(index, _)| *index).collect::<Vec<_>>())?;
         let sample =
             |(place, (index, group)): (usize, &(usize, &str))| self.sample(*index, group, place, &models);
@@ -143,17 +145,21 @@ fn allotted(sizes: &[usize], all: usize) -> Vec<usize> {
     shares
 }
 
-/// At most `most` of some examples, of each kind in turn and evenly spread within it.
-fn spread<'k>(members: &[usize], kind: impl Fn(usize) -> &'k str, most: usize) -> Vec<usize> {
+/// At most `most` of some examples, of each kind in turn and evenly spread within it. The kinds begin with the one of number
+/// `first`, counted around.
+fn spread<'k>(members: &[usize], kind: impl Fn(usize) -> &'k str, most: usize, first: usize) -> Vec<usize> {
     let mut kinds: IndexMap<&str, Vec<usize>> = IndexMap::new();
     for &index in members {
         kinds.entry(kind(index)).or_default().push(index);
     }
-    let sizes: Vec<usize> = kinds.values().map(Vec::len).collect();
+    let mut kinds: Vec<Vec<usize>> = kinds.into_values().collect();
+    let first = first % kinds.len().max(1);
+    kinds.rotate_left(first);
+    let sizes: Vec<usize> = kinds.iter().map(Vec::len).collect();
     let shares = allotted(&sizes, most);
     let mut chosen = Vec::new();
     for round in 0..shares.iter().copied().max().unwrap_or_default() {
-        for (number, (own, share)) in kinds.values().zip(&shares).enumerate() {
+        for (number, (own, share)) in kinds.iter().zip(&shares).enumerate() {
             if round < *share {
                 // Kinds whose examples lie in one order, as names in several directions, show different ones.
                 let place = (round as f64 + (number as f64 * GOLDEN).fract()) / *share as f64;
@@ -179,13 +185,15 @@ mod tests {
     fn kinds_take_turns_in_a_choice() {
         let kind = |index: usize| if index < 90 { "common" } else { "rare" };
         let members: Vec<usize> = (0..92).collect();
-        assert_eq!(spread(&members, kind, 4), [0, 90, 45, 91]);
-        assert_eq!(spread(&members[..90], kind, 3), [0, 30, 60]);
-        assert_eq!(spread(&members[90..], kind, 3), [90, 91]);
-        assert_eq!(spread(&members[..91], kind, 4), [0, 90, 30, 60]);
-        assert_eq!(spread(&[], kind, 3), [0; 0]);
+        assert_eq!(spread(&members, kind, 4, 0), [0, 90, 45, 91]);
+        assert_eq!(spread(&members[..90], kind, 3, 0), [0, 30, 60]);
+        assert_eq!(spread(&members[90..], kind, 3, 0), [90, 91]);
+        assert_eq!(spread(&members[..91], kind, 4, 0), [0, 90, 30, 60]);
+        assert_eq!(spread(&[], kind, 3, 7), [0; 0]);
         let direction = |index: usize| ["hi-ta", "ta-hi"][index / 10];
-        assert_eq!(spread(&(0..20).collect::<Vec<_>>(), direction, 2), [0, 16]);
+        assert_eq!(spread(&(0..20).collect::<Vec<_>>(), direction, 2, 0), [0, 16]);
+        assert_eq!(spread(&(0..20).collect::<Vec<_>>(), direction, 1, 0), [0]);
+        assert_eq!(spread(&(0..20).collect::<Vec<_>>(), direction, 1, 1), [10]);
     }
 
     #[test]
