@@ -1,5 +1,6 @@
 //! The newest instruction set that kernels of this crate may use.
 
+#[cfg(target_arch = "x86_64")]
 use std::sync::OnceLock;
 
 use alambic_settings::choices;
@@ -42,6 +43,7 @@ fn read() -> Result<Option<CpuIsa>, TensorError> {
 
 /// The newest instruction set that kernels may use, by the environment variable `ALAMBIC_MAX_CPU_ISA`, the same for the whole
 /// process; none where that is not set or has no meaning.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn max_cpu_isa() -> Option<CpuIsa> {
     static ISA: OnceLock<Option<CpuIsa>> = OnceLock::new();
     *ISA.get_or_init(|| read().ok().flatten())

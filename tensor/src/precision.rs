@@ -20,7 +20,7 @@ choices! {
         /// processors, `f32`.
         Bf16 = "bf16",
         /// Integers of 8 bits, for finished models: the weights of each output and each row that is multiplied are rounded
-        /// to steps of their own. MatmulPrecision of other matrices than weights are `f32`.
+        /// to steps of their own. Products of other matrices than weights are in `f32`.
         Int8 = "int8",
     }
 }
@@ -61,8 +61,15 @@ impl MatmulPrecision {
     /// The warning that products fall back to `f32`; none where they do not.
     #[must_use]
     pub fn fallback(self) -> Option<String> {
-        let name = self.name();
-        (!self.is_supported()).then(|| format!("this machine has no {name} kernels; using f32"))
+        if self.is_supported() {
+            return None;
+        }
+        let needs = match self {
+            _ if !device::current().is_cpu() => "on this device",
+            Self::Bf16 => "(they need AMX or AVX512-BF16)",
+            Self::F32 | Self::Bf16x3 | Self::Int8 => "(they need AMX)",
+        };
+        Some(format!("this machine has no {} kernels {needs}; using f32", self.name()))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
-    _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
-    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_sub_ps,
+    _mm512_extracti64x4_epi64, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_loadu_ps,
+    _mm512_permutexvar_epi16, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_sub_ps,
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 use std::mem::transmute;
@@ -12,6 +12,8 @@ use std::mem::transmute;
 pub(super) const OUTER: usize = 16;
 /// Depths of a square.
 pub(super) const DEPTH: usize = 32;
+/// Numbers of `f32` of a vector.
+const LANES: usize = 16;
 
 /// Numbers of bfloat16 that stand for one of `f32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +68,7 @@ impl Operand<'_> {
         order: LineOrder,
         mut store: impl FnMut(usize, usize, [Lines; PARTS]),
     ) {
+        assert_eq!(self.values.len(), self.outer * self.depth);
         for step in 0..self.depth.div_ceil(DEPTH) {
             for square in 0..count {
                 let (outer, depth) = (first + square * OUTER, step * DEPTH);
@@ -90,11 +93,25 @@ impl Operand<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
     fn outer_lines<const PARTS: usize>(&self, outer: usize, depth: usize) -> [Lines; PARTS] {
         let mut parts = [[_mm512_setzero_si512(); OUTER]; PARTS];
-        for line in 0..OUTER.min(self.outer.saturating_sub(outer)) {
-            let start = (outer + line) * self.depth + depth;
-            let end = (outer + line + 1) * self.depth;
-            let rounded = rounded::<PARTS>([self.numbers(start, end), self.numbers(start + OUTER, end)]);
-            for (part, rounded) in parts.iter_mut().zip(rounded) {
+        let is_whole = outer + OUTER <= self.outer && depth + DEPTH <= self.depth;
+        let masks = [0, LANES].map(|half| mask(self.depth.saturating_sub(depth + half)));
+        for line in 0..OUTER {
+            let start = self.values.as_ptr().wrapping_add((outer + line) * self.depth + depth);
+            let numbers = if is_whole {
+                // SAFETY: the row or column is there, and so are its depths.
+                unsafe { [_mm512_loadu_ps(start), _mm512_loadu_ps(start.add(LANES))] }
+            } else if outer + line < self.outer {
+                // SAFETY: the row or column is there, and what the masks leave out is not read.
+                unsafe {
+                    [
+                        _mm512_maskz_loadu_ps(masks[0], start),
+                        _mm512_maskz_loadu_ps(masks[1], start.wrapping_add(LANES)),
+                    ]
+                }
+            } else {
+                break;
+            };
+            for (part, rounded) in parts.iter_mut().zip(rounded::<PARTS>(numbers)) {
                 part[line] = rounded;
             }
         }
@@ -118,34 +135,33 @@ impl Operand<'_> {
         // SAFETY: it has as many bytes.
         let order = unsafe { _mm512_loadu_si512(INTERLEAVED.as_ptr().cast()) };
         let mut parts = [[_mm512_setzero_si512(); OUTER]; PARTS];
+        let is_whole = outer + OUTER <= self.outer && depth + DEPTH <= self.depth;
+        let mask = mask(self.outer.saturating_sub(outer));
         for line in 0..OUTER {
-            let numbers = [0, 1].map(|second| {
-                let depth = depth + 2 * line + second;
-                if depth >= self.depth {
-                    return _mm512_setzero_ps();
-                }
-                self.numbers(depth * self.outer + outer, (depth + 1) * self.outer)
-            });
+            let depth = depth + 2 * line;
+            let start = self.values.as_ptr().wrapping_add(depth * self.outer + outer);
+            let next = start.wrapping_add(self.outer);
+            let numbers = if is_whole {
+                // SAFETY: both depths are there, and so are their rows or columns.
+                unsafe { [_mm512_loadu_ps(start), _mm512_loadu_ps(next)] }
+            } else if depth < self.depth {
+                let of_next = if depth + 1 < self.depth { mask } else { 0 };
+                // SAFETY: the depth is there, and what the masks leave out is not read.
+                unsafe { [_mm512_maskz_loadu_ps(mask, start), _mm512_maskz_loadu_ps(of_next, next)] }
+            } else {
+                break;
+            };
             for (part, rounded) in parts.iter_mut().zip(rounded::<PARTS>(numbers)) {
                 part[line] = _mm512_permutexvar_epi16(order, rounded);
             }
         }
         parts
     }
+}
 
-    /// 16 numbers, and zeros from `end` on.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn numbers(&self, start: usize, end: usize) -> __m512 {
-        let count = end.saturating_sub(start).min(OUTER);
-        let mask = ((1u32 << count) - 1) as u16;
-        if count == 0 {
-            return _mm512_setzero_ps();
-        }
-        let values = &self.values[start..start + count];
-        // SAFETY: what the mask leaves out is not read.
-        unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr()) }
-    }
+/// The first numbers of a vector, where so many are left.
+fn mask(left: usize) -> u16 {
+    ((1u32 << left.min(LANES)) - 1) as u16
 }
 
 /// 32 numbers in 8 bits each, and in further parts what they then lack.

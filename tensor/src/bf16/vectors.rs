@@ -115,7 +115,13 @@ impl VectorMatrix {
                     // SAFETY: the processor has the instructions; the result has these rows and columns, which no other task
                     // writes, and in which the sums of the pairs before are.
                     unsafe {
-                        rows_by_columns(HEIGHT.min(rows.end - row), left, right, target.at(row, column), ends);
+                        rows_by_columns(
+                            HEIGHT.min(rows.end - row),
+                            left,
+                            right,
+                            target.at(row, column),
+                            ends,
+                        );
                     }
                 }
             }
@@ -141,8 +147,9 @@ fn pack_rows(left: &Operand<'_>, first: usize, pairs: usize, out: &mut [MaybeUni
     let squares = out.len() / pairs / (OUTER / HEIGHT);
     left.pack::<1>((first, squares), LineOrder::Depth, |step, square, [lines]| {
         let (upper, lower) = out[2 * square * pairs..2 * (square + 1) * pairs].split_at_mut(pairs);
-        let start = step * DEPTH / 2;
-        for ((upper, lower), line) in upper[start..].iter_mut().zip(&mut lower[start..]).zip(lines) {
+        let first = step * DEPTH / 2;
+        let end = pairs.min(first + OUTER);
+        for ((upper, lower), line) in upper[first..end].iter_mut().zip(&mut lower[first..end]).zip(lines) {
             // SAFETY: each has as many bytes.
             unsafe {
                 _mm256_storeu_si256(upper.as_mut_ptr().cast(), _mm512_castsi512_si256(line));
