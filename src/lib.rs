@@ -43,9 +43,18 @@ use log::{Level, LogFormat};
 /// Heading of the options that every command has.
 const GLOBAL: &str = "Global options";
 
+/// What `--help` says of environment variables.
+const ENVIRONMENT: &str = "\
+Environment variables:
+  ALAMBIC_MAX_CPU_ISA  Newest instruction set for matrix products: `amx`, `avx512-bf16` (no AMX),
+                       `avx512` (neither)
+  RAYON_NUM_THREADS    Threads to compute with, where neither `--threads` nor a recipe says
+  HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HTTPS_PROXY, NO_PROXY
+                       As for the client of the Hugging Face hub";
+
 /// A knowledge-distillation workbench: recipes in, proven small models out.
 #[derive(Parser)]
-#[command(version, long_version = version::long_version(), max_term_width = 100)]
+#[command(version, long_version = version::long_version(), after_long_help = ENVIRONMENT, max_term_width = 100)]
 struct Arguments {
     /// Threads to compute with; left out, `threads` of the recipe, or as many as the machine has
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -99,6 +108,9 @@ pub fn command_line(arguments: impl IntoIterator<Item = OsString>, losses: &'sta
         _ => Level::Info,
     };
     log::set(arguments.log_format, least);
+    if let Err(error) = alambic_tensor::check_max_cpu_isa() {
+        return Failure::from(error).show();
+    }
     let machine = Machine { threads: arguments.threads.map(usize::from), device: arguments.device };
     // What a panic prints on its own means nothing to a user; the message follows below.
     std::panic::set_hook(Box::new(|_| {}));

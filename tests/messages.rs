@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use alambic_models::Tokenizer;
 use alambic_models::bert::{Head, HeadSpec};
-use alambic_tensor::precision::has_bf16;
+use alambic_tensor::precision::MatmulPrecision;
 use common::{alambic, json, run, sound, tiny_encoder};
 use serde_json::Value;
 
@@ -178,8 +178,36 @@ fn check_tells_of_precisions_that_fall_back_on_this_machine() {
     let folder = tempfile::tempdir().unwrap();
     let lower = ["--set", "train.precision=\"bf16\"", "--set", "evaluation.precisions=[\"bf16x3\"]"];
     let said = run(folder.path(), &[&["check", &sound()][..], &lower].concat()).done();
-    let count = said.matches("kernels; using f32").count();
-    assert_eq!(count, if has_bf16() { 0 } else { 3 }, "{said}");
+    // Two stages, and the evaluation.
+    for (precision, expected) in [(MatmulPrecision::Bf16, 2), (MatmulPrecision::Bf16x3, 1)] {
+        let warning = precision.fallback().unwrap_or_else(|| "kernels".to_owned());
+        let expected = if precision.is_supported() { 0 } else { expected };
+        assert_eq!(said.matches(&warning).count(), expected, "{said}");
+    }
     let said = run(folder.path(), &["check", &sound()]).done();
     assert!(!said.contains("kernels"), "{said}");
+}
+
+#[test]
+fn instruction_sets_beyond_the_newest_that_is_allowed_are_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |newest: &str, arguments: &[&str]| {
+        alambic(folder.path()).args(arguments).env("ALAMBIC_MAX_CPU_ISA", newest).output().unwrap()
+    };
+    let sets = |newest: &str| String::from_utf8(with(newest, &["--version"]).stdout).unwrap();
+    assert_eq!(sets("amx"), sets(""));
+    assert!(!sets("avx512-bf16").contains("AMX") && !sets("avx512").contains("BF16"));
+    #[cfg(target_arch = "x86_64")]
+    assert_eq!(sets("avx512-bf16").contains("AVX512-BF16"), is_x86_feature_detected!("avx512bf16"));
+    let recipe = sound();
+    let lower = ["check", &recipe, "--set", "train.precision=\"bf16\""];
+    let said = |newest: &str| String::from_utf8(with(newest, &lower).stdout).unwrap();
+    assert!(said("avx512").contains("no bf16 kernels (they need AMX or AVX512-BF16); using f32"));
+
+    let unknown = with("avx1024", &["list", "losses"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    let expected =
+        "ALAMBIC_MAX_CPU_ISA is \"avx1024\": set it to one of `avx512`, `avx512-bf16`, `amx`, or unset it";
+    assert!(said.contains(expected), "{said}");
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use alambic_tensor::precision::MatmulPrecision;
 use common::{REVIEWS, alambic, checkpoints, interrupt, student};
 
 /// A small training on the embedded names, with a checkpoint every few steps.
@@ -134,7 +135,7 @@ fn killed_runs_in_lower_precision_end_with_the_same_bytes() {
     std::fs::write(&recipe, lower("bf16x3")).unwrap();
     let run = folder.path().join("run");
     assert!(start(&recipe, &run, false).wait().unwrap().success());
-    assert_eq!(student(&run) != in_bf16, alambic_tensor::precision::has_bf16());
+    assert_eq!(student(&run) != in_bf16, MatmulPrecision::Bf16.is_supported());
 }
 
 /// The student of a run that is killed time and again, after making sure that it is that of an undisturbed one.

@@ -15,6 +15,9 @@ pub enum TensorError {
     /// The device is not available.
     #[error("{0}")]
     Device(String),
+    /// The environment variable for instruction sets has a value without meaning.
+    #[error("{0}")]
+    CpuIsa(String),
     /// The computing threads could not be started.
     #[error("cannot start the computing threads: {0}")]
     Threads(String),

@@ -25,7 +25,10 @@
 pub use candle_core as candle;
 pub use candle_nn;
 
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod buffer;
+mod cpu_isa;
 pub mod device;
 mod error;
 mod gradient;
@@ -38,6 +41,8 @@ mod matrix;
 pub mod ops;
 pub mod optimiser;
 mod packed_weight;
+#[cfg(target_arch = "x86_64")]
+mod panels;
 pub mod parameters;
 pub mod precision;
 pub mod random;
@@ -49,6 +54,7 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod weight_panels;
 
+pub use cpu_isa::check_max_cpu_isa;
 pub use error::TensorError;
 pub use instruction_sets::instruction_sets;
 pub use random::Streams;

@@ -6,11 +6,9 @@ use gemm::Parallelism;
 
 use crate::matrix::{MatrixView, MatrixViewMut};
 #[cfg(target_arch = "x86_64")]
-use crate::precision::{self, MatmulPrecision};
-#[cfg(target_arch = "x86_64")]
-use crate::tiles;
+use crate::precision;
 
-/// Rows and columns below which laying out both matrices for tiles takes longer than multiplying them.
+/// Rows and columns below which laying out both matrices in bfloat16 takes longer than multiplying them.
 #[cfg(target_arch = "x86_64")]
 const MIN_SIZE: usize = 32;
 
@@ -67,8 +65,8 @@ pub(crate) fn multiply(
     assert_eq!(left.len(), m * k);
     assert_eq!(right.len(), k * n);
     #[cfg(target_arch = "x86_64")]
-    if let Some(parts) = bf16_parts().filter(|_| m.min(k).min(n) >= MIN_SIZE) {
-        return tiles::multiply(out, (left, left_transposed), (right, right_transposed), (m, k, n), parts);
+    if let Some(product) = precision::current().bf16_product().filter(|_| m.min(k).min(n) >= MIN_SIZE) {
+        return product.multiply(out, (left, left_transposed), (right, right_transposed), (m, k, n));
     }
     let left = if left_transposed {
         MatrixView::rows(left, 0, m).transposed()
@@ -84,17 +82,6 @@ pub(crate) fn multiply(
     unsafe {
         product(MatrixViewMut::of(out, n), left, right, (m, k, n), 1.0, false, Parallelism::Rayon(0));
     }
-}
-
-/// The parts of bfloat16 in which products are made on tiles; none where they are made in `f32`.
-#[cfg(target_arch = "x86_64")]
-pub(crate) fn bf16_parts() -> Option<tiles::Bf16Parts> {
-    let parts = match precision::current() {
-        MatmulPrecision::F32 | MatmulPrecision::Int8 => return None,
-        MatmulPrecision::Bf16x3 => tiles::Bf16Parts::Two,
-        MatmulPrecision::Bf16 => tiles::Bf16Parts::One,
-    };
-    tiles::has_bf16().then_some(parts)
 }
 
 /// A product of small matrices on the calling thread, for one head of one example.

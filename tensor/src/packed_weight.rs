@@ -3,12 +3,10 @@
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "x86_64")]
+use crate::bf16::Bf16Matrix;
 use crate::int8_weight::Int8Weight;
-#[cfg(target_arch = "x86_64")]
-use crate::matmul::bf16_parts;
 use crate::precision::{self, MatmulPrecision};
-#[cfg(target_arch = "x86_64")]
-use crate::tiles;
 #[cfg(target_arch = "x86_64")]
 use crate::weight_panels::{self, WeightPanels};
 
@@ -20,7 +18,7 @@ pub(crate) struct PackedWeight {
     panels: OnceLock<WeightPanels>,
     /// By how many parts a number is taken in.
     #[cfg(target_arch = "x86_64")]
-    tiles: [OnceLock<tiles::Bf16Matrix>; 2],
+    bf16: [OnceLock<Bf16Matrix>; 2],
 }
 
 impl PackedWeight {
@@ -40,9 +38,9 @@ impl PackedWeight {
             return true;
         }
         #[cfg(target_arch = "x86_64")]
-        if let Some(parts) = bf16_parts() {
-            let right = || tiles::Bf16Matrix::new((weights, true), (inputs, outputs), parts);
-            self.tiles[parts as usize].get_or_init(right).multiply(out, (rows, false), bias);
+        if let Some(product) = precision::current().bf16_product() {
+            let right = || Bf16Matrix::new((weights, true), (inputs, outputs), product);
+            self.bf16[product.parts as usize].get_or_init(right).multiply(out, (rows, false), bias);
             return true;
         }
         #[cfg(target_arch = "x86_64")]

@@ -7,7 +7,8 @@ use std::arch::asm;
 
 use rayon::prelude::*;
 
-use super::{BLOCK, BYTES, Configured, Line, TILE, has_int8};
+use super::{BLOCK, BYTES, Configured, TILE, has_int8};
+use crate::panels::Line;
 
 /// Bytes of a row of a tile of the left matrix, and rows of one of the right matrix.
 const DEPTH: usize = 64;

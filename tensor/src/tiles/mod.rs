@@ -1,30 +1,25 @@
 //! The tile registers of newer processors (Intel's AMX): eight of them, of 16 rows of 64 bytes, which multiply short
 //! numbers and add them up in long ones, many times as fast as vectors multiply `f32`.
 
-mod bf16;
 mod int8;
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid_count, _xgetbv};
-use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
-pub(crate) use bf16::{Bf16Matrix, Bf16Parts, multiply};
 pub(crate) use int8::{Int8Matrix, Uint8Matrix};
 
+use crate::cpu_isa::{CpuIsa, max_cpu_isa};
+use crate::panels::Line;
+
 /// Rows of a tile, and of the result's also its columns.
-const TILE: usize = 16;
+pub(crate) const TILE: usize = 16;
 /// Rows and columns of a block of the result: two tiles by two.
-const BLOCK: usize = 2 * TILE;
+pub(crate) const BLOCK: usize = 2 * TILE;
 /// Bytes of a tile.
-const BYTES: usize = 1024;
+pub(crate) const BYTES: usize = 1024;
 
-/// 64 bytes at an address that is a multiple of 64.
-#[repr(align(64))]
-#[derive(Clone, Copy)]
-struct Line([u8; 64]);
-
-/// Whether this processor has tiles for bfloat16 and the system lets this process use them.
+/// Whether this processor has tiles for bfloat16, and the system and its user let this process use them.
 pub(crate) fn has_bf16() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| {
@@ -38,7 +33,8 @@ pub(crate) fn has_bf16() -> bool {
             && is_x86_feature_detected!("avx512bf16")
             && is_x86_feature_detected!("xsave");
         // SAFETY: `xsave` was found before.
-        vectors
+        max_cpu_isa().is_none_or(|isa| isa == CpuIsa::Amx)
+            && vectors
             && __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
             && unsafe { saved_registers() } & SAVED == SAVED
             && is_permitted()
@@ -86,21 +82,11 @@ fn is_permitted() -> bool {
     false
 }
 
-/// Lines of `panels` panels of `each` lines, all of which `write` initialises.
-fn lines_of(panels: usize, each: usize, write: impl FnOnce(&mut [MaybeUninit<Line>], usize)) -> Vec<Line> {
-    let length = panels * each;
-    let mut lines = Vec::with_capacity(length);
-    write(&mut lines.spare_capacity_mut()[..length], each);
-    // SAFETY: `write` has initialised as many, and there is room for them.
-    unsafe { lines.set_len(length) };
-    lines
-}
-
 /// Tiles of 16 rows of 64 bytes, for as long as it lives.
-struct Configured;
+pub(crate) struct Configured;
 
 impl Configured {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         /// Palette 1; from the 16th byte on the bytes of a row of each tile in 16 bits, from the 48th on its rows.
         static SHAPES: Line = {
             let mut bytes = [0; 64];
