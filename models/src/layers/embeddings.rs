@@ -95,8 +95,3 @@ pub(crate) fn counted_positions(tokens: &Tokens, max_length: usize) -> Result<Ar
     }
     Ok(Arc::new((0..tokens.ids.len()).map(|index| (index % tokens.length.max(1)) as u32).collect()))
 }
-
-/// The first token's state of each text, `[batch, width]`.
-pub(crate) fn first(hidden: &Tensor) -> Result<Tensor, ModelError> {
-    Ok(hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?)
-}

@@ -8,6 +8,13 @@ use alambic_tensor::ops::{AttentionMask, RaggedLayout, RaggedPairs};
 
 use crate::{ModelError, TapSelection, Trace};
 
+/// Whether layers compute the padding of a batch, given whether somebody reads it.
+#[must_use]
+pub fn is_padding_computed(is_read: bool) -> bool {
+    // A GPU takes less time over padding than over products for each sequence.
+    is_read || !device::current().is_cpu()
+}
+
 /// Sequences of a batch in a tensor of their states: padded, `[batch, length, ..]`, or laid end to end, `[tokens, ..]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequences {
@@ -31,14 +38,12 @@ impl Sequences {
         batch: usize,
         wanted: &TapSelection,
     ) -> Result<[Self; N], ModelError> {
-        // A GPU takes less time over padding than over a product for every sequence. What stands for a sequence is its
-        // first token, whatever the mask says of it.
+        // What stands for a sequence is its first token, whatever the mask says of it.
         let starts_with_token = |mask: &[u8]| {
             let length = mask.len() / batch.max(1);
             length > 0 && mask.chunks(length).all(|row| row[0] != 0)
         };
-        let unpads = device::current().is_cpu()
-            && !wanted.reads_padding()
+        let unpads = !is_padding_computed(wanted.reads_padding())
             && masks.iter().any(|mask| mask.contains(&0))
             && masks.iter().all(|mask| starts_with_token(mask));
         let of = |mask: &Arc<Vec<u8>>| {
@@ -122,7 +127,12 @@ impl Sequences {
     pub(crate) fn first(&self, states: &Tensor) -> Result<Tensor, ModelError> {
         match &self.layout {
             Some(layout) => Ok(layout.first(states)?),
-            None => super::first(states),
+            None => first(states),
         }
     }
+}
+
+/// The first token's state of each text, `[batch, width]`.
+pub(crate) fn first(hidden: &Tensor) -> Result<Tensor, ModelError> {
+    Ok(hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?)
 }
