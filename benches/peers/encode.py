@@ -34,14 +34,15 @@ class Encoder(torch.nn.Module):
         return self.model(input_ids=ids).last_hidden_state
 
 
-def exported(model, ids, folder):
-    """The model as ONNX, with fused operations where onnxruntime knows them."""
+def exported(model, inputs, folder, form=Encoder):
+    """The model in a form as ONNX, with fused operations where onnxruntime knows them."""
     from onnxruntime.transformers import optimizer
 
     plain, fused = folder / "plain.onnx", folder / "fused.onnx"
-    dynamic = {"ids": {0: "batch", 1: "length"}}
+    names = ["ids", "mask"][: len(inputs)]
+    dynamic = {name: {0: "batch", 1: "length"} for name in names}
     torch.onnx.export(
-        Encoder(model), (ids,), str(plain), input_names=["ids"], output_names=["states"], dynamic_axes=dynamic, dynamo=False
+        form(model).eval(), inputs, str(plain), input_names=names, output_names=["states"], dynamic_axes=dynamic, dynamo=False
     )
     config = model.config
     found = optimizer.optimize_model(
@@ -106,7 +107,7 @@ def main():
 
             forms["transformers"] = Timed(encode, options)
         if options.form != "transformers":
-            fused = exported(model, ids, folder)
+            fused = exported(model, (ids,), folder)
             files = {"onnxruntime": lambda: fused, "onnxruntime-int8": lambda: quantised(fused, folder)}
             for name, file in files.items():
                 if options.form in [None, name]:

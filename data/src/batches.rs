@@ -13,8 +13,9 @@ settings! {
         /// Examples in a batch.
         #[range(1..=1_048_576)]
         pub size: usize = 64,
-        /// Most tokens in a batch, padding included: longest source plus longest target, times examples. A
-        /// single longer example makes a batch of its own. Left out: no limit.
+        /// Most tokens in a batch, of sources and targets together. Where padding is computed, on a GPU and with
+        /// losses that count it, it is included: longest source plus longest target, times examples. A single longer
+        /// example makes a batch of its own. Left out: no limit.
         #[range(1..)]
         pub max_tokens: Option<usize>,
         /// Batches' worth of shuffled examples that are sorted by length together. More save padding, fewer
@@ -30,6 +31,15 @@ impl Default for BatchOptions {
     }
 }
 
+/// Which tokens of a batch count towards `max_tokens`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedTokens {
+    /// Those of the examples.
+    Examples,
+    /// Those of the examples and of their padding.
+    WithPadding,
+}
+
 /// The batches of one epoch: indices into `lengths`, which holds the lengths of source and target of each
 /// example in tokens. Every example is in exactly one batch.
 ///
@@ -40,8 +50,8 @@ impl Default for BatchOptions {
 pub fn make_batches(
     lengths: &[(usize, usize)],
     options: &BatchOptions,
-    seed: u64,
-    epoch: u64,
+    counted: CountedTokens,
+    (seed, epoch): (u64, u64),
 ) -> Vec<Vec<usize>> {
     let seed = bytes(&["batches", &seed.to_string(), &epoch.to_string()]);
     let mut random = ChaCha8Rng::from_seed(seed);
@@ -52,7 +62,7 @@ pub fn make_batches(
     for window in order.chunks_mut(size.saturating_mul(options.window.max(1))) {
         // A stable sort: among examples of equal length the shuffled order stays.
         window.sort_by_key(|&index| (lengths[index].0 + lengths[index].1, lengths[index].0));
-        cut(window, lengths, size, options.max_tokens, &mut batches);
+        cut(window, lengths, size, (options.max_tokens, counted), &mut batches);
     }
     batches.shuffle(&mut random);
     batches
@@ -77,22 +87,26 @@ fn cut(
     window: &[usize],
     lengths: &[(usize, usize)],
     size: usize,
-    max_tokens: Option<usize>,
+    (max_tokens, counted): (Option<usize>, CountedTokens),
     batches: &mut Vec<Vec<usize>>,
 ) {
     let mut batch: Vec<usize> = Vec::with_capacity(size.min(window.len()));
-    let mut longest = (0, 0);
+    let (mut longest, mut sum) = ((0, 0), 0_usize);
     for &index in window {
         let (source, target) = lengths[index];
         let grown = (longest.0.max(source), longest.1.max(target));
-        let tokens = (grown.0 + grown.1).saturating_mul(batch.len() + 1);
+        let tokens = match counted {
+            CountedTokens::Examples => sum + source + target,
+            CountedTokens::WithPadding => (grown.0 + grown.1).saturating_mul(batch.len() + 1),
+        };
         let full = batch.len() == size || max_tokens.is_some_and(|most| tokens > most);
         if full && !batch.is_empty() {
             batches.push(std::mem::take(&mut batch));
-            longest = (source, target);
+            (longest, sum) = ((source, target), 0);
         } else {
             longest = grown;
         }
+        sum += source + target;
         batch.push(index);
     }
     if !batch.is_empty() {
@@ -132,14 +146,20 @@ mod tests {
                 max_tokens: (round % 2 == 0).then(|| random.random_range(1..500)),
                 window: random.random_range(1..9),
             };
-            let batches = make_batches(&lengths, &options, 7, round);
+            let counted = [CountedTokens::Examples, CountedTokens::WithPadding][round as usize / 2 % 2];
+            let batches = make_batches(&lengths, &options, counted, (7, round));
             let mut seen: Vec<usize> = batches.concat();
             seen.sort_unstable();
             assert_eq!(seen, (0..count).collect::<Vec<_>>());
             for batch in &batches {
                 assert!(!batch.is_empty() && batch.len() <= options.size);
                 if let Some(most) = options.max_tokens {
-                    assert!(batch.len() == 1 || batch.len() * width(batch, &lengths) <= most);
+                    let own: usize = batch.iter().map(|&index| lengths[index].0 + lengths[index].1).sum();
+                    let tokens = match counted {
+                        CountedTokens::Examples => own,
+                        CountedTokens::WithPadding => batch.len() * width(batch, &lengths),
+                    };
+                    assert!(batch.len() == 1 || tokens <= most);
                 }
             }
         }
@@ -165,10 +185,19 @@ mod tests {
     fn order_depends_on_seed_and_epoch_alone() {
         let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(2), 500);
         let options = BatchOptions::default();
-        let first = make_batches(&lengths, &options, 1, 0);
-        assert_eq!(first, make_batches(&lengths, &options, 1, 0));
-        assert_ne!(first, make_batches(&lengths, &options, 1, 1));
-        assert_ne!(first, make_batches(&lengths, &options, 2, 0));
+        let batches = |seed, epoch| make_batches(&lengths, &options, CountedTokens::Examples, (seed, epoch));
+        let first = batches(1, 0);
+        assert_eq!(first, batches(1, 0));
+        assert_ne!(first, batches(1, 1));
+        assert_ne!(first, batches(2, 0));
+    }
+
+    #[test]
+    fn batches_of_so_many_tokens_without_padding_are_fewer() {
+        let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(3), 400);
+        let options = BatchOptions { size: 400, max_tokens: Some(300), window: 1 };
+        let count = |counted| make_batches(&lengths, &options, counted, (5, 0)).len();
+        assert!(count(CountedTokens::Examples) < count(CountedTokens::WithPadding));
     }
 
     #[test]
@@ -176,7 +205,7 @@ mod tests {
         let lengths = lengths(&mut ChaCha8Rng::seed_from_u64(3), 4000);
         let padded = |window| -> usize {
             let options = BatchOptions { size: 32, max_tokens: None, window };
-            make_batches(&lengths, &options, 5, 0)
+            make_batches(&lengths, &options, CountedTokens::Examples, (5, 0))
                 .iter()
                 .map(|batch| batch.len() * width(batch, &lengths))
                 .sum()
@@ -185,8 +214,10 @@ mod tests {
         assert!(padded(1) as f64 > 1.7 * tokens as f64, "{} of {tokens}", padded(1));
         assert!((padded(32) as f64) < 1.1 * tokens as f64, "{} of {tokens}", padded(32));
         let options = BatchOptions::default();
-        let widths: Vec<_> =
-            make_batches(&lengths, &options, 5, 0).iter().map(|batch| width(batch, &lengths)).collect();
+        let widths: Vec<_> = make_batches(&lengths, &options, CountedTokens::Examples, (5, 0))
+            .iter()
+            .map(|batch| width(batch, &lengths))
+            .collect();
         assert!(!widths.is_sorted());
     }
 }

@@ -70,6 +70,7 @@ impl LossTerm for AttentionScores {
             sum(terms.collect::<Result<_, LossError>>()?)
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
+        let term = term.reading_padding(self.padding == Padding::Zero);
         Ok(term.token_by_token([self.stream.as_str()]))
     }
 }

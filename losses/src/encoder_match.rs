@@ -61,6 +61,7 @@ impl LossTerm for EncoderMatch {
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &taps, projected.as_deref());
         let equal_lengths = self.positions == Positions::FixedLength;
         let term = Term::new(NAME, self.weight, vec![student_tap], vec![teacher_tap], Box::new(compute));
+        let term = term.reading_padding(equal_lengths);
         Ok(Term { projections: projection.into_iter().collect(), equal_lengths, ..term })
     }
 }

@@ -2,6 +2,7 @@
 
 use alambic_models::Outline;
 use alambic_settings::{choices, settings};
+use alambic_tensor::ops::RaggedLayout;
 
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, projection, sum};
@@ -147,25 +148,25 @@ fn states(term: &'static str, options: &Hidden, layers: &Layers) -> Result<Term,
             let student = inputs.student(own)?;
             let [student, teacher] = match options.count {
                 Counted::First => [student, &teacher].map(|states| states.narrow(1, 0, 1)?.contiguous()),
-                Counted::Tokens | Counted::All => [Ok(student.clone()), Ok(teacher)],
+                Counted::All => [Ok(student.clone()), Ok(teacher)],
+                Counted::Tokens => {
+                    let mask = inputs.shared_hidden(term, &options.stream)?;
+                    if mask.contains(&0) {
+                        let layout = RaggedLayout::of_mask(mask, student.dim(0)?)?;
+                        [student, &teacher].map(|states| layout.unpad(states))
+                    } else {
+                        [Ok(student.clone()), Ok(teacher)]
+                    }
+                }
             };
-            let (student, teacher) = (inputs.project(&student?, projection.as_deref())?, teacher?);
-            let counted = match options.count {
-                Counted::All | Counted::First => None,
-                Counted::Tokens => Some(
-                    inputs
-                        .shared_hidden(term, &options.stream)?
-                        .iter()
-                        .map(|&kept| f32::from(kept))
-                        .collect(),
-                ),
-            };
-            options.comparison.mean(&student, &teacher, counted)
+            let student = inputs.project(&student?, projection.as_deref())?;
+            options.comparison.mean(&student, &teacher?, None)
         });
         sum(terms.collect::<Result<_, LossError>>()?)
     };
     let streams = (count != Counted::First).then_some(stream.as_str());
     let bound =
         Term::new(term, weight, student_taps, teacher_taps, Box::new(compute)).token_by_token(streams);
+    let bound = bound.reading_padding(count == Counted::All);
     Ok(Term { projections: trained, ..bound })
 }

@@ -219,6 +219,8 @@ pub struct Term {
     pub projections: Vec<Projection>,
     /// Sources of student and teacher must be padded to one length.
     pub equal_lengths: bool,
+    /// What student and teacher compute at padding counts.
+    pub reads_padding: bool,
     /// Streams whose tokens are compared one by one, so that student and teacher must have read the same.
     pub token_by_token: Vec<String>,
     /// The fewest examples over which it is defined: 2 for terms that compare the examples of a batch with each other.
@@ -258,6 +260,7 @@ impl Term {
             teacher_taps,
             projections: Vec::new(),
             equal_lengths: false,
+            reads_padding: false,
             token_by_token: Vec::new(),
             min_examples: 1,
             targets: &[],
@@ -269,6 +272,12 @@ impl Term {
     #[must_use]
     pub fn comparing_examples(self) -> Self {
         Self { min_examples: 2, ..self }
+    }
+
+    /// The same term, in which what is computed at padding counts.
+    #[must_use]
+    pub fn reading_padding(self, reads_padding: bool) -> Self {
+        Self { reads_padding, ..self }
     }
 
     /// The same term, which compares the tokens of these streams one by one.

@@ -26,12 +26,13 @@ pub(crate) enum Hidden {
 impl Joint {
     /// The taps of the joint sequence that wanted taps of its parts are cut from.
     pub(crate) fn whole(wanted: &TapSelection) -> TapSelection {
-        let TapSelection::Named(names) = wanted else { return TapSelection::All };
+        let Some(names) = wanted.names() else { return TapSelection::All };
         let part = |name: &String| {
             let bare = name.strip_prefix("text.").or_else(|| name.strip_prefix("image."));
             bare.unwrap_or(name).to_owned()
         };
-        TapSelection::named(names.iter().map(part))
+        let whole = TapSelection::named(names.iter().map(part));
+        if wanted.reads_padding() { whole.with_padding() } else { whole }
     }
 
     /// The taps of the joint sequence and those cut from them, with the masks of the parts.

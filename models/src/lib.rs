@@ -71,7 +71,7 @@ pub use head::TextHead;
 pub use image_input::{ImageInput, PREPROCESSOR, PatchInput, RegionInput};
 pub use image_processor::{ImageProcessorConfig, Resampling, Resizing};
 pub use initialise::Initialiser;
-pub use layers::Pass;
+pub use layers::{Pass, is_padding_computed};
 pub use model_config::{ModelConfig, Role};
 pub use outline::{Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};

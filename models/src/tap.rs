@@ -10,10 +10,12 @@ use crate::ModelError;
 /// Selection of taps that a forward pass records. A network computes nothing for a tap that is not selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TapSelection {
-    /// All there are.
+    /// All there are, with what is computed at padding.
     All,
-    /// These, by name.
+    /// These, by name. What stands at padding is not read: it may be zero in place of what would be computed there.
     Named(IndexSet<String>),
+    /// These, by name, with what is computed at padding.
+    NamedWithPadding(IndexSet<String>),
 }
 
 impl TapSelection {
@@ -28,13 +30,34 @@ impl TapSelection {
         Self::Named(names.into_iter().map(Into::into).collect())
     }
 
+    /// The same taps, with what is computed at padding.
+    #[must_use]
+    pub fn with_padding(self) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::Named(names) | Self::NamedWithPadding(names) => Self::NamedWithPadding(names),
+        }
+    }
+
+    /// The names of the taps; none where all are wanted.
+    #[must_use]
+    pub fn names(&self) -> Option<&IndexSet<String>> {
+        match self {
+            Self::All => None,
+            Self::Named(names) | Self::NamedWithPadding(names) => Some(names),
+        }
+    }
+
+    /// Whether what is computed at padding is read.
+    #[must_use]
+    pub fn reads_padding(&self) -> bool {
+        !matches!(self, Self::Named(_))
+    }
+
     /// Whether a tap is wanted.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Named(names) => names.contains(name),
-        }
+        self.names().is_none_or(|names| names.contains(name))
     }
 }
 

@@ -61,7 +61,7 @@ fn a_tap_alone_is_what_it_is_among_all() {
         let (config, opened, inputs) = open(model);
         let all = run(&opened, &inputs, TapSelection::All).unwrap();
         for tap in config.outline().taps() {
-            let alone = run(&opened, &inputs, TapSelection::named([&tap])).unwrap();
+            let alone = run(&opened, &inputs, TapSelection::named([&tap]).with_padding()).unwrap();
             assert_eq!(alone.taps().keys().collect::<Vec<_>>(), [&tap], "{model}");
             let difference = largest_difference(alone.get(&tap).unwrap(), all.get(&tap).unwrap());
             assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
@@ -226,7 +226,7 @@ fn a_dual_encoder_starts_from_a_fusion_encoder_and_reads_each_side_alone() {
 
     // The text's tower is the fusion encoder's way through a text that stands alone, up to its first layer.
     let (_, vilt, _) = open("vilt");
-    let fused = run(&vilt, &inputs, TapSelection::named(["text.hidden.0"])).unwrap();
+    let fused = run(&vilt, &inputs, TapSelection::named(["text.hidden.0"]).with_padding()).unwrap();
     let own = all.get("text.hidden.0").unwrap();
     let fused = fused.get("text.hidden.0").unwrap().narrow(1, 0, own.dim(1).unwrap()).unwrap();
     assert!(largest_difference(own, &fused) < 1e-6);

@@ -19,7 +19,7 @@ use crate::options::cache::CacheMode;
 use crate::schema::StageOptions;
 use crate::subsample::subsample;
 use crate::training::encoded::EncodedSplits;
-use crate::training::job::Taps;
+use crate::training::taps::Taps;
 use crate::training::teacher_outputs::{Request, fill};
 
 /// Cache of a stage's teacher outputs.

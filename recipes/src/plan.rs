@@ -21,8 +21,8 @@ use crate::options::train::{Optimiser, TrainOptions};
 use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::student_of;
 use crate::subsample::subsample;
-use crate::training::job::Taps;
 use crate::training::sampler::min_examples;
+use crate::training::taps::Taps;
 use crate::training::teacher_outputs::{CacheDecision, decide};
 
 /// Number of texts from whose lengths the size of a cache is estimated.

@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let wanted = if arguments.taps.is_empty() {
         TapSelection::All
     } else {
-        TapSelection::named(arguments.taps.iter().cloned())
+        TapSelection::named(arguments.taps.iter().cloned()).with_padding()
     };
     let model = architecture::open(&folder)?;
     let batch = Batch::from_tensors(&written).map_err(of_inputs)?;

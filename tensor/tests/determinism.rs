@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alambic_tensor::candle::{Device, Result, Tensor};
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::{
-    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, attend,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, RaggedLayout, attend,
     attend_cached, attend_cross, attend_cross_with_taps, attend_packed, pack_affine,
 };
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
@@ -265,7 +265,7 @@ fn a_batch_is_its_rows_put_together() {
     let mask = |batch: usize, first: usize| AttentionMask {
         keys: Some(Arc::new(keys[first * LENGTH..(first + batch) * LENGTH].to_vec())),
         causal: true,
-        dropout: None,
+        ..AttentionMask::default()
     };
     let heads = AttentionHeads::new(4, WIDTH).unwrap();
     let key_value = draw.tensor(&[BATCH, LENGTH, 2 * WIDTH]);
@@ -294,6 +294,10 @@ fn the_ways_to_attend_agree() {
     let apart = bits(&attend(&query, &key, &value, heads, &mask).unwrap());
     assert!(apart == bits(&attend_cross(&query, &key_value, heads, &mask).unwrap()), "packed key and value");
     assert!(apart == bits(&attend_packed(&packed, heads, &mask).unwrap()), "packed query, key and value");
+    let layout = Arc::new(RaggedLayout::of_mask(&[1; BATCH * LENGTH], BATCH).unwrap());
+    let ragged = AttentionMask { causal: true, ..AttentionMask::ragged(layout) };
+    let laid_out = packed.flatten_to(1).unwrap();
+    assert!(apart == bits(&attend_packed(&laid_out, heads, &ragged).unwrap()), "laid end to end");
 }
 
 #[test]

@@ -9,8 +9,9 @@ use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
-    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, attend,
-    attend_cached, attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, RaggedLayout,
+    RaggedPairs, attend, attend_cached, attend_cross, attend_cross_with_taps, attend_packed,
+    attend_packed_with_taps, pack_affine,
 };
 
 fn ones(shape: &[usize]) -> Tensor {
@@ -149,6 +150,37 @@ fn attention() {
     {
         assert!(rank.is_err());
     }
+}
+
+#[test]
+fn ragged_layouts() {
+    let layout = |mask: &[u8]| Arc::new(RaggedLayout::of_mask(mask, 2).unwrap());
+    assert!(RaggedLayout::of_mask(&[1; 5], 2).is_err(), "rows of two lengths");
+    let (even, empty) = (layout(&[1, 1, 1, 0]), layout(&[1, 1, 0, 0]));
+    assert_fail(
+        "ragged layout",
+        [even.unpad(&ones(&[2, 3, 4])), even.unpad(&ones(&[4])), even.unpad(&doubles(&[2, 2]))],
+    );
+    assert_fail("ragged layout", [even.pad(&ones(&[4, 4])), even.pad(&doubles(&[3, 4]))]);
+    assert_fail("ragged layout", [even.first(&ones(&[2, 4])), empty.first(&ones(&[2, 4]))]);
+    let heads = AttentionHeads::new(2, 6).unwrap();
+    let mask = AttentionMask::ragged;
+    let three = Arc::new(RaggedLayout::of_mask(&[1; 3], 3).unwrap());
+    let unlike = AttentionMask {
+        ragged: Some(RaggedPairs { queries: even.clone(), keys: three }),
+        ..AttentionMask::default()
+    };
+    let dropping = mask(even.clone()).with_dropout(Dropout::new(&Streams::new(1)).mask(3, 0.5));
+    assert_fail(
+        "attention",
+        [
+            attend_packed(&ones(&[4, 18]), heads, &mask(even.clone())),
+            attend_packed(&ones(&[1, 3, 18]), heads, &mask(even)),
+            attend_packed(&ones(&[2, 18]), heads, &mask(empty)),
+            attend_packed(&ones(&[3, 18]), heads, &dropping),
+            attend_cross(&ones(&[3, 6]), &ones(&[3, 12]), heads, &unlike),
+        ],
+    );
 }
 
 #[test]

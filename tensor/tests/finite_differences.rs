@@ -13,8 +13,9 @@ use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
-    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, SquaredError, attend,
-    attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps, pack_affine, squared_error,
+    self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, RaggedLayout,
+    RaggedPairs, SquaredError, attend, attend_cross, attend_cross_with_taps, attend_packed,
+    attend_packed_with_taps, pack_affine, squared_error,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -239,6 +240,54 @@ fn attention_with_taps() {
         check("cross attention with taps", &inputs, |t| {
             together(attend_cross_with_taps(&t[0], &t[1], heads, &mask)?)
         });
+    }
+}
+
+/// Layouts of queries and keys of so many sequences, of these lengths at most, with dropout and order.
+fn ragged_masks(draw: &mut Draw, (batch, queries, keys): (usize, usize, usize)) -> [AttentionMask; 3] {
+    let mut layout = |length| Arc::new(RaggedLayout::of_mask(&draw.padding(batch, length), batch).unwrap());
+    let pairs = RaggedPairs { queries: layout(queries), keys: layout(keys) };
+    let plain = AttentionMask { ragged: Some(pairs.clone()), ..AttentionMask::default() };
+    let dropping = plain.with_dropout(Dropout::new(&Streams::new(11)).mask(3 * pairs.count(), 0.3));
+    [plain.clone(), AttentionMask { causal: true, ..plain }, dropping]
+}
+
+#[test]
+fn ragged_attention() {
+    let together = |(context, scores, probabilities): (Tensor, Tensor, Tensor)| {
+        Tensor::cat(&[context.flatten_all()?, scores.flatten_all()?, probabilities.flatten_all()?], 0)
+    };
+    let heads = AttentionHeads::new(3, 15).unwrap();
+    for (batch, queries, keys) in ATTENTION {
+        let mut draw = Draw::new(14);
+        for mask in ragged_masks(&mut draw, (batch, queries, keys)) {
+            let pairs = mask.ragged.as_ref().unwrap();
+            let [queries, keys] = [pairs.queries.tokens(), pairs.keys.tokens()];
+            let inputs = [draw.tensor(&[queries, 15], 1.0), draw.tensor(&[keys, 30], 1.0)];
+            check("ragged attention", &inputs, |t| attend_cross(&t[0], &t[1], heads, &mask));
+            check("ragged attention with taps", &inputs, |t| {
+                together(attend_cross_with_taps(&t[0], &t[1], heads, &mask)?)
+            });
+            let own = AttentionMask::ragged(pairs.keys.clone());
+            let input = [draw.tensor(&[keys, 45], 1.0)];
+            check("ragged packed attention", &input, |t| attend_packed(&t[0], heads, &own));
+            check("ragged packed attention's scores", &input, |t| {
+                Ok(attend_packed_with_taps(&t[0], heads, &own)?.1)
+            });
+        }
+    }
+}
+
+#[test]
+fn ragged_layouts() {
+    for (batch, length) in [(1, 1), (3, 7), (97, 40)] {
+        let mut draw = Draw::new(15);
+        let layout = RaggedLayout::of_mask(&draw.padding(batch, length), batch).unwrap();
+        let padded = [draw.tensor(&[batch, length, 2, 3], 1.0)];
+        check("unpadding", &padded, |t| layout.unpad(&t[0]));
+        let tokens = [draw.tensor(&[layout.tokens(), 6], 1.0)];
+        check("padding", &tokens, |t| layout.pad(&t[0]));
+        check("first tokens", &tokens, |t| layout.first(&t[0]));
     }
 }
 

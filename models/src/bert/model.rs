@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::device;
-use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
 use super::config::BertConfig;
@@ -14,8 +14,8 @@ use super::pooler::Pooler;
 use crate::head::{Head, HeadSpec};
 use crate::initialise::DEVIATION;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, TextEmbeddings, TextTables, Vocabulary, WeightSource, activation,
-    counted_positions, first,
+    Encoder, Linear, Norm, Pass, Sequences, TextEmbeddings, TextTables, Vocabulary, WeightSource, activation,
+    counted_positions,
 };
 use crate::text_input::TextInput;
 use crate::{Initialiser, ModelError, ModelFolder, TapSelection, Tokens, Trace};
@@ -207,18 +207,22 @@ impl Bert {
     ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let tokens = &input.tokens;
-        let embedded = self.embedding_norm.forward(&self.embed(input)?)?;
-        let hidden = self.encode(&embedded, &tokens.mask, pass, &mut trace)?;
+        let sequences = Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?;
+        let (positions, segments) = (self.positions(tokens)?, input.segments.as_ref());
+        let embedded = self.embeddings.sum_without_padding(tokens, &sequences, &positions, segments)?;
+        trace.record_mask("", &tokens.mask);
+        let hidden = self.layers(&self.embedding_norm.forward(&embedded)?, &sequences, pass, &mut trace)?;
         if trace.wants("embedding")
             && let Some(pooling) = &self.pooling
         {
-            trace.record("embedding", &pooling.forward(&hidden, tokens)?);
+            trace.record("embedding", &pooling.forward(&sequences.pad(&hidden)?, tokens)?);
         }
-        self.head(&hidden, input, pass, &mut trace)?;
+        self.head((&hidden, &sequences), input, pass, &mut trace)?;
         Ok(trace)
     }
 
-    /// The last hidden state that the wanted taps need, over normed embeddings `[batch, length, width]`.
+    /// The last hidden state that the wanted taps need, over normed embeddings of a text and what stands behind it, both of
+    /// them `[batch, length, width]`.
     pub(crate) fn encode(
         &self,
         embedded: &Tensor,
@@ -227,34 +231,46 @@ impl Bert {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         trace.record_mask("", mask);
+        let sequences = Sequences::new(mask, embedded.dim(0)?, trace.wanted())?;
+        sequences.pad(&self.layers(&sequences.unpad(embedded)?, &sequences, pass, trace)?)
+    }
+
+    /// The last hidden state that the wanted taps need, as the normed embeddings lie.
+    fn layers(
+        &self,
+        embedded: &Tensor,
+        sequences: &Sequences,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
         let embedded = pass.dropout(embedded, self.config.dropout)?;
         let depth = self.encoder.depth(trace.wanted());
-        self.encoder.forward(embedded, &AttentionMask::keys(mask.clone()), depth, pass, trace)
+        self.encoder.forward(embedded, (sequences, &sequences.attention()), depth, pass, trace)
     }
 
     /// Pooler and head over the last hidden state, as far as they are wanted.
     pub(crate) fn head(
         &self,
-        hidden: &Tensor,
+        (hidden, sequences): (&Tensor, &Sequences),
         input: &TextInput,
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<(), ModelError> {
         let logits = trace.wants("logits");
         let needed = trace.wants("pooled") || logits && matches!(self.classifier, Classifier::Pooled(_));
-        let pooled = if needed { self.pool(hidden)? } else { None };
+        let pooled = if needed { self.pool(&sequences.first(hidden)?)? } else { None };
         if let Some(pooled) = &pooled {
             trace.record("pooled", pooled);
         }
-        if logits && let Some(logits) = self.classify(hidden, pooled.as_ref(), input, pass)? {
+        if logits && let Some(logits) = self.classify((hidden, sequences), pooled.as_ref(), input, pass)? {
             trace.record("logits", &logits);
         }
         Ok(())
     }
 
-    /// The pooled first token, `[batch, width]`; none without a pooler.
-    pub(crate) fn pool(&self, hidden: &Tensor) -> Result<Option<Tensor>, ModelError> {
-        self.pooler.as_ref().map(|pooler| pooler.forward(&first(hidden)?, Activation::Tanh)).transpose()
+    /// The pooled first token of each text, `[batch, width]`, of its state; none without a pooler.
+    pub(crate) fn pool(&self, first: &Tensor) -> Result<Option<Tensor>, ModelError> {
+        self.pooler.as_ref().map(|pooler| pooler.forward(first, Activation::Tanh)).transpose()
     }
 
     /// The sum of word, position and segment embeddings, before their norm.
@@ -291,7 +307,7 @@ impl Bert {
 
     fn classify(
         &self,
-        hidden: &Tensor,
+        (hidden, sequences): (&Tensor, &Sequences),
         pooled: Option<&Tensor>,
         input: &TextInput,
         pass: Pass<'_>,
@@ -302,7 +318,7 @@ impl Bert {
             (Classifier::None, _) | (Classifier::Pooled(_), None) => None,
             (Classifier::Pooled(classifier), Some(pooled)) => Some(last(classifier, pooled)?),
             (Classifier::First { dense, activation, last: classifier }, _) => {
-                let first = first(hidden)?;
+                let first = sequences.first(hidden)?;
                 // RoBERTa's head has a dropout before its first layer, too; DistilBERT's has not.
                 let first = if *activation == Activation::Tanh { dropped(&first)? } else { first };
                 Some(last(classifier, &dense.forward(&first, *activation)?)?)
@@ -312,18 +328,19 @@ impl Bert {
                 if self.config.head == Head::Span
                     && self.config.family != super::family::Family::DistilBert =>
             {
-                Some(classifier.forward(hidden, Activation::Identity)?)
+                Some(sequences.pad(&classifier.forward(hidden, Activation::Identity)?)?)
             }
-            (Classifier::Tokens(classifier), _) => Some(last(classifier, hidden)?),
+            (Classifier::Tokens(classifier), _) => Some(sequences.pad(&last(classifier, hidden)?)?),
             (Classifier::Vocabulary(vocabulary), _) => {
-                let hidden = match &input.selected {
-                    None => hidden.clone(),
+                let words = &self.embeddings.words;
+                Some(match &input.selected {
+                    None => sequences.pad(&vocabulary.forward(hidden, words)?)?,
                     Some(selected) => {
                         let rows = Tensor::new(selected.as_slice(), device::current())?;
-                        hidden.flatten_to(1)?.index_select(&rows, 0)?
+                        let hidden = sequences.pad(hidden)?.flatten_to(1)?.index_select(&rows, 0)?;
+                        vocabulary.forward(&hidden, words)?
                     }
-                };
-                Some(vocabulary.forward(&hidden, &self.embeddings.words)?)
+                })
             }
         })
     }

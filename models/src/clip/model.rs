@@ -9,8 +9,8 @@ use alambic_tensor::parameters::Weights;
 use super::ClipConfig;
 use crate::initialise::deviation;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, PatchEmbeddings, TextEmbeddings, TextTables, WeightSource,
-    counted_positions, first,
+    Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, WeightSource,
+    counted_positions,
 };
 use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
@@ -145,13 +145,19 @@ impl Clip {
     fn read_texts(&self, tokens: &Tokens, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
         trace.record_mask("text", &tokens.mask);
         let positions = counted_positions(tokens, self.config.text_config.max_position_embeddings)?;
-        let embedded = self.words.sum(tokens, &positions, None)?;
-        let mask = AttentionMask { causal: true, ..AttentionMask::keys(tokens.mask.clone()) };
+        let last = self.last_tokens(tokens);
+        // What stands for a text may be padding.
+        let sequences = if last.iter().all(|&place| tokens.mask[place as usize] != 0) {
+            Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?
+        } else {
+            Sequences::padded(&tokens.mask, tokens.batch)
+        };
+        let embedded = self.words.sum_without_padding(tokens, &sequences, &positions, None)?;
+        let mask = AttentionMask { causal: true, ..sequences.attention() };
         let depth = self.config.text_config.num_hidden_layers;
-        let hidden = self.text.forward(embedded, &mask, depth, pass, trace)?;
-        let width = hidden.dim(2)?;
-        let rows = Tensor::new(self.last_tokens(tokens).as_slice(), device::current())?;
-        let last = hidden.reshape((tokens.batch * tokens.length, width))?.index_select(&rows, 0)?;
+        let hidden = self.text.forward(embedded, (&sequences, &mask), depth, pass, trace)?;
+        let last = Tensor::new(last.as_slice(), device::current())?;
+        let last = sequences.pad(&hidden)?.flatten_to(1)?.index_select(&last, 0)?;
         let projected =
             self.text_projection.forward(&self.text_norm.forward(&last)?, Activation::Identity)?;
         let embedding = unit_length(&projected)?;
@@ -184,10 +190,12 @@ impl Clip {
         let batch = patches.values.dim(0)?;
         let mask = crate::regions::side_by_side(&vec![1; batch], &patches.mask, batch);
         trace.record_mask("image", &mask);
-        let embedded = self.image_first_norm.forward(&self.patches.forward(patches)?)?;
-        let depth = self.config.vision_config.num_hidden_layers;
-        let hidden = self.image.forward(embedded, &AttentionMask::keys(mask), depth, pass, trace)?;
-        let pooled = self.image_norm.forward(&first(&hidden)?)?;
+        let sequences = Sequences::new(&mask, batch, trace.wanted())?;
+        let embedded = sequences.unpad(&self.patches.forward(patches)?)?;
+        let embedded = self.image_first_norm.forward(&embedded)?;
+        let (depth, attention) = (self.config.vision_config.num_hidden_layers, sequences.attention());
+        let hidden = self.image.forward(embedded, (&sequences, &attention), depth, pass, trace)?;
+        let pooled = self.image_norm.forward(&sequences.first(&hidden)?)?;
         let embedding = unit_length(&self.image_projection.forward(&pooled, Activation::Identity)?)?;
         trace.record("image.embedding", &embedding);
         Ok(embedding)
@@ -196,9 +204,9 @@ impl Clip {
 
 /// Whether anything is wanted of a tower.
 fn is_wanted(trace: &Trace, tower: &str) -> bool {
-    match trace.wanted() {
-        TapSelection::All => true,
-        TapSelection::Named(names) => names
+    match trace.wanted().names() {
+        None => true,
+        Some(names) => names
             .iter()
             .any(|name| name == "logits" || name.split_once('.').is_some_and(|(own, _)| own == tower)),
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Module, Tensor};
-use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
 use super::DualConfig;
 use super::config::TOWERS;
 use crate::initialise::deviation;
 use crate::layers::{
-    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, TextEmbeddings, TextTables, WeightSource,
-    counted_positions, first,
+    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables,
+    WeightSource, counted_positions,
 };
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
@@ -140,9 +140,9 @@ impl Dual {
     ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let both = ["pooled", "logits"].iter().any(|tap| trace.wants(tap));
-        let runs = |trace: &Trace, stream: &str| match trace.wanted() {
-            TapSelection::All => true,
-            TapSelection::Named(names) => {
+        let runs = |trace: &Trace, stream: &str| match trace.wanted().names() {
+            None => true,
+            Some(names) => {
                 both || names.iter().any(|name| name.split_once('.').is_some_and(|(own, _)| own == stream))
             }
         };
@@ -184,15 +184,20 @@ impl Dual {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let positions = counted_positions(tokens, self.config.sizes.max_position_embeddings)?;
-        let words = self.word_norm.forward(&self.words.sum(tokens, &positions, segments)?)?;
-        self.text.forward(&words, &tokens.mask, self.config.sizes.hidden_dropout_prob, pass, trace)
+        trace.record_mask("text", &tokens.mask);
+        let sequences = Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?;
+        let words = self.words.sum_without_padding(tokens, &sequences, &positions, segments)?;
+        let words = self.word_norm.forward(&words)?;
+        self.text.forward(&words, &sequences, self.config.sizes.hidden_dropout_prob, pass, trace)
     }
 
     fn see(&self, patches: &Patches, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
         let batch = patches.values.dim(0)?;
         let mask = side_by_side(&vec![1; batch], &patches.mask, batch);
-        let embedded = self.patches.forward(patches)?;
-        self.image.forward(&embedded, &mask, self.config.sizes.hidden_dropout_prob, pass, trace)
+        trace.record_mask("image", &mask);
+        let sequences = Sequences::new(&mask, batch, trace.wanted())?;
+        let embedded = sequences.unpad(&self.patches.forward(patches)?)?;
+        self.image.forward(&embedded, &sequences, self.config.sizes.hidden_dropout_prob, pass, trace)
     }
 }
 
@@ -201,17 +206,17 @@ impl Tower {
     fn forward(
         &self,
         embedded: &Tensor,
-        mask: &Arc<Vec<u8>>,
+        sequences: &Sequences,
         dropout: f32,
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        trace.record_mask(self.stream, mask);
         let embedded = pass.dropout(embedded, dropout)?.broadcast_add(&self.modality)?;
         let depth = self.encoder.depth(trace.wanted());
-        let hidden =
-            self.encoder.forward(embedded, &AttentionMask::keys(mask.clone()), depth, pass, trace)?;
-        let pooled = self.pooler.forward(&self.norm.forward(&first(&hidden)?)?, Activation::Tanh)?;
+        let attention = sequences.attention();
+        let hidden = self.encoder.forward(embedded, (sequences, &attention), depth, pass, trace)?;
+        let first = self.norm.forward(&sequences.first(&hidden)?)?;
+        let pooled = self.pooler.forward(&first, Activation::Tanh)?;
         trace.record(&crate::outline::embedding_tap(self.stream), &pooled);
         Ok(pooled)
     }

@@ -1,6 +1,6 @@
 //! Multi-head attention with its projections.
 
-use alambic_tensor::candle::{self, Module, Tensor};
+use alambic_tensor::candle::{self, D, Module, Tensor};
 use alambic_tensor::ops::{
     self, Activation, AttentionHeads, AttentionMask, attend_cross, attend_cross_with_taps, attend_packed,
     attend_packed_with_taps,
@@ -62,16 +62,19 @@ impl Block {
         })
     }
 
-    /// The mask with dropout of the probabilities of `queries` over `keys`.
+    /// The mask with dropout of the probabilities of queries over keys, each `[batch, length, ..]` or `[tokens, ..]`.
     fn dropping(
         &self,
         mask: &AttentionMask,
         pass: Pass<'_>,
         queries: &Tensor,
-        keys: usize,
+        keys: &Tensor,
     ) -> Result<AttentionMask, ModelError> {
-        let (batch, queries, _) = queries.dims3()?;
-        Ok(mask.with_dropout(pass.mask(batch * self.heads.count * queries * keys, self.dropout)))
+        let pairs = match &mask.ragged {
+            Some(pairs) => pairs.count(),
+            None => queries.dim(0)? * queries.dim(1)? * keys.dim(1)?,
+        };
+        Ok(mask.with_dropout(pass.mask(self.heads.count * pairs, self.dropout)))
     }
 
     fn tapped(&self, trace: &Trace) -> bool {
@@ -82,6 +85,7 @@ impl Block {
     fn recorded(
         &self,
         (context, scores, probabilities): (Tensor, Tensor, Tensor),
+        mask: &AttentionMask,
         part: impl Fn(usize) -> candle::Result<Tensor>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
@@ -91,7 +95,11 @@ impl Block {
                 let tensor = match index {
                     3 => scores.clone(),
                     4 => probabilities.clone(),
-                    _ => part(index)?,
+                    _ => match &mask.ragged {
+                        None => part(index)?,
+                        Some(pairs) if index == 0 => pairs.queries.pad(&part(index)?)?,
+                        Some(pairs) => pairs.keys.pad(&part(index)?)?,
+                    },
                 };
                 trace.record(&name, &tensor);
             }
@@ -126,7 +134,7 @@ impl SelfAttention {
         })
     }
 
-    /// The sublayer over `x` `[batch, length, width]`.
+    /// The sublayer over `x` `[batch, length, width]`, or `[tokens, width]` with a ragged mask.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
@@ -135,11 +143,12 @@ impl SelfAttention {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let packed = self.input.forward(x)?;
-        let (_, length, width) = x.dims3()?;
-        let mask = &self.block.dropping(mask, pass, x, length)?;
+        let width = x.dim(D::Minus1)?;
+        let mask = &self.block.dropping(mask, pass, x, x)?;
         let context = if self.block.tapped(trace) {
             let given = attend_packed_with_taps(&packed, self.block.heads, mask)?;
-            self.block.recorded(given, |index| packed.narrow(2, index * width, width), trace)?
+            let part = |index| packed.narrow(D::Minus1, index * width, width);
+            self.block.recorded(given, mask, part, trace)?
         } else {
             attend_packed(&packed, self.block.heads, mask)?
         };
@@ -186,12 +195,13 @@ impl CrossAttention {
         })
     }
 
-    /// Keys and values of the other sequence, `[batch, length, 2 * width]`.
+    /// Keys and values of the other sequence, `[.., 2 * width]`.
     pub(crate) fn project_memory(&self, memory: &Tensor) -> Result<Tensor, ModelError> {
         Ok(self.key_value.forward(memory)?)
     }
 
-    /// The sublayer over `x` `[batch, length, width]` and what [`Self::project_memory`] gave.
+    /// The sublayer over `x` `[batch, length, width]`, or `[tokens, width]` with a ragged mask, and what
+    /// [`Self::project_memory`] gave.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
@@ -201,15 +211,15 @@ impl CrossAttention {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let query = self.query.forward(x, Activation::Identity)?;
-        let width = x.dim(2)?;
-        let mask = &self.block.dropping(mask, pass, x, key_value.dim(1)?)?;
+        let width = x.dim(D::Minus1)?;
+        let mask = &self.block.dropping(mask, pass, x, key_value)?;
         let context = if self.block.tapped(trace) {
             let given = attend_cross_with_taps(&query, key_value, self.block.heads, mask)?;
             let part = |index: usize| match index {
                 0 => Ok(query.clone()),
-                _ => key_value.narrow(2, (index - 1) * width, width),
+                _ => key_value.narrow(D::Minus1, (index - 1) * width, width),
             };
-            self.block.recorded(given, part, trace)?
+            self.block.recorded(given, mask, part, trace)?
         } else {
             attend_cross(&query, key_value, self.block.heads, mask)?
         };

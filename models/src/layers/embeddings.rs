@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops;
 
-use super::WeightSource;
+use super::{Sequences, WeightSource};
 use crate::integers::check_rows;
 use crate::{ModelError, Tokens};
 
@@ -47,11 +47,34 @@ impl TextEmbeddings {
         positions: &Arc<Vec<u32>>,
         segments: Option<&Arc<Vec<u32>>>,
     ) -> Result<Tensor, ModelError> {
+        self.sum_of(tokens, (tokens.batch, &|ids| ids.clone()), positions, segments)
+    }
+
+    /// The same of sequences as layers compute them.
+    pub(crate) fn sum_without_padding(
+        &self,
+        tokens: &Tokens,
+        sequences: &Sequences,
+        positions: &Arc<Vec<u32>>,
+        segments: Option<&Arc<Vec<u32>>>,
+    ) -> Result<Tensor, ModelError> {
+        let select = |ids: &Arc<Vec<u32>>| sequences.select(ids);
+        sequences.looked_up(self.sum_of(tokens, (sequences.rows(), &select), positions, segments)?)
+    }
+
+    /// The sum of the embeddings of those tokens that are selected, `[rows, .., width]`.
+    fn sum_of(
+        &self,
+        tokens: &Tokens,
+        (rows, select): (usize, &dyn Fn(&Arc<Vec<u32>>) -> Arc<Vec<u32>>),
+        positions: &Arc<Vec<u32>>,
+        segments: Option<&Arc<Vec<u32>>>,
+    ) -> Result<Tensor, ModelError> {
         check_rows("input_ids", &tokens.ids, self.words.dim(0)?, "words")?;
         if let (Some(table), Some(segments)) = (&self.segments, segments) {
             check_rows("token_type_ids", segments, table.dim(0)?, "segments")?;
         }
-        let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| ops::embed(table, ids, tokens.batch, 1.0, None);
+        let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| ops::embed(table, &select(ids), rows, 1.0, None);
         let sum = (look_up(&self.words, &tokens.ids)? + look_up(&self.positions, positions)?)?;
         let Some(table) = &self.segments else { return Ok(sum) };
         let zeros = || Arc::new(vec![0; tokens.ids.len()]);
@@ -71,9 +94,4 @@ pub(crate) fn counted_positions(tokens: &Tokens, max_length: usize) -> Result<Ar
         )));
     }
     Ok(Arc::new((0..tokens.ids.len()).map(|index| (index % tokens.length.max(1)) as u32).collect()))
-}
-
-/// The first token's state of each text, `[batch, width]`.
-pub(crate) fn first(hidden: &Tensor) -> Result<Tensor, ModelError> {
-    Ok(hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?)
 }

@@ -3,7 +3,9 @@
 use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::AttentionMask;
 
-use super::{AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, WeightSource};
+use super::{
+    AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, Sequences, WeightSource,
+};
 use crate::outline::tap;
 use crate::{ModelError, TapSelection, Trace};
 
@@ -101,7 +103,7 @@ impl Encoder {
 
     /// The layers that the wanted taps need; all of them for a tap that is not of this stream's layers.
     pub(crate) fn depth(&self, wanted: &TapSelection) -> usize {
-        let TapSelection::Named(names) = wanted else { return self.layers.len() };
+        let Some(names) = wanted.names() else { return self.layers.len() };
         let needed = |name: &String| {
             let own = if self.stream.is_empty() {
                 Some(name.as_str())
@@ -117,22 +119,22 @@ impl Encoder {
         names.iter().map(needed).max().unwrap_or(0)
     }
 
-    /// The last hidden state `[batch, length, width]`, after at most `depth` layers; before a final norm, which a
-    /// network with norms before its sublayers has.
+    /// The last hidden state, as the embedded tokens lie, after at most `depth` layers; before a final norm, which a network
+    /// with norms before its sublayers has.
     pub(crate) fn forward(
         &self,
         embedded: Tensor,
-        mask: &AttentionMask,
+        (sequences, mask): (&Sequences, &AttentionMask),
         depth: usize,
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let tap = |layer| tap(self.stream, "hidden", layer);
         let mut hidden = embedded;
-        trace.record(&tap(0), &hidden);
+        sequences.record(&tap(0), &hidden, trace)?;
         for (index, layer) in self.layers.iter().enumerate().take(depth) {
             hidden = layer.forward(&hidden, mask, pass, trace)?;
-            trace.record(&tap(index + 1), &hidden);
+            sequences.record(&tap(index + 1), &hidden, trace)?;
         }
         Ok(hidden)
     }

@@ -11,8 +11,8 @@ use super::LxmertConfig;
 use super::config::EPSILON;
 use crate::initialise::deviation;
 use crate::layers::{
-    CrossAttention, Layer, Linear, Norm, Pass, Place, TextEmbeddings, TextTables, WeightSource,
-    counted_positions, first,
+    CrossAttention, Layer, Linear, Norm, Pass, Place, Sequences, TextEmbeddings, TextTables, WeightSource,
+    counted_positions,
 };
 use crate::outline::tap;
 use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
@@ -152,27 +152,35 @@ impl Lxmert {
         let (tokens, dropout) = (&input.tokens, self.config.hidden_dropout_prob);
         trace.record_mask(LANGUAGE, &tokens.mask);
         trace.record_mask(VISION, &input.regions.mask);
-        let masks = [tokens.mask.clone(), input.regions.mask.clone()].map(AttentionMask::keys);
+        let masks = [&tokens.mask, &input.regions.mask];
+        let sequences = Sequences::together(masks, tokens.batch, trace.wanted())?;
+        let [of_language, of_vision] = &sequences;
         let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
-        let words = self.words.sum(tokens, &positions, input.segments.as_ref())?;
+        let segments = input.segments.as_ref();
+        let words = self.words.sum_without_padding(tokens, of_language, &positions, segments)?;
         let mut language = pass.dropout(&self.word_norm.forward(&words)?, dropout)?;
-        let mut vision = pass.dropout(&self.embed(&input.regions, tokens.batch)?, dropout)?;
+        let regions = of_vision.unpad(&self.embed(&input.regions, tokens.batch)?)?;
+        let mut vision = pass.dropout(&regions, dropout)?;
+        let masks = sequences.each_ref().map(Sequences::attention);
+        let across = [of_language.attention_to(of_vision), of_vision.attention_to(of_language)];
         for (index, layer) in self.language.iter().enumerate() {
             language = layer.forward(&language, &masks[0], pass, &mut trace)?;
-            trace.record(&tap(LANGUAGE, "hidden", index), &language);
+            of_language.record(&tap(LANGUAGE, "hidden", index), &language, &mut trace)?;
         }
         for (index, layer) in self.vision.iter().enumerate() {
             vision = layer.forward(&vision, &masks[1], pass, &mut trace)?;
-            trace.record(&tap(VISION, "hidden", index), &vision);
+            of_vision.record(&tap(VISION, "hidden", index), &vision, &mut trace)?;
         }
         for (index, layer) in self.cross.iter().enumerate() {
-            [language, vision] = layer.forward(&[language, vision], &masks, pass, dropout, &mut trace)?;
-            trace.record(&tap(LANGUAGE, "hidden", self.language.len() + index), &language);
-            trace.record(&tap(VISION, "hidden", self.vision.len() + index), &vision);
+            let both = [language, vision];
+            [language, vision] = layer.forward(&both, (&masks, &across), pass, dropout, &mut trace)?;
+            let [own, other] = [self.language.len() + index, self.vision.len() + index];
+            of_language.record(&tap(LANGUAGE, "hidden", own), &language, &mut trace)?;
+            of_vision.record(&tap(VISION, "hidden", other), &vision, &mut trace)?;
         }
         let logits = self.answers.as_ref().filter(|_| trace.wants("logits"));
         if logits.is_some() || trace.wants("pooled") {
-            let pooled = self.pooler.forward(&first(&language)?, Activation::Tanh)?;
+            let pooled = self.pooler.forward(&of_language.first(&language)?, Activation::Tanh)?;
             trace.record("pooled", &pooled);
             if let Some((inner, norm, outer)) = logits {
                 let inner = norm.forward(&inner.forward(&pooled, Activation::Gelu)?)?;
@@ -206,7 +214,7 @@ impl CrossLayer {
     fn forward(
         &self,
         [language, vision]: &[Tensor; 2],
-        masks: &[AttentionMask; 2],
+        (masks, across): (&[AttentionMask; 2], &[AttentionMask; 2]),
         pass: Pass<'_>,
         dropout: f32,
         trace: &mut Trace,
@@ -215,8 +223,8 @@ impl CrossLayer {
             let seen = side.cross.forward(own, &side.cross.project_memory(other)?, mask, pass, trace)?;
             self.norm.after(own, &seen, pass, dropout)
         };
-        let language_seen = look(&self.language, language, vision, &masks[1])?;
-        let vision_seen = look(&self.vision, vision, language, &masks[0])?;
+        let language_seen = look(&self.language, language, vision, &across[0])?;
+        let vision_seen = look(&self.vision, vision, language, &across[1])?;
         Ok([
             self.language.layer.forward(&language_seen, &masks[0], pass, trace)?,
             self.vision.layer.forward(&vision_seen, &masks[1], pass, trace)?,

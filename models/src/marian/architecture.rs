@@ -105,7 +105,7 @@ impl ModelConfig for MarianConfig {
 impl Architecture for Marian {
     fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         if batch.target.is_none()
-            && let TapSelection::Named(names) = &wanted
+            && let Some(names) = wanted.names()
             && let Some(tap) = names.iter().find(|tap| !tap.starts_with("encoder."))
         {
             return Err(ModelError::Input(format!("`{tap}` needs `decoder_input_ids`")));

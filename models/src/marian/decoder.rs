@@ -5,7 +5,7 @@ use alambic_tensor::ops::AttentionMask;
 
 use super::MarianConfig;
 use super::cache::{LayerCache, Memory};
-use crate::layers::{CrossAttention, FeedForward, Norm, Pass, Place, SelfAttention, WeightSource};
+use crate::layers::{CrossAttention, FeedForward, Norm, Pass, Place, SelfAttention, Sequences, WeightSource};
 use crate::{ModelError, Trace};
 
 #[derive(Debug, Clone)]
@@ -45,18 +45,20 @@ impl Decoder {
         Ok(Self { layers, dropout: config.dropout })
     }
 
-    /// Hidden states `[batch, length, width]` of a whole target sequence.
+    /// Hidden states of whole target sequences, as they lie, over embedded tokens and a memory, both `[batch, length, width]`.
     pub(super) fn forward(
         &self,
         embedded: &Tensor,
         memory: &Tensor,
-        memory_mask: &AttentionMask,
+        [target, source]: &[Sequences; 2],
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let mut hidden = pass.dropout(embedded, self.dropout)?;
-        trace.record("decoder.hidden.0", &hidden);
-        let causal = AttentionMask::causal();
+        let (memory, memory_mask) = (&source.unpad(memory)?, &target.attention_to(source));
+        let mut hidden = pass.dropout(&target.unpad(embedded)?, self.dropout)?;
+        target.record("decoder.hidden.0", &hidden, trace)?;
+        // Padding stands behind the tokens, which so see none of it.
+        let causal = AttentionMask { causal: true, keys: None, ..target.attention() };
         for (index, layer) in self.layers.iter().enumerate() {
             let attended = layer.attention.forward(&hidden, &causal, pass, trace)?;
             hidden = layer.attention_norm.after(&hidden, &attended, pass, self.dropout)?;
@@ -64,7 +66,7 @@ impl Decoder {
             let attended = layer.cross.forward(&hidden, &key_value, memory_mask, pass, trace)?;
             hidden = layer.cross_norm.after(&hidden, &attended, pass, self.dropout)?;
             hidden = layer.feed_forward.forward(&hidden, pass)?;
-            trace.record(&format!("decoder.hidden.{}", index + 1), &hidden);
+            target.record(&format!("decoder.hidden.{}", index + 1), &hidden, trace)?;
         }
         Ok(hidden)
     }

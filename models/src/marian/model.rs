@@ -11,7 +11,7 @@ use super::cache::{LayerCache, Memory};
 use super::decoder::Decoder;
 use crate::generation::{DecodingState, Translator};
 use crate::integers::check_rows;
-use crate::layers::{Encoder, Pass, WeightSource};
+use crate::layers::{Encoder, Pass, Sequences, WeightSource};
 use crate::{Initialiser, ModelError, TapSelection, Tokens, Trace};
 
 /// An encoder-decoder transformer in Marian's layout over given weights.
@@ -149,10 +149,11 @@ impl Marian {
     /// When the tokens do not fit the model.
     pub fn encode(&self, source: &Tokens, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
         trace.record_mask("encoder", &source.mask);
-        let mask = AttentionMask::keys(source.mask.clone());
+        let sequences = Sequences::new(&source.mask, source.batch, trace.wanted())?;
         let embedded = self.embed(source, [&self.source_words, &self.encoder_positions], 0)?;
-        let embedded = pass.dropout(&embedded, self.config.dropout)?;
-        self.encoder.forward(embedded, &mask, self.config.encoder_layers, pass, trace)
+        let embedded = pass.dropout(&sequences.unpad(&embedded)?, self.config.dropout)?;
+        let (layers, attention) = (self.config.encoder_layers, sequences.attention());
+        sequences.pad(&self.encoder.forward(embedded, (&sequences, &attention), layers, pass, trace)?)
     }
 
     /// Logits `[batch, length, vocabulary]` of the token after each of `target`, whose first is the decoder's start.
@@ -168,15 +169,10 @@ impl Marian {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         trace.record_mask("decoder", &target.mask);
-        let mask = AttentionMask::keys(source.mask.clone());
-        let hidden = self.decoder.forward(
-            &self.embed(target, [&self.target_words, &self.decoder_positions], 0)?,
-            memory,
-            &mask,
-            pass,
-            trace,
-        )?;
-        let logits = self.logits(&hidden)?;
+        let sequences = Sequences::together([&target.mask, &source.mask], target.batch, trace.wanted())?;
+        let embedded = self.embed(target, [&self.target_words, &self.decoder_positions], 0)?;
+        let hidden = self.decoder.forward(&embedded, memory, &sequences, pass, trace)?;
+        let logits = sequences[0].pad(&self.logits(&hidden)?)?;
         trace.record("logits", &logits);
         Ok(logits)
     }
@@ -197,9 +193,9 @@ impl Marian {
         pass: Pass<'_>,
         wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
-        let beyond_encoder = match &wanted {
-            TapSelection::All => true,
-            TapSelection::Named(names) => names.iter().any(|name| !name.starts_with("encoder.")),
+        let beyond_encoder = match wanted.names() {
+            None => true,
+            Some(names) => names.iter().any(|name| !name.starts_with("encoder.")),
         };
         let mut trace = Trace::new(wanted);
         let memory = self.encode(source, pass, &mut trace)?;

@@ -10,7 +10,7 @@ use super::config::RELATION;
 use crate::bert::{Bert, HeadSpec, TextInput};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
-use crate::layers::{Linear, Norm, Pass, WeightSource};
+use crate::layers::{Linear, Norm, Pass, Sequences, WeightSource};
 use crate::published::adopt;
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Regions, TapSelection, Trace};
@@ -132,10 +132,11 @@ impl Oscar {
         let mask = side_by_side(&tokens.mask, &regions.mask, tokens.batch);
         let hidden = self.bert.encode(&embedded, &mask, pass, &mut whole)?;
         let relation = self.relation.as_ref().filter(|_| whole.wants("relation"));
-        let text = hidden.narrow(1, 0, tokens.length)?.contiguous()?;
-        self.bert.head(&text, &input.text, pass, &mut whole)?;
+        let sequences = Sequences::new(&tokens.mask, tokens.batch, whole.wanted())?;
+        let text = sequences.unpad(&hidden.narrow(1, 0, tokens.length)?.contiguous()?)?;
+        self.bert.head((&text, &sequences), &input.text, pass, &mut whole)?;
         if let Some(relation) = relation
-            && let Some(pooled) = self.bert.pool(&text)?
+            && let Some(pooled) = self.bert.pool(&sequences.first(&text)?)?
         {
             whole.record("relation", &relation.forward(&pooled, Activation::Identity)?);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Module, Tensor};
-use alambic_tensor::ops::{Activation, AttentionMask};
+use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
 use super::config::VOCABULARY_BIAS;
@@ -12,7 +12,7 @@ use super::{Head, ViltConfig};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
 use crate::layers::{
-    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, TextEmbeddings, TextTables, Vocabulary,
+    Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, Vocabulary,
     WeightSource, activation, counted_positions, first,
 };
 use crate::regions::side_by_side;
@@ -154,7 +154,10 @@ impl Vilt {
         let mut whole = Trace::new(Joint::whole(&wanted));
         whole.record_mask("", &mask);
         let depth = self.encoder.depth(whole.wanted());
-        let hidden = self.encoder.forward(embedded, &AttentionMask::keys(mask), depth, pass, &mut whole)?;
+        let sequences = Sequences::new(&mask, batch, &wanted)?;
+        let (embedded, attention) = (sequences.unpad(&embedded)?, sequences.attention());
+        let hidden = self.encoder.forward(embedded, (&sequences, &attention), depth, pass, &mut whole)?;
+        let hidden = sequences.pad(&hidden)?;
         self.head(&hidden, tokens, &mut whole)?;
         Joint { text: tokens.length, hidden: Hidden::Parts(1) }.part(
             &whole,
@@ -171,8 +174,10 @@ impl Vilt {
             return Ok(());
         }
         if let (Classifier::Vocabulary(vocabulary), true) = (&self.classifier, logits) {
-            let text = self.norm.forward(&hidden.narrow(1, 0, tokens.length)?.contiguous()?)?;
-            trace.record("logits", &vocabulary.forward(&text, &self.text.words)?);
+            let sequences = Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?;
+            let text = sequences.unpad(&hidden.narrow(1, 0, tokens.length)?.contiguous()?)?;
+            let logits = vocabulary.forward(&self.norm.forward(&text)?, &self.text.words)?;
+            trace.record("logits", &sequences.pad(&logits)?);
         }
         // Norms are taken row by row, and the first row is all that the pooler looks at.
         let pooled = self.pooler.forward(&self.norm.forward(&first(hidden)?)?, Activation::Tanh)?;

@@ -10,7 +10,7 @@ use super::VisualBertConfig;
 use crate::bert::{Bert, TextInput};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
-use crate::layers::{Linear, Pass, WeightSource};
+use crate::layers::{Linear, Pass, Sequences, WeightSource};
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
 
@@ -93,7 +93,7 @@ impl VisualBert {
         let mut whole = Trace::new(Joint::whole(&wanted));
         let mask = side_by_side(&tokens.mask, &regions.mask, tokens.batch);
         let hidden = self.bert.encode(&embedded, &mask, pass, &mut whole)?;
-        self.bert.head(&hidden, &input.text, pass, &mut whole)?;
+        self.bert.head((&hidden, &Sequences::padded(&mask, tokens.batch)), &input.text, pass, &mut whole)?;
         if let Some(classifier) = self.classifier.as_ref().filter(|_| whole.wants("logits")) {
             let last = pass.dropout(&last_words(&hidden, tokens)?, self.config.bert.dropout)?;
             whole.record("logits", &classifier.forward(&last, Activation::Identity)?);

@@ -67,7 +67,7 @@ pub(crate) struct StudentInputs<'e> {
 /// The inputs of a teacher, which are those of the student where both read alike.
 pub(crate) struct TeacherInputs<'a> {
     teacher: &'a dyn Teacher,
-    taps: Vec<String>,
+    wanted: TapSelection,
     /// Its own inputs, where they are not the same.
     own: Option<PairedInputs<'a>>,
 }
@@ -77,14 +77,15 @@ impl<'a> TeacherInputs<'a> {
     /// tokens of a text.
     pub(crate) fn new(
         teacher: Option<&'a dyn Teacher>,
-        taps: Vec<String>,
+        wanted: TapSelection,
         pairs: &[TextImagePair<'a>],
         student: &StudentInputs<'_>,
         max_length: usize,
     ) -> Result<Option<Self>, RunError> {
-        let Some(teacher) = teacher.filter(|_| !taps.is_empty()) else { return Ok(None) };
+        let is_read = wanted.names().is_none_or(|names| !names.is_empty());
+        let Some(teacher) = teacher.filter(|_| is_read) else { return Ok(None) };
         let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else {
-            return Ok(Some(Self { teacher, taps, own: None }));
+            return Ok(Some(Self { teacher, wanted, own: None }));
         };
         let config = Config::open(&ModelFolder::open(folder)?)?;
         let image_processor = ImageProcessor::load(&config, folder)?;
@@ -94,7 +95,7 @@ impl<'a> TeacherInputs<'a> {
             let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
             Some(PairedInputs::new(pairs, image_processor, &tokenizer, config.padding())?)
         };
-        Ok(Some(Self { teacher, taps, own }))
+        Ok(Some(Self { teacher, wanted, own }))
     }
 
     /// Forward pass over the texts of a batch; `batch` is the student's.
@@ -104,8 +105,7 @@ impl<'a> TeacherInputs<'a> {
         batch: &Batch,
         sampler: PatchSampler<'_>,
     ) -> Result<Trace, RunError> {
-        let wanted = TapSelection::named(self.taps.iter().cloned());
         let own = self.own.as_ref().map(|inputs| inputs.batch(rows, sampler)).transpose()?;
-        Ok(self.teacher.trace(own.as_ref().unwrap_or(batch).into(), &wanted)?)
+        Ok(self.teacher.trace(own.as_ref().unwrap_or(batch).into(), &self.wanted)?)
     }
 }

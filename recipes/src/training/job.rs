@@ -7,8 +7,8 @@ use alambic_models::{Config, Tokenizer};
 use alambic_reports::metrics::{Metric, TaskDescription, default_metrics, find};
 use alambic_settings::At;
 use alambic_teachers::Teacher;
-use indexmap::IndexSet;
 
+use super::taps::Taps;
 use super::teacher_outputs::CacheScope;
 use crate::error::RunError;
 use crate::options::train::TrainOptions;
@@ -64,23 +64,5 @@ impl Job<'_> {
     /// The taps of student and teacher that the terms read.
     pub(crate) fn taps(&self) -> Taps {
         Taps::of(self.terms)
-    }
-}
-
-/// Taps of student and teacher, each once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Taps {
-    pub(crate) student: Vec<String>,
-    pub(crate) teacher: Vec<String>,
-}
-
-impl Taps {
-    /// Those that terms read.
-    pub(crate) fn of(terms: &[Term]) -> Self {
-        let all = |taps: fn(&Term) -> &Vec<String>| -> Vec<String> {
-            let taps: IndexSet<&String> = terms.iter().flat_map(taps).collect();
-            taps.into_iter().cloned().collect()
-        };
-        Self { student: all(|term| &term.student_taps), teacher: all(|term| &term.teacher_taps) }
     }
 }

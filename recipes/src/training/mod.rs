@@ -12,6 +12,7 @@ pub(crate) mod output;
 pub(crate) mod sampler;
 pub(crate) mod state;
 pub(crate) mod statistics;
+pub(crate) mod taps;
 pub(crate) mod task;
 pub(crate) mod teacher_outputs;
 pub(crate) mod trainer;

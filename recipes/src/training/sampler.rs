@@ -1,7 +1,8 @@
 //! Batch sampler: the position of training among its examples.
 
-use alambic_data::batches::{BatchOptions, make_batches, merge_small_batches};
+use alambic_data::batches::{BatchOptions, CountedTokens, make_batches, merge_small_batches};
 use alambic_losses::Term;
+use alambic_models::is_padding_computed;
 
 use super::task::TrainingTask;
 
@@ -20,6 +21,7 @@ pub(crate) fn validation_batches(count: usize, size: usize, terms: &[Term]) -> V
 #[derive(Debug)]
 pub(crate) struct BatchSampler {
     options: BatchOptions,
+    counted: CountedTokens,
     /// The fewest examples of a batch.
     min: usize,
     seed: u64,
@@ -33,14 +35,21 @@ impl BatchSampler {
     /// The beginning of the first epoch, in batches over which every term is defined.
     pub(crate) fn new(task: &dyn TrainingTask, terms: &[Term], options: &BatchOptions, seed: u64) -> Self {
         let min = min_examples(terms);
-        let mut sampler = Self { options: options.clone(), min, seed, epoch: 0, next: 0, order: Vec::new() };
+        let counted = if is_padding_computed(terms.iter().any(|term| term.reads_padding)) {
+            CountedTokens::WithPadding
+        } else {
+            CountedTokens::Examples
+        };
+        let options = options.clone();
+        let mut sampler = Self { options, counted, min, seed, epoch: 0, next: 0, order: Vec::new() };
         sampler.order = sampler.order_of(task, 0);
         sampler
     }
 
     /// The batches of an epoch.
     fn order_of(&self, task: &dyn TrainingTask, epoch: u64) -> Vec<Vec<usize>> {
-        merge_small_batches(make_batches(&task.lengths(epoch), &self.options, self.seed, epoch), self.min)
+        let (lengths, place) = (task.lengths(epoch), (self.seed, epoch));
+        merge_small_batches(make_batches(&lengths, &self.options, self.counted, place), self.min)
     }
 
     /// Batches of an epoch.

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use alambic_files::FileError;
 use alambic_models::bert::TextInput;
-use alambic_models::{TapSelection, TapShape, Trace};
+use alambic_models::{TapShape, Trace};
 use alambic_reports::numbers::{bytes, duration, thousands};
 use alambic_settings::Location;
 use alambic_teachers::cache::{EncodedTexts, TeacherOutputCache, estimate_size};
 use alambic_teachers::{Teacher, TeacherError};
 
+use super::taps::Taps;
 use crate::error::RunError;
 use crate::folder::foreign::discard_caches;
 use crate::folder::layout::CACHE;
@@ -36,15 +37,10 @@ pub(crate) enum TeacherOutputs<'a> {
 
 impl TeacherOutputs<'_> {
     /// The taps of a batch. `rows` are the places of its texts in the cache.
-    pub(crate) fn trace(
-        &self,
-        rows: &[usize],
-        input: &TextInput,
-        taps: &[String],
-    ) -> Result<Trace, RunError> {
+    pub(crate) fn trace(&self, rows: &[usize], input: &TextInput, taps: &Taps) -> Result<Trace, RunError> {
         Ok(match self {
-            Self::Live(teacher) => teacher.trace(input.into(), &TapSelection::named(taps.iter().cloned()))?,
-            Self::Cached(cache) => cache.trace(rows, input, taps)?,
+            Self::Live(teacher) => teacher.trace(input.into(), &taps.of_teacher())?,
+            Self::Cached(cache) => cache.trace(rows, input, &taps.teacher)?,
         })
     }
 }

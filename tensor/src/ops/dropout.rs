@@ -83,6 +83,11 @@ impl DropoutMask {
         Ok(())
     }
 
+    /// The mask of other elements, laid out anew from these.
+    pub(super) fn laid_out(&self, lay_out: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
+        Self { kept: Arc::new(lay_out(&self.kept)), scale: self.scale }
+    }
+
     /// The factor of each element.
     pub(super) fn factors(&self, shape: &Shape, device: &Device) -> Result<Tensor> {
         // Copied as bytes, which take a quarter of the factors.

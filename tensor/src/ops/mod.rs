@@ -13,6 +13,7 @@ mod embedding;
 mod layer_norm;
 mod linear;
 mod mean;
+mod ragged;
 mod softmax;
 mod squared_error;
 #[cfg(test)]
@@ -30,5 +31,6 @@ pub use embedding::embed;
 pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
 pub use linear::{LinearWeight, linear, linear_packed};
 pub use mean::masked_mean;
+pub use ragged::{RaggedLayout, RaggedPairs};
 pub use softmax::softmax;
 pub use squared_error::{SquaredError, squared_error};

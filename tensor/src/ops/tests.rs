@@ -13,6 +13,7 @@ use super::dropout::dropout_composite;
 use super::embedding::embed_composite;
 use super::layer_norm::{layer_norm_composite, residual_layer_norm_composite};
 use super::linear::{linear_composite, linear_packed_composite};
+use super::ragged::{gather_composite, scatter_composite};
 use super::softmax::softmax_composite;
 use super::squared_error::squared_error_composite;
 use super::*;
@@ -209,7 +210,7 @@ fn composites_without_gradients_give_what_the_fused_operations_do() {
     }
     let scores = variable(&[2, 2, 4, 4], 3.0).detach();
     let keys = Some(Arc::new(vec![1, 1, 1, 0, 0, 1, 1, 0]));
-    let mask = AttentionMask { keys, causal: true, dropout: None };
+    let mask = AttentionMask { keys, causal: true, ..AttentionMask::default() };
     for mask in [None, Some(&mask)] {
         let found = softmax_composite(&scores.t().unwrap(), mask).unwrap();
         assert!(!found.track_op());
@@ -261,7 +262,7 @@ fn attention_and_softmax_are_the_ones_whatever_the_mask() {
         AttentionMask::default(),
         AttentionMask { keys: keys.clone(), ..AttentionMask::default() },
         AttentionMask::causal(),
-        AttentionMask { keys, causal: true, dropout },
+        AttentionMask { keys, causal: true, dropout, ragged: None },
     ];
     let scores = variable(&[2, 2, 4, 4], 3.0);
     for mask in masks {
@@ -294,6 +295,57 @@ fn attention_and_softmax_are_the_ones_whatever_the_mask() {
         || vec![softmax_composite(&scores, None).unwrap()],
         || vec![softmax(&scores, None).unwrap()],
     );
+}
+
+#[test]
+fn ragged_layouts_and_their_attention_are_the_ones() {
+    let layout = |mask: &[u8], batch| Arc::new(RaggedLayout::of_mask(mask, batch).unwrap());
+    // Padding behind, and between.
+    let (queries, keys) = (layout(&[1, 1, 0, 1, 0, 0], 2), layout(&[1, 1, 1, 1, 1, 0, 1, 0], 2));
+    let states = variable(&[2, 3, 5], 0.0);
+    let places = [0, 1, 3];
+    compare(
+        "unpadding",
+        &[&states],
+        || vec![gather_composite(&states, &places, (6, 5), &[3, 5]).unwrap()],
+        || vec![queries.unpad(&states).unwrap()],
+    );
+    let tokens = variable(&[3, 5], 1.0);
+    compare(
+        "padding",
+        &[&tokens],
+        || vec![scatter_composite(&tokens, &places, (6, 5), &[2, 3, 5]).unwrap()],
+        || vec![queries.pad(&tokens).unwrap()],
+    );
+    compare(
+        "first tokens",
+        &[&tokens],
+        || vec![gather_composite(&tokens, &[0, 2], (3, 5), &[2, 5]).unwrap()],
+        || vec![queries.first(&tokens).unwrap()],
+    );
+    let heads = AttentionHeads::new(2, 8).unwrap();
+    let pairs = RaggedPairs { queries, keys };
+    assert_eq!(pairs.count(), 2 * 4 + 2);
+    let dropout = Dropout::new(&Streams::new(2)).mask(2 * pairs.count(), 0.3);
+    let plain = AttentionMask { ragged: Some(pairs), ..AttentionMask::default() };
+    let (query, key_value) = (variable(&[3, 8], 2.0), variable(&[6, 16], 3.0));
+    for mask in [plain.clone(), plain.with_dropout(dropout), AttentionMask { causal: true, ..plain }] {
+        compare(
+            &format!("{mask:?}"),
+            &[&query, &key_value],
+            || {
+                let parts = key_value.chunk(2, D::Minus1).unwrap();
+                let (context, scores, probabilities) =
+                    attention_composite([&query, &parts[0], &parts[1]], heads, &mask).unwrap();
+                vec![context, scores, probabilities]
+            },
+            || {
+                let (context, scores, probabilities) =
+                    attend_cross_with_taps(&query, &key_value, heads, &mask).unwrap();
+                vec![context, scores, probabilities]
+            },
+        );
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use alambic_inference::{ImageProcessor, ProcessedImage};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, EncodedText, Pass, TapSelection, Tokenizer};
+use alambic_models::{Config, EncodedText, Pass, Tokenizer};
 use alambic_tensor::Streams;
 use rand::Rng;
 
@@ -17,10 +17,11 @@ use crate::context::RunContext;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
 use crate::subsample::subsample;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
 use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 
 /// Examples that are validated together.
@@ -130,8 +131,7 @@ impl<'a> ImageTextTraining<'a> {
         let (image, regions) = split.store.image_processor().batch(&processed, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };
         let network = architecture::build(self.config, context.weights)?;
-        let student =
-            network.forward(&batch, pass, TapSelection::named(self.taps.student.iter().cloned()))?;
+        let student = network.forward(&batch, pass, self.taps.of_student())?;
         let targets = Targets { relations: Arc::new(relations), ..targets };
         Ok(ForwardOutputs { student, teacher: None, targets })
     }

@@ -3,7 +3,7 @@
 use alambic_data::{Picture, Split, is_in_subsample};
 use alambic_inference::{ImageProcessor, RetrievalPipeline};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
+use alambic_models::{Config, Pass, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_tensor::Streams;
 use rand::Rng;
@@ -16,8 +16,9 @@ use crate::error::RunError;
 use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs};
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::validation::defined_value;
 
@@ -85,7 +86,7 @@ impl<'a> CaptionTraining<'a> {
         let taps = job.taps();
         let student = StudentInputs { image_processor: &image_processor, same_texts: true };
         let teacher =
-            TeacherInputs::new(job.teacher, taps.teacher.clone(), &pairs, &student, data.max_length())?;
+            TeacherInputs::new(job.teacher, taps.of_teacher(), &pairs, &student, data.max_length())?;
         let mut validation = data.selected(&context.corpora, Split::Validation)?;
         subsample(&mut validation, job.train.validation_examples);
         let statistics = DatasetStatistics {
@@ -135,7 +136,7 @@ impl TrainingTask for CaptionTraining<'_> {
         let mut all = |count: usize, _: usize| (0..count).collect();
         let shown = self.inputs.batch(&rows, &mut all)?;
         let network = architecture::build(self.config, context.weights)?;
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let wanted = self.taps.of_student();
         let student = network.forward(&shown, Pass::Train(context.dropout), wanted)?;
         let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all));
         let teacher = teacher.transpose()?;

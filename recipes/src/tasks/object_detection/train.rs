@@ -7,7 +7,7 @@ use alambic_inference::{ObjectDetector, box_iou};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::detector::{CellBox, Detector, DetectorConfig};
-use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches, TapSelection};
+use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches};
 use alambic_reports::metrics::Direction;
 use indexmap::IndexMap;
 
@@ -15,8 +15,9 @@ use super::options::ObjectsData;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::subsample::subsample;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 
 /// The least intersection over union of a region and an object that it is taken to be.
@@ -126,7 +127,7 @@ impl TrainingTask for ObjectTraining<'_> {
         let targets = Self::targets(&scenes, patches.rectangle()?);
         let network = architecture::build(&Config::Detector(self.config.clone()), context.weights)?;
         let batch = Batch { image: Some(Image::Patches(patches)), ..Batch::default() };
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let wanted = self.taps.of_student();
         let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
         Ok(ForwardOutputs { student, teacher: None, targets })
     }

@@ -6,7 +6,7 @@ use alambic_data::{PassageQuestion, Split};
 use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
 use alambic_losses::Targets;
 use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{EncodedText, Pass, TapSelection, TokenWindow, Tokenizer, Trace, WindowSizes};
+use alambic_models::{EncodedText, Pass, TokenWindow, Tokenizer, Trace, WindowSizes};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
@@ -19,9 +19,10 @@ use crate::context::RunContext;
 use crate::error::RunError;
 use crate::observer::Observer;
 use crate::subsample::subsample;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
 use crate::training::validation::defined_value;
@@ -129,13 +130,13 @@ impl<'a> PassageTraining<'a> {
         let own: Vec<&Example> = batch.iter().map(|&index| &examples[index]).collect();
         let texts: Vec<&EncodedText> = own.iter().map(|example| &example.text).collect();
         let input = TextInput::pad(&texts, self.config.padding);
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let wanted = self.taps.of_student();
         let student = Bert::new(self.config, context.weights)?.trace(&input, pass, wanted)?;
         let teacher = match &self.outputs {
             None => None,
             Some(outputs) => {
                 let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
-                Some(by_side(outputs.trace(&rows, &input, &self.taps.teacher)?, &input)?)
+                Some(by_side(outputs.trace(&rows, &input, &self.taps)?, &input)?)
             }
         };
         Ok(ForwardOutputs { student: by_side(student, &input)?, teacher, targets: targets(&own) })

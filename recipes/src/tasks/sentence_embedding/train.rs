@@ -6,7 +6,7 @@ use alambic_data::Split;
 use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
 use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace};
+use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
@@ -21,8 +21,9 @@ use crate::context::RunContext;
 use crate::error::RunError;
 use crate::observer::Observer;
 use crate::subsample::subsample;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
 use crate::training::validation::defined_value;
@@ -210,7 +211,7 @@ impl TrainingTask for SentenceTraining<'_> {
         let model = Bert::new(self.config, context.weights)?;
         let texts: Vec<&EncodedText> = texts.into_values().collect();
         let input = TextInput::pad(&texts, self.config.padding);
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let wanted = self.taps.of_student();
         let mut student = model.trace(&input, Pass::Train(context.dropout), wanted)?;
         if texts.len() < places.len() {
             student = student.rows(&places)?;
@@ -219,7 +220,7 @@ impl TrainingTask for SentenceTraining<'_> {
             let read: Vec<&EncodedText> = rows.iter().map(|&row| &self.teacher_inputs[row]).collect();
             let input = TextInput::pad(&read, self.teacher_padding);
             let often: Vec<u32> = (0..sides).flat_map(|_| 0..rows.len() as u32).collect();
-            Ok(outputs.trace(&rows, &input, &self.taps.teacher)?.rows(&often)?)
+            Ok(outputs.trace(&rows, &input, &self.taps)?.rows(&often)?)
         });
         Ok(ForwardOutputs {
             student,

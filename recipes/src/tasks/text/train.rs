@@ -18,10 +18,11 @@ use crate::subsample::subsample;
 use crate::tasks::task::Task;
 use crate::training::encoded::EncodedSplits;
 use crate::training::encoded_examples::{EncodedExamples, TextBatch};
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
 use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
 use crate::training::validation::validation_value;
@@ -127,8 +128,8 @@ impl<'a> TextTraining<'a> {
         let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
         let batch = examples.batch(batch, epoch);
         let model = Bert::new(self.config, context.weights)?;
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
-        let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps.teacher);
+        let wanted = self.taps.of_student();
+        let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps);
         let teacher = self.outputs.as_ref().map(trace).transpose()?;
         Ok(ForwardOutputs {
             student: model.trace(&batch.own, pass, wanted)?,

@@ -3,7 +3,7 @@
 use alambic_data::Split;
 use alambic_models::architecture::{self, Batch};
 use alambic_models::bert::TextInput;
-use alambic_models::{Config, Pass, TapSelection};
+use alambic_models::{Config, Pass};
 use alambic_reports::metrics::PredictionKind;
 use alambic_teachers::{Teacher, TeacherForcing};
 
@@ -16,8 +16,9 @@ use crate::error::RunError;
 use crate::folder::layout::RECORDS;
 use crate::observer::Observer;
 use crate::subsample::subsample;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 
 /// Samples of words, and the student and the teacher that read and write them.
@@ -91,7 +92,7 @@ impl TrainingTask for TransliterationTraining<'_> {
     ) -> Result<ForwardOutputs, RunError> {
         let batch = self.examples.batch(batch, epoch);
         let student = architecture::build(self.config, context.weights)?;
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let wanted = self.taps.of_student();
         let equal_lengths = context.terms.iter().any(|term| term.equal_lengths);
         let teacher = match self.teacher {
             Some(teacher) if !self.taps.teacher.is_empty() => {
@@ -100,7 +101,7 @@ impl TrainingTask for TransliterationTraining<'_> {
                     target: Some(&batch.decoder),
                     min_length: if equal_lengths { batch.source.length } else { 0 },
                 };
-                Some(teacher.trace(forced.into(), &TapSelection::named(self.taps.teacher.iter().cloned()))?)
+                Some(teacher.trace(forced.into(), &self.taps.of_teacher())?)
             }
             _ => None,
         };

@@ -6,7 +6,7 @@ use alambic_data::questions::best;
 use alambic_data::{Split, is_in_subsample};
 use alambic_inference::{ImageProcessor, VisualQuestionAnsweringPipeline};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
+use alambic_models::{Config, Pass, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_tensor::Streams;
 use rand::seq::index::sample;
@@ -19,8 +19,9 @@ use crate::error::RunError;
 use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs};
 use crate::images::store::ImageStore;
 use crate::tasks::task::Task;
-use crate::training::job::{Job, Taps};
+use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
+use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::validation::defined_value;
 
@@ -76,8 +77,7 @@ impl<'a> QuestionTraining<'a> {
         let read: Vec<_> = questions.iter().map(|example| (example.teacher_text, example.picture)).collect();
         let student =
             StudentInputs { image_processor: &image_processor, same_texts: data.shares_texts_with_teacher() };
-        let teacher =
-            TeacherInputs::new(job.teacher, taps.teacher.clone(), &read, &student, data.max_length())?;
+        let teacher = TeacherInputs::new(job.teacher, taps.of_teacher(), &read, &student, data.max_length())?;
         let references: Vec<Prediction> =
             to_validate.iter().map(|example| reference(example.question, &names)).collect();
         let mut validation = ImageStore::new(image_processor);
@@ -163,7 +163,7 @@ impl TrainingTask for QuestionTraining<'_> {
         };
         let batch = self.inputs.batch(rows, &mut sampler)?;
         let network = architecture::build(self.config, context.weights)?;
-        let wanted = TapSelection::named(self.taps.student.iter().cloned());
+        let wanted = self.taps.of_student();
         let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
         let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut sampler));
         let teacher = teacher.transpose()?;

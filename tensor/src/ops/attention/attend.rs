@@ -1,4 +1,7 @@
 //! Attention over separate and packed query, key and value.
+//!
+//! Where a mask has a ragged layout, `[batch, length, ..]` stands for `[tokens, ..]`; scores and probabilities are padded,
+//! with zeros, all the same.
 
 use candle_core::{Result, Tensor};
 

@@ -1,7 +1,7 @@
 //! The loops of attention, parallel over the examples of a batch.
 //!
-//! Heads are never moved: queries, keys and values stay in the layout `[batch, length, width]` in which linear
-//! layers leave them, and each head reads its columns with a step.
+//! Heads are never moved: queries, keys and values stay in the layout `[batch, length, width]`, or `[tokens, width]` of
+//! sequences laid end to end, in which linear layers leave them, and each head reads its columns with a step.
 
 use std::mem::MaybeUninit;
 
@@ -11,6 +11,7 @@ use super::{AttentionHeads, AttentionMask};
 use crate::matmul::multiply_small;
 use crate::matrix::{MatrixView, MatrixViewMut};
 use crate::ops::dropout::DropoutMask;
+use crate::ops::ragged::RaggedPairs;
 use crate::ops::softmax::{masked_softmax_row, softmax_backward_row};
 use crate::vector::add_scaled;
 
@@ -29,36 +30,97 @@ impl RowView<'_> {
     }
 }
 
-/// Sizes of attention: lengths, none of them zero, and the width, which the heads divide.
+/// Sizes of attention: the rows of each example, and the width, which the heads divide.
 #[derive(Clone, Copy)]
-pub(super) struct AttentionSizes {
+pub(super) struct AttentionSizes<'a> {
     pub(super) batch: usize,
-    pub(super) queries: usize,
-    pub(super) keys: usize,
+    pub(super) lengths: Lengths<'a>,
     pub(super) width: usize,
     pub(super) heads: AttentionHeads,
 }
 
-impl AttentionSizes {
+/// Lengths of the examples of a batch.
+#[derive(Clone, Copy)]
+pub(super) enum Lengths<'a> {
+    /// As many queries and keys, neither of them zero, in each.
+    Even { queries: usize, keys: usize },
+    /// Those of sequences laid end to end, none of them without a token.
+    Ragged(&'a RaggedPairs),
+}
+
+/// Head of an example: where its queries, keys and probabilities lie.
+struct HeadPlace {
+    example: usize,
+    /// The first row of the queries, and their number.
+    queries: (usize, usize),
+    /// The same of the keys.
+    keys: (usize, usize),
+    /// The first column of the head.
+    column: usize,
+    /// The first of its probabilities among those of all heads of all examples.
+    first_pair: usize,
+}
+
+impl HeadPlace {
+    fn pairs(&self) -> usize {
+        self.queries.1 * self.keys.1
+    }
+}
+
+impl AttentionSizes<'_> {
     fn head_width(&self) -> usize {
         self.width / self.heads.count
     }
 
-    /// Does something with every head of every example, in parallel: `work` is given scratch of its task, the number of the
-    /// head over all examples, its example, and its first column.
+    /// Rows of the queries of all examples.
+    pub(super) fn queries(&self) -> usize {
+        match self.lengths {
+            Lengths::Even { queries, .. } => self.batch * queries,
+            Lengths::Ragged(pairs) => pairs.queries.tokens(),
+        }
+    }
+
+    /// Probabilities of all heads of all examples.
+    pub(super) fn probabilities(&self) -> usize {
+        self.heads.count
+            * match self.lengths {
+                Lengths::Even { queries, keys } => self.batch * queries * keys,
+                Lengths::Ragged(pairs) => pairs.count(),
+            }
+    }
+
+    /// Does something with every head of every example, in parallel: `work` is given scratch of its task and the place of the
+    /// head.
     fn each_head<S>(
         &self,
         scratch: impl Fn() -> S + Send + Sync,
-        work: impl Fn(&mut S, usize, usize, usize) + Send + Sync,
+        work: impl Fn(&mut S, &HeadPlace) + Send + Sync,
     ) {
         let (heads, head_width) = (self.heads.count, self.head_width());
-        let least = (64 * 1024 / (self.queries * self.keys * head_width).max(1)).max(1);
-        (0..self.batch * heads).into_par_iter().with_min_len(least).for_each_init(
-            scratch,
-            |scratch, index| {
-                work(scratch, index, index / heads, index % heads * head_width);
-            },
-        );
+        let starts = match self.lengths {
+            Lengths::Even { .. } => Vec::new(),
+            Lengths::Ragged(pairs) => pairs.starts(heads),
+        };
+        let place = |index: usize| {
+            let (example, head) = (index / heads, index % heads);
+            let ((queries, keys), first_pair) = match self.lengths {
+                Lengths::Even { queries, keys } => {
+                    (((example * queries, queries), (example * keys, keys)), index * queries * keys)
+                }
+                Lengths::Ragged(pairs) => {
+                    let own = [&pairs.queries, &pairs.keys].map(|layout| layout.rows(example));
+                    let [queries, keys] = own.map(|rows| (rows.start, rows.len()));
+                    ((queries, keys), starts[example] + head * queries.1 * keys.1)
+                }
+            };
+            HeadPlace { example, queries, keys, column: head * head_width, first_pair }
+        };
+        let mean = self.probabilities() / (self.batch * heads).max(1);
+        let least = (64 * 1024 / (mean * head_width).max(1)).max(1);
+        (0..self.batch * heads)
+            .into_par_iter()
+            .with_min_len(least)
+            .for_each_init(scratch, |scratch, index| work(scratch, &place(index)));
     }
 }
 
@@ -81,9 +143,9 @@ fn after_dropout<'a>(
 
 /// Output of attention.
 pub(super) struct AttentionOutput {
-    /// `[batch, queries, width]`.
+    /// A row for each query.
     pub(super) context: Vec<f32>,
-    /// Before dropout, `[batch, heads, queries, keys]`; empty if they were not to be kept.
+    /// Before dropout, `[batch, heads, queries, keys]` or as ragged pairs lie; empty if they were not to be kept.
     pub(super) probabilities: Vec<f32>,
     /// Before the mask, in the same shape; empty if they were not to be kept.
     pub(super) scores: Vec<f32>,
@@ -101,38 +163,51 @@ pub(super) enum SavedOutputs {
 /// Probabilities that are not saved, and those that dropout leaves.
 type Scratch = (Vec<MaybeUninit<f32>>, Vec<f32>);
 
+/// Room for so many numbers, which grows.
+fn room<T: Clone>(scratch: &mut Vec<T>, count: usize, nothing: T) -> &mut [T] {
+    if scratch.len() < count {
+        scratch.resize(count, nothing);
+    }
+    &mut scratch[..count]
+}
+
 /// The context, and what is to be kept.
 pub(super) fn forward(
-    sizes: AttentionSizes,
+    sizes: AttentionSizes<'_>,
     (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
     mask: &AttentionMask,
     saved: SavedOutputs,
 ) -> AttentionOutput {
-    let AttentionSizes { batch, queries, keys, width, heads } = sizes;
-    let (head_width, each) = (sizes.head_width(), queries * keys);
-    let all = batch * heads.count * each;
-    let room = |is_kept: bool| Vec::<f32>::with_capacity(if is_kept { all } else { 0 });
-    let mut scores = room(saved >= SavedOutputs::Scores);
-    let mut probabilities = room(saved >= SavedOutputs::Probabilities);
-    let mut context = Vec::with_capacity(batch * queries * width);
-    let kept_scores = MatrixViewMut::of(scores.spare_capacity_mut(), each);
-    let kept_probabilities = MatrixViewMut::of(probabilities.spare_capacity_mut(), each);
+    let AttentionSizes { width, heads, .. } = sizes;
+    let (head_width, all, rows) = (sizes.head_width(), sizes.probabilities(), sizes.queries());
+    let kept_room = |is_kept: bool| Vec::<f32>::with_capacity(if is_kept { all } else { 0 });
+    let mut scores = kept_room(saved >= SavedOutputs::Scores);
+    let mut probabilities = kept_room(saved >= SavedOutputs::Probabilities);
+    let mut context = Vec::with_capacity(rows * width);
+    let kept_scores = MatrixViewMut::of(scores.spare_capacity_mut(), 1);
+    let kept_probabilities = MatrixViewMut::of(probabilities.spare_capacity_mut(), 1);
     let context_target = MatrixViewMut::of(context.spare_capacity_mut(), width);
-    let run = |(passing, dropped): &mut Scratch, index: usize, example: usize, column: usize| {
-        let rows = |rows: RowView<'_>, length: usize| rows.of(example * length, column);
+    let run = |(passing, dropped): &mut Scratch, place: &HeadPlace| {
+        let &HeadPlace { example, queries: (first_query, queries), keys: (first_key, keys), .. } = place;
+        let each = place.pairs();
         let probabilities = if saved >= SavedOutputs::Probabilities {
             // SAFETY: there is room for those of each head, and no other task writes these.
-            unsafe { std::slice::from_raw_parts_mut(kept_probabilities.at(index, 0).pointer.cast(), each) }
+            unsafe {
+                std::slice::from_raw_parts_mut(
+                    kept_probabilities.at(place.first_pair, 0).pointer.cast(),
+                    each,
+                )
+            }
         } else {
-            passing.as_mut_slice()
+            room(passing, each, MaybeUninit::uninit())
         };
         // SAFETY: the rows of this example and the columns of this head lie within their slices. The product writes
         // all probabilities of the head.
         let probabilities = unsafe {
             multiply_small(
                 MatrixViewMut::of(probabilities, keys),
-                rows(query, queries),
-                rows(key, keys).transposed(),
+                query.of(first_query, place.column),
+                key.of(first_key, place.column).transposed(),
                 (queries, head_width, keys),
                 heads.scale,
             );
@@ -141,33 +216,30 @@ pub(super) fn forward(
         if saved >= SavedOutputs::Scores {
             // SAFETY: there is room, and the place of this head is written by this task alone.
             unsafe {
-                let out = kept_scores.at(index, 0).pointer;
+                let out = kept_scores.at(place.first_pair, 0).pointer;
                 out.copy_from_nonoverlapping(probabilities.as_ptr(), each);
             }
         }
         for (query, row) in probabilities.chunks_exact_mut(keys).enumerate() {
             masked_softmax_row(row, mask, example, query);
         }
-        let probabilities = after_dropout(mask.dropout.as_ref(), index * each, probabilities, dropped);
+        let dropped = if mask.dropout.is_some() { room(dropped, each, 0.0) } else { &mut [] };
+        let probabilities = after_dropout(mask.dropout.as_ref(), place.first_pair, probabilities, dropped);
         // SAFETY: as above. The columns of this head are written by this task alone.
         unsafe {
             multiply_small(
-                context_target.at(example * queries, column),
+                context_target.at(first_query, place.column),
                 MatrixView::rows(probabilities, 0, keys),
-                rows(value, keys),
+                value.of(first_key, place.column),
                 (queries, keys, head_width),
                 1.0,
             );
         }
     };
-    let scratch = || {
-        let passing = if saved == SavedOutputs::Nothing { each } else { 0 };
-        (vec![MaybeUninit::uninit(); passing], vec![0.0; if mask.dropout.is_some() { each } else { 0 }])
-    };
-    sizes.each_head(scratch, run);
+    sizes.each_head(Scratch::default, run);
     // SAFETY: the heads of all examples have just written all columns of the context, and what is kept of them.
     unsafe {
-        context.set_len(batch * queries * width);
+        context.set_len(rows * width);
         if saved >= SavedOutputs::Probabilities {
             probabilities.set_len(all);
         }
@@ -191,66 +263,66 @@ pub(super) struct Upstream<'a> {
 
 /// Writes the gradients of query, key and value, all of their rows.
 pub(super) fn backward(
-    sizes: AttentionSizes,
+    sizes: AttentionSizes<'_>,
     (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
     (probabilities, dropped): (&[f32], Option<&DropoutMask>),
     upstream: Upstream<'_>,
     (query_target, key_target, value_target): (MatrixViewMut, MatrixViewMut, MatrixViewMut),
 ) {
-    let AttentionSizes { queries, keys, width, heads, .. } = sizes;
+    let AttentionSizes { width, heads, .. } = sizes;
     let head_width = sizes.head_width();
-    let scratch =
-        || (vec![0.0; queries * keys], vec![0.0; if dropped.is_some() { queries * keys } else { 0 }]);
-    let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), index: usize, example: usize, column: usize| {
-        let start = index * queries * keys;
-        let probabilities = &probabilities[start..start + queries * keys];
-        let of_context = MatrixView::rows(upstream.context, example * queries * width + column, width);
-        let rows = |rows: RowView<'_>, length: usize| rows.of(example * length, column);
+    let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), place: &HeadPlace| {
+        let &HeadPlace { queries: (first_query, queries), keys: (first_key, keys), column, .. } = place;
+        let pairs = place.first_pair..place.first_pair + place.pairs();
+        let scores = room(scores, pairs.len(), 0.0);
+        let probabilities = &probabilities[pairs.clone()];
+        let of_context = MatrixView::rows(upstream.context, first_query * width + column, width);
         // SAFETY: all rows and columns are those of this example and head, within their slices; the targets
         // have the layout of query, key and value, and no other task writes these columns of this example's rows.
         unsafe {
             multiply_small(
                 MatrixViewMut { pointer: scores.as_mut_ptr(), step: keys },
                 of_context,
-                rows(value, keys).transposed(),
+                value.of(first_key, column).transposed(),
                 (queries, head_width, keys),
                 1.0,
             );
             if let Some(mask) = dropped {
-                mask.apply_from(start, scores);
+                mask.apply_from(pairs.start, scores);
             }
             if let Some(more) = upstream.probabilities {
-                add_scaled(scores, &more[start..start + queries * keys], 1.0);
+                add_scaled(scores, &more[pairs.clone()], 1.0);
             }
             for (row, probabilities) in scores.chunks_exact_mut(keys).zip(probabilities.chunks_exact(keys)) {
                 softmax_backward_row(row, probabilities, heads.scale);
             }
             if let Some(more) = upstream.scores {
-                add_scaled(scores, &more[start..start + queries * keys], heads.scale);
+                add_scaled(scores, &more[pairs.clone()], heads.scale);
             }
-            let kept = after_dropout(dropped, start, probabilities, kept);
+            let kept = if dropped.is_some() { room(kept, pairs.len(), 0.0) } else { &mut [] };
+            let kept = after_dropout(dropped, pairs.start, probabilities, kept);
             multiply_small(
-                value_target.at(example * keys, column),
+                value_target.at(first_key, column),
                 MatrixView::rows(kept, 0, keys).transposed(),
                 of_context,
                 (keys, queries, head_width),
                 1.0,
             );
             multiply_small(
-                query_target.at(example * queries, column),
+                query_target.at(first_query, column),
                 MatrixView::rows(scores, 0, keys),
-                rows(key, keys),
+                key.of(first_key, column),
                 (queries, keys, head_width),
                 1.0,
             );
             multiply_small(
-                key_target.at(example * keys, column),
+                key_target.at(first_key, column),
                 MatrixView::rows(scores, 0, keys).transposed(),
-                rows(query, queries),
+                query.of(first_query, column),
                 (keys, queries, head_width),
                 1.0,
             );
         }
     };
-    sizes.each_head(scratch, run);
+    sizes.each_head(<(Vec<f32>, Vec<f32>)>::default, run);
 }

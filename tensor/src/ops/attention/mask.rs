@@ -5,15 +5,19 @@ use std::sync::Arc;
 use candle_core::{Result, bail};
 
 use crate::ops::dropout::DropoutMask;
+use crate::ops::ragged::{RaggedLayout, RaggedPairs};
 
 /// Mask of attention: which keys a query may look at, and which of its probabilities are dropped.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionMask {
     /// `[batch, keys]`, 1 for a real token and 0 for padding.
     pub keys: Option<Arc<Vec<u8>>>,
+    /// Layout of queries and keys that are laid end to end without padding, each sequence's seeing those of its own. Query,
+    /// key and value are then `[tokens, width]`.
+    pub ragged: Option<RaggedPairs>,
     /// A query sees no key after itself.
     pub causal: bool,
-    /// Dropout of the probabilities, `[batch, heads, queries, keys]`, after the softmax.
+    /// Dropout of the probabilities, `[batch, heads, queries, keys]`, or of those of ragged pairs, after the softmax.
     pub dropout: Option<DropoutMask>,
 }
 
@@ -30,6 +34,12 @@ impl AttentionMask {
         Self { causal: true, ..Self::default() }
     }
 
+    /// Sequences laid end to end, each attending to itself.
+    #[must_use]
+    pub fn ragged(layout: Arc<RaggedLayout>) -> Self {
+        Self { ragged: Some(RaggedPairs::of_self(layout)), ..Self::default() }
+    }
+
     /// The same, with dropout of the probabilities.
     #[must_use]
     pub fn with_dropout(&self, dropout: Option<DropoutMask>) -> Self {
@@ -40,15 +50,6 @@ impl AttentionMask {
     pub(crate) fn is_allowed(&self, example: usize, query: usize, key: usize, width: usize) -> bool {
         !(self.causal && key > query)
             && self.keys.as_ref().is_none_or(|keys| keys[example * width + key] != 0)
-    }
-
-    /// Fails unless the mask was made for so many examples, heads, queries and keys.
-    pub(super) fn check(&self, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> Result<()> {
-        self.check_keys(batch, keys)?;
-        match &self.dropout {
-            Some(dropout) => dropout.check("attention", &(batch, heads, queries, keys).into()),
-            None => Ok(()),
-        }
     }
 
     /// Fails unless the mask was made for so many examples and keys.

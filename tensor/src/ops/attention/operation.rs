@@ -1,12 +1,15 @@
 //! Attention as an operation over one, two and three tensors.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use candle_core::{CpuStorage, D, DType, Device, Result, Shape, Storage, Tensor, bail};
 
-use super::kernel::{self, AttentionSizes, RowView, SavedOutputs, Upstream};
+use super::kernel::{self, AttentionSizes, Lengths, RowView, SavedOutputs, Upstream};
 use super::{AttentionHeads, AttentionMask};
 use crate::matrix::MatrixViewMut;
 use crate::ops::composite::is_needed;
-use crate::ops::dropout::dropout_composite;
+use crate::ops::dropout::{DropoutMask, dropout_composite};
 use crate::ops::softmax::softmax_composite;
 use crate::{buffer, graph};
 
@@ -30,7 +33,7 @@ struct Attention {
 
 /// Result of attention.
 pub(super) struct AttentionResult {
-    /// `[batch, queries, width]`.
+    /// A row for each query, as they lie.
     pub(super) context: Tensor,
     /// Scores before the mask and probabilities before dropout, each `[batch, heads, queries, keys]`, if asked for.
     pub(super) taps: Option<(Tensor, Tensor)>,
@@ -77,21 +80,31 @@ pub(super) fn run<const N: usize>(
         (false, false) => SavedOutputs::Nothing,
     };
     let kernel::AttentionOutput { context, probabilities, scores } = operation.run(sizes, &inputs, saved)?;
-    let each = Shape::from((sizes.batch, sizes.heads.count, sizes.queries, sizes.keys));
-    let whole = Shape::from((sizes.batch, sizes.queries, sizes.width));
+    let whole = Shape::from([&inputs[0].dims()[..inputs[0].rank() - 1], &[sizes.width]].concat());
     let mut results = vec![(CpuStorage::F32(context), whole)];
     let mut kept = Vec::new();
-    if tapped {
-        results.push((CpuStorage::F32(scores), each.clone()));
-        results.push((CpuStorage::F32(probabilities), each));
-    } else {
-        kept = probabilities;
+    let count = heads.count;
+    match sizes.lengths {
+        Lengths::Even { queries, keys } if tapped => {
+            let each = Shape::from((sizes.batch, count, queries, keys));
+            results.push((CpuStorage::F32(scores), each.clone()));
+            results.push((CpuStorage::F32(probabilities), each));
+        }
+        Lengths::Ragged(pairs) if tapped => {
+            let each = Shape::from((sizes.batch, count, pairs.queries.length(), pairs.keys.length()));
+            results.push((CpuStorage::F32(pairs.pad(&scores, count)), each.clone()));
+            results.push((CpuStorage::F32(pairs.pad(&probabilities, count)), each));
+            kept = probabilities;
+        }
+        _ => kept = probabilities,
     }
     let results = graph::record(results, &inputs, move |inputs, results, upstream| {
         let gradients = match results {
-            [_, _, probabilities] => buffer::with_slice(probabilities, "attention", |probabilities| {
-                operation.gradients(inputs, probabilities, upstream)
-            })?,
+            [_, _, probabilities] if operation.mask.ragged.is_none() => {
+                buffer::with_slice(probabilities, "attention", |probabilities| {
+                    operation.gradients(inputs, probabilities, upstream)
+                })?
+            }
             _ => operation.gradients(inputs, &kept, upstream),
         };
         Ok(gradients?.into_iter().map(Some).collect())
@@ -125,6 +138,30 @@ fn run_composite<const N: usize>(
 
 /// Composite of attention: the context, and scores before the mask and probabilities before dropout.
 pub(crate) fn attention_composite(
+    inputs: [&Tensor; 3],
+    heads: AttentionHeads,
+    mask: &AttentionMask,
+) -> Result<(Tensor, Tensor, Tensor)> {
+    let Some(pairs) = &mask.ragged else { return padded_composite(inputs, heads, mask) };
+    // Batched products need one length.
+    let [query, key, value] = inputs;
+    let padded = [pairs.queries.pad(query)?, pairs.keys.pad(key)?, pairs.keys.pad(value)?];
+    let lay_out = |dropout: &DropoutMask| dropout.laid_out(|kept| pairs.pad(kept, heads.count));
+    let mask = AttentionMask {
+        keys: Some(Arc::new(pairs.keys.mask())),
+        ragged: None,
+        causal: mask.causal,
+        dropout: mask.dropout.as_ref().map(lay_out),
+    };
+    let (context, scores, probabilities) = padded_composite(padded.each_ref(), heads, &mask)?;
+    // A query that is padding has scores of zero, and probabilities of none.
+    let queries: Vec<f32> = pairs.queries.mask().iter().map(|&kept| f32::from(kept)).collect();
+    let shape = (pairs.queries.batch(), 1, pairs.queries.length(), 1);
+    let queries = Tensor::from_vec(queries, shape, query.device())?;
+    Ok((pairs.queries.unpad(&context)?, scores, probabilities.broadcast_mul(&queries)?))
+}
+
+fn padded_composite(
     [query, key, value]: [&Tensor; 3],
     heads: AttentionHeads,
     mask: &AttentionMask,
@@ -149,21 +186,42 @@ pub(crate) fn attention_composite(
 
 impl Attention {
     /// Sizes from the shapes of the first and the last input.
-    fn sizes(&self, first: &Shape, last: &Shape) -> Result<AttentionSizes> {
-        let (batch, queries, first_width) = first.dims3()?;
-        let (last_batch, keys, last_width) = last.dims3()?;
+    fn sizes(&self, first: &Shape, last: &Shape) -> Result<AttentionSizes<'_>> {
+        let misfit = || {
+            candle_core::Error::Msg(format!(
+                "attention: inputs of {first:?} and {last:?} do not fit each other and {} heads",
+                self.heads.count
+            ))
+        };
+        let (batch, lengths, first_width, last_width) = match (&self.mask.ragged, first.dims(), last.dims()) {
+            (None, &[batch, queries, first_width], &[last_batch, keys, last_width])
+                if batch == last_batch && batch * queries * keys > 0 =>
+            {
+                self.mask.check_keys(batch, keys)?;
+                (batch, Lengths::Even { queries, keys }, first_width, last_width)
+            }
+            (Some(pairs), &[queries, first_width], &[keys, last_width])
+                if queries == pairs.queries.tokens() && keys == pairs.keys.tokens() && queries * keys > 0 =>
+            {
+                pairs.check()?;
+                (pairs.queries.batch(), Lengths::Ragged(pairs), first_width, last_width)
+            }
+            _ => return Err(misfit()),
+        };
         let (width, fits) = match self.packing {
             Packing::All => (first_width / 3, first_width.is_multiple_of(3)),
             Packing::KeyValue => (first_width, last_width == 2 * first_width),
             Packing::None => (first_width, last_width == first_width),
         };
-        let heads = self.heads.count;
-        let empty = batch * queries * keys * width * heads == 0;
-        if empty || !fits || batch != last_batch || !width.is_multiple_of(heads) {
-            bail!("attention: inputs of {first:?} and {last:?} do not fit each other and {heads} heads")
+        let heads = self.heads;
+        if width * heads.count == 0 || !fits || !width.is_multiple_of(heads.count) {
+            return Err(misfit());
         }
-        self.mask.check((batch, heads, queries, keys))?;
-        Ok(AttentionSizes { batch, queries, keys, width, heads: self.heads })
+        let sizes = AttentionSizes { batch, lengths, width, heads };
+        if let Some(dropout) = &self.mask.dropout {
+            dropout.check("attention", &sizes.probabilities().into())?;
+        }
+        Ok(sizes)
     }
 
     /// Offset and step of query, key and value in their inputs.
@@ -186,7 +244,7 @@ impl Attention {
 
     fn run(
         &self,
-        sizes: AttentionSizes,
+        sizes: AttentionSizes<'_>,
         inputs: &[&Tensor],
         saved: SavedOutputs,
     ) -> Result<kernel::AttentionOutput> {
@@ -217,8 +275,7 @@ impl Attention {
         let of_context = if let Some(upstream) = upstream.first().and_then(Option::as_ref) {
             upstream
         } else {
-            let shape = (sizes.batch, sizes.queries, sizes.width);
-            nothing = Tensor::zeros(shape, DType::F32, &Device::Cpu)?;
+            nothing = Tensor::zeros((sizes.queries(), sizes.width), DType::F32, &Device::Cpu)?;
             &nothing
         };
         let present: Vec<&Tensor> =
@@ -238,10 +295,17 @@ impl Attention {
                     let (offset, step) = places[i];
                     MatrixViewMut { pointer: pointers[assignment[i]].wrapping_add(offset), step }
                 };
+                // What is wanted of attention itself is padded, whatever the inputs are.
+                let as_pairs = |padded| match sizes.lengths {
+                    Lengths::Even { .. } => Cow::Borrowed(padded),
+                    Lengths::Ragged(pairs) => Cow::Owned(pairs.unpad(padded, self.heads.count)),
+                };
+                let scores = given(1).then(|| as_pairs(present[1]));
+                let of_probabilities = given(2).then(|| as_pairs(present[present.len() - 1]));
                 let upstream = Upstream {
                     context: present[0],
-                    scores: given(1).then(|| present[1]),
-                    probabilities: given(2).then(|| present[present.len() - 1]),
+                    scores: scores.as_deref(),
+                    probabilities: of_probabilities.as_deref(),
                 };
                 kernel::backward(
                     sizes,
