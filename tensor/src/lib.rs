@@ -29,6 +29,7 @@ mod buffer;
 pub mod device;
 mod error;
 mod gradient;
+mod gradient_sum;
 pub mod gradients;
 mod graph;
 mod instruction_sets;
@@ -50,5 +51,6 @@ mod vector;
 mod weight_panels;
 
 pub use error::TensorError;
+pub use gradient_sum::GradientSum;
 pub use instruction_sets::instruction_sets;
 pub use random::Streams;
