@@ -71,6 +71,26 @@ pub struct Placement {
     pub count: Option<usize>,
 }
 
+impl Placement {
+    /// Threads for this process, so that those of its machine do not compute on the same processors; none where the launcher
+    /// does not say how many there are, or has bound each to processors of its own.
+    #[must_use]
+    pub fn threads(&self) -> Option<usize> {
+        let (count, own) = (self.count?, std::thread::available_parallelism().ok()?.get());
+        let all = processors().unwrap_or(own).max(own);
+        (own * count > all).then(|| (all / count).clamp(1, own))
+    }
+}
+
+/// Processors of the machine, whichever this process may use; none where the system does not say.
+fn processors() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let is_one = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    Some(text.lines().filter(is_one).count()).filter(|count| *count > 0)
+}
+
 impl Launcher {
     /// What the environment says; none of a process that was started alone.
     pub(crate) fn detect(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
