@@ -126,7 +126,7 @@ pub enum RunError {
     Inference(#[from] InferenceError),
     /// A teacher failed.
     #[error(transparent)]
-    Teacher(#[from] TeacherError),
+    Teacher(TeacherError),
     /// A student failed.
     #[error(transparent)]
     Student(#[from] StudentError),
@@ -170,6 +170,15 @@ impl From<TensorError> for RunError {
         match error {
             TensorError::Ranks(error) => Self::Ranks(error),
             other => Self::Tensor(other),
+        }
+    }
+}
+
+impl From<TeacherError> for RunError {
+    fn from(error: TeacherError) -> Self {
+        match error {
+            TeacherError::Ranks(error) => Self::Ranks(error),
+            other => Self::Teacher(other),
         }
     }
 }

@@ -398,7 +398,7 @@ impl Trial<'_> {
             from: previous(recipe, name, "")?.map(|label| finished_folder(folder, &label)),
             detector: context.models.detector(own, &context.corpora)?,
             tokenizer: &info.tokenizer,
-            cache: cache_scope(&caching, Some(folder), name, context.interrupt),
+            cache: cache_scope(&caching, Some(folder), name, (context.interrupt, &context.ranks)),
             recipe,
         };
         let begin = Instant::now();
@@ -440,7 +440,7 @@ impl Trial<'_> {
             from: None,
             detector: context.models.detector(own, &context.corpora)?,
             tokenizer: &tokenizer,
-            cache: cache_scope(recipe, Some(folder), name, context.interrupt),
+            cache: cache_scope(recipe, Some(folder), name, (context.interrupt, &context.ranks)),
             recipe,
         };
         let begin = Instant::now();

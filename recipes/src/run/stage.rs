@@ -103,7 +103,7 @@ pub(crate) fn train(
         detector: training.detector.as_deref(),
         cache: &training.cache,
     };
-    let task = ranks.first(|| training.task.training(context, &job, observer))?;
+    let task = training.task.training(context, &job, observer)?;
     let statistics = task.statistics().clone();
     if statistics.examples == 0 {
         return Err(RunError::Recipe(no_examples(&statistics)));

@@ -74,8 +74,7 @@ pub(crate) fn run(
     for stage in recipe.stages.iter() {
         if let Some(options) = recipe.stage.get(&stage.value) {
             let named = options.data.task().corpora();
-            let mine = || mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer);
-            context.ranks.first(mine)?;
+            mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer)?;
         }
         let from = previous(recipe, stage, "")?.map(|label| finished_folder(context.folder.path(), &label));
         let trained = train_stage(recipe, context, stage, stage, recipe.seed, from, events, observer)?;
@@ -102,8 +101,7 @@ pub(crate) fn run(
     }
     let baseline = recipe.baselines().flat_map(|(_, baseline)| baseline.data.task().corpora());
     let named = baseline.chain(&recipe.evaluation.data);
-    let mine = || mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer);
-    context.ranks.first(mine)?;
+    mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer)?;
     trainings.baselines = baselines(recipe, context, last, &student, &trainings.student, events, observer)?;
     Ok(trainings)
 }
@@ -123,6 +121,8 @@ fn train_stage(
         let ranks = &context.ranks;
         let teacher = || options.teacher.as_ref().map(|name| context.models.teacher(name)).transpose();
         let teacher = ranks.first(teacher)?;
+        let task = options.data.task();
+        ranks.first(|| prepare_teachers(context, task))?;
         let (student, task) = (student_options(recipe, &student_of(recipe, stage)?)?, options.data.task());
         let of_teacher = teacher.as_deref().and_then(Teacher::tokenizer);
         let tokenizer = match &from {
@@ -147,12 +147,22 @@ fn train_stage(
             from,
             detector: ranks.first(|| context.models.detector(student, &context.corpora))?,
             tokenizer: &tokenizer,
-            cache: cache_scope(recipe, Some(context.folder.path()), stage, context.interrupt),
+            cache: cache_scope(
+                recipe,
+                Some(context.folder.path()),
+                stage,
+                (context.interrupt, &context.ranks),
+            ),
             recipe,
         };
         train(context, &training, events, observer)
     };
     run().map_err(|error| error.in_stage(stage))?.ok_or_else(|| context.interrupted())
+}
+
+/// Writes the folders of those of a task's teachers that read otherwise than they are published, which its training opens.
+fn prepare_teachers(context: &RunContext<'_>, task: &dyn Task) -> Result<(), RunError> {
+    task.teachers().into_iter().try_for_each(|name| context.models.prepare(name))
 }
 
 /// The vocabulary of a training: its teacher's, or that of the models whose layers its student takes, or one made of the
@@ -199,6 +209,7 @@ fn baselines(
     for BaselineTraining { name, options, is_random, .. } in trainings {
         let start = if is_random { Start::Random(&shape) } else { Start::Built(own) };
         let mut runs = Vec::new();
+        context.ranks.first(|| prepare_teachers(context, options.data.task()))?;
         for run in students {
             let label =
                 if run.seed == recipe.seed { name.to_owned() } else { format!("{name}.seed-{}", run.seed) };
@@ -217,7 +228,12 @@ fn baselines(
                 from: None,
                 detector: context.ranks.first(|| context.models.detector(own, &context.corpora))?,
                 tokenizer: &tokenizer,
-                cache: cache_scope(recipe, Some(context.folder.path()), name, context.interrupt),
+                cache: cache_scope(
+                    recipe,
+                    Some(context.folder.path()),
+                    name,
+                    (context.interrupt, &context.ranks),
+                ),
                 recipe,
             };
             let output = train(context, &training, events, observer)

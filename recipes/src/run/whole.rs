@@ -81,7 +81,7 @@ fn run_logged(
     for (name, value) in machine::describe() {
         observer.detail(&format!("{name}: {value}"));
     }
-    let context = RunContext {
+    let mut context = RunContext {
         corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
         models: ModelStore::of_run(&recipe.teacher, &options.out),
         folder,
@@ -100,8 +100,9 @@ fn run_logged(
         examples: None,
     })?;
     let evaluation_begin = Instant::now();
-    if !context.ranks.is_first() {
-        context.ranks.barrier()?;
+    let ranks = std::mem::take(&mut context.ranks);
+    if !ranks.is_first() {
+        ranks.barrier()?;
         return Ok(Outcome::read(&options.out)?);
     }
     let outcome = result::conclude(loaded, &context, &trainings, observer)?;
@@ -116,6 +117,6 @@ fn run_logged(
     events.mark()?;
     context.folder.check()?;
     start::finish(&options.out)?;
-    context.ranks.barrier()?;
+    ranks.barrier()?;
     Ok(outcome)
 }
