@@ -139,7 +139,8 @@ impl TrainerCallback for Validator<'_> {
             return Ok(());
         }
         let weights = state.current()?;
-        let context = ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms };
+        let context =
+            ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms, ranks: None };
         let metric = self.task.primary_metric();
         let value = if self.ranks.is_first() { self.task.validate(&context)? } else { 0.0 };
         let value = self.ranks.broadcast(vec![value])?.into_iter().sum();

@@ -126,7 +126,12 @@ impl Trainer<'_> {
             return Err(RunError::Recipe(format!("stage `{}` has no loss", self.label)));
         }
         let weights = state.parameters.tracked();
-        let context = ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms };
+        let context = ForwardContext {
+            weights: &weights,
+            dropout: &state.dropout,
+            terms: self.terms,
+            ranks: Some(self.ranks),
+        };
         let losses = self.task.forward(batch, epoch, &context)?.losses(&context)?;
         Losses::new(losses, state.progress.step + 1)
     }
