@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use alambic_files::FileError;
+use alambic_ranks::RankError;
 use alambic_recipes::{RunError, with_causes};
 use alambic_settings::{Diagnostic, Diagnostics};
 
@@ -62,24 +64,44 @@ impl Failure {
     /// Says what went wrong, on standard error, and how to exit.
     pub(crate) fn show(&self) -> ExitCode {
         match self {
-            Self::Recipe(diagnostics) => {
-                log::show(diagnostics);
-                ExitCode::from(2)
-            }
-            Self::Reported => ExitCode::from(2),
-            Self::Usage(message) => {
-                log::error(message);
-                ExitCode::from(2)
-            }
-            Self::Failed(error) => {
-                log::error(&with_causes(error.as_ref()));
-                ExitCode::FAILURE
-            }
-            Self::Interrupted(message) => {
-                log::say_at(Level::Warning, message);
-                ExitCode::from(130)
-            }
-            Self::Closed => ExitCode::SUCCESS,
+            Self::Recipe(diagnostics) => log::show(diagnostics),
+            Self::Usage(message) => log::error(message),
+            Self::Failed(error) => log::error(&with_causes(error.as_ref())),
+            Self::Interrupted(message) => log::say_at(Level::Warning, message),
+            Self::Reported | Self::Closed => {}
+        }
+        ExitCode::from(self.code())
+    }
+
+    /// The code with which the process exits.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Recipe(_) | Self::Reported | Self::Usage(_) => 2,
+            Self::Failed(_) => 1,
+            Self::Interrupted(_) => 130,
+            Self::Closed => 0,
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recipe(diagnostics) => formatter.write_str(&diagnostics.render(false)),
+            Self::Reported => formatter.write_str("the recipe is wrong"),
+            Self::Usage(message) | Self::Interrupted(message) => formatter.write_str(message),
+            Self::Failed(error) => formatter.write_str(&with_causes(error.as_ref())),
+            Self::Closed => formatter.write_str("nobody reads the results any more"),
+        }
+    }
+}
+
+impl From<RankError> for Failure {
+    fn from(error: RankError) -> Self {
+        match error {
+            RankError::Failed { code: 130, message, .. } => Self::Interrupted(message),
+            RankError::Failed { code: 2, .. } | RankError::Join(_) => Self::Usage(error.to_string()),
+            other => Self::Failed(Box::new(other)),
         }
     }
 }
@@ -100,12 +122,15 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Interrupted { .. } => Self::Interrupted(error.to_string()),
+            RunError::Ranks(error) => error.into(),
             RunError::Occupied(_)
             | RunError::NothingToResume(_)
             | RunError::OtherRecipe { .. }
             | RunError::OtherInputs { .. }
             | RunError::NoRun(_)
             | RunError::ReadsItself { .. }
+            | RunError::NotShared { .. }
+            | RunError::Indivisible { .. }
             | RunError::Storage(FileError::Foreign { .. } | FileError::Locked { .. }) => {
                 Self::Usage(error.to_string())
             }

@@ -33,6 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use alambic_losses::LossKind;
+use alambic_ranks::Ranks;
 use alambic_tensor::device::DeviceSpec;
 use clap::{CommandFactory, Parser};
 
@@ -111,13 +112,52 @@ pub fn command_line(arguments: impl IntoIterator<Item = OsString>, losses: &'sta
     if let Err(error) = alambic_tensor::check_max_cpu_isa() {
         return Failure::from(error).show();
     }
-    let machine = Machine { threads: arguments.threads.map(usize::from), device: arguments.device };
+    let ranks = match ranks(&arguments.command) {
+        Ok(ranks) => ranks,
+        Err(failure) => return failure.show(),
+    };
+    let threads = arguments.threads.map(usize::from);
+    let machine = Machine { threads, device: arguments.device, ranks: ranks.clone() };
     // What a panic prints on its own means nothing to a user; the message follows below.
     std::panic::set_hook(Box::new(|_| {}));
     let done =
         catch_unwind(AssertUnwindSafe(|| arguments.command.run(machine, losses, Arguments::command())));
-    match done.unwrap_or_else(|panic| Err(Failure::of_panic(panic.as_ref()))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.show(),
+    match done {
+        Ok(done) => end(&ranks, done),
+        Err(panic) => {
+            // Nobody knows what was under way with the other ranks.
+            log::silence(false);
+            let code = Failure::of_panic(panic.as_ref()).show();
+            ranks.abort(1);
+            code
+        }
     }
+}
+
+/// The processes that do a command together, of which the first one alone says how it goes.
+fn ranks(command: &Command) -> Result<Ranks, Failure> {
+    if !command.is_shared() {
+        return Ok(Ranks::alone());
+    }
+    let lost = |message: &str| {
+        log::silence(false);
+        log::error(message);
+    };
+    let ranks = alambic_ranks::join(lost)?;
+    log::silence(!ranks.is_first());
+    Ok(ranks)
+}
+
+/// Ends the work of all ranks: what made one of them fail makes all fail, and the first one says it.
+fn end(ranks: &Ranks, done: Result<(), Failure>) -> ExitCode {
+    if let Err(failure) = &done {
+        ranks.fail(failure.code(), &failure.to_string());
+    }
+    let done = done.and_then(|()| Ok(ranks.done()?));
+    let code = done.map_or_else(|failure| failure.show(), |()| ExitCode::SUCCESS);
+    // Launchers end all processes as soon as one has failed, and the first one was to say why before.
+    if ranks.finish().is_err() {
+        ranks.abort(1);
+    }
+    code
 }

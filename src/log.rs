@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_files::text::{json_visible, visible_lines};
 use alambic_reports::record::now;
@@ -60,6 +61,14 @@ fn settings() -> Settings {
 /// Sets format and least level of all messages, before the first of them.
 pub(crate) fn set(format: LogFormat, least: Level) {
     SETTINGS.get_or_init(|| Settings { format, least });
+}
+
+/// Whether nothing is said at all.
+static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing from now on, whatever its level, or says again what is asked for: one of several ranks speaks for all.
+pub(crate) fn silence(is_silent: bool) {
+    IS_SILENT.store(is_silent, Ordering::Relaxed);
 }
 
 /// Whether messages of a level are said.
@@ -132,5 +141,8 @@ pub(crate) fn show(diagnostics: &Diagnostics) {
 
 /// Prints to standard error. There is nowhere to report that standard error is gone.
 fn print(text: &str) {
+    if IS_SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     let _ = writeln!(anstream::stderr(), "{text}");
 }

@@ -19,6 +19,7 @@ fn is_path(word: &str) -> bool {
         "inference/",
         "losses/",
         "models/",
+        "ranks/",
         "recipes/",
         "reports/",
         "settings/",

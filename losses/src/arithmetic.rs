@@ -3,7 +3,7 @@
 use alambic_tensor::candle::{D, DType, Tensor};
 use alambic_tensor::device;
 
-use crate::LossError;
+use crate::{Inputs, LossError};
 
 /// The mean of `values` weighted by `weights` of the same shape; 0 where all weights are.
 pub(crate) fn weighted_mean(values: &Tensor, weights: &Tensor) -> Result<Tensor, LossError> {
@@ -72,14 +72,31 @@ pub(crate) fn log_softmax(scores: &Tensor) -> Result<Tensor, LossError> {
 /// How surely each row of scores `[batch, batch]` picks its own column, and each column its own row: the mean of both
 /// cross-entropies.
 pub(crate) fn in_batch_cross_entropy(scores: &Tensor) -> Result<Tensor, LossError> {
-    let right = |scores: &Tensor| diagonal_mean(&log_softmax(scores)?)?.neg().map_err(LossError::from);
-    Ok(((right(scores)? + right(&scores.t()?.contiguous()?)?)? / 2.0)?)
+    Ok(((cross_entropy_from(scores, 0)? + cross_entropy_from(&scores.t()?.contiguous()?, 0)?)? / 2.0)?)
 }
 
-/// The mean of the diagonal of a square.
-pub(crate) fn diagonal_mean(square: &Tensor) -> Result<Tensor, LossError> {
-    let own = Tensor::eye(square.dim(0)?, DType::F32, device::current())?;
-    Ok((square * own)?.sum(D::Minus1)?.mean_all()?)
+/// The same of vectors `[batch, D]` on either side of which those of all ranks are the choices of the other, each product being
+/// multiplied by `scale`.
+pub(crate) fn gathered_cross_entropy(
+    inputs: &Inputs<'_>,
+    (left, right): (&Tensor, &Tensor),
+    scale: &Tensor,
+) -> Result<Tensor, LossError> {
+    let of = |own: &Tensor, other: &Tensor| {
+        let all = inputs.gathered(other, true)?;
+        cross_entropy_from(&own.matmul(&all.rows.t()?)?.broadcast_mul(scale)?, all.first)
+    };
+    Ok(((of(left, right)? + of(right, left)?)? / 2.0)?)
+}
+
+/// How surely each row of scores `[rows, columns]` picks its own column, the first of which is given: the mean cross-entropy.
+pub(crate) fn cross_entropy_from(scores: &Tensor, first: usize) -> Result<Tensor, LossError> {
+    let (rows, columns) = scores.dims2()?;
+    let own: Vec<f32> = (0..rows * columns)
+        .map(|cell| if cell % columns == first + cell / columns { 1.0 } else { 0.0 })
+        .collect();
+    let own = Tensor::from_vec(own, (rows, columns), device::current())?;
+    Ok((log_softmax(scores)? * own)?.sum(D::Minus1)?.mean_all()?.neg()?)
 }
 
 /// `Σ p (log p - log q)` over the last dimension, for logarithms `p` and `q`. The gradient reaches both.

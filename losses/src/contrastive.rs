@@ -2,8 +2,9 @@
 
 use alambic_models::Outline;
 use alambic_settings::settings;
+use alambic_tensor::candle::Tensor;
 
-use crate::arithmetic::{in_batch_cross_entropy, normalised};
+use crate::arithmetic::{gathered_cross_entropy, in_batch_cross_entropy, normalised};
 use crate::features::Features;
 use crate::layers::projection;
 use crate::{Inputs, LossError, LossTerm, Term};
@@ -29,6 +30,9 @@ settings! {
         pub temperature: f64 = 0.07,
         /// Whether the student's features are projected even where the widths agree.
         pub project: bool = true,
+        /// Whether the texts of all ranks are those of one batch, where several train together. Else each rank compares those of its
+        /// own.
+        pub gather: bool = false,
     }
 }
 
@@ -42,13 +46,20 @@ impl LossTerm for Contrastive {
         let trained =
             (self.project || own != other).then(|| projection(NAME, &self.stream, "projection", own, other));
         let name = trained.as_ref().map(|projection| projection.name.clone());
-        let temperature = self.temperature;
+        let (temperature, gather) = (self.temperature, self.gather);
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
             let student = normalised(&inputs.project(&student, name.as_deref())?)?;
-            in_batch_cross_entropy(&(student.matmul(&normalised(&teacher)?.t()?)? / temperature)?)
+            let teacher = normalised(&teacher)?;
+            if gather && inputs.ranks.is_some_and(|ranks| !ranks.is_alone()) {
+                let scale = Tensor::new((1.0 / temperature) as f32, student.device())?;
+                return gathered_cross_entropy(inputs, (&student, &teacher), &scale);
+            }
+            in_batch_cross_entropy(&(student.matmul(&teacher.t()?)? / temperature)?)
         };
-        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute)).comparing_examples();
+        let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute))
+            .comparing_examples()
+            .gathering(self.gather);
         Ok(Term { projections: trained.into_iter().collect(), ..term })
     }
 }

@@ -3,7 +3,7 @@
 use alambic_models::Outline;
 use alambic_settings::settings;
 
-use crate::arithmetic::in_batch_cross_entropy;
+use crate::arithmetic::{gathered_cross_entropy, in_batch_cross_entropy};
 use crate::{Inputs, LossError, LossTerm, Term};
 
 settings! {
@@ -16,17 +16,36 @@ settings! {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
         pub weight: f64 = 1.0,
+        /// Whether the images and texts of all ranks are those of one batch, where several train together. Else each rank compares
+        /// those of its own.
+        pub gather: bool = false,
     }
 }
+
+/// The student's embeddings, each of length one, and the logarithm of the factor of their products.
+const EMBEDDINGS: [&str; 2] = ["image.embedding", "text.embedding"];
+const SCALE: &str = "logit_scale";
 
 pub(crate) const NAME: &str = "image-text-contrast";
 
 impl LossTerm for ImageTextContrast {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
         check_pairs(NAME, "student", student)?;
-        let compute = |inputs: &Inputs<'_>| in_batch_cross_entropy(inputs.student("logits")?);
-        Ok(Term::new(NAME, self.weight, vec!["logits".into()], Vec::new(), Box::new(compute))
-            .comparing_examples())
+        let gather = self.gather;
+        let compute = move |inputs: &Inputs<'_>| {
+            if gather && inputs.ranks.is_some_and(|ranks| !ranks.is_alone()) {
+                let missing = || LossError::MissingTap { side: "student", tap: SCALE.to_owned() };
+                let scale = inputs.projections.get(SCALE).ok_or_else(missing)?.exp()?;
+                let [images, texts] = EMBEDDINGS.map(|tap| inputs.student(tap));
+                return gathered_cross_entropy(inputs, (images?, texts?), &scale);
+            }
+            in_batch_cross_entropy(inputs.student("logits")?)
+        };
+        let gathered = EMBEDDINGS.into_iter().filter(|_| gather);
+        let taps = ["logits"].into_iter().chain(gathered).map(str::to_owned).collect();
+        Ok(Term::new(NAME, self.weight, taps, Vec::new(), Box::new(compute))
+            .comparing_examples()
+            .gathering(gather))
     }
 }
 

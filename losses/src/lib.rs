@@ -30,6 +30,7 @@
 //!     teacher: Some(&teacher),
 //!     targets: &Targets::default(),
 //!     projections: &Weights::new(),
+//!     ranks: None,
 //! };
 //! assert!(term.loss(&inputs)?.to_scalar::<f32>()? > 0.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -5,7 +5,7 @@ use alambic_settings::settings;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
-use crate::arithmetic::{diagonal_mean, log_softmax, normalised};
+use crate::arithmetic::{cross_entropy_from, normalised};
 use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
 
 settings! {
@@ -15,7 +15,7 @@ settings! {
     /// their positives, `b`, `[n, D]` each: with `s_ij = scale · cos(a_i, b_j)`, `L = mean_i [-log softmax_j(s_ij)]_i`, and
     /// with `symmetric` the mean of that and of the same with `a` and `b` in each other's place. A pair that has a text of pair
     /// i, on whichever side, is no negative of it: that comes to the same as a batch free of duplicates, and none has to be put
-    /// off.
+    /// off. With `gather`, `j` goes over the pairs of all ranks, and the loss is the mean over all of them.
     pub struct MultipleNegatives {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
@@ -25,6 +25,9 @@ settings! {
         pub scale: f64 = 20.0,
         /// Whether the other direction counts too: each text's counterpart among all texts.
         pub symmetric: bool = false,
+        /// Whether the texts of all ranks are those of one batch, where several train together. Else each rank compares those of its
+        /// own.
+        pub gather: bool = false,
     }
 }
 
@@ -46,6 +49,7 @@ impl LossTerm for MultipleNegatives {
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &own);
         Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute))
             .comparing_examples()
+            .gathering(self.gather)
             .with_targets(&[TargetKind::TextPairs]))
     }
 }
@@ -62,20 +66,30 @@ impl MultipleNegatives {
         }
         let count = rows / 2;
         let side = |start: usize| vectors.narrow(0, start, count)?.contiguous();
-        let scores = (side(0)?.matmul(&side(count)?.t()?)? * self.scale)?;
+        let (own, others) = (side(0)?, side(count)?);
+        let gathered = inputs.gathered(&others, self.gather)?;
+        let numbers = |side: &[u32]| inputs.gathered_numbers(side, self.gather);
+        let (first, second) = (numbers(&texts[..count])?, numbers(&texts[count..])?);
         let is_no_negative = |one: usize, other: usize| {
-            let (own, others) = ([texts[one], texts[count + one]], [texts[other], texts[count + other]]);
+            let (own, others) = ([first[one], second[one]], [first[other], second[other]]);
             one != other && own.iter().any(|text| others.contains(text))
         };
-        let far: Vec<f32> = (0..count * count)
-            .map(|cell| if is_no_negative(cell / count, cell % count) { FAR } else { 0.0 })
+        let (all, start) = (first.len(), gathered.first);
+        let far: Vec<f32> = (0..count * all)
+            .map(|cell| if is_no_negative(start + cell / all, cell % all) { FAR } else { 0.0 })
             .collect();
-        let scores = (scores + Tensor::from_vec(far, (count, count), device::current())?)?;
-        let forth = diagonal_mean(&log_softmax(&scores)?)?.neg()?;
+        let far = Tensor::from_vec(far, (count, all), device::current())?;
+        let scores = ((own.matmul(&gathered.rows.t()?)? * self.scale)? + &far)?;
+        let forth = cross_entropy_from(&scores, start)?;
         if !self.symmetric {
             return Ok(forth);
         }
-        let back = diagonal_mean(&log_softmax(&scores.t()?.contiguous()?)?)?.neg()?;
-        Ok(((forth + back)? / 2.0)?)
+        let back = if all == count {
+            scores.t()?.contiguous()?
+        } else {
+            let gathered = inputs.gathered(&own, self.gather)?;
+            ((others.matmul(&gathered.rows.t()?)? * self.scale)? + far)?
+        };
+        Ok(((forth + cross_entropy_from(&back, start)?)? / 2.0)?)
     }
 }

@@ -101,6 +101,7 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Los
         teacher: Some(&reference),
         targets: &targets,
         projections: &projections,
+        ranks: None,
     })?;
     let store = backward(&value)?;
     let gradients = variables

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use alambic_models::{Outline, Trace};
-use alambic_tensor::candle::Tensor;
-use alambic_tensor::ops::{self, Activation};
+use alambic_ranks::Ranks;
+use alambic_tensor::candle::{self, Tensor};
+use alambic_tensor::ops::{self, Activation, GatheredRows};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
@@ -91,8 +92,10 @@ pub struct Inputs<'a> {
     pub teacher: Option<&'a Trace>,
     /// The targets of the batch.
     pub targets: &'a Targets,
-    /// Projections by name, with their gradients.
+    /// Projections by name, with their gradients; in training the student's weights, too.
     pub projections: &'a Weights,
+    /// The processes whose batches are one to terms that gather them; none where each computes for itself, as in validation.
+    pub ranks: Option<&'a Ranks>,
 }
 
 impl<'a> Inputs<'a> {
@@ -166,6 +169,28 @@ impl<'a> Inputs<'a> {
         mask_tensor(mask, (batch, mask.len() / batch.max(1)))
     }
 
+    /// Rows `[batch, width]` of all ranks where a term gathers them, else of this one alone.
+    ///
+    /// # Errors
+    /// When a rank cannot be reached.
+    pub fn gathered(&self, rows: &Tensor, gathers: bool) -> Result<GatheredRows, LossError> {
+        Ok(match self.ranks.filter(|ranks| gathers && !ranks.is_alone()) {
+            Some(ranks) => ops::gather_rows(rows, ranks)?,
+            None => GatheredRows { rows: rows.clone(), first: 0 },
+        })
+    }
+
+    /// Numbers of all ranks where a term gathers them, else of this one alone.
+    ///
+    /// # Errors
+    /// When a rank cannot be reached.
+    pub fn gathered_numbers(&self, numbers: &[u32], gathers: bool) -> Result<Vec<u32>, LossError> {
+        match self.ranks.filter(|_| gathers) {
+            Some(ranks) => Ok(ranks.gather(numbers).map_err(candle::Error::wrap)?.concat()),
+            None => Ok(numbers.to_vec()),
+        }
+    }
+
     /// A tensor after a projection, or itself without one.
     ///
     /// # Errors
@@ -223,6 +248,8 @@ pub struct Term {
     pub reads_padding: bool,
     /// Streams whose tokens are compared one by one, so that student and teacher must have read the same.
     pub token_by_token: Vec<String>,
+    /// Whether it compares the examples of a batch with those of all ranks.
+    pub gathers: bool,
     /// The fewest examples over which it is defined: 2 for terms that compare the examples of a batch with each other.
     pub min_examples: usize,
     /// The targets over which it counts; none of a term that only compares student and teacher.
@@ -262,6 +289,7 @@ impl Term {
             equal_lengths: false,
             reads_padding: false,
             token_by_token: Vec::new(),
+            gathers: false,
             min_examples: 1,
             targets: &[],
             compute,
@@ -278,6 +306,12 @@ impl Term {
     #[must_use]
     pub fn reading_padding(self, reads_padding: bool) -> Self {
         Self { reads_padding, ..self }
+    }
+
+    /// The same term, which compares them with those of all ranks, if it is to.
+    #[must_use]
+    pub fn gathering(self, gathers: bool) -> Self {
+        Self { gathers, ..self }
     }
 
     /// The same term, which compares the tokens of these streams one by one.

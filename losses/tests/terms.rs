@@ -53,7 +53,7 @@ fn loss(
     teacher: Option<&Trace>,
     targets: &Targets,
 ) -> Result<Tensor, LossError> {
-    term.loss(&Inputs { student, teacher, targets, projections: &Weights::new() })
+    term.loss(&Inputs { student, teacher, targets, projections: &Weights::new(), ranks: None })
 }
 
 fn value(tensor: &Tensor) -> f64 {
@@ -323,8 +323,13 @@ fn the_projection_and_the_student_are_trained_and_the_teacher_is_not() {
     let (read, of_teacher) =
         (trace("encoder.hidden.1", &student, &[1, 0]), trace("encoder.hidden.1", &teacher, &[1]));
     let targets = no_targets();
-    let inputs =
-        Inputs { student: &read, teacher: Some(&of_teacher), targets: &targets, projections: &projections };
+    let inputs = Inputs {
+        student: &read,
+        teacher: Some(&of_teacher),
+        targets: &targets,
+        projections: &projections,
+        ranks: None,
+    };
     let loss = term.loss(&inputs).unwrap();
     // The projected state is (1, 2, 3.5).
     assert_close(value(&loss), 0.25 / 3.0);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::{Split, Text};
+use alambic_ranks::Ranks;
 use alambic_settings::Location;
 use serde::Serialize;
 
@@ -125,7 +126,7 @@ impl Stage<'_> {
         let splits =
             EncodedSplits::new(&texts(Split::Train)?, validation, task.max_length(), model, Some(&*teacher))?;
         let request = Request { stage: name, taps: &taps, texts: splits.read_by_teacher() };
-        let scope = cache_scope(&loaded.recipe, None, name, interrupt);
+        let scope = cache_scope(&loaded.recipe, None, name, (interrupt, &Ranks::alone()));
         let (cache, summary) = fill(&scope, &*teacher, &request, observer)?;
         let size = CacheSize {
             folder: cache.folder().to_owned(),

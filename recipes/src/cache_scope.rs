@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use alambic_ranks::Ranks;
+
 use crate::schema::{Recipe, StageOptions};
 use crate::training::teacher_outputs::CacheScope;
 
@@ -11,7 +13,7 @@ pub(crate) fn cache_scope<'a>(
     recipe: &'a Recipe,
     run: Option<&'a Path>,
     stage: &'a str,
-    interrupt: &'a AtomicBool,
+    (interrupt, ranks): (&'a AtomicBool, &Ranks),
 ) -> CacheScope<'a> {
     let earlier = recipe.stages.iter().map(|name| name.as_str()).take_while(|name| *name != stage);
     CacheScope {
@@ -21,6 +23,7 @@ pub(crate) fn cache_scope<'a>(
         sharing: sharing(recipe, stage).into_iter().map(|options| &options.train).collect(),
         repetitions: recipe.repetitions,
         interrupt,
+        ranks: ranks.clone(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use alambic_ranks::Ranks;
+
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::folder::place::RunFolder;
@@ -15,6 +17,8 @@ pub(crate) struct RunContext<'a> {
     pub(crate) folder: RunFolder,
     /// Set from outside to have the run stop.
     pub(crate) interrupt: &'a AtomicBool,
+    /// The processes that work on it together.
+    pub(crate) ranks: Ranks,
     /// The recipe's own seed, whatever the seed of a repetition.
     pub(crate) seed: u64,
 }

@@ -8,6 +8,7 @@ use alambic_hub::HubError;
 use alambic_inference::InferenceError;
 use alambic_losses::LossError;
 use alambic_models::ModelError;
+use alambic_ranks::RankError;
 use alambic_reports::ReportError;
 use alambic_students::StudentError;
 use alambic_teachers::TeacherError;
@@ -116,7 +117,7 @@ pub enum RunError {
     Hub(#[from] HubError),
     /// A tensor operation failed.
     #[error(transparent)]
-    Tensor(#[from] TensorError),
+    Tensor(TensorError),
     /// A model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -125,10 +126,37 @@ pub enum RunError {
     Inference(#[from] InferenceError),
     /// A teacher failed.
     #[error(transparent)]
-    Teacher(#[from] TeacherError),
+    Teacher(TeacherError),
     /// A student failed.
     #[error(transparent)]
     Student(#[from] StudentError),
+    /// Another rank failed, or none can be reached.
+    #[error(transparent)]
+    Ranks(#[from] RankError),
+    /// A rank sees another folder than the first one.
+    #[error(
+        "rank {rank} does not find in {} what rank 0 writes there: all ranks need one shared folder; choose one with `--out`",
+        folder.display()
+    )]
+    NotShared {
+        /// The rank.
+        rank: usize,
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// The batches of a step cannot be shared evenly.
+    #[error(
+        "stage `{stage}` takes {parts} batches a step, its `gradient-accumulation` times the ranks with which the run was started, \
+         and {ranks} ranks cannot share them evenly; go on with a number of ranks that divides {parts}"
+    )]
+    Indivisible {
+        /// The stage.
+        stage: String,
+        /// Batches of a step.
+        parts: usize,
+        /// Ranks.
+        ranks: usize,
+    },
     /// A loss failed.
     #[error(transparent)]
     Loss(#[from] LossError),
@@ -137,13 +165,39 @@ pub enum RunError {
     Report(#[from] ReportError),
 }
 
+impl From<TensorError> for RunError {
+    fn from(error: TensorError) -> Self {
+        match error {
+            TensorError::Ranks(error) => Self::Ranks(error),
+            other => Self::Tensor(other),
+        }
+    }
+}
+
+impl From<TeacherError> for RunError {
+    fn from(error: TeacherError) -> Self {
+        match error {
+            TeacherError::Ranks(error) => Self::Ranks(error),
+            other => Self::Teacher(other),
+        }
+    }
+}
+
 impl From<alambic_tensor::candle::Error> for RunError {
     fn from(error: alambic_tensor::candle::Error) -> Self {
-        Self::Tensor(error.into())
+        TensorError::from(error).into()
     }
 }
 
 impl RunError {
+    /// The error with the stage in which it came up; that of a run that was asked to stop, or of another rank, says enough.
+    pub(crate) fn in_stage(self, stage: &str) -> Self {
+        match self {
+            Self::Interrupted { .. } | Self::Ranks(_) => self,
+            source => Self::Stage { stage: stage.to_owned(), source: Box::new(source) },
+        }
+    }
+
     pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path: path.clone(), source }

@@ -12,6 +12,7 @@ use std::{env, fs};
 
 use alambic_files::lock::Lock;
 use alambic_models::{Config, ModelFolder};
+use alambic_ranks::Ranks;
 use alambic_reports::outcome::BASELINE;
 use alambic_reports::record::EventLog;
 use alambic_settings::IndexMap;
@@ -161,8 +162,9 @@ pub fn estimate(
     let context = RunContext {
         corpora,
         models: ModelStore::of_run(&short.recipe.teacher, &folder.0),
-        folder: RunFolder::new(folder.0.clone(), Lock::acquire(&folder.0, COMMAND)?),
+        folder: RunFolder::new(folder.0.clone(), Some(Lock::acquire(&folder.0, COMMAND)?)),
         interrupt,
+        ranks: Ranks::alone(),
         seed: loaded.recipe.seed,
     };
     let students = &checker.models.stages;
@@ -396,7 +398,7 @@ impl Trial<'_> {
             from: previous(recipe, name, "")?.map(|label| finished_folder(folder, &label)),
             detector: context.models.detector(own, &context.corpora)?,
             tokenizer: &info.tokenizer,
-            cache: cache_scope(&caching, Some(folder), name, context.interrupt),
+            cache: cache_scope(&caching, Some(folder), name, (context.interrupt, &context.ranks)),
             recipe,
         };
         let begin = Instant::now();
@@ -438,7 +440,7 @@ impl Trial<'_> {
             from: None,
             detector: context.models.detector(own, &context.corpora)?,
             tokenizer: &tokenizer,
-            cache: cache_scope(recipe, Some(folder), name, context.interrupt),
+            cache: cache_scope(recipe, Some(folder), name, (context.interrupt, &context.ranks)),
             recipe,
         };
         let begin = Instant::now();

@@ -63,6 +63,6 @@ pub use error::{RunError, with_causes};
 pub use estimate::{Estimate, estimate};
 pub use load::{Loaded, load, load_with};
 pub use plan::{Plan, plan};
-pub use run::{Finished, RunOptions, StartMode, resumable, run};
+pub use run::{Finished, RunOptions, StartMode, resumable, run, started_ranks};
 pub use tasks::{StageData, Template, templates};
 pub use templates::{Start, UnknownStart, start};

@@ -36,6 +36,8 @@ pub struct Loaded {
     pub sources: Vec<Arc<SourceFile>>,
     /// Kinds that the program adds to those that are declared.
     added: AddedKinds,
+    /// Ranks by which the batches of a step are multiplied.
+    ranks: usize,
 }
 
 /// Loads a recipe by its path, or by `builtin:NAME`, and lays the flags (`KEY=VALUE`) over it.
@@ -76,7 +78,7 @@ pub fn load_with(
     inherit_training(&mut tree);
     let reader = Reader::new("").with_added_kinds(added.clone());
     let recipe = reader.finish(|reader| Recipe::read(&tree, reader))?;
-    Ok(Loaded { recipe, tree, location, sources: resolution.sources, added })
+    Ok(Loaded { recipe, tree, location, sources: resolution.sources, added, ranks: 1 })
 }
 
 /// The resolved recipe beside the copy that a run has of its recipe: what the copy names by relative paths does not lie beside
@@ -107,9 +109,29 @@ impl Loaded {
         self
     }
 
+    /// The recipe with as many times the batches a step as there are ranks: `gradient-accumulation` is that of each of them.
+    #[must_use]
+    pub fn with_ranks(mut self, ranks: usize) -> Self {
+        for stage in self.recipe.stage.values_mut() {
+            let batches = &mut stage.train.gradient_accumulation;
+            *batches = *batches / self.ranks * ranks;
+        }
+        self.ranks = ranks;
+        self
+    }
+
+    /// Ranks by which the batches of a step are multiplied.
+    #[must_use]
+    pub fn ranks(&self) -> usize {
+        self.ranks
+    }
+
     /// The recipe with every value and where it came from; run as a recipe, it gives the same run.
     #[must_use]
     pub fn resolved_toml(&self) -> String {
+        if self.ranks > 1 {
+            return self.clone().with_ranks(1).resolved_toml();
+        }
         resolved_toml(&self.recipe, &self.tree, &self.added)
     }
 }
@@ -253,6 +275,15 @@ mod tests {
         assert_eq!(second.schedule.name(), "cosine");
         let crate::options::train::Optimiser::AdamW(options) = &second.optimiser;
         assert_eq!((options.learning_rate, options.beta1), (0.2, 0.8));
+    }
+
+    #[test]
+    fn ranks_multiply_the_batches_of_a_step_and_leave_the_resolved_recipe_alone() {
+        let one = loaded(RECIPE, &["train.gradient-accumulation=3"]).unwrap();
+        let four = one.clone().with_ranks(4);
+        assert!(four.recipe.stage.values().all(|stage| stage.train.gradient_accumulation == 12));
+        assert_eq!(four.resolved_toml(), one.resolved_toml());
+        assert_eq!(four.with_ranks(2).recipe.stage["first"].train.gradient_accumulation, 6);
     }
 
     #[test]

@@ -93,6 +93,14 @@ impl<'a> ModelStore<'a> {
         }
     }
 
+    /// Has the folder of a name written, where it is a checkpoint that reads otherwise than it is published.
+    pub(crate) fn prepare(&self, name: &str) -> Result<(), RunError> {
+        match self.options(name)? {
+            TeacherOptions::Checkpoint(options) => self.model_folder(name, options).map(drop),
+            TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) => Ok(()),
+        }
+    }
+
     /// The folder of the checkpoint of a name.
     pub(crate) fn checkpoint_folder(&self, name: &str) -> Result<PathBuf, RunError> {
         match self.options(name)? {

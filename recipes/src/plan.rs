@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
 use alambic_models::{Outline, Stream};
+use alambic_ranks::Ranks;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::{Diagnostics, IndexMap};
 use alambic_teachers::TeacherOptions;
@@ -470,7 +471,8 @@ fn cache(
     let all = counts.examples() + counts.validation.min(options.train.validation_examples);
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
     let interrupt = AtomicBool::new(false);
-    let reads = cache_scope(recipe, None, name, &interrupt).reads_per_text(counts.examples());
+    let reads =
+        cache_scope(recipe, None, name, (&interrupt, &Ranks::alone())).reads_per_text(counts.examples());
     let (cached, reason) = match decide(&recipe.cache, bytes, reads) {
         CacheDecision::Cache => (true, None),
         CacheDecision::Live(reason) | CacheDecision::Impossible(reason) => (false, Some(reason)),

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alambic_hub::Hub;
 use alambic_losses::LossKind;
 use alambic_models::{Config, ModelFolder};
+use alambic_ranks::Ranks;
 use alambic_recipes::{Loaded, builtin_model, load_with};
 use alambic_settings::Diagnostics;
 use alambic_tensor::device::{self, DeviceSpec};
@@ -61,14 +62,21 @@ pub(crate) enum Command {
 }
 
 /// What a command computes with.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Machine {
     /// How many threads, if that is given.
     pub(crate) threads: Option<usize>,
     pub(crate) device: DeviceSpec,
+    /// The processes that do it together.
+    pub(crate) ranks: Ranks,
 }
 
 impl Command {
+    /// Whether several processes that a launcher started do it together, since each would otherwise write the same files.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Cache(_))
+    }
+
     /// Does it on this machine, with the losses that the program adds; `program` describes the whole command line.
     pub(crate) fn run(
         &self,
@@ -76,14 +84,16 @@ impl Command {
         losses: &'static [LossKind],
         program: clap::Command,
     ) -> Result<(), Failure> {
-        let Machine { threads, device } = machine;
+        let Machine { threads, device, ranks } = machine;
         // Others need no device, which takes its time to open; the precisions that it has are checked.
         let is_needed = matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_));
         if is_needed || matches!(self, Self::Check(_) | Self::Plan(_)) {
             device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
         }
         match self {
-            Self::Run(arguments) => run::run(arguments, threads, losses),
+            Self::Run(arguments) => run::run(arguments, threads, &ranks, losses),
+            // One cache has one process that writes it, for which the others wait.
+            Self::Cache(_) if !ranks.is_first() => Ok(()),
             Self::Completions(arguments) => completions::run(arguments, program),
             Self::Man(arguments) => man::run(arguments, program),
             _ => compute_with(threads, || self.run_on_pool(losses)),

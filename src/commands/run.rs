@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use alambic_losses::LossKind;
-use alambic_recipes::{Loaded, RunOptions, StartMode, plan, resumable};
+use alambic_ranks::{Launcher, Ranks};
+use alambic_recipes::observer::{Observer, Silent};
+use alambic_recipes::{Loaded, RunOptions, StartMode, plan, resumable, started_ranks};
 use alambic_reports::compare::{ComparedRun, Comparison};
 use alambic_reports::numbers::duration;
 use clap::Args;
@@ -50,25 +52,40 @@ pub(crate) struct Arguments {
 pub(crate) fn run(
     arguments: &Arguments,
     threads: Option<usize>,
+    ranks: &Ranks,
     losses: &'static [LossKind],
 ) -> Result<(), Failure> {
     let loaded = recipe(arguments, losses)?;
-    compute_with(threads.or(loaded.recipe.threads), || run_loaded(arguments, &loaded))
+    let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&loaded.recipe.name.value));
+    // A run goes on with as many batches a step as it was started with, however many ranks share them.
+    let started = if arguments.resume { started_ranks(&out)? } else { None };
+    let loaded = loaded.with_ranks(started.unwrap_or(ranks.count()));
+    let threads = threads.or(loaded.recipe.threads).or_else(|| {
+        let is_said = std::env::var_os("RAYON_NUM_THREADS").is_some();
+        Launcher::of_environment().filter(|_| !is_said)?.placement().threads()
+    });
+    compute_with(threads, || run_loaded(arguments, &loaded, out, ranks))
 }
 
-fn run_loaded(arguments: &Arguments, loaded: &Loaded) -> Result<(), Failure> {
+fn run_loaded(arguments: &Arguments, loaded: &Loaded, out: PathBuf, ranks: &Ranks) -> Result<(), Failure> {
     let plan = plan(loaded)?;
     show(&plan.warnings);
     notes(&plan).for_each(|note| say(&note));
-    let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&loaded.recipe.name.value));
     let mode = match (arguments.resume, arguments.overwrite) {
         (true, _) => StartMode::Resume,
         (_, true) => StartMode::Overwrite,
         _ => StartMode::Fresh,
     };
-    let options =
-        RunOptions { out, mode, interrupt: interrupt("stopping after this step; once more quits at once")? };
+    let interrupt = interrupt("stopping after this step; once more quits at once")?;
+    let options = RunOptions { out, mode, interrupt, ranks: ranks.clone() };
+    if !ranks.is_first() {
+        alambic_recipes::run(loaded, &options, &mut Silent)?;
+        return Ok(());
+    }
     let mut progress = Progress::of_run(&plan);
+    if !ranks.is_alone() {
+        progress.note(&format!("{} ranks run the recipe together", ranks.count()));
+    }
     let finished = alambic_recipes::run(loaded, &options, &mut progress)?;
     if let Some(seconds) = progress.seconds() {
         say(&format!("the run took {}", duration(seconds)));

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use alambic_files::{read, write};
+use alambic_ranks::Ranks;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +143,8 @@ where
     /// between two writes. A file that was interrupted ends as one of a single run. `progress` gets the number of inputs read,
     /// then the numbers of those done.
     ///
+    /// Ranks compute one chunk each at a time, and the first one writes the file; every rank gets all outputs.
+    ///
     /// # Errors
     /// [`TeacherError::Stale`] when the file has another fingerprint; any error of `make` or the file.
     pub(crate) fn complete_with(
@@ -149,10 +152,11 @@ where
         fingerprint: Fingerprint,
         inputs: &[Input],
         chunk: usize,
+        ranks: &Ranks,
         make: &mut Make<'_, Input, Output>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Output>, TeacherError> {
-        let mut cache = if path.is_file() {
+        let mut cache = if ranks.is_first() && path.is_file() {
             let cache = Self::read(path)?;
             if let Some(part) = cache.fingerprint.difference(&fingerprint) {
                 return Err(TeacherError::Stale { path: path.to_owned(), part });
@@ -163,21 +167,46 @@ where
         };
         // Which inputs share a batch decides the last bits of what models make of them. A chunk that was cut off is
         // therefore made anew as a whole, and the file becomes what it would have been without the stop.
+        if !ranks.is_alone() {
+            cache.share(inputs, ranks)?;
+        }
         progress(cache.rows.len().min(inputs.len()));
         if cache.rows.len() < inputs.len() {
-            cache.append(inputs, chunk, make, progress)?;
+            cache.append(inputs, chunk, ranks, make, progress)?;
         }
         Ok(cache.rows.into_iter().map(|(_, output)| output).collect())
+    }
+
+    /// Gives all ranks the rows that the first one has read.
+    fn share(&mut self, inputs: &[Input], ranks: &Ranks) -> Result<(), TeacherError> {
+        let error = TeacherError::file(&self.path);
+        let outputs: Vec<&Output> = self.rows.iter().map(|(_, output)| output).collect();
+        let shared = serde_json::to_vec(&outputs).map_err(|other| error(other.into()))?;
+        let shared = ranks.broadcast(shared)?;
+        if !ranks.is_first() {
+            let outputs: Vec<Output> =
+                serde_json::from_slice(&shared).map_err(|other| error(other.into()))?;
+            self.rows = inputs.iter().cloned().zip(outputs).collect();
+        }
+        Ok(())
     }
 
     fn append(
         &mut self,
         inputs: &[Input],
         chunk: usize,
+        ranks: &Ranks,
         make: &mut Make<'_, Input, Output>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), TeacherError> {
         let error = TeacherError::file(&self.path);
+        if !ranks.is_first() {
+            for some in inputs[self.rows.len()..].chunks(chunk * ranks.count()) {
+                let rows = self.make_chunks(some, chunk, ranks, make, progress)?;
+                self.rows.extend(rows.into_iter().flatten());
+            }
+            return Ok(());
+        }
         let mut hasher = blake3::Hasher::new();
         let mut head = Vec::new();
         write_line(&mut head, &self.fingerprint).map_err(&error)?;
@@ -189,14 +218,42 @@ where
         // Written anew rather than appended to: what stands behind the last chunk must not stay.
         write::write(&self.path, &head)?;
         let mut file = OpenOptions::new().append(true).open(&self.path).map_err(&error)?;
-        for chunk in inputs[self.rows.len()..].chunks(chunk) {
-            let outputs = make(chunk, progress)?;
-            let rows: Vec<(Input, Output)> = chunk.iter().cloned().zip(outputs).collect();
-            let lines = sealed(&mut hasher, &rows, self.rows.len()).map_err(&error)?;
-            file.write_all(&lines).and_then(|()| file.sync_data()).map_err(&error)?;
-            self.rows.extend(rows);
+        for some in inputs[self.rows.len()..].chunks(chunk * ranks.count()) {
+            for rows in self.make_chunks(some, chunk, ranks, make, progress)? {
+                let lines = sealed(&mut hasher, &rows, self.rows.len()).map_err(&error)?;
+                file.write_all(&lines).and_then(|()| file.sync_data()).map_err(&error)?;
+                self.rows.extend(rows);
+            }
         }
         Ok(())
+    }
+
+    /// The rows of as many chunks as there are ranks, each of which computes one.
+    fn make_chunks(
+        &self,
+        inputs: &[Input],
+        chunk: usize,
+        ranks: &Ranks,
+        make: &mut Make<'_, Input, Output>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<(Input, Output)>>, TeacherError> {
+        let error = TeacherError::file(&self.path);
+        let own = inputs.chunks(chunk).nth(ranks.rank()).map(|own| make(own, progress)).transpose()?;
+        let outputs: Vec<Vec<Output>> = if ranks.is_alone() {
+            own.into_iter().collect()
+        } else {
+            let own = serde_json::to_vec(&own.unwrap_or_default()).map_err(|other| error(other.into()))?;
+            let all = ranks.gather(&own)?;
+            let read = |own: &Vec<u8>| serde_json::from_slice(own).map_err(|other| error(other.into()));
+            all.iter().map(read).collect::<Result<_, _>>()?
+        };
+        for (rank, chunk) in inputs.chunks(chunk).enumerate() {
+            if rank != ranks.rank() {
+                progress(chunk.len());
+            }
+        }
+        let rows = inputs.chunks(chunk).zip(outputs);
+        Ok(rows.map(|(inputs, outputs)| inputs.iter().cloned().zip(outputs).collect()).collect())
     }
 
     /// Path of the file.

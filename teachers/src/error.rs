@@ -17,6 +17,9 @@ pub enum TeacherError {
     /// A tensor operation failed; candle names the operation and the shapes.
     #[error(transparent)]
     Tensor(#[from] alambic_tensor::candle::Error),
+    /// Another rank failed, or none can be reached.
+    #[error(transparent)]
+    Ranks(#[from] alambic_ranks::RankError),
     /// A record cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {

@@ -1,5 +1,6 @@
 //! Records of generated texts.
 
+use alambic_ranks::Ranks;
 use std::path::Path;
 
 use crate::TeacherError;
@@ -28,7 +29,7 @@ pub type GenerationRecord = AppendOnlyCache<GenerationRequest, GenerationOutput>
 impl GenerationRecord {
     /// The teacher's outputs for the requests, read from the record as far as it goes, and generated and appended from there. A
     /// record that was interrupted ends as one of a single run. `progress` gets the number of requests read, then the numbers
-    /// of those done.
+    /// of those done. Ranks share the work; each of them has to ask for it.
     ///
     /// # Errors
     /// [`TeacherError::Stale`] when the record has another fingerprint; any error of the teacher or the file.
@@ -36,11 +37,12 @@ impl GenerationRecord {
         path: &Path,
         teacher: &dyn Teacher,
         requests: &[GenerationRequest],
+        ranks: &Ranks,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<GenerationOutput>, TeacherError> {
         let fingerprint = Fingerprint::of(teacher, requests);
         let mut generate =
             |chunk: &[GenerationRequest], progress: &mut dyn FnMut(usize)| teacher.generate(chunk, progress);
-        Self::complete_with(path, fingerprint, requests, CHUNK, &mut generate, progress)
+        Self::complete_with(path, fingerprint, requests, CHUNK, ranks, &mut generate, progress)
     }
 }

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use alambic_models::{GenerationConfig, Outline, TapSelection, Tokenizer, Trace};
+use alambic_ranks::Ranks;
 use alambic_teachers::{
     Fingerprint, GenerationOutput, GenerationRecord, GenerationRequest, PipelineOptions, RecordedTeacher,
     Teacher, TeacherBatch, TeacherError, TeacherForcing,
@@ -64,9 +65,42 @@ fn complete(
 ) -> (Vec<GenerationOutput>, usize) {
     let counting = Counting { teacher, asked: Cell::new(0) };
     let mut done = 0;
-    let written = GenerationRecord::complete(path, &counting, requests, &mut |count| done += count).unwrap();
+    let written =
+        GenerationRecord::complete(path, &counting, requests, &Ranks::alone(), &mut |count| done += count)
+            .unwrap();
     assert_eq!(done, requests.len());
     (written, counting.asked.get())
+}
+
+#[test]
+fn a_record_that_several_ranks_write_is_that_of_one() {
+    let place = Workplace::new();
+    // More than two chunks.
+    let requests: Vec<GenerationRequest> = requests().into_iter().cycle().take(4500).collect();
+    let one = place.path("one.jsonl");
+    let teacher = || place.pipeline(&chain(&[("first", "en"), ("second", "target")]));
+    let expected =
+        GenerationRecord::complete(&one, &teacher(), &requests, &Ranks::alone(), &mut |_| {}).unwrap();
+    let whole = std::fs::read(&one).unwrap();
+    for (count, kept) in [(2, 0), (3, whole.len() / 2)] {
+        let path = place.path(&format!("{count}.jsonl"));
+        if kept > 0 {
+            std::fs::write(&path, &whole[..kept]).unwrap();
+        }
+        std::thread::scope(|scope| {
+            for ranks in Ranks::in_process(count) {
+                let (path, requests, expected, teacher) = (&path, &requests, &expected, teacher());
+                scope.spawn(move || {
+                    let mut done = 0;
+                    let written = GenerationRecord::complete(path, &teacher, requests, &ranks, &mut |some| {
+                        done += some
+                    });
+                    assert_eq!((&written.unwrap(), done), (expected, requests.len()));
+                });
+            }
+        });
+        assert_eq!(std::fs::read(&path).unwrap(), whole, "{count} ranks");
+    }
 }
 
 #[test]
@@ -159,7 +193,8 @@ fn a_record_that_is_no_record_is_refused_with_its_line() {
     let lines: Vec<&str> = text.lines().collect();
     let refused = |content: &[u8]| {
         std::fs::write(&path, content).unwrap();
-        let error = message(GenerationRecord::complete(&path, &checkpoint, &requests, &mut |_| {}));
+        let error =
+            message(GenerationRecord::complete(&path, &checkpoint, &requests, &Ranks::alone(), &mut |_| {}));
         assert_eq!(std::fs::read(&path).unwrap(), content, "the file is left as it is");
         error
     };
@@ -190,7 +225,7 @@ fn changed_number_in_a_record_is_found_by_its_chunk() {
     let changed = format!("{}{other}{}", &text[..digit], &text[digit + 1..]);
     std::fs::write(&path, &changed).unwrap();
     for error in [
-        message(GenerationRecord::complete(&path, &checkpoint, &requests, &mut |_| {})),
+        message(GenerationRecord::complete(&path, &checkpoint, &requests, &Ranks::alone(), &mut |_| {})),
         message(RecordedTeacher::read(&[&path])),
     ] {
         assert!(error.contains("record.jsonl") && error.contains("not those that were written"), "{error}");
@@ -213,7 +248,8 @@ fn a_stale_record_is_refused_by_what_differs() {
         (checkpoint.with_generation(shorter), &requests, "settings"),
     ];
     for (teacher, requests, expected) in &cases {
-        let error = GenerationRecord::complete(&path, teacher, requests, &mut |_| {}).unwrap_err();
+        let error =
+            GenerationRecord::complete(&path, teacher, requests, &Ranks::alone(), &mut |_| {}).unwrap_err();
         assert!(matches!(&error, TeacherError::Stale { part, .. } if part == expected), "{error}");
         assert!(
             error.to_string().contains(&format!("made with other {expected}; delete the file")),

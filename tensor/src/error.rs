@@ -21,6 +21,9 @@ pub enum TensorError {
     /// The computing threads could not be started.
     #[error("cannot start the computing threads: {0}")]
     Threads(String),
+    /// Ranks cannot exchange what they have computed, or one of them failed.
+    #[error(transparent)]
+    Ranks(#[from] alambic_ranks::RankError),
     /// Parameters that get no gradient from the loss.
     #[error(
         "these parameters get no gradient, or one that is zero or not finite: {}; freeze them or add a loss term that reaches them",

@@ -41,6 +41,11 @@ impl Gradients {
         Ok(())
     }
 
+    /// Names of the parameters that were reached, in the order in which they were.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether no parameter was reached.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -105,6 +110,12 @@ impl Gradients {
         let sums: candle_core::Result<Vec<Tensor>> =
             self.0.values().map(|gradient| gradient.tensor()?.sqr()?.sum_all()).collect();
         Ok(Tensor::stack(&sums?, 0)?.to_dtype(DType::F64)?.to_vec1()?)
+    }
+}
+
+impl FromIterator<(String, Gradient)> for Gradients {
+    fn from_iter<G: IntoIterator<Item = (String, Gradient)>>(gradients: G) -> Self {
+        Self(gradients.into_iter().collect())
     }
 }
 

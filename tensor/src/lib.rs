@@ -32,6 +32,7 @@ mod cpu_isa;
 pub mod device;
 mod error;
 mod gradient;
+mod gradient_sum;
 pub mod gradients;
 mod graph;
 mod instruction_sets;
@@ -56,5 +57,6 @@ mod weight_panels;
 
 pub use cpu_isa::check_max_cpu_isa;
 pub use error::TensorError;
+pub use gradient_sum::GradientSum;
 pub use instruction_sets::instruction_sets;
 pub use random::Streams;

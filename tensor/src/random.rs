@@ -1,11 +1,11 @@
 //! Seeded random streams: one seed, and a separate ChaCha stream for each purpose.
 //!
 //! Separate streams keep one purpose from disturbing another: drawing more dropout masks does not change the order
-//! of the data. A stream's position is a handful of numbers, so a checkpoint can save it.
+//! of the data. What is drawn in a training step has a stream of its own for each step and part of it, so that neither a
+//! checkpoint has to keep how far a stream was read, nor a rank to draw what another one needs.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 
 /// Random streams derived from one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +44,10 @@ impl Streams {
         Self { seed: self.seed ^ epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15) }.stream(2)
     }
 
-    /// For dropout masks.
+    /// For the dropout masks of one part of a training step, both counted from 0.
     #[must_use]
-    pub fn dropout(&self) -> ChaCha8Rng {
-        self.stream(3)
+    pub fn dropout(&self, step: u64, part: u64) -> ChaCha8Rng {
+        self.of([step.to_le_bytes().as_slice(), &part.to_le_bytes()]).stream(3)
     }
 
     /// For varying a text, or a pair of texts: a stream of its own for each, whatever other texts there are.
@@ -88,34 +88,6 @@ impl Streams {
     }
 }
 
-/// Position of a random stream, as a checkpoint keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamPosition {
-    seed: [u8; 32],
-    stream: u64,
-    /// The word position is a 128-bit number, which JSON has no room for.
-    word: String,
-}
-
-impl StreamPosition {
-    /// The position of a generator.
-    #[must_use]
-    pub fn of(generator: &ChaCha8Rng) -> Self {
-        Self {
-            seed: generator.get_seed(),
-            stream: generator.get_stream(),
-            word: generator.get_word_pos().to_string(),
-        }
-    }
-
-    /// Sets a generator to this position.
-    pub fn restore(&self, generator: &mut ChaCha8Rng) {
-        *generator = ChaCha8Rng::from_seed(self.seed);
-        generator.set_stream(self.stream);
-        generator.set_word_pos(self.word.parse().unwrap_or_default());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rand::RngCore;
@@ -123,10 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_differ_and_positions_restore() {
+    fn streams_differ_by_purpose_and_by_what_they_are_for() {
         let streams = Streams::new(7);
-        let mut stream = streams.dropout();
-        assert_ne!(stream.next_u64(), streams.initialisation().next_u64());
+        let dropout = |step: u64, part: u64| streams.dropout(step, part).next_u64();
+        assert_eq!(dropout(3, 1), dropout(3, 1));
+        assert!(dropout(0, 1) != dropout(1, 0) && dropout(0, 0) != dropout(0, 1));
+        assert_ne!(dropout(0, 0), streams.initialisation().next_u64());
         assert_ne!(streams.shuffling(0).next_u64(), streams.shuffling(1).next_u64());
         let of_text = |parts: &[&str]| streams.augmentation(parts).next_u64();
         assert_eq!(of_text(&["ab", "c"]), of_text(&["ab", "c"]));
@@ -134,10 +108,5 @@ mod tests {
         let masking = |epoch: u64, tokens: &[u32]| streams.masking(epoch, tokens).next_u64();
         assert_eq!(masking(1, &[2, 3]), masking(1, &[2, 3]));
         assert!(masking(1, &[2, 3]) != masking(2, &[2, 3]) && masking(1, &[2, 3]) != masking(1, &[3, 2]));
-        let position = serde_json::to_string(&StreamPosition::of(&stream)).unwrap();
-        let expected = stream.next_u64();
-        let mut restored = streams.initialisation();
-        serde_json::from_str::<StreamPosition>(&position).unwrap().restore(&mut restored);
-        assert_eq!(restored.next_u64(), expected);
     }
 }

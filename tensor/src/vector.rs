@@ -50,6 +50,15 @@ vectorised! {
 }
 
 vectorised! {
+    /// Adds numbers that are given by their bits, element by element.
+    pub(crate) fn add_bits(sums: &mut [f32], more: &[u32]) {
+        for (sum, more) in sums.iter_mut().zip(more) {
+            *sum += f32::from_bits(*more);
+        }
+    }
+}
+
+vectorised! {
     /// Adds a multiple, element by element.
     pub(crate) fn add_scaled(sums: &mut [f32], more: &[f32], scale: f32) {
         for (sum, more) in sums.iter_mut().zip(more) {

@@ -206,6 +206,16 @@ impl Checker<'_> {
             return;
         }
         if stage.train.batch.size >= term.min_examples {
+            let batches = stage.train.gradient_accumulation;
+            if term.min_examples > 1 && batches > 1 && !term.gathers && !site.is_baseline() {
+                self.report(Diagnostic::warning("loss::batch", message).label(
+                    &loss.origin,
+                    format!(
+                        "sees the {} examples of one batch, not those of the {batches} batches of a step",
+                        stage.train.batch.size
+                    ),
+                ));
+            }
             return;
         }
         let size = self.places.origin(&["stage", name, "train", "batch", "size"]);

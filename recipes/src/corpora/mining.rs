@@ -92,7 +92,7 @@ fn corpus(
     (options, is_evaluated): (&MinedParaphrases, bool),
     observer: &mut dyn Observer,
 ) -> Result<Content, RunError> {
-    let teacher = context.models.encoder(&options.teacher)?;
+    let teacher = context.ranks.first(|| context.models.encoder(&options.teacher))?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{options:?} {}", context.seed).as_bytes());
     hasher.update(teacher.weights_digest().as_bytes());
@@ -104,17 +104,21 @@ fn corpus(
     let names = [format!("{name}.jsonl"), format!("{name}.json")];
     let [table, account] = names.each_ref().map(|name| folder.join(name));
     let known = read(&folder, &names)?.filter(|known: &Account| known.fingerprint == fingerprint);
+    // All ranks have to find the same, before the first one goes on to write.
+    context.ranks.barrier()?;
     let (lines, account) = if let Some(known) = known {
         (lines_of(&table)?, known)
     } else {
         let (lines, mined) = mine(context, name, (options, is_evaluated), (&teacher, fingerprint), observer)?;
-        let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
-        make_folder(context.folder.path(), &folder)?;
-        digests::register(&folder, &names.each_ref().map(String::as_str))?;
-        write::write(&table, text.as_bytes())?;
-        write::write(&account, json(&mined, &account)?.as_bytes())?;
-        // Their digests come last: without them the table is mined again.
-        digests::record(&folder, &names.each_ref().map(String::as_str))?;
+        if context.ranks.is_first() {
+            let text = lines.iter().map(|line| json(line, &table)).collect::<Result<Vec<_>, _>>()?.concat();
+            make_folder(context.folder.path(), &folder)?;
+            digests::register(&folder, &names.each_ref().map(String::as_str))?;
+            write::write(&table, text.as_bytes())?;
+            write::write(&account, json(&mined, &account)?.as_bytes())?;
+            // Their digests come last: without them the table is mined again.
+            digests::record(&folder, &names.each_ref().map(String::as_str))?;
+        }
         (lines, mined)
     };
     let translations = |split: Split| -> Vec<Translation> {
@@ -164,20 +168,22 @@ fn mine(
         observer.task(&format!("{name}: paraphrases in the {} split", split.name()), groups.len(), 0);
         let before = lines.len();
         found += groups.len();
-        for (number, some) in groups.chunks(TOGETHER).enumerate() {
+        let mut done = 0;
+        let chunks: Vec<&[Candidates<'_>]> = groups.chunks(TOGETHER).collect();
+        for chunks in chunks.chunks(context.ranks.count()) {
             if context.is_interrupted() {
                 return Err(context.interrupted());
             }
-            let sources: Vec<&str> = some.iter().map(|group| group.source).collect();
-            let targets: Vec<&str> = some.iter().flat_map(|group| group.targets.iter().copied()).collect();
-            let (sources, targets) = (vectors(&pipeline, &sources)?, vectors(&pipeline, &targets)?);
-            let mut rest = targets.as_slice();
-            for (group, sentence) in some.iter().zip(&sources) {
-                let (own, others) = rest.split_at(group.targets.len());
-                rest = others;
-                lines.extend(pairs(context, options, (group, sentence, own), split, &mut account));
+            for (some, all) in chunks.iter().zip(vectors_of(context, &pipeline, chunks)?) {
+                let (sources, mut rest) = all.split_at(some.len());
+                for (group, sentence) in some.iter().zip(sources) {
+                    let (own, others) = rest.split_at(group.targets.len());
+                    rest = others;
+                    lines.extend(pairs(context, options, (group, sentence, own), split, &mut account));
+                }
+                done += some.len();
+                observer.progress(done);
             }
-            observer.progress((number * TOGETHER + some.len()).min(groups.len()));
         }
         observer.finished(&format!(
             "{} out of {}",
@@ -266,6 +272,35 @@ fn pairs(
 fn texts_of(lines: &[Line], train: bool) -> impl Iterator<Item = &str> {
     let own = lines.iter().filter(move |line| (line.split == Split::Train.name()) == train);
     own.flat_map(|line| line.texts.values()).map(String::as_str)
+}
+
+/// The vectors of the sources and of the targets of each of some chunks, of which each rank computes one.
+fn vectors_of(
+    context: &RunContext<'_>,
+    pipeline: &EncoderPipeline,
+    chunks: &[&[Candidates<'_>]],
+) -> Result<Vec<Vec<Vec<f32>>>, RunError> {
+    let mut own = Vec::new();
+    if let Some(some) = chunks.get(context.ranks.rank()) {
+        let sources: Vec<&str> = some.iter().map(|group| group.source).collect();
+        let targets: Vec<&str> = some.iter().flat_map(|group| group.targets.iter().copied()).collect();
+        own = vectors(pipeline, &sources)?;
+        own.extend(vectors(pipeline, &targets)?);
+    }
+    if context.ranks.is_alone() {
+        return Ok(vec![own]);
+    }
+    // All vectors have one width, which the texts of the first chunk tell.
+    let all = context.ranks.gather(&own.concat())?;
+    let count = |some: &[Candidates<'_>]| some.iter().map(|group| 1 + group.targets.len()).sum::<usize>();
+    Ok(chunks
+        .iter()
+        .zip(all)
+        .map(|(some, values)| {
+            let width = values.len().checked_div(count(some)).unwrap_or(0).max(1);
+            values.chunks_exact(width).map(<[f32]>::to_vec).collect()
+        })
+        .collect())
 }
 
 /// The vectors of texts, each of length one.

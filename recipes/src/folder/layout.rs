@@ -18,6 +18,9 @@ pub(crate) const EVENTS: &str = "events.jsonl";
 /// File with the digests of a run's inputs.
 pub(crate) const INPUTS: &str = "inputs.json";
 
+/// File by which ranks see that they share the folder, gone a moment later.
+pub(crate) const TOKEN: &str = ".alambic.ranks";
+
 /// Models that a run trains: a folder for each training.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// The student, as it is shipped.
@@ -47,7 +50,7 @@ pub(crate) const RESULTS: [&str; 7] = [
 ];
 
 /// The files at the top of a run's folder other than [`RESULTS`].
-pub(super) const FILES: [&str; 5] = [RECIPE, RESOLVED, INPUTS, DIGESTS, LOCK];
+pub(super) const FILES: [&str; 6] = [RECIPE, RESOLVED, INPUTS, DIGESTS, LOCK, TOKEN];
 
 /// The folder of a finished training's model, next to its checkpoints.
 pub(crate) const FINISHED: &str = "finished";

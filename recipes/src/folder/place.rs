@@ -6,16 +6,17 @@ use alambic_files::lock::Lock;
 
 use crate::error::RunError;
 
-/// The folder of a run, locked for this process.
+/// The folder of a run, locked for this process, or for the first of the ranks that work on it.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     path: PathBuf,
-    lock: Lock,
+    /// None on the other ranks, which write nothing.
+    lock: Option<Lock>,
 }
 
 impl RunFolder {
     /// A folder with its lock.
-    pub(crate) fn new(path: PathBuf, lock: Lock) -> Self {
+    pub(crate) fn new(path: PathBuf, lock: Option<Lock>) -> Self {
         Self { path, lock }
     }
 
@@ -29,6 +30,6 @@ impl RunFolder {
     /// # Errors
     /// When it was moved or deleted.
     pub(crate) fn check(&self) -> Result<(), RunError> {
-        Ok(self.lock.check()?)
+        Ok(self.lock.as_ref().map_or(Ok(()), Lock::check)?)
     }
 }

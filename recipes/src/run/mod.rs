@@ -8,6 +8,7 @@ mod environment;
 mod evaluation;
 mod initial;
 mod options;
+mod ranks;
 pub(crate) mod result;
 pub(crate) mod stage;
 mod start;
@@ -17,5 +18,6 @@ mod unfinished;
 mod whole;
 
 pub use options::{RunOptions, StartMode};
+pub use ranks::started_ranks;
 pub use start::resumable;
 pub use whole::{Finished, run};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use alambic_ranks::Ranks;
+
 /// Mode of starting where a folder holds a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartMode {
@@ -24,4 +26,6 @@ pub struct RunOptions {
     pub mode: StartMode,
     /// Set from outside to have the run finish its step, write a checkpoint and stop.
     pub interrupt: Arc<AtomicBool>,
+    /// The processes that run the recipe together, each of which calls [`run`](crate::run()) with the same recipe and folder.
+    pub ranks: Ranks,
 }

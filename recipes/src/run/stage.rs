@@ -83,11 +83,12 @@ pub(crate) fn train(
     observer: &mut dyn Observer,
 ) -> Result<Option<TrainOutput>, RunError> {
     let folder = context.folder.path().join(CHECKPOINTS).join(&training.label);
-    if let Some(output) = TrainOutput::read_whole(&folder)? {
+    let ranks = &context.ranks;
+    if let Some(output) = ranks.first(|| TrainOutput::read_whole(&folder))? {
         return Ok(Some(output));
     }
     observer.stage(&training.label);
-    let initial = initial_model(context, training)?;
+    let initial = ranks.first(|| initial_model(context, training))?;
     let terms = bind(training, &initial.config)?;
     let job = Job {
         label: &training.label,
@@ -109,9 +110,9 @@ pub(crate) fn train(
     }
     let mut state = state(training, &*task, &initial, &terms)?;
     let steps = steps(training, &state.sampler)?;
-    make_folder(context.folder.path(), &folder)?;
+    ranks.first(|| make_folder(context.folder.path(), &folder))?;
     let label = || training.label.clone();
-    if let Some((checkpoint, damaged)) = Checkpoint::newest(&folder)? {
+    if let Some((checkpoint, damaged)) = ranks.first(|| Checkpoint::newest(&folder))? {
         let step = checkpoint.progress.step;
         for error in damaged {
             observer.warn(&format!("{error}; training goes on from step {step}"));
@@ -132,6 +133,7 @@ pub(crate) fn train(
         steps,
         clamped: initial.config.clamped_parameters(),
         interrupt: context.interrupt,
+        ranks,
         callbacks: callbacks(context, training, &*task, &terms, steps, &folder),
     };
     observer.task(
@@ -152,7 +154,11 @@ pub(crate) fn train(
     })?;
     let output = output(training, (&*task, &terms), &initial, &state, recorder.events)?;
     let best = state.best.take().unwrap_or_else(|| state.parameters.detached());
-    write_finished(context, training, &initial, &best, &output)?;
+    if ranks.is_first() {
+        write_finished(context, training, &initial, &best, &output)?;
+    }
+    // The others may go on from it.
+    ranks.barrier()?;
     recorder.observer.finished(&match output.best {
         Some((step, value)) => format!(
             "validation {} {} at step {step}",
@@ -242,7 +248,6 @@ fn state(
         progress: Progress {
             step: 0,
             position: sampler.position(),
-            dropout: dropout.position(),
             best: None,
             without_better: 0,
             frozen: Vec::new(),
@@ -268,7 +273,7 @@ fn steps(training: &Training<'_>, sampler: &BatchSampler) -> Result<usize, RunEr
     })
 }
 
-/// Callbacks of the loop: each step is recorded, then validated, then shown, then stored.
+/// Callbacks of the loop: each step is recorded, then validated, then shown, then stored; the last two by the first rank.
 fn callbacks<'a>(
     context: &'a RunContext<'_>,
     training: &Training<'a>,
@@ -277,10 +282,13 @@ fn callbacks<'a>(
     steps: usize,
     folder: &Path,
 ) -> Vec<Box<dyn TrainerCallback + 'a>> {
-    vec![
+    let ranks = &context.ranks;
+    let mut callbacks: Vec<Box<dyn TrainerCallback + 'a>> = vec![
         Box::new(StepRecorder { steps }),
-        Box::new(Validator { task, terms, every: training.train.validate_every, steps }),
-        Box::new(PageWriter {
+        Box::new(Validator { ranks, task, terms, every: training.train.validate_every, steps }),
+    ];
+    if ranks.is_first() {
+        callbacks.push(Box::new(PageWriter {
             recipe: training.recipe,
             context,
             label: training.label.clone(),
@@ -289,13 +297,14 @@ fn callbacks<'a>(
             examples: task.statistics().examples,
             every: training.train.validate_every,
             steps,
-        }),
-        Box::new(CheckpointWriter {
+        }));
+        callbacks.push(Box::new(CheckpointWriter {
             every: training.train.checkpoint_every,
             folder: folder.to_owned(),
             run: &context.folder,
-        }),
-    ]
+        }));
+    }
+    callbacks
 }
 
 /// The account of a training that is done.

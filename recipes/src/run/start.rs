@@ -15,10 +15,11 @@ use alambic_teachers::TeacherOptions;
 use indexmap::IndexSet;
 
 use super::options::{RunOptions, StartMode};
+use super::ranks::{RANKS, check_recipe, check_shared};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::foreign::{discard_caches, foreign};
-use crate::folder::layout::{self, EVENTS, INPUTS, RECIPE, RESOLVED, entries};
+use crate::folder::layout::{self, EVENTS, INPUTS, RECIPE, RESOLVED, TOKEN, entries};
 use crate::load::{self, Loaded};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::output::TrainOutput;
@@ -28,14 +29,27 @@ const COMMAND: &str = "alambic run";
 
 /// State of a run's folder at the start.
 pub(crate) enum Opened {
-    /// It starts, or goes on: its log of events, and the folder locked for this process.
-    Running(EventLog, Lock),
+    /// It starts, or goes on: its log of events, and the folder locked for this process, the first rank.
+    Running(EventLog, Option<Lock>),
     /// It was finished before; nothing is left to do.
     Finished(Box<Outcome>),
 }
 
-/// Prepares the folder for a start in the given mode.
+/// Prepares the folder for a start in the given mode: on the first rank, which the others wait for.
 pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunError> {
+    let (ranks, folder) = (&options.ranks, &options.out);
+    check_recipe(loaded, ranks)?;
+    let opened = if ranks.is_first() { Some(open_alone(loaded, options)?) } else { None };
+    let is_finished = ranks.any(matches!(opened, Some(Opened::Finished(_))))?;
+    check_shared(folder, ranks)?;
+    Ok(match opened {
+        Some(opened) => opened,
+        None if is_finished => Opened::Finished(Box::new(Outcome::read(folder)?)),
+        None => Opened::Running(EventLog::unwritten(&folder.join(EVENTS)), None),
+    })
+}
+
+fn open_alone(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunError> {
     let folder = &options.out;
     if options.mode == StartMode::Resume {
         resumable(folder)?;
@@ -46,7 +60,7 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
             discard_caches(folder)?;
             return Ok(Opened::Finished(Box::new(outcome)));
         }
-        return Ok(Opened::Running(EventLog::resume(&folder.join(EVENTS), &mark(folder)?)?, lock));
+        return Ok(Opened::Running(EventLog::resume(&folder.join(EVENTS), &mark(folder)?)?, Some(lock)));
     }
     write::create_folder(folder)?;
     // A link may lead to it; it is the folder itself that makes way.
@@ -78,7 +92,7 @@ pub(crate) fn open(loaded: &Loaded, options: &RunOptions) -> Result<Opened, RunE
     write::write(&folder.join(RESOLVED), loaded.resolved_toml().as_bytes())?;
     // Last, since it is what makes the folder a run.
     digests::record(folder, &[RECIPE, RESOLVED])?;
-    Ok(Opened::Running(events, lock))
+    Ok(Opened::Running(events, Some(lock)))
 }
 
 /// Whether a folder holds a run that was started.
@@ -128,7 +142,7 @@ fn is_cut_short(loaded: &Loaded, folder: &Path) -> Result<bool, RunError> {
         let path = entry.map_err(RunError::file(folder))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let whole = match name.strip_suffix(".part").unwrap_or(name) {
-            LOCK => continue,
+            LOCK | TOKEN => continue,
             RESOLVED | EVENTS | DIGESTS if listed.is_some() => continue,
             RECIPE if listed.as_ref().is_some_and(|listed| listed.check_file(folder, RECIPE).is_ok()) => {
                 continue;
@@ -252,6 +266,9 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
         for file in files {
             now.insert(format!("teacher `{name}`: {}", file.display()), Digest::of_file(&file)?.blake3);
         }
+    }
+    if loaded.ranks() > 1 {
+        now.insert(RANKS.to_owned(), loaded.ranks().to_string());
     }
     let path = context.folder.path().join(INPUTS);
     let digests = Digests::require(context.folder.path())?;

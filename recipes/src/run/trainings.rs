@@ -73,12 +73,8 @@ pub(crate) fn run(
     let mut first = SeedRun { seed: recipe.seed, trainings: Vec::new(), folder: PathBuf::new() };
     for stage in recipe.stages.iter() {
         if let Some(options) = recipe.stage.get(&stage.value) {
-            mine_all(
-                (&recipe.data, &recipe.evaluation.data),
-                context,
-                options.data.task().corpora(),
-                observer,
-            )?;
+            let named = options.data.task().corpora();
+            mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer)?;
         }
         let from = previous(recipe, stage, "")?.map(|label| finished_folder(context.folder.path(), &label));
         let trained = train_stage(recipe, context, stage, stage, recipe.seed, from, events, observer)?;
@@ -104,12 +100,8 @@ pub(crate) fn run(
         trainings.student.push(run);
     }
     let baseline = recipe.baselines().flat_map(|(_, baseline)| baseline.data.task().corpora());
-    mine_all(
-        (&recipe.data, &recipe.evaluation.data),
-        context,
-        baseline.chain(&recipe.evaluation.data),
-        observer,
-    )?;
+    let named = baseline.chain(&recipe.evaluation.data);
+    mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer)?;
     trainings.baselines = baselines(recipe, context, last, &student, &trainings.student, events, observer)?;
     Ok(trainings)
 }
@@ -125,12 +117,12 @@ fn train_stage(
     observer: &mut dyn Observer,
 ) -> Result<TrainOutput, RunError> {
     let options = stage_options(recipe, stage)?;
-    let in_stage = |source: RunError| match source {
-        RunError::Interrupted { .. } => source,
-        source => RunError::Stage { stage: stage.to_owned(), source: Box::new(source) },
-    };
     let run = || -> Result<Option<TrainOutput>, RunError> {
-        let teacher = options.teacher.as_ref().map(|name| context.models.teacher(name)).transpose()?;
+        let ranks = &context.ranks;
+        let teacher = || options.teacher.as_ref().map(|name| context.models.teacher(name)).transpose();
+        let teacher = ranks.first(teacher)?;
+        let task = options.data.task();
+        ranks.first(|| prepare_teachers(context, task))?;
         let (student, task) = (student_options(recipe, &student_of(recipe, stage)?)?, options.data.task());
         let of_teacher = teacher.as_deref().and_then(Teacher::tokenizer);
         let tokenizer = match &from {
@@ -138,7 +130,7 @@ fn train_stage(
             Some(folder) if teacher.is_none() || !shares_vocabulary(student, task) => {
                 ModelFolder::open(folder)?.tokenizer()?
             }
-            _ => tokenizer(context, of_teacher, student, task)?,
+            _ => ranks.first(|| tokenizer(context, of_teacher, student, task))?,
         };
         let training = Training {
             label: label.to_owned(),
@@ -153,14 +145,24 @@ fn train_stage(
             steps: None,
             seed,
             from,
-            detector: context.models.detector(student, &context.corpora)?,
+            detector: ranks.first(|| context.models.detector(student, &context.corpora))?,
             tokenizer: &tokenizer,
-            cache: cache_scope(recipe, Some(context.folder.path()), stage, context.interrupt),
+            cache: cache_scope(
+                recipe,
+                Some(context.folder.path()),
+                stage,
+                (context.interrupt, &context.ranks),
+            ),
             recipe,
         };
         train(context, &training, events, observer)
     };
-    run().map_err(in_stage)?.ok_or_else(|| context.interrupted())
+    run().map_err(|error| error.in_stage(stage))?.ok_or_else(|| context.interrupted())
+}
+
+/// Writes the folders of those of a task's teachers that read otherwise than they are published, which its training opens.
+fn prepare_teachers(context: &RunContext<'_>, task: &dyn Task) -> Result<(), RunError> {
+    task.teachers().into_iter().try_for_each(|name| context.models.prepare(name))
 }
 
 /// The vocabulary of a training: its teacher's, or that of the models whose layers its student takes, or one made of the
@@ -207,6 +209,7 @@ fn baselines(
     for BaselineTraining { name, options, is_random, .. } in trainings {
         let start = if is_random { Start::Random(&shape) } else { Start::Built(own) };
         let mut runs = Vec::new();
+        context.ranks.first(|| prepare_teachers(context, options.data.task()))?;
         for run in students {
             let label =
                 if run.seed == recipe.seed { name.to_owned() } else { format!("{name}.seed-{}", run.seed) };
@@ -223,13 +226,18 @@ fn baselines(
                 steps: Some(run.trainings.iter().map(|output| output.steps).sum()),
                 seed: run.seed,
                 from: None,
-                detector: context.models.detector(own, &context.corpora)?,
+                detector: context.ranks.first(|| context.models.detector(own, &context.corpora))?,
                 tokenizer: &tokenizer,
-                cache: cache_scope(recipe, Some(context.folder.path()), name, context.interrupt),
+                cache: cache_scope(
+                    recipe,
+                    Some(context.folder.path()),
+                    name,
+                    (context.interrupt, &context.ranks),
+                ),
                 recipe,
             };
             let output = train(context, &training, events, observer)
-                .map_err(|source| RunError::Stage { stage: label.clone(), source: Box::new(source) })?
+                .map_err(|error| error.in_stage(&label))?
                 .ok_or_else(|| context.interrupted())?;
             runs.push(SeedRun {
                 seed: run.seed,

@@ -8,7 +8,7 @@ use alambic_reports::record::{EventLog, FinalFigures, ProgressEvent, RunStatus};
 
 use super::options::RunOptions;
 use super::start::{self, Opened};
-use super::{result, trainings};
+use super::{ranks, result, trainings};
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::{RunError, with_causes};
@@ -35,6 +35,7 @@ pub struct Finished {
 /// be resumed.
 pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, RunError> {
     let begin = Instant::now();
+    ranks::check_parts(loaded, &options.ranks)?;
     // The folder stays locked until the run has ended.
     let (mut events, lock) = match start::open(loaded, options)? {
         Opened::Running(events, lock) => (events, lock),
@@ -80,14 +81,15 @@ fn run_logged(
     for (name, value) in machine::describe() {
         observer.detail(&format!("{name}: {value}"));
     }
-    let context = RunContext {
+    let mut context = RunContext {
         corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
         models: ModelStore::of_run(&recipe.teacher, &options.out),
         folder,
         interrupt: &options.interrupt,
+        ranks: options.ranks.clone(),
         seed: recipe.seed,
     };
-    start::check_inputs(loaded, &context)?;
+    context.ranks.first(|| start::check_inputs(loaded, &context))?;
     let trainings = trainings::run(recipe, &context, events, observer)?;
     observer.stage(EVALUATION);
     let evaluation = || EVALUATION.to_owned();
@@ -98,6 +100,11 @@ fn run_logged(
         examples: None,
     })?;
     let evaluation_begin = Instant::now();
+    let ranks = std::mem::take(&mut context.ranks);
+    if !ranks.is_first() {
+        ranks.barrier()?;
+        return Ok(Outcome::read(&options.out)?);
+    }
     let outcome = result::conclude(loaded, &context, &trainings, observer)?;
     let seconds = evaluation_begin.elapsed().as_secs_f64();
     events.append(&ProgressEvent::StageEnd { stage: evaluation(), seed: None, steps: None, seconds })?;
@@ -110,5 +117,6 @@ fn run_logged(
     events.mark()?;
     context.folder.check()?;
     start::finish(&options.out)?;
+    ranks.barrier()?;
     Ok(outcome)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use alambic_losses::Term;
+use alambic_ranks::Ranks;
 use alambic_reports::metrics::Direction;
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
@@ -123,6 +124,7 @@ pub(crate) fn is_due(step: usize, every: usize, last: usize) -> bool {
 
 /// Validates every so many steps and at the last, and keeps the best weights.
 pub(crate) struct Validator<'a> {
+    pub(crate) ranks: &'a Ranks,
     pub(crate) task: &'a dyn TrainingTask,
     pub(crate) terms: &'a [Term],
     pub(crate) every: usize,
@@ -142,8 +144,11 @@ impl TrainerCallback for Validator<'_> {
             return Ok(());
         }
         let weights = state.current()?;
-        let context = ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms };
-        let (metric, value) = (self.task.primary_metric(), self.task.validate(&context)?);
+        let context =
+            ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms, ranks: None };
+        let metric = self.task.primary_metric();
+        let value = if self.ranks.is_first() { self.task.validate(&context)? } else { 0.0 };
+        let value = self.ranks.broadcast(vec![value])?.into_iter().sum();
         recorder.events.append(&EvaluationEvent {
             stage: recorder.label.to_owned(),
             seed: recorder.seed,

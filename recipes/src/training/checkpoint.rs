@@ -10,7 +10,6 @@ use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::{FileError, read, write};
 use alambic_reports::record::LogMark;
 use alambic_tensor::parameters::{self, Weights};
-use alambic_tensor::random::StreamPosition;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -28,8 +27,6 @@ pub(crate) struct Progress {
     pub(crate) step: usize,
     /// Epoch and next batch.
     pub(crate) position: (u64, usize),
-    /// The dropout stream.
-    pub(crate) dropout: StreamPosition,
     /// Step and value of the best validation so far.
     pub(crate) best: Option<(usize, f64)>,
     /// Validations since.

@@ -1,6 +1,7 @@
 //! The losses of one batch, and their gradients, together or term by term.
 
 use alambic_losses::Term;
+use alambic_ranks::Ranks;
 use alambic_settings::IndexMap;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::Gradients;
@@ -38,6 +39,36 @@ impl Sum {
     }
 }
 
+/// Statistics of one batch of a step.
+#[derive(Debug, Clone)]
+pub(crate) struct PartStatistics {
+    pub(crate) sum: Sum,
+    /// The norm of each term's own gradient, at steps at which they are taken apart.
+    pub(crate) norms: IndexMap<String, f64>,
+    pub(crate) examples: usize,
+}
+
+impl PartStatistics {
+    /// All numbers as bits, which JSON would not keep of infinity and NaN.
+    fn words(&self) -> Vec<u64> {
+        let numbers = [self.sum.loss].into_iter().chain(self.sum.values.values().copied());
+        let numbers = numbers.chain(self.norms.values().copied()).map(f64::to_bits);
+        [self.examples as u64].into_iter().chain(numbers).collect()
+    }
+
+    /// The statistics of another batch of the same step, whose terms have the same names.
+    fn with_words(&self, words: &[u64]) -> Self {
+        let mut other = self.clone();
+        let mut numbers = words.iter().skip(1).map(|word| f64::from_bits(*word));
+        let places = [&mut other.sum.loss].into_iter().chain(other.sum.values.values_mut());
+        for (place, number) in places.chain(other.norms.values_mut()).zip(&mut numbers) {
+            *place = number;
+        }
+        other.examples = words.first().map_or(0, |examples| *examples as usize);
+        other
+    }
+}
+
 /// Statistics of one step, over all batches whose gradients it adds up.
 #[derive(Debug, Default)]
 pub(crate) struct StepStatistics {
@@ -53,13 +84,34 @@ pub(crate) struct StepStatistics {
 }
 
 impl StepStatistics {
-    /// Adds a batch of so many examples, which makes up a share of the step.
-    pub(crate) fn add(&mut self, sum: &Sum, norms: IndexMap<String, f64>, examples: usize, share: f64) {
-        self.sum.add(sum, share);
-        for (name, norm) in norms {
-            *self.norms.entry(name).or_insert(0.0) += norm;
+    /// The statistics of all batches of a step, of which each rank has its own, as many as every other.
+    ///
+    /// # Errors
+    /// When the ranks cannot exchange them.
+    pub(crate) fn of(ranks: &Ranks, own: Vec<PartStatistics>) -> Result<Self, RunError> {
+        let parts = if let (false, Some(first)) = (ranks.is_alone(), own.first()) {
+            let width = first.words().len();
+            let words: Vec<u64> = own.iter().flat_map(PartStatistics::words).collect();
+            let all = ranks.gather(&words)?;
+            // Round by round, in the order of ranks, as one process takes them.
+            let rounds = (0..own.len()).map(|round| round * width..(round + 1) * width);
+            rounds
+                .flat_map(|round| all.iter().filter_map(move |words| words.get(round.clone())))
+                .map(|words| first.with_words(words))
+                .collect()
+        } else {
+            own
+        };
+        let mut statistics = Self::default();
+        let share = 1.0 / parts.len() as f64;
+        for part in parts {
+            statistics.sum.add(&part.sum, share);
+            for (name, norm) in part.norms {
+                *statistics.norms.entry(name).or_insert(0.0) += norm;
+            }
+            statistics.examples += part.examples;
         }
-        self.examples += examples;
+        Ok(statistics)
     }
 
     /// Each term's share in the sum of the norms.
@@ -146,5 +198,33 @@ mod tests {
         mean.add(&losses.sum, 0.5);
         mean.add(&losses.sum, 0.5);
         assert_eq!(mean, losses.sum);
+    }
+
+    #[test]
+    fn statistics_of_a_step_are_the_same_on_any_number_of_ranks() {
+        let part = |number: usize| {
+            let value = 1.0 / (number as f64 + 3.0);
+            let sum =
+                Sum { loss: value, values: [("one".into(), value * 7.0), ("other".into(), f64::NAN)].into() };
+            PartStatistics { sum, norms: [("one".into(), value * 3.0)].into(), examples: number }
+        };
+        let shown = |statistics: &StepStatistics| format!("{statistics:?}");
+        let one = StepStatistics::of(&Ranks::alone(), (0..6).map(part).collect()).unwrap();
+        for count in [2, 3] {
+            std::thread::scope(|scope| {
+                let running: Vec<_> = Ranks::in_process(count)
+                    .into_iter()
+                    .map(|ranks| {
+                        scope.spawn(move || {
+                            let own = (0..6).filter(|number| number % count == ranks.rank()).map(part);
+                            StepStatistics::of(&ranks, own.collect()).unwrap()
+                        })
+                    })
+                    .collect();
+                for statistics in running {
+                    assert_eq!(shown(&statistics.join().unwrap()), shown(&one), "{count} ranks");
+                }
+            });
+        }
     }
 }

@@ -50,7 +50,6 @@ impl TrainState {
     /// All that resuming needs.
     pub(crate) fn checkpoint(&mut self) -> Result<Checkpoint, RunError> {
         self.progress.position = self.sampler.position();
-        self.progress.dropout = self.dropout.position();
         let parameters = self.parameters.detached();
         Ok(Checkpoint {
             progress: self.progress.clone(),
@@ -73,7 +72,6 @@ impl TrainState {
             average.restore(weights)?;
         }
         self.sampler.seek(task, checkpoint.progress.position);
-        self.dropout.seek(&checkpoint.progress.dropout);
         self.best = checkpoint.best;
         self.progress = checkpoint.progress;
         self.freeze(Vec::new());

@@ -2,6 +2,7 @@
 
 use alambic_losses::{Inputs, Targets, Term};
 use alambic_models::Trace;
+use alambic_ranks::Ranks;
 use alambic_reports::metrics::{Direction, Metric};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::Dropout;
@@ -17,6 +18,8 @@ pub(crate) struct ForwardContext<'a> {
     pub(crate) dropout: &'a Dropout,
     /// The terms whose taps are wanted.
     pub(crate) terms: &'a [Term],
+    /// The processes whose batches are one to terms that gather them; none in validation.
+    pub(crate) ranks: Option<&'a Ranks>,
 }
 
 /// Outputs of a forward pass over a batch, for the losses.
@@ -38,6 +41,7 @@ impl ForwardOutputs {
             teacher: self.teacher.as_ref(),
             targets: &self.targets,
             projections: context.weights,
+            ranks: context.ranks,
         };
         context.terms.iter().map(|term| Ok((term, term.loss(&inputs)?))).collect()
     }

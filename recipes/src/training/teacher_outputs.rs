@@ -8,6 +8,7 @@ use std::time::Instant;
 use alambic_files::FileError;
 use alambic_models::bert::TextInput;
 use alambic_models::{TapShape, Trace};
+use alambic_ranks::Ranks;
 use alambic_reports::numbers::{bytes, duration, thousands};
 use alambic_settings::Location;
 use alambic_teachers::cache::{EncodedTexts, TeacherOutputCache, estimate_size};
@@ -67,6 +68,8 @@ pub(crate) struct CacheScope<'a> {
     pub(crate) repetitions: usize,
     /// Set from outside to have the run stop.
     pub(crate) interrupt: &'a AtomicBool,
+    /// The processes that compute them together.
+    pub(crate) ranks: Ranks,
 }
 
 impl CacheScope<'_> {
@@ -205,7 +208,10 @@ pub(crate) fn fill(
     observer: &mut dyn Observer,
 ) -> Result<(TeacherOutputCache, String), RunError> {
     let precision = &scope.options.precision;
-    let (folder, taps) = match at_hand(scope, teacher, request)? {
+    // All ranks have to find the same, before any of them goes on to write.
+    let at_hand = at_hand(scope, teacher, request)?;
+    scope.ranks.barrier()?;
+    let (folder, taps) = match at_hand {
         Some(folder) => (folder, request.taps.to_vec()),
         None => (scope.folder(request.stage)?, with_logits(teacher, request.taps)),
     };
@@ -215,15 +221,22 @@ pub(crate) fn fill(
         count,
         0,
     );
-    let cache =
-        TeacherOutputCache::complete(&folder, teacher, &request.texts, &taps, precision, &mut |done| {
+    let cache = TeacherOutputCache::complete(
+        &folder,
+        teacher,
+        &request.texts,
+        &taps,
+        precision,
+        &scope.ranks,
+        &mut |done| {
             observer.progress(done);
             if scope.interrupt.load(Ordering::Relaxed) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
-        })?;
+        },
+    )?;
     let cache =
         cache.ok_or_else(|| RunError::Interrupted { folder: scope.run.unwrap_or(&folder).to_owned() })?;
     let errors = cache.quantization_errors();

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use alambic_losses::Term;
-use alambic_tensor::TensorError;
+use alambic_ranks::Ranks;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::precision;
+use alambic_tensor::{GradientSum, TensorError};
 
 use super::callbacks::{Recorder, TrainerCallback};
-use super::losses::{Losses, StepStatistics};
+use super::losses::{Losses, PartStatistics, StepStatistics};
 use super::state::TrainState;
 use super::task::{ForwardContext, TrainingTask};
 use crate::error::RunError;
@@ -27,6 +28,8 @@ pub(crate) struct Trainer<'a> {
     /// Parameters that are clamped below a number.
     pub(crate) clamped: &'a [(&'a str, f64)],
     pub(crate) interrupt: &'a AtomicBool,
+    /// The processes that take the steps together.
+    pub(crate) ranks: &'a Ranks,
     /// Callbacks of the loop, in the order in which they are called after each step.
     pub(crate) callbacks: Vec<Box<dyn TrainerCallback + 'a>>,
 }
@@ -42,35 +45,46 @@ pub(crate) enum Stop {
 
 impl Trainer<'_> {
     /// Trains until the steps are done, patience runs out, or the run is interrupted.
+    ///
+    /// Of the batches of a step, the parts, each rank takes every so many-th; all ranks walk the whole order. Whatever is drawn
+    /// at random depends on step and part, and gradients are added up in the order of parts, so that the number of ranks has no
+    /// effect on the weights.
     pub(crate) fn run(
         &mut self,
         state: &mut TrainState,
         recorder: &mut Recorder<'_>,
     ) -> Result<Stop, RunError> {
-        let parts = self.options.gradient_accumulation;
+        let (parts, ranks) = (self.options.gradient_accumulation, self.ranks);
         if let Some(message) = self.options.precision.fallback() {
             recorder.note(message)?;
         }
         while state.progress.step < self.steps && !self.is_out_of_patience(state) {
-            if self.interrupt.load(Ordering::Relaxed) {
+            // A signal may reach one rank alone, and all have to stop at the same step.
+            if ranks.any(self.interrupt.load(Ordering::Relaxed))? {
                 self.callbacks.iter_mut().try_for_each(|callback| callback.on_interrupt(state, recorder))?;
                 return Ok(Stop::Interrupted);
             }
             let begin = Instant::now();
-            let mut gradients = Gradients::default();
-            let mut statistics = StepStatistics::default();
+            let mut gradients = GradientSum::new(ranks, &state.parameters);
+            let mut own = Vec::new();
             let apart =
                 self.terms.len() > 1 && state.progress.step.is_multiple_of(self.options.validate_every);
-            for _ in 0..parts {
+            for part in 0..parts {
                 let (epoch, batch) = self.next_batch(state);
+                if part % ranks.count() != ranks.rank() {
+                    continue;
+                }
+                state.dropout.seek(state.progress.step, part);
                 let (sum, step) = precision::with(self.options.precision, || {
                     let mut losses = self.losses(state, &batch, epoch)?;
                     let sum = std::mem::take(&mut losses.sum);
                     Ok::<_, RunError>((sum, losses.backward(&state.parameters, apart)?))
                 })?;
                 gradients.add(step.gradients)?;
-                statistics.add(&sum, step.norms, batch.len(), 1.0 / parts as f64);
+                own.push(PartStatistics { sum, norms: step.norms, examples: batch.len() });
             }
+            let gradients = gradients.finish()?;
+            let mut statistics = StepStatistics::of(ranks, own)?;
             if state.progress.step == 0 {
                 check_gradients(state, &gradients, recorder)?;
             }
@@ -112,7 +126,12 @@ impl Trainer<'_> {
             return Err(RunError::Recipe(format!("stage `{}` has no loss", self.label)));
         }
         let weights = state.parameters.tracked();
-        let context = ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms };
+        let context = ForwardContext {
+            weights: &weights,
+            dropout: &state.dropout,
+            terms: self.terms,
+            ranks: Some(self.ranks),
+        };
         let losses = self.task.forward(batch, epoch, &context)?.losses(&context)?;
         Losses::new(losses, state.progress.step + 1)
     }

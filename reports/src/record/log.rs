@@ -24,7 +24,8 @@ pub struct LogMark {
 #[derive(Debug)]
 pub struct EventLog {
     path: PathBuf,
-    file: File,
+    /// None of a log that is not written.
+    file: Option<File>,
     bytes: u64,
     hasher: Box<blake3::Hasher>,
 }
@@ -36,7 +37,13 @@ impl EventLog {
     /// [`ReportError::File`] when it cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(file_error("create", path))?;
-        Ok(Self { path: path.to_path_buf(), file, bytes: 0, hasher: Box::default() })
+        Ok(Self { path: path.to_path_buf(), file: Some(file), bytes: 0, hasher: Box::default() })
+    }
+
+    /// A log of which nothing is written, for a process beside the one that writes it to a path.
+    #[must_use]
+    pub fn unwritten(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), file: None, bytes: 0, hasher: Box::default() }
     }
 
     /// Takes up a log after an interruption at a mark that was made of it: what came after goes, in one move.
@@ -63,6 +70,7 @@ impl EventLog {
         write::write(path, &bytes)?;
         let file =
             OpenOptions::new().append(true).open(path).map_err(file_error("open for appending", path))?;
+        let file = Some(file);
         Ok(Self { path: path.to_path_buf(), file, bytes: mark.bytes, hasher: Box::new(hasher) })
     }
 
@@ -72,6 +80,7 @@ impl EventLog {
     /// # Errors
     /// [`ReportError::Json`] for a value that JSON cannot hold, [`ReportError::File`], also when the file is no longer there.
     pub fn append(&mut self, event: &impl Serialize) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
         let line = serde_json::to_value(event)
             .and_then(|mut event| {
                 if let Some(event) = event.as_object_mut() {
@@ -81,9 +90,8 @@ impl EventLog {
             })
             .map_err(|source| ReportError::Json { what: "an event".to_string(), source })?;
         let line = format!("{}\n", json_visible(&line));
-        self.file
-            .write_all(line.as_bytes())
-            .and_then(|()| if is_gone(&self.file)? { Err(ErrorKind::NotFound.into()) } else { Ok(()) })
+        file.write_all(line.as_bytes())
+            .and_then(|()| if is_gone(file)? { Err(ErrorKind::NotFound.into()) } else { Ok(()) })
             .map_err(file_error("append to", &self.path))?;
         self.bytes += line.len() as u64;
         self.hasher.update(line.as_bytes());
@@ -95,7 +103,8 @@ impl EventLog {
     /// # Errors
     /// [`ReportError::File`].
     pub fn mark(&self) -> Result<LogMark> {
-        self.file.sync_data().map_err(file_error("write", &self.path))?;
+        let Some(file) = &self.file else { return Ok(LogMark::default()) };
+        file.sync_data().map_err(file_error("write", &self.path))?;
         Ok(mark_of(self.bytes, &self.hasher))
     }
 

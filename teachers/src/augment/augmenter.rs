@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use alambic_models::word_spans;
+use alambic_ranks::Ranks;
 use alambic_tensor::Streams;
 
 use super::masked_language_model::MaskedLanguageModel;
@@ -78,7 +79,7 @@ impl<'a> Augmenter<'a> {
     }
 
     /// The variants of each text: a function of the text, the models, the options and the seed, cached in a file. `progress`
-    /// gets the number of texts read from it, then the numbers of those done.
+    /// gets the number of texts read from it, then the numbers of those done. Ranks share the work; each of them has to ask for it.
     ///
     /// # Errors
     /// [`TeacherError::Stale`] when the file has another fingerprint; any error of a model or the file.
@@ -86,6 +87,7 @@ impl<'a> Augmenter<'a> {
         &self,
         path: &Path,
         passages: &[Passage],
+        ranks: &Ranks,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<AugmentedText>, TeacherError> {
         // Neighbours of all words at once, whatever of the file is there already: the same products every time.
@@ -104,6 +106,7 @@ impl<'a> Augmenter<'a> {
             self.fingerprint(passages),
             passages,
             CHUNK,
+            ranks,
             &mut augment,
             progress,
         )

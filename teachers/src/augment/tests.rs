@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use alambic_models::bert::{Bert, BertConfig, Family, Head, ProblemType};
 use alambic_models::{Precision, Tokenizer, word_spans, write_weights};
+use alambic_ranks::Ranks;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
 use tempfile::TempDir;
@@ -75,7 +76,7 @@ fn passages() -> Vec<Passage> {
 /// What comes of some texts in a new file.
 fn complete(augmenter: &Augmenter<'_>, passages: &[Passage]) -> Vec<AugmentedText> {
     let folder = tempfile::tempdir().unwrap();
-    augmenter.complete(&folder.path().join("varied.jsonl"), passages, &mut |_| {}).unwrap()
+    augmenter.complete(&folder.path().join("varied.jsonl"), passages, &Ranks::alone(), &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -199,11 +200,11 @@ fn what_was_made_is_kept_completed_and_refused_when_stale() {
         .collect();
     let path = folder.path().join("varied.jsonl");
     let augmenter = Augmenter::new(&some, encoder.clone(), None, 1).unwrap();
-    let made = augmenter.complete(&path, &passages, &mut |_| {}).unwrap();
+    let made = augmenter.complete(&path, &passages, &Ranks::alone(), &mut |_| {}).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     for cut in [bytes.len() - 3, bytes.len() / 2, bytes.len()] {
         std::fs::write(&path, &bytes[..cut]).unwrap();
-        assert_eq!(augmenter.complete(&path, &passages, &mut |_| {}).unwrap(), made);
+        assert_eq!(augmenter.complete(&path, &passages, &Ranks::alone(), &mut |_| {}).unwrap(), made);
         assert!(std::fs::read(&path).unwrap() == bytes, "cut at {cut}");
     }
     let more = options(6, 4, 0.5);
@@ -215,7 +216,7 @@ fn what_was_made_is_kept_completed_and_refused_when_stale() {
         (&some, &encoder, 1, &passages[1..], "data"),
     ] {
         let augmenter = Augmenter::new(options, encoder.clone(), None, seed).unwrap();
-        let error = augmenter.complete(&path, passages, &mut |_| {}).unwrap_err();
+        let error = augmenter.complete(&path, passages, &Ranks::alone(), &mut |_| {}).unwrap_err();
         assert!(matches!(&error, TeacherError::Stale { part: other, .. } if *other == part), "{error}");
     }
 }

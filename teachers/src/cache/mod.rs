@@ -19,6 +19,7 @@ use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, read, write};
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, ModelError, Outline, TapSelection, TapShape, Trace};
+use alambic_ranks::Ranks;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use indexmap::IndexMap;
@@ -32,6 +33,8 @@ use crate::{Teacher, TeacherError};
 
 /// File of the manifest.
 const MANIFEST: &str = "cache.json";
+/// What a process does that holds the lock.
+const COMPUTING: &str = "a cache of a teacher's outputs";
 /// Texts in a forward pass.
 const BATCH: usize = 32;
 /// Intended bytes of a shard.
@@ -159,6 +162,21 @@ impl Manifest {
     }
 }
 
+/// The manifest of the cache of a folder with the list of its files, written where there is none.
+fn manifest_of(folder: &Path, wanted: &Manifest) -> Result<(Manifest, Digests), TeacherError> {
+    let mut digests = Digests::read(folder)?.unwrap_or_default();
+    if let Some(found) = TeacherOutputCache::manifest(folder)? {
+        return match found.stale(wanted) {
+            Some(part) => Err(TeacherError::StaleCache { path: folder.to_owned(), part }),
+            None => Ok((found, digests)),
+        };
+    }
+    write_manifest(folder, wanted)?;
+    digests.insert(folder, MANIFEST)?;
+    digests.write(folder)?;
+    Ok((wanted.clone(), digests))
+}
+
 /// Cache of a teacher's outputs over texts.
 #[derive(Debug)]
 pub struct TeacherOutputCache {
@@ -174,6 +192,8 @@ impl TeacherOutputCache {
     /// `progress` gets the number of texts done and can interrupt it at the next batch; the shard in progress is lost then, and
     /// the result is none.
     ///
+    /// Ranks compute one shard each at a time, and the first one lists them; every rank opens the whole cache.
+    ///
     /// # Errors
     /// [`TeacherError::StaleCache`] when the folder holds a cache of something else; any error of the teacher or a file.
     pub fn complete(
@@ -182,10 +202,66 @@ impl TeacherOutputCache {
         texts: &EncodedTexts<'_>,
         taps: &[String],
         precision: &CacheFormats,
+        ranks: &Ranks,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Self>, TeacherError> {
         let wanted = Manifest::new(teacher, texts, taps, precision, SHARD)?;
+        if !ranks.is_alone() && !Self::compute_together(&wanted, folder, teacher, texts, ranks, progress)? {
+            return Ok(None);
+        }
         Self::complete_as(wanted, folder, teacher, texts, progress)
+    }
+
+    /// Computes the shards that are missing, one on each rank at a time; false if this rank was to stop.
+    fn compute_together(
+        wanted: &Manifest,
+        folder: &Path,
+        teacher: &dyn Teacher,
+        texts: &EncodedTexts<'_>,
+        ranks: &Ranks,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<bool, TeacherError> {
+        let mut list = None;
+        let mut missing = Vec::new();
+        if ranks.is_first() && !(Self::is_complete(folder)? && Self::manifest(folder)?.is_some()) {
+            write::create_folder(folder)?;
+            let lock = Lock::acquire(folder, COMPUTING)?;
+            let (manifest, digests) = manifest_of(folder, wanted)?;
+            missing = (0..manifest.shards())
+                .filter(|&number| {
+                    let name = shard_name(number);
+                    !(digests.files.contains_key(&name) && folder.join(&name).is_file())
+                })
+                .map(|number| number as u64)
+                .collect();
+            list = Some((digests, lock));
+        }
+        let missing = ranks.broadcast(missing)?;
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        let manifest = Self::manifest(folder)?.unwrap_or_else(|| wanted.clone());
+        let cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new(), _listing: None };
+        for round in missing.chunks(ranks.count()) {
+            if let Some(&number) = round.get(ranks.rank())
+                && !cache.compute(number as usize, teacher, texts, progress)?
+            {
+                return Ok(false);
+            }
+            ranks.barrier()?;
+            if let Some((digests, _)) = &mut list {
+                for &number in round {
+                    let name = shard_name(number as usize);
+                    write::sync_file(&folder.join(&name))?;
+                    digests.insert(folder, &name)?;
+                }
+                digests.write(folder)?;
+            }
+        }
+        drop(list);
+        // The others read the list.
+        ranks.barrier()?;
+        Ok(true)
     }
 
     /// Whether the cache of a folder is one for this teacher, these texts and taps, complete or not.
@@ -212,23 +288,8 @@ impl TeacherOutputCache {
     ) -> Result<Option<Self>, TeacherError> {
         write::create_folder(folder)?;
         // Several runs may read what is complete.
-        let lock = if Self::is_complete(folder)? {
-            None
-        } else {
-            Some(Lock::acquire(folder, "a cache of a teacher's outputs")?)
-        };
-        let mut digests = Digests::read(folder)?.unwrap_or_default();
-        let manifest = if let Some(found) = Self::manifest(folder)? {
-            if let Some(part) = found.stale(&wanted) {
-                return Err(TeacherError::StaleCache { path: folder.to_owned(), part });
-            }
-            found
-        } else {
-            write_manifest(folder, &wanted)?;
-            digests.insert(folder, MANIFEST)?;
-            digests.write(folder)?;
-            wanted
-        };
+        let lock = if Self::is_complete(folder)? { None } else { Some(Lock::acquire(folder, COMPUTING)?) };
+        let (manifest, digests) = manifest_of(folder, &wanted)?;
         let listed = digests.files.clone();
         let mut listing = Listing::new(folder.to_owned(), digests, lock);
         let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new(), _listing: None };

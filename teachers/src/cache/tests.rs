@@ -215,9 +215,15 @@ fn a_cache_of_something_else_is_refused_by_name() {
     let teacher = Counting::new();
     let few = vec!["hidden.1".to_owned(), "logits".to_owned()];
     let open = |teacher: &Counting, texts: &[EncodedText], taps: &[String], precision: &CacheFormats| {
-        TeacherOutputCache::complete(folder.path(), teacher, &all(texts), taps, precision, &mut |_| {
-            ControlFlow::Continue(())
-        })
+        TeacherOutputCache::complete(
+            folder.path(),
+            teacher,
+            &all(texts),
+            taps,
+            precision,
+            &Ranks::alone(),
+            &mut |_| ControlFlow::Continue(()),
+        )
         .map(|cache| cache.is_some())
         .map_err(|error| error.to_string())
     };
@@ -243,12 +249,48 @@ fn a_broken_shard_is_named() {
     let path = folder.path().join("shard-00001.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let said =
-        TeacherOutputCache::complete(folder.path(), &teacher, &all(&texts), &taps(), &exact(), &mut |_| {
-            ControlFlow::Continue(())
-        });
+    let said = TeacherOutputCache::complete(
+        folder.path(),
+        &teacher,
+        &all(&texts),
+        &taps(),
+        &exact(),
+        &Ranks::alone(),
+        &mut |_| ControlFlow::Continue(()),
+    );
     let said = said.unwrap_err().to_string();
     assert!(said.contains("shard-00001.safetensors") && said.contains("delete this file"), "{said}");
+}
+
+#[test]
+fn shards_that_several_ranks_compute_are_those_of_one() {
+    let (one, texts) = (tempfile::tempdir().unwrap(), texts(150));
+    let whole = |folder: &Path, ranks: &Ranks| {
+        let teacher = Counting::new();
+        let wanted = Manifest::new(&teacher, &all(&texts), &taps(), &exact(), 1).unwrap();
+        let mut progress = |_| ControlFlow::Continue(());
+        if !ranks.is_alone() {
+            let (texts, progress) = (&all(&texts), &mut progress);
+            assert!(
+                TeacherOutputCache::compute_together(&wanted, folder, &teacher, texts, ranks, progress)
+                    .unwrap()
+            );
+        }
+        TeacherOutputCache::complete_as(wanted, folder, &teacher, &all(&texts), &mut progress)
+            .unwrap()
+            .unwrap();
+    };
+    whole(one.path(), &Ranks::alone());
+    for count in [2, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for ranks in Ranks::in_process(count) {
+                let (folder, whole) = (folder.path(), &whole);
+                scope.spawn(move || whole(folder, &ranks));
+            }
+        });
+        assert_eq!(files(folder.path()), files(one.path()), "{count} ranks");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::composite::is_needed;
-use crate::random::{StreamPosition, Streams};
+use crate::random::Streams;
 use crate::vector::vectorised;
 use crate::{buffer, graph};
 
@@ -18,29 +18,24 @@ const BLOCK: usize = 16 * 1024;
 
 /// Generator of the dropout masks of one training run.
 ///
-/// Every mask takes one number from the stream and grows from it, so the position of the stream is all that a
-/// checkpoint has to keep.
+/// Every mask takes one number from the stream and grows from it. Each part of a step has a stream of its own.
 #[derive(Debug)]
 pub struct Dropout {
+    streams: Streams,
     stream: Mutex<ChaCha8Rng>,
 }
 
 impl Dropout {
-    /// Masks drawn from the dropout stream of a seed.
+    /// Masks drawn from the dropout streams of a seed, first those of the first step.
     #[must_use]
     pub fn new(streams: &Streams) -> Self {
-        Self { stream: Mutex::new(streams.dropout()) }
+        Self { streams: *streams, stream: Mutex::new(streams.dropout(0, 0)) }
     }
 
-    /// The position of the stream.
-    #[must_use]
-    pub fn position(&self) -> StreamPosition {
-        StreamPosition::of(&self.stream.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Goes on from a saved position.
-    pub fn seek(&self, position: &StreamPosition) {
-        position.restore(&mut self.stream.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Goes to the beginning of the stream of one part of a step, both counted from 0, whatever was drawn before.
+    pub fn seek(&self, step: usize, part: usize) {
+        *self.stream.lock().unwrap_or_else(PoisonError::into_inner) =
+            self.streams.dropout(step as u64, part as u64);
     }
 
     /// A mask for `length` elements that drops each with `probability`; none when nothing would be dropped.
@@ -180,16 +175,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks_keep_the_expected_share_and_follow_the_position() {
+    fn masks_keep_the_expected_share_and_follow_step_and_part() {
         let dropout = Dropout::new(&Streams::new(3));
-        let position = dropout.position();
+        dropout.seek(4, 1);
         let mask = dropout.mask(100_000, 0.25).unwrap();
         let share = mask.kept.iter().map(|&kept| f64::from(kept)).sum::<f64>() / 1e5;
         assert!((share - 0.75).abs() < 0.01, "kept {share}");
         let next = dropout.mask(100_000, 0.25).unwrap();
         assert_ne!(mask.kept, next.kept);
-        dropout.seek(&position);
+        dropout.seek(4, 1);
         assert_eq!(mask.kept, dropout.mask(100_000, 0.25).unwrap().kept);
+        dropout.seek(4, 2);
+        assert_ne!(mask.kept, dropout.mask(100_000, 0.25).unwrap().kept);
         assert!(dropout.mask(10, 0.0).is_none());
     }
 }

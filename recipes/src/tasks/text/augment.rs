@@ -97,7 +97,7 @@ impl<'a> Augmentation<'a> {
         let passages: Vec<Passage> = texts.iter().map(|text| passage(text)).collect();
         observer.task(&format!("{}: texts are augmented", job.label), passages.len(), 0);
         let mut done = 0;
-        let varied = augmenter.complete(&path, &passages, &mut |count| {
+        let varied = augmenter.complete(&path, &passages, &context.ranks, &mut |count| {
             done += count;
             observer.progress(done);
         })?;

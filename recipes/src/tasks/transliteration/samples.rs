@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::{Direction, Entry, Split, WordPair, examples};
 use alambic_files::write;
+use alambic_ranks::Ranks;
 use alambic_teachers::{GenerationOutput, GenerationRecord, GenerationRequest, Teacher};
 
 use super::options::{TransliterationData, WordData};
@@ -34,6 +35,8 @@ pub(crate) struct SampleCollector<'a> {
     /// For back-translation.
     pub(crate) models: &'a ModelStore<'a>,
     pub(crate) teacher: Option<&'a dyn Teacher>,
+    /// The processes that share what teachers write.
+    pub(crate) ranks: &'a Ranks,
     /// Records go here, named by stage and split.
     pub(crate) records: PathBuf,
     pub(crate) stage: &'a str,
@@ -173,7 +176,7 @@ impl SampleCollector<'_> {
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| &requests[index].text);
         let sorted: Vec<GenerationRequest> = order.iter().map(|&index| requests[index].clone()).collect();
-        let written = GenerationRecord::complete(&path, teacher, &sorted, &mut |count| {
+        let written = GenerationRecord::complete(&path, teacher, &sorted, self.ranks, &mut |count| {
             done += count;
             observer.progress(done);
         })?;

@@ -45,6 +45,7 @@ impl<'a> TransliterationTraining<'a> {
             corpora: &context.corpora,
             models: &context.models,
             teacher: job.teacher,
+            ranks: &context.ranks,
             records: context.folder.path().join(RECORDS),
             stage: job.stage,
         };
