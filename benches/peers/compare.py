@@ -1,9 +1,9 @@
 """Runs benches of this project and their counterparts here in turn, and prints ratios of their times.
 
-    python compare.py [--rounds 5] [--steps 10] [--only step-bf16 ...] [--json FILE]
+    python compare.py [--rounds 5] [--steps 10] [--only step-bf16 ...] [--corpus MODEL TEXTS.tsv] [--json FILE]
 
 Each round runs every side once, one after the other, as processes of their own; a ratio is this project's median over the
-peer's of the same round, so that what slows the machine for a while slows both. Printed are the median of the ratios and
+peer's of the same round, so that what slows the machine for a while slows both. Cases of a corpus run where one is given. Printed are the median of the ratios and
 the smallest and largest. Memory is the most that a process of the side held.
 """
 
@@ -36,7 +36,16 @@ for batch in [1, 32]:
         size = ["--batch", str(batch), "--length", str(length)]
         for precision, own in {"f32": [], "bf16": ["--bf16", "1"], "int8": ["--int8", "1"]}.items():
             CASES[f"encode-{precision}-{batch}x{length}"] = ("encode", [*size, *own], {"peer": size})
-FORMS = {"distil_step": STEP, "encode": ["transformers", "onnxruntime", "onnxruntime-int8"]}
+# A corpus with its true lengths: as it comes, of like length, by a budget of tokens, and one text at a time.
+CORPUS = {"given": [], "sorted": ["--sorted", "1"], "budget": ["--max-tokens", "1024"], "single": ["--batch", "1"]}
+for order, how in CORPUS.items():
+    for precision, own in {"f32": [], "int8": ["--int8", "1"]}.items():
+        CASES[f"corpus-{precision}-{order}"] = ("encode_corpus", [*how, *own], {"peer": how})
+FORMS = {
+    "distil_step": STEP,
+    "encode": ["transformers", "onnxruntime", "onnxruntime-int8"],
+    "encode_corpus": ["onnxruntime", "onnxruntime-int8"],
+}
 
 
 def said(command):
@@ -60,10 +69,11 @@ def spread(values):
 def measure(name, options):
     bench, own, peers = CASES[name]
     often = ["--steps", str(options.steps), "--warm-up", str(options.warm_up), "--threads", str(options.threads)]
-    commands = {"alambic": [built(bench), *own, *often]}
+    given = [str(path.resolve()) for path in options.corpus or []] if bench == "encode_corpus" else []
+    commands = {"alambic": [built(bench), *given, *own, *often]}
     for peer, more in peers.items():
         for form in FORMS[bench]:
-            script = [sys.executable, str(HERE / f"{bench}.py"), *more, *often, "--form", form]
+            script = [sys.executable, str(HERE / f"{bench}.py"), *given, *more, *often, "--form", form]
             commands[f"{peer}, {form}"] = script
     rounds = {side: [] for side in commands}
     for _ in range(options.rounds):
@@ -85,10 +95,13 @@ def main():
     for name, value in {"rounds": 5, "steps": 10, "warm-up": 3, "threads": 2}.items():
         parser.add_argument(f"--{name}", type=int, default=value, help=f"({value})")
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--corpus", nargs=2, type=pathlib.Path, metavar=("MODEL", "TEXTS"), help="a sentence encoder, and a table")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures into this file")
     options = parser.parse_args()
     result = {}
     for name in options.only:
+        if CASES[name][0] == "encode_corpus" and not options.corpus:
+            continue
         result[name] = measure(name, options)
         print(name)
         for side, figures in result[name].items():

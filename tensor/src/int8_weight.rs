@@ -1,4 +1,4 @@
-//! Weights in integers of 8 bits, multiplied on tile registers or through `rten-gemm`.
+//! Weights in integers of 8 bits, multiplied on tile registers, by AVX512-VNNI, or through `rten-gemm`.
 //!
 //! Weights are quantised symmetrically, with a scale for each output, to -127 to 127. Each row that is multiplied is quantised
 //! dynamically, with a scale and a zero point of its own, to 0 to 255: so no calibration is needed, and what a row gives does
@@ -11,6 +11,8 @@ use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix
 use rten_tensor::NdTensorView;
 
 use crate::buffer;
+#[cfg(target_arch = "x86_64")]
+use crate::int8_panels::{self, Int8Panels, OutputFactors, Uint8Rows};
 #[cfg(target_arch = "x86_64")]
 use crate::matrix::MatrixViewMut;
 #[cfg(target_arch = "x86_64")]
@@ -28,22 +30,55 @@ pub(crate) struct Int8Weight {
 enum Int8Layout {
     #[cfg(target_arch = "x86_64")]
     Tiles(tiles::Int8Matrix),
+    #[cfg(target_arch = "x86_64")]
+    Panels(Int8Panels),
     Packed(PackedBMatrix<i8>),
 }
 
-impl Int8Layout {
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-    fn new(
-        executor: &GemmExecutor<u8, i8, i32>,
-        quantised: &[i8],
-        (inputs, outputs): (usize, usize),
-        on_tiles: bool,
-    ) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if on_tiles && tiles::has_int8() {
-            return Self::Tiles(tiles::Int8Matrix::new(quantised, (inputs, outputs)));
+/// A way to multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Int8Kernel {
+    Tiles,
+    Panels,
+    Portable,
+}
+
+impl Int8Kernel {
+    /// The fastest that this processor has.
+    fn fastest() -> Self {
+        [Self::Tiles, Self::Panels].into_iter().find(|kernel| kernel.is_there()).unwrap_or(Self::Portable)
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Tiles => tiles::has_int8(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Panels => int8_panels::has_vnni(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Tiles | Self::Panels => false,
+            Self::Portable => true,
         }
-        Self::Packed(executor.prepack_b(NdTensorView::from_data([outputs, inputs], quantised).transposed()))
+    }
+}
+
+thread_local! {
+    /// The products of `rten-gemm`, kept since it takes long to find out what the processor has.
+    static EXECUTOR: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
+}
+
+impl Int8Layout {
+    fn new(quantised: &[i8], (inputs, outputs): (usize, usize), kernel: Int8Kernel) -> Self {
+        match kernel {
+            #[cfg(target_arch = "x86_64")]
+            Int8Kernel::Tiles => Self::Tiles(tiles::Int8Matrix::new(quantised, (inputs, outputs))),
+            #[cfg(target_arch = "x86_64")]
+            Int8Kernel::Panels => Self::Panels(Int8Panels::new(quantised, (inputs, outputs))),
+            _ => {
+                let weights = NdTensorView::from_data([outputs, inputs], quantised);
+                Self::Packed(EXECUTOR.with(|executor| executor.prepack_b(weights.transposed())))
+            }
+        }
     }
 }
 
@@ -111,14 +146,13 @@ impl OutputScales {
 impl Int8Weight {
     /// Quantises and lays out weights `[outputs, inputs]`.
     pub(crate) fn new(weights: &[f32], sizes: (usize, usize)) -> Self {
-        Self::quantised(weights, sizes, true)
+        Self::quantised(weights, sizes, Int8Kernel::fastest())
     }
 
-    fn quantised(weights: &[f32], (inputs, outputs): (usize, usize), on_tiles: bool) -> Self {
+    fn quantised(weights: &[f32], (inputs, outputs): (usize, usize), kernel: Int8Kernel) -> Self {
         assert_eq!(weights.len(), outputs * inputs);
-        let executor = GemmExecutor::<u8, i8, i32>::new();
         // Where products of 8 bits are first added up in 16, larger weights would not fit.
-        let max = if executor.may_saturate() { 63.0 } else { 127.0 };
+        let max = if EXECUTOR.with(GemmExecutor::may_saturate) { 63.0 } else { 127.0 };
         let mut quantised: Vec<i8> = Vec::with_capacity(weights.len());
         let mut scales =
             OutputScales { scales: Vec::with_capacity(outputs), sums: Vec::with_capacity(outputs) };
@@ -130,7 +164,7 @@ impl Int8Weight {
             scales.scales.push(scale);
             scales.sums.push(quantised[first..].iter().map(|&weight| i32::from(weight)).sum());
         }
-        let layout = Int8Layout::new(&executor, &quantised, (inputs, outputs), on_tiles);
+        let layout = Int8Layout::new(&quantised, (inputs, outputs), kernel);
         Self { layout, outputs: scales, inputs }
     }
 
@@ -159,6 +193,13 @@ impl Int8Weight {
                     scale(sums, scales[row], self.outputs.from(column, bias), out);
                 });
             }
+            #[cfg(target_arch = "x86_64")]
+            Int8Layout::Panels(right) => {
+                let mut left = Uint8Rows::new(count, inputs);
+                left.scales = left.rows_mut(inputs).zip(rows).map(|(out, row)| quantise(row, out)).collect();
+                let OutputRange { scales, sums, bias } = self.outputs.from(0, bias);
+                right.multiply(out, &left, OutputFactors { scales, sums, bias });
+            }
             Int8Layout::Packed(right) => {
                 let mut left = vec![0; count * inputs];
                 let scales: Vec<(f32, u8)> = left
@@ -167,12 +208,10 @@ impl Int8Weight {
                     .map(|(out, row)| quantise(row, out))
                     .collect();
                 let mut sums = vec![0; out.len()];
-                let product = GemmExecutor::<u8, i8, i32>::new().gemm(
-                    &mut sums,
-                    GemmInputA::Unpacked(NdTensorView::from_data([count, inputs], left.as_slice())),
-                    GemmInputB::Packed(right),
-                    GemmOptions::default(),
-                );
+                let left = NdTensorView::from_data([count, inputs], left.as_slice());
+                let (left, right) = (GemmInputA::Unpacked(left), GemmInputB::Packed(right));
+                let product =
+                    EXECUTOR.with(|executor| executor.gemm(&mut sums, left, right, GemmOptions::default()));
                 assert!(product.is_ok(), "the sizes were checked above");
                 out.par_chunks_exact_mut(outputs)
                     .zip(sums.par_chunks_exact(outputs))
@@ -191,10 +230,16 @@ mod tests {
 
     use super::*;
 
+    /// All ways to multiply, whether this processor has them or not.
+    fn kernels() -> [Int8Kernel; 3] {
+        [Int8Kernel::Portable, Int8Kernel::Panels, Int8Kernel::Tiles]
+    }
+
     #[test]
     fn products_are_near_the_exact_ones() {
         let mut random = ChaCha8Rng::seed_from_u64(5);
-        for (count, inputs, outputs) in [(1, 1, 1), (1, 64, 48), (9, 31, 50), (70, 100, 47), (0, 4, 5)] {
+        let sizes = [(1, 1, 1), (1, 64, 48), (9, 31, 50), (70, 100, 47), (0, 4, 5), (23, 384, 97)];
+        for (count, inputs, outputs) in sizes {
             let mut draw = |count: usize, least: f32| -> Vec<f32> {
                 (0..count).map(|_| random.random_range(least..1.0)).collect()
             };
@@ -203,12 +248,22 @@ mod tests {
             // Numbers of both signs, and of one, as after an activation.
             for least in [-1.0, 0.5] {
                 let rows = draw(count * inputs, least);
-                for (bias, on_tiles) in
-                    [(None, true), (Some(&bias[..]), true), (None, false), (Some(&bias[..]), false)]
-                {
-                    let integers = Int8Weight::quantised(&weights, (inputs, outputs), on_tiles);
-                    let product = buffer::build(count * outputs, |out| integers.multiply(out, &rows, bias));
-                    for (at, value) in product.iter().enumerate() {
+                for bias in [None, Some(&bias[..])] {
+                    let [portable, others @ ..] = kernels();
+                    let product = |kernel| {
+                        let integers = Int8Weight::quantised(&weights, (inputs, outputs), kernel);
+                        buffer::build(count * outputs, |out| integers.multiply(out, &rows, bias))
+                    };
+                    let product_portable = product(portable);
+                    for kernel in others.into_iter().filter(|kernel| kernel.is_there()) {
+                        // Sums of integers are exact.
+                        assert_eq!(
+                            product(kernel),
+                            product_portable,
+                            "{kernel:?}: {count} x {inputs} x {outputs}"
+                        );
+                    }
+                    for (at, value) in product_portable.iter().enumerate() {
                         let (row, output) = (at / outputs, at % outputs);
                         let terms = (0..inputs).map(|input| {
                             f64::from(rows[row * inputs + input])
@@ -219,7 +274,7 @@ mod tests {
                         let allowed = (0.5 * 2.0 / 255.0 + 0.5 / 63.0) * (inputs as f64).sqrt() * 1.5 + 1e-6;
                         assert!(
                             (f64::from(*value) - exact).abs() <= allowed,
-                            "{count} x {inputs} x {outputs}, {on_tiles}: {value}, not {exact}"
+                            "{count} x {inputs} x {outputs}: {value}, not {exact}"
                         );
                     }
                 }
@@ -229,8 +284,8 @@ mod tests {
 
     #[test]
     fn zero_and_nan_stay_so() {
-        for on_tiles in [true, false] {
-            let integers = Int8Weight::quantised(&[0.3, 0.0, -0.2, 0.0, 0.0, 0.0], (3, 2), on_tiles);
+        for kernel in kernels().into_iter().filter(|kernel| kernel.is_there()) {
+            let integers = Int8Weight::quantised(&[0.3, 0.0, -0.2, 0.0, 0.0, 0.0], (3, 2), kernel);
             let rows = [0.0, 5.0, 0.0, 0.0, 0.0, 0.0, 1.0, f32::NAN, 1.0, 1.0, f32::NEG_INFINITY, 1.0];
             let product = buffer::build(8, |out| integers.multiply(out, &rows, None));
             assert_eq!(product[..4], [0.0; 4]);

@@ -36,6 +36,8 @@ mod gradient_sum;
 pub mod gradients;
 mod graph;
 mod instruction_sets;
+#[cfg(target_arch = "x86_64")]
+mod int8_panels;
 mod int8_weight;
 mod matmul;
 mod matrix;

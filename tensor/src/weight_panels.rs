@@ -22,7 +22,7 @@ const WIDTH: usize = VECTORS * LANES;
 /// Rows of the result that are made together.
 const HEIGHT: usize = 8;
 /// Inputs by which weights are prefetched.
-const AHEAD: usize = 8;
+const AHEAD: usize = 24;
 /// Bytes of the rows that one task multiplies by one panel, which stays in the second cache beside them.
 const BYTES_PER_TASK: usize = 512 * 1024;
 
@@ -90,25 +90,50 @@ impl WeightPanels {
             // How many numbers of each vector there are.
             let there = [0, 1, 2].map(|vector| (outputs - column).saturating_sub(vector * LANES).min(LANES));
             let end = count.min((part + 1) * most);
-            for row in (part * most..end).step_by(HEIGHT) {
+            for (number, row) in (part * most..end).step_by(HEIGHT).enumerate() {
                 let height = HEIGHT.min(end - row);
+                let ahead = Ahead::of(number, (end - part * most).div_ceil(HEIGHT), weights);
                 let rows = &rows[row * inputs..(row + height) * inputs];
                 // SAFETY: the vectors are there, and this block of the result is this task's alone.
                 unsafe {
                     let out = target.at(row, column);
                     match height {
-                        1 => block::<1>(rows, weights, &first, out, there),
-                        2 => block::<2>(rows, weights, &first, out, there),
-                        3 => block::<3>(rows, weights, &first, out, there),
-                        4 => block::<4>(rows, weights, &first, out, there),
-                        5 => block::<5>(rows, weights, &first, out, there),
-                        6 => block::<6>(rows, weights, &first, out, there),
-                        7 => block::<7>(rows, weights, &first, out, there),
-                        _ => block::<HEIGHT>(rows, weights, &first, out, there),
+                        1 => block::<1>(rows, (weights, ahead), &first, out, there),
+                        2 => block::<2>(rows, (weights, ahead), &first, out, there),
+                        3 => block::<3>(rows, (weights, ahead), &first, out, there),
+                        4 => block::<4>(rows, (weights, ahead), &first, out, there),
+                        5 => block::<5>(rows, (weights, ahead), &first, out, there),
+                        6 => block::<6>(rows, (weights, ahead), &first, out, there),
+                        7 => block::<7>(rows, (weights, ahead), &first, out, there),
+                        _ => block::<HEIGHT>(rows, (weights, ahead), &first, out, there),
                     }
                 }
             }
         });
+    }
+}
+
+/// Weights that a block prefetches, three vectors for each of its inputs: from where on, and by how many vectors the next
+/// input's lie behind.
+#[derive(Clone, Copy)]
+struct Ahead {
+    start: *const Vector,
+    step: usize,
+}
+
+impl Ahead {
+    /// What a block of these rows, of so many that a panel is multiplied by, prefetches: the first one the panel itself, which
+    /// the others find in the cache. These have the next panel fetched, which lies behind this one, so that the memory is
+    /// read all the time; behind the last panel it is in vain.
+    fn of(number: usize, blocks: usize, weights: &[Vector]) -> Self {
+        let (start, panel) = (weights.as_ptr(), weights.len());
+        let (first, step) = match (number, blocks) {
+            (0, _) => (AHEAD * VECTORS, VECTORS),
+            (1, 2) => (panel, VECTORS),
+            (1..=VECTORS, _) => (panel + (number - 1) * (panel / VECTORS), 1),
+            _ => (panel, 0),
+        };
+        Self { start: start.wrapping_add(first), step }
     }
 }
 
@@ -119,7 +144,7 @@ impl WeightPanels {
 #[target_feature(enable = "avx512f")]
 unsafe fn block<const ROWS: usize>(
     rows: &[f32],
-    weights: &[Vector],
+    (weights, ahead): (&[Vector], Ahead),
     first: &[Vector; VECTORS],
     out: MatrixViewMut,
     there: [usize; VECTORS],
@@ -129,11 +154,10 @@ unsafe fn block<const ROWS: usize>(
     let load = |vector: &Vector| unsafe { _mm512_load_ps(vector.0.as_ptr()) };
     let mut sums = [first.each_ref().map(load); ROWS];
     for (input, weights) in weights.chunks_exact(VECTORS).enumerate() {
+        let next = ahead.start.wrapping_add(input * ahead.step);
         let weights: [__m512; VECTORS] = std::array::from_fn(|vector| {
-            let weights = &weights[vector];
-            // Behind the panel lies another one, or the prefetch is in vain.
-            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(weights).wrapping_add(AHEAD * VECTORS).cast());
-            load(weights)
+            _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(vector).cast());
+            load(&weights[vector])
         });
         for (row, sums) in sums.iter_mut().enumerate() {
             debug_assert!(row * inputs + input < rows.len());
