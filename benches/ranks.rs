@@ -70,7 +70,7 @@ fn measure(ranks: &Ranks, numbers: usize, rounds: usize) -> Result<(), Box<dyn E
         let begin = Instant::now();
         let mut sum = GradientSum::new(ranks, &parameters);
         sum.add(part)?;
-        black_box(sum.finish()?);
+        black_box(sum.finish(&[])?);
         sums.push(begin.elapsed().as_secs_f64());
     }
     // The first rounds fetch their memory from the system.

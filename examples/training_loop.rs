@@ -64,6 +64,7 @@ pub(crate) fn distil(steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
             targets: &Targets::default(),
             // Of a loss between models of two widths, the map from the one to the other, which is trained as well.
             projections: &Weights::new(),
+            ranks: None,
         })?;
         let gradients = Gradients::of(&loss, &parameters)?;
         optimiser.step(&parameters, &gradients, 1.0, 1.0)?;

@@ -133,6 +133,7 @@ impl Distillation {
             teacher: Some(&self.teacher),
             targets: &Targets::default(),
             projections: &weights,
+            ranks: None,
         };
         let [hidden, scores] = [0, 1].map(|term| self.terms[term].loss(&inputs));
         Ok((hidden? + scores?)?)

@@ -44,7 +44,7 @@ def bench():
     """The newest build of the bench."""
     built = [path for path in glob.glob(f"{ROOT}/target/release/deps/ranks-*") if os.access(path, os.X_OK)]
     # A test has the same name; it lists its tests and knows nothing of numbers.
-    built = [path for path in built if "test result" not in run([path, "--list"], check=False)]
+    built = [path for path in built if ": test" not in run([path, "--list"], check=False)]
     return max(built, key=os.path.getmtime)
 
 

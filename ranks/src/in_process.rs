@@ -4,16 +4,19 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::{RankError, Transport};
+use crate::{Header, Inbox, RankError, Transport};
+
+/// A header with the bytes that follow it.
+type Message = (Header, Vec<u8>);
 
 /// The ends of the channels of one rank.
 #[derive(Debug)]
 pub(crate) struct Channels {
     rank: usize,
     /// To each rank.
-    sends: Vec<Sender<Vec<u8>>>,
+    sends: Vec<Sender<Message>>,
     /// From each rank.
-    receives: Vec<Mutex<Receiver<Vec<u8>>>>,
+    receives: Vec<Mutex<Receiver<Message>>>,
 }
 
 /// So many ranks, each connected with each.
@@ -30,7 +33,7 @@ pub(crate) fn connected(count: usize) -> Vec<Channels> {
         }
     }
     // Each rank holds now what sends to it; it is to hold what sends to the others.
-    let senders: Vec<Vec<Sender<Vec<u8>>>> =
+    let senders: Vec<Vec<Sender<Message>>> =
         (0..count).map(|from| all.iter().map(|to| to.sends[from].clone()).collect()).collect();
     for (own, sends) in all.iter_mut().zip(senders) {
         own.sends = sends;
@@ -47,28 +50,24 @@ impl Transport for Channels {
         self.sends.len()
     }
 
-    fn exchange(&self, sends: &[&[u8]], receives: &mut [&mut [u8]]) -> Result<(), RankError> {
-        let gone = |_| RankError::Exchange("a rank is gone".into());
-        for (rank, (channel, bytes)) in self.sends.iter().zip(sends).enumerate() {
-            if rank != self.rank {
-                channel.send(bytes.to_vec()).map_err(|_| gone(()))?;
-            }
+    fn exchange(
+        &self,
+        headers: &[Header],
+        sends: &[&[u8]],
+        inbox: &mut dyn Inbox,
+    ) -> Result<Vec<Header>, RankError> {
+        let gone = || RankError::Exchange("a rank is gone".into());
+        for (rank, channel) in self.sends.iter().enumerate().filter(|(rank, _)| *rank != self.rank) {
+            channel.send((headers[rank], sends[rank].to_vec())).map_err(|_| gone())?;
         }
-        for (rank, (channel, bytes)) in self.receives.iter().zip(receives).enumerate() {
-            if rank != self.rank {
-                let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-                let sent = channel.recv().map_err(|_| gone(()))?;
-                if sent.len() != bytes.len() {
-                    return Err(RankError::Exchange(format!(
-                        "rank {rank} sent {} bytes, and {} were expected",
-                        sent.len(),
-                        bytes.len()
-                    )));
-                }
-                bytes.copy_from_slice(&sent);
-            }
+        let mut others = headers.to_vec();
+        for (rank, channel) in self.receives.iter().enumerate().filter(|(rank, _)| *rank != self.rank) {
+            let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
+            let (header, bytes) = channel.recv().map_err(|_| gone())?;
+            inbox.room(rank, &header).copy_from_slice(&bytes);
+            others[rank] = header;
         }
-        Ok(())
+        Ok(others)
     }
 
     fn abort(&self, _: u8) {}

@@ -32,4 +32,4 @@ pub use error::RankError;
 pub use join::join;
 pub use launcher::{Launcher, Placement};
 pub use ranks::{FIRST, Ranks};
-pub use transport::Transport;
+pub use transport::{HEADER, Header, Inbox, Transport};

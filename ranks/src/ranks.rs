@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::element::{Element, bytes, bytes_mut};
 use crate::in_process::{self, Channels};
-use crate::{RankError, Transport};
+use crate::{Header, Inbox, RankError, Transport};
 
 /// The rank that writes files and speaks for all.
 pub const FIRST: usize = 0;
@@ -41,10 +41,44 @@ impl Operation {
     }
 }
 
-/// Words of a header: operation, bytes that follow, a flag, and the exit code behind [`FAILED`] of a rank that failed.
-const HEADER: usize = 4;
 /// What is added to the exit code of a rank that failed.
 const FAILED: u64 = 1 << 8;
+
+/// A header's words: operation, bytes that follow, a flag, and the exit code behind [`FAILED`] of a rank that failed.
+fn header(operation: Operation, bytes: usize, flag: bool) -> Header {
+    [operation as u64, bytes as u64, u64::from(flag), 0]
+}
+
+/// Whether a header is that of a rank that failed, whose message follows.
+fn is_failed(header: &Header) -> bool {
+    header[3] & FAILED != 0
+}
+
+/// What the other ranks send: numbers, or the messages of those that failed.
+struct Received<T> {
+    numbers: Vec<Vec<T>>,
+    messages: Vec<Vec<u8>>,
+}
+
+impl<T: Element> Received<T> {
+    fn new(ranks: usize) -> Self {
+        Self { numbers: vec![Vec::new(); ranks], messages: vec![Vec::new(); ranks] }
+    }
+}
+
+impl<T: Element> Inbox for Received<T> {
+    fn room(&mut self, rank: usize, header: &Header) -> &mut [u8] {
+        let length = header[1] as usize;
+        // Numbers of another width come from a rank at another operation, which is an error soon.
+        if is_failed(header) || !length.is_multiple_of(size_of::<T>()) {
+            self.messages[rank] = vec![0; length];
+            &mut self.messages[rank]
+        } else {
+            self.numbers[rank] = vec![T::default(); length / size_of::<T>()];
+            bytes_mut(&mut self.numbers[rank])
+        }
+    }
+}
 
 /// The processes that work on one run together; a single one where a program was started alone.
 ///
@@ -145,7 +179,7 @@ impl Ranks {
     /// When a rank failed, or nothing can be sent.
     pub fn any(&self, own: bool) -> Result<bool, RankError> {
         let Some(shared) = &self.shared else { return Ok(own) };
-        let headers = shared.headers(Operation::Any, &vec![0; self.count()], own)?;
+        let headers = shared.headers(Operation::Any, own)?;
         Ok(own || headers.iter().any(|header| header[2] != 0))
     }
 
@@ -155,7 +189,7 @@ impl Ranks {
     /// When a rank failed, or cannot be reached.
     pub fn barrier(&self) -> Result<(), RankError> {
         let Some(shared) = &self.shared else { return Ok(()) };
-        shared.headers(Operation::Barrier, &vec![0; self.count()], false).map(drop)
+        shared.headers(Operation::Barrier, false).map(drop)
     }
 
     /// Does something on the first rank, while the others wait, and then on these, which find the files that it has written.
@@ -192,7 +226,7 @@ impl Ranks {
         if shared.has_failed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        shared.headers(Operation::Finish, &vec![0; self.count()], false).map(drop)
+        shared.headers(Operation::Finish, false).map(drop)
     }
 
     /// Ends the work together, when every rank has said what it has to say.
@@ -212,77 +246,57 @@ impl Ranks {
 }
 
 impl Shared {
-    /// Sends headers, with the bytes that follow to each rank, and receives those of the others.
-    fn headers(
-        &self,
-        operation: Operation,
-        lengths: &[usize],
-        flag: bool,
-    ) -> Result<Vec<[u64; HEADER]>, RankError> {
-        let own: Vec<[u64; HEADER]> =
-            lengths.iter().map(|length| [operation as u64, *length as u64, u64::from(flag), 0]).collect();
-        let others = self.exchange_headers(&own)?;
-        self.check_failed(&others, None)?;
-        for (rank, header) in others.iter().enumerate().filter(|(rank, _)| *rank != self.transport.rank()) {
-            if header[0] != operation as u64 {
-                let there = Operation::of(header[0]).map_or("something else", Operation::name);
-                let own = self.transport.rank();
-                return Err(RankError::OutOfStep { rank, there, own, here: operation.name() });
-            }
-        }
-        Ok(others)
-    }
-
-    fn exchange_headers(&self, own: &[[u64; HEADER]]) -> Result<Vec<[u64; HEADER]>, RankError> {
-        let sends: Vec<&[u8]> = own.iter().map(|header| bytes(header.as_slice())).collect();
-        let mut others = vec![[0; HEADER]; own.len()];
-        let mut receives: Vec<&mut [u8]> = others.iter_mut().map(|header| bytes_mut(header)).collect();
-        self.transport.exchange(&sends, &mut receives)?;
-        Ok(others)
+    /// Sends headers alone, and receives those of the others.
+    fn headers(&self, operation: Operation, flag: bool) -> Result<Vec<Header>, RankError> {
+        let count = self.transport.count();
+        let mut received = Received::<u8>::new(count);
+        let own = vec![header(operation, 0, flag); count];
+        let nothing: Vec<&[u8]> = vec![&[]; count];
+        let headers = self.transport.exchange(&own, &nothing, &mut received)?;
+        self.check(operation, &headers, &received.messages)?;
+        Ok(headers)
     }
 
     /// Sends each rank numbers of its own, and receives what each of the others sends to this one.
     fn exchange<T: Element>(&self, operation: Operation, sends: &[&[T]]) -> Result<Vec<Vec<T>>, RankError> {
         let rank = self.transport.rank();
-        let lengths: Vec<usize> = sends.iter().map(|values| size_of_val(*values)).collect();
-        let headers = self.headers(operation, &lengths, false)?;
-        let length = |rank_of: usize| if rank_of == rank { 0 } else { headers[rank_of][1] as usize };
-        let mut received: Vec<Vec<T>> =
-            (0..headers.len()).map(|of| vec![T::default(); length(of) / size_of::<T>()]).collect();
         let sends: Vec<&[u8]> = sends.iter().map(|values| bytes(values)).collect();
-        let mut receives: Vec<&mut [u8]> = received.iter_mut().map(|values| bytes_mut(values)).collect();
-        self.transport.exchange(&sends, &mut receives)?;
-        Ok(received)
+        let own: Vec<Header> = sends.iter().map(|bytes| header(operation, bytes.len(), false)).collect();
+        let mut received = Received::<T>::new(sends.len());
+        let headers = self.transport.exchange(&own, &sends, &mut received)?;
+        self.check(operation, &headers, &received.messages)?;
+        debug_assert!(received.numbers[rank].is_empty());
+        Ok(received.numbers)
     }
 
     /// Tells all ranks of a failure of this one.
     fn fail(&self, code: u8, message: &str) -> Result<(), RankError> {
-        let header = [0, message.len() as u64, 0, FAILED | u64::from(code)];
-        let others = self.exchange_headers(&vec![header; self.transport.count()])?;
-        // Another may have failed at the same time; then this one still has its own message.
-        match self.check_failed(&others, Some(message)) {
-            Ok(()) | Err(RankError::Failed { .. }) => Ok(()),
-            Err(other) => Err(other),
-        }
+        let count = self.transport.count();
+        let own = vec![[0, message.len() as u64, 0, FAILED | u64::from(code)]; count];
+        self.has_failed.store(true, Ordering::Relaxed);
+        self.transport
+            .exchange(&own, &vec![message.as_bytes(); count], &mut Received::<u8>::new(count))
+            .map(drop)
     }
 
-    /// Receives the messages of the ranks that failed, with which this rank sends its own if it is one of them.
-    fn check_failed(&self, headers: &[[u64; HEADER]], own: Option<&str>) -> Result<(), RankError> {
-        let is_failed = |header: &[u64; HEADER]| header[3] & FAILED != 0;
-        if own.is_none() && !headers.iter().any(is_failed) {
-            return Ok(());
-        }
-        self.has_failed.store(true, Ordering::Relaxed);
-        let sends = vec![own.unwrap_or_default().as_bytes(); headers.len()];
-        let length = |header: &[u64; HEADER]| if is_failed(header) { header[1] as usize } else { 0 };
-        let mut messages: Vec<Vec<u8>> = headers.iter().map(|header| vec![0; length(header)]).collect();
-        let mut receives: Vec<&mut [u8]> = messages.iter_mut().map(Vec::as_mut_slice).collect();
-        self.transport.exchange(&sends, &mut receives)?;
-        let failed = headers.iter().zip(messages).enumerate().find(|(_, (header, _))| is_failed(header));
-        failed.map_or(Ok(()), |(rank, (header, message))| {
+    /// Whether no rank failed, and all are at the same operation.
+    fn check(&self, operation: Operation, headers: &[Header], messages: &[Vec<u8>]) -> Result<(), RankError> {
+        let mut all = headers.iter().zip(messages).enumerate();
+        if let Some((rank, (header, message))) = all.find(|(_, (header, _))| is_failed(header)) {
+            self.has_failed.store(true, Ordering::Relaxed);
             let code = (header[3] & (FAILED - 1)) as u8;
-            Err(RankError::Failed { rank, code, message: String::from_utf8_lossy(&message).into_owned() })
-        })
+            let message = String::from_utf8_lossy(message).into_owned();
+            return Err(RankError::Failed { rank, code, message });
+        }
+        match headers.iter().position(|header| header[0] != operation as u64) {
+            None => Ok(()),
+            Some(rank) => Err(RankError::OutOfStep {
+                rank,
+                there: Operation::of(headers[rank][0]).map_or("something else", Operation::name),
+                own: self.transport.rank(),
+                here: operation.name(),
+            }),
+        }
     }
 }
 

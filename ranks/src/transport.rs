@@ -4,6 +4,18 @@ use std::fmt::Debug;
 
 use crate::RankError;
 
+/// Words of a header.
+pub const HEADER: usize = 4;
+
+/// What is sent before the bytes of a message: what they are for, and how many.
+pub type Header = [u64; HEADER];
+
+/// Room for the messages of the other ranks.
+pub trait Inbox {
+    /// Room for the bytes that follow a rank's header, which stays where it is as long as this does. It is asked for once.
+    fn room(&mut self, rank: usize, header: &Header) -> &mut [u8];
+}
+
 /// Carries bytes between ranks that all do the same.
 pub trait Transport: Debug + Send + Sync {
     /// Number of this process among all, from 0.
@@ -12,11 +24,16 @@ pub trait Transport: Debug + Send + Sync {
     /// Number of processes.
     fn count(&self) -> usize;
 
-    /// Sends bytes to each rank, and waits for as many from each as the slices take. Those of this rank itself are left alone.
+    /// Sends each rank a header and bytes, and waits for those of each. Those of this rank itself are left alone.
     ///
     /// # Errors
     /// When they cannot be sent or received.
-    fn exchange(&self, sends: &[&[u8]], receives: &mut [&mut [u8]]) -> Result<(), RankError>;
+    fn exchange(
+        &self,
+        headers: &[Header],
+        sends: &[&[u8]],
+        inbox: &mut dyn Inbox,
+    ) -> Result<Vec<Header>, RankError>;
 
     /// Has all processes end at once, this one included.
     fn abort(&self, code: u8);

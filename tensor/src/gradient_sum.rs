@@ -113,6 +113,13 @@ impl<'m> Reader<'m> {
         Ok(taken)
     }
 
+    /// What a rank says besides.
+    fn said(&mut self) -> Result<Vec<u64>, TensorError> {
+        let count = self.take(1)?[0] as usize;
+        let words = self.take(2 * count)?.chunks_exact(2);
+        Ok(words.map(|word| u64::from(word[0]) | u64::from(word[1]) << 32).collect())
+    }
+
     /// The next parameter's piece, of so many rows where it is dense.
     fn piece(&mut self, rows: usize, width: usize) -> Result<Piece<'m>, TensorError> {
         match self.take(1)?[0] {
@@ -218,17 +225,18 @@ impl<'r> GradientSum<'r> {
         Ok(())
     }
 
-    /// The sum of all parts, on every rank.
+    /// The sum of all parts, on every rank, with what each rank says besides, in the order of ranks.
     ///
     /// # Errors
     /// When the ranks cannot exchange their shares.
-    pub fn finish(self) -> Result<Gradients, TensorError> {
+    pub fn finish(self, said: &[u64]) -> Result<(Gradients, Vec<Vec<u64>>), TensorError> {
         let shares = match self.own {
-            Own::Whole(sum) => return Ok(sum),
+            Own::Whole(sum) => return Ok((sum, vec![said.to_vec()])),
             Own::Shares(shares) => shares,
         };
         let count = self.ranks.count();
-        let mut message = Vec::new();
+        let mut message = vec![said.len() as u32];
+        message.extend(said.iter().flat_map(|word| [*word as u32, (word >> 32) as u32]));
         let mut order: Vec<(usize, usize)> = Vec::new();
         for (place, (share, rows)) in shares.into_iter().zip(self.parameters.values()).enumerate() {
             order.push((share.since, place));
@@ -248,6 +256,7 @@ impl<'r> GradientSum<'r> {
         }
         let all = self.ranks.gather(&message)?;
         let mut readers: Vec<Reader<'_>> = all.iter().map(|message| Reader(message)).collect();
+        let said = readers.iter_mut().map(Reader::said).collect::<Result<_, TensorError>>()?;
         let mut sums: Vec<Option<(String, Gradient)>> = Vec::new();
         for (name, rows) in &self.parameters {
             let pieces: Vec<Piece<'_>> = readers
@@ -259,7 +268,7 @@ impl<'r> GradientSum<'r> {
         }
         // One process has them in the order in which parts reached them, and sums over all of them follow it.
         order.sort_unstable();
-        Ok(order.into_iter().filter_map(|(_, place)| sums[place].take()).collect())
+        Ok((order.into_iter().filter_map(|(_, place)| sums[place].take()).collect(), said))
     }
 }
 
@@ -413,7 +422,7 @@ mod tests {
                 for number in 0..count * rounds {
                     one.add(part(number, forms)).unwrap();
                 }
-                let one = one.finish().unwrap();
+                let one = one.finish(&[]).unwrap().0;
                 let found: Vec<Gradients> = thread::scope(|scope| {
                     let parameters = &parameters;
                     let work = |ranks: Ranks| {
@@ -422,7 +431,9 @@ mod tests {
                             for round in 0..rounds {
                                 sum.add(part(round * count + ranks.rank(), forms)).unwrap();
                             }
-                            sum.finish().unwrap()
+                            let (sum, said) = sum.finish(&[u64::MAX - ranks.rank() as u64]).unwrap();
+                            assert!((0..count).all(|rank| said[rank] == [u64::MAX - rank as u64]));
+                            sum
                         }
                     };
                     let running: Vec<_> =

@@ -11,7 +11,8 @@ use super::Lost;
 use super::functions::{Functions, Requests};
 use super::interface::Interface;
 use super::watch::Watch;
-use crate::{RankError, Transport};
+use crate::element::{bytes, bytes_mut};
+use crate::{Header, Inbox, RankError, Transport};
 
 /// Tag of the messages of exchanges.
 const TAG: i32 = 1;
@@ -69,29 +70,51 @@ impl<I: Interface> Transport for Mpi<I> {
         self.count
     }
 
-    fn exchange(&self, sends: &[&[u8]], receives: &mut [&mut [u8]]) -> Result<(), RankError> {
+    fn exchange(
+        &self,
+        headers: &[Header],
+        sends: &[&[u8]],
+        inbox: &mut dyn Inbox,
+    ) -> Result<Vec<Header>, RankError> {
+        let mut others = headers.to_vec();
         let mut requests = Requests::new();
+        // Each rank begins with the one behind it, so that not all send to the same one at once.
+        let from = |step: usize| (self.rank + self.count - step) % self.count;
+        let mut expected: Vec<(usize, Requests<I>)> = Vec::new();
         {
             let (functions, _guard) = self.library.lock();
-            // Each rank begins with the one behind it, so that not all send to the same one at once.
-            for step in 1..self.count {
-                let from = (self.rank + self.count - step) % self.count;
-                // SAFETY: the slices are borrowed until the requests are done, below. Where they never are, as after an error,
-                // the process ends.
-                unsafe { functions.receive(receives[from], from, TAG, &mut requests) }?;
+            for rank in (1..self.count).map(from) {
+                let mut receiving = Requests::new();
+                // SAFETY: the headers stay until the requests are done, below. Where they never are, as after an error, the
+                // process ends.
+                unsafe { functions.receive(bytes_mut(&mut others[rank]), rank, TAG, &mut receiving) }?;
+                expected.push((rank, receiving));
             }
-            for step in 1..self.count {
-                let to = (self.rank + step) % self.count;
+            for rank in (1..self.count).map(|step| (self.rank + step) % self.count) {
+                // The bytes follow at once: messages of one rank to another come in their order.
+                // SAFETY: as above; what is sent is borrowed as long.
+                unsafe { functions.send(bytes(&headers[rank]), rank, TAG, &mut requests) }?;
                 // SAFETY: as above.
-                unsafe { functions.send(sends[to], to, TAG, &mut requests) }?;
+                unsafe { functions.send(sends[rank], rank, TAG, &mut requests) }?;
             }
         }
         let mut asked = 0;
         loop {
             {
                 let (functions, _guard) = self.library.lock();
-                if functions.are_done(&mut requests)? {
-                    return Ok(());
+                let mut waiting = Vec::with_capacity(expected.len());
+                for (rank, mut receiving) in expected {
+                    if functions.are_done(&mut receiving)? {
+                        let room = inbox.room(rank, &others[rank]);
+                        // SAFETY: the room stays where it is until the requests are done.
+                        unsafe { functions.receive(room, rank, TAG, &mut requests) }?;
+                    } else {
+                        waiting.push((rank, receiving));
+                    }
+                }
+                expected = waiting;
+                if functions.are_done(&mut requests)? && expected.is_empty() {
+                    return Ok(others);
                 }
             }
             asked += 1;

@@ -1,7 +1,6 @@
 //! The losses of one batch, and their gradients, together or term by term.
 
 use alambic_losses::Term;
-use alambic_ranks::Ranks;
 use alambic_settings::IndexMap;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::Gradients;
@@ -50,7 +49,7 @@ pub(crate) struct PartStatistics {
 
 impl PartStatistics {
     /// All numbers as bits, which JSON would not keep of infinity and NaN.
-    fn words(&self) -> Vec<u64> {
+    pub(crate) fn words(&self) -> Vec<u64> {
         let numbers = [self.sum.loss].into_iter().chain(self.sum.values.values().copied());
         let numbers = numbers.chain(self.norms.values().copied()).map(f64::to_bits);
         [self.examples as u64].into_iter().chain(numbers).collect()
@@ -84,24 +83,17 @@ pub(crate) struct StepStatistics {
 }
 
 impl StepStatistics {
-    /// The statistics of all batches of a step, of which each rank has its own, as many as every other.
-    ///
-    /// # Errors
-    /// When the ranks cannot exchange them.
-    pub(crate) fn of(ranks: &Ranks, own: Vec<PartStatistics>) -> Result<Self, RunError> {
-        let parts = if let (false, Some(first)) = (ranks.is_alone(), own.first()) {
-            let width = first.words().len();
-            let words: Vec<u64> = own.iter().flat_map(PartStatistics::words).collect();
-            let all = ranks.gather(&words)?;
-            // Round by round, in the order of ranks, as one process takes them.
-            let rounds = (0..own.len()).map(|round| round * width..(round + 1) * width);
-            rounds
-                .flat_map(|round| all.iter().filter_map(move |words| words.get(round.clone())))
-                .map(|words| first.with_words(words))
-                .collect()
-        } else {
-            own
-        };
+    /// The statistics of all batches of a step, of which each rank has as many as every other: its own, and by their words those of
+    /// all, in the order of ranks.
+    pub(crate) fn of(own: &[PartStatistics], all: &[Vec<u64>]) -> Self {
+        let width = own.first().map_or(0, |first| first.words().len());
+        // Round by round, as one process takes them.
+        let rounds = own.iter().enumerate().map(|(round, own)| (own, round * width..(round + 1) * width));
+        let parts: Vec<PartStatistics> = rounds
+            .flat_map(|(own, round)| {
+                all.iter().filter_map(move |words| Some(own.with_words(words.get(round.clone())?)))
+            })
+            .collect();
         let mut statistics = Self::default();
         let share = 1.0 / parts.len() as f64;
         for part in parts {
@@ -111,7 +103,7 @@ impl StepStatistics {
             }
             statistics.examples += part.examples;
         }
-        Ok(statistics)
+        statistics
     }
 
     /// Each term's share in the sum of the norms.
@@ -209,22 +201,17 @@ mod tests {
             PartStatistics { sum, norms: [("one".into(), value * 3.0)].into(), examples: number }
         };
         let shown = |statistics: &StepStatistics| format!("{statistics:?}");
-        let one = StepStatistics::of(&Ranks::alone(), (0..6).map(part).collect()).unwrap();
+        let words = |own: &[PartStatistics]| own.iter().flat_map(PartStatistics::words).collect::<Vec<_>>();
+        let all: Vec<PartStatistics> = (0..6).map(part).collect();
+        let one = StepStatistics::of(&all, &[words(&all)]);
         for count in [2, 3] {
-            std::thread::scope(|scope| {
-                let running: Vec<_> = Ranks::in_process(count)
-                    .into_iter()
-                    .map(|ranks| {
-                        scope.spawn(move || {
-                            let own = (0..6).filter(|number| number % count == ranks.rank()).map(part);
-                            StepStatistics::of(&ranks, own.collect()).unwrap()
-                        })
-                    })
-                    .collect();
-                for statistics in running {
-                    assert_eq!(shown(&statistics.join().unwrap()), shown(&one), "{count} ranks");
-                }
-            });
+            let own = |rank: usize| {
+                (0..6).filter(move |number| number % count == rank).map(part).collect::<Vec<_>>()
+            };
+            let said: Vec<Vec<u64>> = (0..count).map(|rank| words(&own(rank))).collect();
+            for rank in 0..count {
+                assert_eq!(shown(&StepStatistics::of(&own(rank), &said)), shown(&one), "{count} ranks");
+            }
         }
     }
 }

@@ -58,9 +58,9 @@ impl Trainer<'_> {
         if let Some(message) = self.options.precision.fallback() {
             recorder.note(message)?;
         }
+        let mut is_interrupted = ranks.any(self.interrupt.load(Ordering::Relaxed))?;
         while state.progress.step < self.steps && !self.is_out_of_patience(state) {
-            // A signal may reach one rank alone, and all have to stop at the same step.
-            if ranks.any(self.interrupt.load(Ordering::Relaxed))? {
+            if is_interrupted || ranks.is_alone() && self.interrupt.load(Ordering::Relaxed) {
                 self.callbacks.iter_mut().try_for_each(|callback| callback.on_interrupt(state, recorder))?;
                 return Ok(Stop::Interrupted);
             }
@@ -83,8 +83,12 @@ impl Trainer<'_> {
                 gradients.add(step.gradients)?;
                 own.push(PartStatistics { sum, norms: step.norms, examples: batch.len() });
             }
-            let gradients = gradients.finish()?;
-            let mut statistics = StepStatistics::of(ranks, own)?;
+            // A signal may reach one rank alone, and all have to stop at the same step: it is told with the gradients.
+            let mut said: Vec<u64> = own.iter().flat_map(PartStatistics::words).collect();
+            said.push(u64::from(self.interrupt.load(Ordering::Relaxed)));
+            let (gradients, said) = gradients.finish(&said)?;
+            is_interrupted = !ranks.is_alone() && said.iter().any(|words| words.last() == Some(&1));
+            let mut statistics = StepStatistics::of(&own, &said);
             if state.progress.step == 0 {
                 check_gradients(state, &gradients, recorder)?;
             }
