@@ -17,6 +17,7 @@ use alambic_inference::LoadedModel;
 use alambic_models::architecture::Batch;
 use alambic_models::bert::TextInput;
 use alambic_models::{EncodedText, Pass, TapSelection};
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::precision::{self, MatmulPrecision};
 use timing::{Options, Timed};
 
@@ -92,7 +93,7 @@ fn cut<'t>(texts: &'t [EncodedText], options: &Options) -> Vec<Vec<&'t EncodedTe
 
 impl Timed for Corpus {
     fn parameters(&self) -> usize {
-        self.model.word_embeddings().map_or(0, |table| table.elem_count())
+        self.model.word_embeddings().map_or(0, Tensor::elem_count)
     }
 
     fn step(&mut self) -> Result<f32, Box<dyn Error>> {
@@ -111,9 +112,8 @@ impl Timed for Corpus {
 fn main() -> Result<(), Box<dyn Error>> {
     // `cargo bench` adds `--bench`.
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let (model, texts) = match (arguments.next(), arguments.next()) {
-        (Some(model), Some(texts)) => (model, texts),
-        _ => return Err("a model and a table of texts are needed".into()),
+    let (Some(model), Some(texts)) = (arguments.next(), arguments.next()) else {
+        return Err("a model and a table of texts are needed".into());
     };
     timing::time(&DEFAULTS, arguments, |options| Corpus::new(&model, &texts, options))
 }

@@ -19,7 +19,8 @@ fn logits(folder: &ModelFolder, model: &str) -> Vec<f32> {
     let inputs = load(&parity(model).join("inputs.safetensors")).unwrap();
     let network = architecture::open(folder).unwrap();
     let batch = Batch::from_tensors(&inputs).unwrap();
-    let trace = network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
+    let wanted = TapSelection::named(["logits"]).with_padding();
+    let trace = network.forward(&batch, Pass::Evaluate, wanted).unwrap();
     trace.get("logits").unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 

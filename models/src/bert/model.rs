@@ -209,7 +209,7 @@ impl Bert {
         let tokens = &input.tokens;
         let sequences = Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?;
         let (positions, segments) = (self.positions(tokens)?, input.segments.as_ref());
-        let embedded = self.embeddings.sum_without_padding(tokens, &sequences, &positions, segments)?;
+        let embedded = self.embeddings.sum(tokens, &sequences, &positions, segments)?;
         trace.record_mask("", &tokens.mask);
         let hidden = self.layers(&self.embedding_norm.forward(&embedded)?, &sequences, pass, &mut trace)?;
         if trace.wants("embedding")
@@ -276,7 +276,8 @@ impl Bert {
     /// The sum of word, position and segment embeddings, before their norm.
     pub(crate) fn embed(&self, input: &TextInput) -> Result<Tensor, ModelError> {
         let positions = self.positions(&input.tokens)?;
-        self.embeddings.sum(&input.tokens, &positions, input.segments.as_ref())
+        let sequences = Sequences::padded(&input.tokens.mask, input.tokens.batch);
+        self.embeddings.sum(&input.tokens, &sequences, &positions, input.segments.as_ref())
     }
 
     /// The norm of embeddings.

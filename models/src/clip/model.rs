@@ -152,7 +152,7 @@ impl Clip {
         } else {
             Sequences::padded(&tokens.mask, tokens.batch)
         };
-        let embedded = self.words.sum_without_padding(tokens, &sequences, &positions, None)?;
+        let embedded = self.words.sum(tokens, &sequences, &positions, None)?;
         let mask = AttentionMask { causal: true, ..sequences.attention() };
         let depth = self.config.text_config.num_hidden_layers;
         let hidden = self.text.forward(embedded, (&sequences, &mask), depth, pass, trace)?;

@@ -186,7 +186,7 @@ impl Dual {
         let positions = counted_positions(tokens, self.config.sizes.max_position_embeddings)?;
         trace.record_mask("text", &tokens.mask);
         let sequences = Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?;
-        let words = self.words.sum_without_padding(tokens, &sequences, &positions, segments)?;
+        let words = self.words.sum(tokens, &sequences, &positions, segments)?;
         let words = self.word_norm.forward(&words)?;
         self.text.forward(&words, &sequences, self.config.sizes.hidden_dropout_prob, pass, trace)
     }

@@ -40,33 +40,11 @@ impl TextEmbeddings {
         })
     }
 
-    /// The sum of a token's embeddings, `[batch, length, width]`. Without segments every token is of the first.
+    /// The sum of a token's embeddings as the sequences lie. Without segments every token is of the first.
     pub(crate) fn sum(
         &self,
         tokens: &Tokens,
-        positions: &Arc<Vec<u32>>,
-        segments: Option<&Arc<Vec<u32>>>,
-    ) -> Result<Tensor, ModelError> {
-        self.sum_of(tokens, (tokens.batch, &|ids| ids.clone()), positions, segments)
-    }
-
-    /// The same of sequences as layers compute them.
-    pub(crate) fn sum_without_padding(
-        &self,
-        tokens: &Tokens,
         sequences: &Sequences,
-        positions: &Arc<Vec<u32>>,
-        segments: Option<&Arc<Vec<u32>>>,
-    ) -> Result<Tensor, ModelError> {
-        let select = |ids: &Arc<Vec<u32>>| sequences.select(ids);
-        sequences.looked_up(self.sum_of(tokens, (sequences.rows(), &select), positions, segments)?)
-    }
-
-    /// The sum of the embeddings of those tokens that are selected, `[rows, .., width]`.
-    fn sum_of(
-        &self,
-        tokens: &Tokens,
-        (rows, select): (usize, &dyn Fn(&Arc<Vec<u32>>) -> Arc<Vec<u32>>),
         positions: &Arc<Vec<u32>>,
         segments: Option<&Arc<Vec<u32>>>,
     ) -> Result<Tensor, ModelError> {
@@ -74,11 +52,15 @@ impl TextEmbeddings {
         if let (Some(table), Some(segments)) = (&self.segments, segments) {
             check_rows("token_type_ids", segments, table.dim(0)?, "segments")?;
         }
-        let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| ops::embed(table, &select(ids), rows, 1.0, None);
-        let sum = (look_up(&self.words, &tokens.ids)? + look_up(&self.positions, positions)?)?;
-        let Some(table) = &self.segments else { return Ok(sum) };
-        let zeros = || Arc::new(vec![0; tokens.ids.len()]);
-        Ok((sum + look_up(table, &segments.cloned().unwrap_or_else(zeros))?)?)
+        let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| {
+            ops::embed(table, &sequences.select(ids), sequences.rows(), 1.0, None)
+        };
+        let mut sum = (look_up(&self.words, &tokens.ids)? + look_up(&self.positions, positions)?)?;
+        if let Some(table) = &self.segments {
+            let zeros = || Arc::new(vec![0; tokens.ids.len()]);
+            sum = (sum + look_up(table, &segments.cloned().unwrap_or_else(zeros))?)?;
+        }
+        sequences.looked_up(sum)
     }
 }
 

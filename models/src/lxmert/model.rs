@@ -157,7 +157,7 @@ impl Lxmert {
         let [of_language, of_vision] = &sequences;
         let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
         let segments = input.segments.as_ref();
-        let words = self.words.sum_without_padding(tokens, of_language, &positions, segments)?;
+        let words = self.words.sum(tokens, of_language, &positions, segments)?;
         let mut language = pass.dropout(&self.word_norm.forward(&words)?, dropout)?;
         let regions = of_vision.unpad(&self.embed(&input.regions, tokens.batch)?)?;
         let mut vision = pass.dropout(&regions, dropout)?;

@@ -142,7 +142,9 @@ impl Vilt {
             )));
         }
         let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
-        let text = self.text_norm.forward(&self.text.sum(tokens, &positions, segments.as_ref())?)?;
+        let padded = Sequences::padded(&tokens.mask, batch);
+        let text = self.text.sum(tokens, &padded, &positions, segments.as_ref())?;
+        let text = self.text_norm.forward(&text)?;
         let text = pass.dropout(&text, self.config.hidden_dropout_prob)?;
         let image = pass.dropout(&self.image.forward(patches)?, self.config.hidden_dropout_prob)?;
         let modality = |index: usize| self.modalities.narrow(0, index, 1);

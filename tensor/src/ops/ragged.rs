@@ -11,7 +11,7 @@ use super::composite::is_needed;
 use crate::{buffer, graph};
 
 /// Layout of the sequences of a batch laid end to end, `[tokens, ..]`, in place of `[batch, length, ..]` with padding: the
-/// jagged layout of PyTorch, whose offsets are the `cu_seqlens` of FlashAttention.
+/// jagged layout of PyTorch, whose offsets are the `cu_seqlens` of flash attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaggedLayout {
     batch: usize,
