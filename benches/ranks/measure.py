@@ -113,9 +113,9 @@ def network(arguments):
         command = [*inside, *open_mpi, *tcp]
         for count in arguments.ranks:
             for numbers in [NUMBERS // 4, NUMBERS]:
-                # What the sums themselves take, and the way through TCP, is measured without a limit.
+                # What sums take by themselves, in the same processes and without a way between them.
                 run([*inside, "tc", "qdisc", "del", "dev", "lo", "root"], check=False)
-                base = [measured([*command, "-n", str(count)], numbers, 5)["sum"] for _ in range(arguments.rounds)]
+                base = [measured([*command, "-n", str(count)], numbers, 5)["alone"] for _ in range(arguments.rounds)]
                 for rate in arguments.rates:
                     limit = ["rate", f"{rate}gbit", "burst", "512kb", "limit", "20mb"]
                     run([*inside, "tc", "qdisc", "replace", "dev", "lo", "root", "tbf", *limit])

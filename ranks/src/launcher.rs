@@ -58,7 +58,7 @@ pub struct Launcher {
     /// The number of this one.
     pub(crate) rank: usize,
     placement: Placement,
-    /// Whether it offers PMIx, as Open MPI wants it.
+    /// Whether it offers what Open MPI wants of a launcher, PMI for exascale.
     pub(crate) has_pmix: bool,
 }
 

@@ -93,7 +93,7 @@ fn a_record_that_several_ranks_write_is_that_of_one() {
                 scope.spawn(move || {
                     let mut done = 0;
                     let written = GenerationRecord::complete(path, &teacher, requests, &ranks, &mut |some| {
-                        done += some
+                        done += some;
                     });
                     assert_eq!((&written.unwrap(), done), (expected, requests.len()));
                 });

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::fmt::Debug;
 
-use libloading::os::unix::Library;
+use libloading::os::unix::{Library, Symbol};
 
 /// The handles that are used.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +44,7 @@ impl Interface for OpenMpiInterface {
 
     fn handles(library: &Library) -> Result<Handles<Self::Handle>, libloading::Error> {
         // SAFETY: only the addresses of these objects are taken.
-        let object =
-            |name: &str| unsafe { library.get::<*mut c_void>(name) }.map(|symbol| symbol.as_raw_ptr());
+        let object = |name: &str| unsafe { library.get::<*mut c_void>(name) }.map(Symbol::as_raw_ptr);
         Ok(Handles {
             world: object("ompi_mpi_comm_world")?,
             byte: object("ompi_mpi_byte")?,

@@ -50,10 +50,9 @@ const NAMES: [(&str, Option<InterfaceKind>); 6] = [
 fn suits(launcher: &Launcher, interface: InterfaceKind) -> bool {
     match launcher.kind {
         Kind::OpenMpi => interface != InterfaceKind::Mpich,
-        Kind::Pmi => interface != InterfaceKind::OpenMpi,
         // Slurm speaks PMIx with Open MPI, and PMI with MPICH.
         Kind::Slurm if launcher.has_pmix => true,
-        Kind::Slurm => interface != InterfaceKind::OpenMpi,
+        Kind::Pmi | Kind::Slurm => interface != InterfaceKind::OpenMpi,
     }
 }
 
@@ -72,7 +71,7 @@ pub(crate) fn open(launcher: &Launcher) -> Result<Opened, RankError> {
         match open_one(name) {
             Ok(opened) if named.is_some() || suits(launcher, opened.interface) => return Ok(opened),
             Ok(opened) => {
-                tried.push(format!("`{name}` is {}, of another kind than the launcher", opened.version))
+                tried.push(format!("`{name}` is {}, of another kind than the launcher", opened.version));
             }
             Err(error) => tried.push(error),
         }

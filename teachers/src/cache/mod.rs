@@ -209,7 +209,7 @@ impl TeacherOutputCache {
         if !ranks.is_alone() && !Self::compute_together(&wanted, folder, teacher, texts, ranks, progress)? {
             return Ok(None);
         }
-        Self::complete_as(wanted, folder, teacher, texts, progress)
+        Self::complete_as(&wanted, folder, teacher, texts, progress)
     }
 
     /// Computes the shards that are missing, one on each rank at a time; false if this rank was to stop.
@@ -280,7 +280,7 @@ impl TeacherOutputCache {
     }
 
     fn complete_as(
-        wanted: Manifest,
+        wanted: &Manifest,
         folder: &Path,
         teacher: &dyn Teacher,
         texts: &EncodedTexts<'_>,
@@ -289,7 +289,7 @@ impl TeacherOutputCache {
         write::create_folder(folder)?;
         // Several runs may read what is complete.
         let lock = if Self::is_complete(folder)? { None } else { Some(Lock::acquire(folder, COMPUTING)?) };
-        let (manifest, digests) = manifest_of(folder, &wanted)?;
+        let (manifest, digests) = manifest_of(folder, wanted)?;
         let listed = digests.files.clone();
         let mut listing = Listing::new(folder.to_owned(), digests, lock);
         let mut cache = Self { folder: folder.to_owned(), manifest, shards: Vec::new(), _listing: None };

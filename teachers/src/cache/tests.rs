@@ -129,7 +129,7 @@ fn complete(
     assert_eq!(wanted.texts_per_shard, BATCH);
     let mut progress =
         |done: usize| if done >= stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    TeacherOutputCache::complete_as(wanted, folder, teacher, texts, &mut progress).unwrap()
+    TeacherOutputCache::complete_as(&wanted, folder, teacher, texts, &mut progress).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -199,7 +199,7 @@ fn a_complete_cache_is_read_while_another_process_reads_it() {
     let open = || {
         let wanted = Manifest::new(&teacher, &all(&texts), &taps(), &exact(), 1).unwrap();
         let mut progress = |_| ControlFlow::Continue(());
-        TeacherOutputCache::complete_as(wanted, folder.path(), &teacher, &all(&texts), &mut progress)
+        TeacherOutputCache::complete_as(&wanted, folder.path(), &teacher, &all(&texts), &mut progress)
     };
     let other = Lock::acquire(folder.path(), "another process").unwrap();
     assert!(open().is_err(), "what is not complete is computed by one process");
@@ -276,7 +276,7 @@ fn shards_that_several_ranks_compute_are_those_of_one() {
                     .unwrap()
             );
         }
-        TeacherOutputCache::complete_as(wanted, folder, &teacher, &all(&texts), &mut progress)
+        TeacherOutputCache::complete_as(&wanted, folder, &teacher, &all(&texts), &mut progress)
             .unwrap()
             .unwrap();
     };
