@@ -1,7 +1,7 @@
 //! Matrices of `f32` as kernels for bfloat16 take them: rounded, and in squares of 16 rows or columns by 32 depths.
 
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
+    __m512, __m512bh, __m512i, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
     _mm512_extracti64x4_epi64, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_loadu_ps,
     _mm512_permutexvar_epi16, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_sub_ps,
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
@@ -172,7 +172,7 @@ fn rounded<const PARTS: usize>(mut numbers: [__m512; 2]) -> [__m512i; PARTS] {
     for part in &mut parts {
         let [first, second] = numbers;
         // SAFETY: both are 64 bytes of plain numbers.
-        *part = unsafe { transmute::<_, __m512i>(_mm512_cvtne2ps_pbh(second, first)) };
+        *part = unsafe { transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first)) };
         let widened = [_mm512_castsi512_si256(*part), _mm512_extracti64x4_epi64(*part, 1)]
             .map(|half| _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
         for (number, widened) in numbers.iter_mut().zip(widened) {

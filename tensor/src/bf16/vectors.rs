@@ -108,7 +108,8 @@ impl VectorMatrix {
             let rows = part * most..rows.min((part + 1) * most);
             for first in (0..pairs).step_by(at_a_time) {
                 let range = first..pairs.min(first + at_a_time);
-                let ends = Ends { are_first: first == 0, bias: bias.filter(|_| range.end == pairs), width };
+                let options =
+                    BlockOptions { is_first: first == 0, bias: bias.filter(|_| range.end == pairs), width };
                 let right = &right[range.start * VECTORS..range.end * VECTORS];
                 for row in rows.clone().step_by(HEIGHT) {
                     let left = &packed[row / HEIGHT * pairs..(row / HEIGHT + 1) * pairs][range.clone()];
@@ -120,7 +121,7 @@ impl VectorMatrix {
                             left,
                             right,
                             target.at(row, column),
-                            ends,
+                            options,
                         );
                     }
                 }
@@ -159,18 +160,18 @@ fn pack_rows(left: &Operand<'_>, first: usize, pairs: usize, out: &mut [MaybeUni
     });
 }
 
-/// What a block of the result is beside the products that it adds up.
+/// How some pairs of depths are added to a block of the result.
 #[derive(Clone, Copy)]
-struct Ends<'b> {
+struct BlockOptions<'b> {
     /// Whether there are no sums yet that the products are added to.
-    are_first: bool,
+    is_first: bool,
     /// What is added to each column after the last product.
     bias: Option<&'b [f32]>,
     /// Columns.
     width: usize,
 }
 
-impl Ends<'_> {
+impl BlockOptions<'_> {
     /// The numbers of a vector that lie in these columns.
     fn mask(&self, vector: usize) -> u16 {
         ((1u32 << self.width.saturating_sub(vector * LANES).min(LANES)) - 1) as u16
@@ -187,19 +188,19 @@ unsafe fn rows_by_columns(
     left: &[RowPairs],
     right: &[Line],
     out: MatrixViewMut,
-    ends: Ends<'_>,
+    options: BlockOptions<'_>,
 ) {
     macro_rules! by_height {
         ($vectors:literal, $($height:literal)+) => {
             match height {
                 // SAFETY: forwarded to the caller.
-                $($height => unsafe { block::<$height, $vectors>(left, right, out, ends) },)+
+                $($height => unsafe { block::<$height, $vectors>(left, right, out, options) },)+
                 // SAFETY: as above.
-                _ => unsafe { block::<HEIGHT, $vectors>(left, right, out, ends) },
+                _ => unsafe { block::<HEIGHT, $vectors>(left, right, out, options) },
             }
         };
     }
-    match ends.width.div_ceil(LANES) {
+    match options.width.div_ceil(LANES) {
         1 => by_height!(1, 1 2 3 4 5 6 7),
         2 => by_height!(2, 1 2 3 4 5 6 7),
         _ => by_height!(3, 1 2 3 4 5 6 7),
@@ -215,12 +216,12 @@ unsafe fn block<const ROWS: usize, const COUNT: usize>(
     left: &[RowPairs],
     right: &[Line],
     out: MatrixViewMut,
-    ends: Ends<'_>,
+    options: BlockOptions<'_>,
 ) {
     let place = |row: usize, vector: usize| out.pointer.wrapping_add(row * out.step + vector * LANES);
-    let masks: [u16; COUNT] = std::array::from_fn(|vector| ends.mask(vector));
+    let masks: [u16; COUNT] = std::array::from_fn(|vector| options.mask(vector));
     let mut sums = [[_mm512_setzero_ps(); COUNT]; ROWS];
-    if !ends.are_first {
+    if !options.is_first {
         for (row, sums) in sums.iter_mut().enumerate() {
             for (vector, (sum, mask)) in sums.iter_mut().zip(masks).enumerate() {
                 // SAFETY: what the mask leaves out is not read, and for the rest the caller says that it is there.
@@ -241,7 +242,7 @@ unsafe fn block<const ROWS: usize, const COUNT: usize>(
             }
         }
     }
-    if let Some(bias) = ends.bias {
+    if let Some(bias) = options.bias {
         let bias: [__m512; COUNT] = std::array::from_fn(|vector| {
             // SAFETY: what the mask leaves out is not read, and there is a number for each column.
             unsafe { _mm512_maskz_loadu_ps(masks[vector], bias.as_ptr().wrapping_add(vector * LANES)) }
