@@ -104,9 +104,15 @@ fn run_of(launcher: Launcher, ranks: usize, recipe: &Path, out: &Path, more: &[&
 }
 
 fn place() -> (tempfile::TempDir, std::path::PathBuf) {
+    place_of(60)
+}
+
+/// A folder with the recipe, whose stages take so many steps.
+fn place_of(steps: usize) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("shared.toml");
-    std::fs::write(&recipe, [RECIPE, REVIEWS].concat()).unwrap();
+    let text = [RECIPE, REVIEWS].concat().replace("\nsteps = 60\n", &format!("\nsteps = {steps}\n"));
+    std::fs::write(&recipe, text).unwrap();
     (folder, recipe)
 }
 
@@ -172,7 +178,8 @@ fn ranks_write_the_weights_of_one_process() {
 
 #[test]
 fn killed_ranks_and_resumed_runs_end_with_the_same_bytes() {
-    let (folder, recipe) = place();
+    // Enough for ten kills of a fast machine.
+    let (folder, recipe) = place_of(400);
     for launcher in launchers() {
         let expected = alone(&recipe, 2);
         let out = folder.path().join(launcher.0);
@@ -195,7 +202,7 @@ fn killed_ranks_and_resumed_runs_end_with_the_same_bytes() {
 
 #[test]
 fn run_goes_on_with_another_number_of_ranks_where_batches_divide() {
-    let (folder, recipe) = place();
+    let (folder, recipe) = place_of(200);
     for launcher in launchers() {
         let expected = alone(&recipe, 4);
         let out = folder.path().join(launcher.0);
