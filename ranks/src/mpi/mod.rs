@@ -1,8 +1,8 @@
 //! MPI, its library opened when the program runs.
 //!
 //! Libraries differ in their binary interface: Open MPI's handles are addresses of symbols, MPICH's are numbers of 32 bits, and
-//! those of the standard interface of MPI 5 are small numbers as wide as pointers ([`interface`]). No header is needed, and one
-//! binary runs under each. All calls are made by one thread at a time, and none of them waits ([`transport`]).
+//! those of the standard interface of MPI 5 are small numbers as wide as pointers (`interface`). No header is needed, and one
+//! binary runs under each. All calls are made by one thread at a time, and none of them waits (`transport`).
 
 mod functions;
 mod interface;
