@@ -14,7 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{REVIEWS, alambic, checkpoints, student};
+use common::{REVIEWS, alambic, checkpoints, json, json_of, student};
+use serde_json::Value;
 
 /// A teacher of other texts' masked words, whose outputs are cached, and a student with dropout, clipping and an average.
 const RECIPE: &str = r#"
@@ -56,7 +57,7 @@ batch.size = 8
 ema-decay = 0.9
 max-grad-norm = 0.5
 validate-every = 20
-validation-examples = 8
+validation-examples = 100
 checkpoint-every = 5
 "#;
 
@@ -111,7 +112,9 @@ fn place() -> (tempfile::TempDir, std::path::PathBuf) {
 fn place_of(steps: usize) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("shared.toml");
-    let text = [RECIPE, REVIEWS].concat().replace("\nsteps = 60\n", &format!("\nsteps = {steps}\n"));
+    // More texts than are evaluated together.
+    let reviews = REVIEWS.replace("size = 200", "size = 1200").replace("limit = 4", "limit = 100");
+    let text = [RECIPE, &reviews].concat().replace("\nsteps = 60\n", &format!("\nsteps = {steps}\n"));
     std::fs::write(&recipe, text).unwrap();
     (folder, recipe)
 }
@@ -128,6 +131,21 @@ fn alone(recipe: &Path, batches: usize) -> Vec<u8> {
     let ended = command.stdout(Stdio::null()).output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     student(&out)
+}
+
+/// What validations and the evaluation came to, in which ranks share the work.
+fn measured(run: &Path) -> (Vec<Value>, Vec<Value>) {
+    let logged = events(run);
+    let mut validated: Vec<Value> =
+        logged.lines().map(json).filter(|event| event["event"] == "evaluation").collect();
+    for event in &mut validated {
+        event["time"] = Value::Null;
+    }
+    let outcome = json_of(&run.join("metrics.json"));
+    let models = outcome["models"].as_object().unwrap();
+    let models =
+        models.iter().map(|(name, model)| serde_json::json!([name, model["metrics"], model["intervals"]]));
+    (validated, models.collect())
 }
 
 fn events(run: &Path) -> String {
@@ -172,6 +190,8 @@ fn ranks_write_the_weights_of_one_process() {
             assert!(status.success(), "{launcher:?}, {ranks} ranks");
             let expected = alone(&recipe, ranks * batches);
             assert!(student(&out) == expected, "{launcher:?}: {ranks} ranks, {batches} batches each");
+            let one = recipe.with_file_name(format!("alone-{}", ranks * batches));
+            assert_eq!(measured(&out), measured(&one), "{launcher:?}: {ranks} ranks, {batches} batches each");
         }
     }
 }

@@ -9,7 +9,10 @@ use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Tra
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::ops::masked_mean;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use crate::batches::{in_batches, rows_of};
 use crate::{InferenceError, LoadedModel};
 
 /// Tag of a word in no span.
@@ -89,19 +92,7 @@ impl EncoderPipeline {
     /// # Errors
     /// When the model has no such tap, or a text cannot be encoded.
     pub fn text_rows(&self, texts: &[TextPair<'_>], tap: &str) -> Result<Vec<Vec<f32>>, InferenceError> {
-        let mut rows = vec![Vec::new(); texts.len()];
-        self.traces(&self.encode(texts)?, &TapSelection::named([tap]), |batch, trace| {
-            let tensor = trace.get(tap).ok_or_else(|| {
-                InferenceError::Unsupported(format!(
-                    "the model has no tap `{tap}`; `alambic list taps MODEL` lists those that it has"
-                ))
-            })?;
-            for (&index, row) in batch.iter().zip(tensor.to_vec2::<f32>().map_err(ModelError::from)?) {
-                rows[index] = row;
-            }
-            Ok(())
-        })?;
-        Ok(rows)
+        self.traces(&self.encode(texts)?, &TapSelection::named([tap]), |_, trace| rows_of(trace, tap))
     }
 
     /// Mean hidden state of each text after the embeddings and after each layer: `[texts, width]` each.
@@ -110,20 +101,23 @@ impl EncoderPipeline {
     /// When a text cannot be encoded.
     pub fn mean_hidden_states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, InferenceError> {
         let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
-        let mut rows = vec![vec![Vec::new(); texts.len()]; taps.len()];
-        self.traces(&self.encode(texts)?, &TapSelection::named(taps.iter().cloned()), |batch, trace| {
-            for (tap, rows) in taps.iter().zip(&mut rows) {
-                let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
-                let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
-                for (&index, row) in batch.iter().zip(means.map_err(ModelError::from)?) {
-                    rows[index] = row;
+        let rows =
+            self.traces(&self.encode(texts)?, &TapSelection::named(taps.iter().cloned()), |batch, trace| {
+                let mut rows = vec![Vec::new(); batch.len()];
+                for tap in &taps {
+                    let (Some(states), Some(mask)) = (trace.get(tap), trace.mask("")) else { continue };
+                    let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
+                    for (row, means) in rows.iter_mut().zip(means.map_err(ModelError::from)?) {
+                        row.push(means);
+                    }
                 }
-            }
-            Ok(())
-        })?;
-        let tensor =
-            |rows: Vec<Vec<f32>>| Ok(Tensor::new(rows, device::current()).map_err(ModelError::from)?);
-        rows.into_iter().map(tensor).collect()
+                Ok(rows)
+            })?;
+        let tensor = |layer: usize| {
+            let means: Vec<&[f32]> = rows.iter().map(|row| row[layer].as_slice()).collect();
+            Ok(Tensor::new(means, device::current()).map_err(ModelError::from)?)
+        };
+        (0..taps.len()).map(tensor).collect()
     }
 
     fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, InferenceError> {
@@ -141,22 +135,24 @@ impl EncoderPipeline {
         Ok(encoded)
     }
 
-    /// Forward passes over batches of texts of similar length; `take` gets the places of each batch and its trace.
-    fn traces(
+    /// What `take` makes of each text, given the places of a batch of texts of similar length and the trace of its forward pass.
+    fn traces<T: Serialize + DeserializeOwned>(
         &self,
         encoded: &[EncodedText],
         wanted: &TapSelection,
-        mut take: impl FnMut(&[usize], &Trace) -> Result<(), InferenceError>,
-    ) -> Result<(), InferenceError> {
-        let mut order: Vec<usize> = (0..encoded.len()).collect();
-        order.sort_by_key(|&index| encoded[index].ids.len());
-        for batch in order.chunks(BATCH) {
-            let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
-            let input = TextInput::pad(&batch_texts, self.config().padding);
-            let input = Batch { text: Some(input), ..Batch::default() };
-            take(batch, &self.network.forward(&input, Pass::Evaluate, wanted.clone())?)?;
-        }
-        Ok(())
+        mut take: impl FnMut(&[usize], &Trace) -> Result<Vec<T>, InferenceError>,
+    ) -> Result<Vec<T>, InferenceError> {
+        in_batches(
+            encoded,
+            |text| text.ids.len(),
+            BATCH,
+            |batch| {
+                let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
+                let input = TextInput::pad(&batch_texts, self.config().padding);
+                let input = Batch { text: Some(input), ..Batch::default() };
+                take(batch, &self.network.forward(&input, Pass::Evaluate, wanted.clone())?)
+            },
+        )
     }
 
     /// A whole forward pass whose outputs are dropped, for timing.
@@ -165,7 +161,8 @@ impl EncoderPipeline {
     /// When a text cannot be encoded.
     pub fn forward(&self, texts: &[TextPair<'_>]) -> Result<(), InferenceError> {
         let wanted = TapSelection::named(last_taps(&self.config));
-        self.traces(&self.encode(texts)?, &wanted, |_, _| Ok(()))
+        self.traces(&self.encode(texts)?, &wanted, |batch, _| Ok(vec![(); batch.len()]))?;
+        Ok(())
     }
 
     /// Logits of each text: one row of a sequence classification head, or one for each word of a token classification head, the
@@ -190,16 +187,15 @@ impl EncoderPipeline {
         });
         let (encoded, first_tokens): (Vec<_>, Vec<_>) =
             encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        let mut all = vec![Vec::new(); texts.len()];
         self.traces(&encoded, &TapSelection::named(["logits"]), |batch, trace| {
-            let Some(logits) = trace.get("logits") else { return Ok(()) };
-            for (&index, rows) in batch.iter().zip(logits.to_vec3::<f32>().map_err(ModelError::from)?) {
+            let Some(logits) = trace.get("logits") else { return Ok(vec![Vec::new(); batch.len()]) };
+            let logits = logits.to_vec3::<f32>().map_err(ModelError::from)?;
+            let words = |(&index, rows): (&usize, Vec<Vec<f32>>)| {
                 let row = |place: &Option<usize>| place.and_then(|place| rows.get(place).cloned());
-                all[index] = first_tokens[index].iter().map(|place| row(place).unwrap_or_default()).collect();
-            }
-            Ok(())
-        })?;
-        Ok(all)
+                first_tokens[index].iter().map(|place| row(place).unwrap_or_default()).collect()
+            };
+            Ok(batch.iter().zip(logits).map(words).collect())
+        })
     }
 
     /// Predictions for texts: the name of each one's class, or the number, or the tags of its words separated by spaces.

@@ -8,6 +8,7 @@ use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::bert::{BertConfig, Head, TextInput};
 use alambic_models::{ModelError, Pass, TapSelection, TokenWindow, Tokenizer, WindowSizes};
 
+use crate::batches::in_batches;
 use crate::{InferenceError, LoadedModel};
 
 /// Windows in a forward pass.
@@ -129,19 +130,19 @@ impl ExtractiveQuestionAnsweringPipeline {
         }
         let mut candidates: Vec<Vec<Candidate>> = inputs.iter().map(|_| Vec::new()).collect();
         let mut nothing = vec![f32::INFINITY; inputs.len()];
-        let mut order: Vec<usize> = (0..windows.len()).collect();
-        order.sort_by_key(|&place| windows[place].1.text.ids.len());
-        let mut logits = vec![Vec::new(); windows.len()];
-        for batch in order.chunks(BATCH) {
-            let texts: Vec<_> = batch.iter().map(|&place| &windows[place].1.text).collect();
-            let input = TextInput::pad(&texts, self.config.padding);
-            let input = Batch { text: Some(input), ..Batch::default() };
-            let trace = self.network.forward(&input, Pass::Evaluate, TapSelection::named(["logits"]))?;
-            let Some(found) = trace.get("logits") else { continue };
-            for (&place, rows) in batch.iter().zip(found.to_vec3::<f32>().map_err(ModelError::from)?) {
-                logits[place] = rows;
-            }
-        }
+        let logits = in_batches(
+            &windows,
+            |(_, window)| window.text.ids.len(),
+            BATCH,
+            |batch| {
+                let texts: Vec<_> = batch.iter().map(|&place| &windows[place].1.text).collect();
+                let input = TextInput::pad(&texts, self.config.padding);
+                let input = Batch { text: Some(input), ..Batch::default() };
+                let trace = self.network.forward(&input, Pass::Evaluate, TapSelection::named(["logits"]))?;
+                let Some(found) = trace.get("logits") else { return Ok(vec![Vec::new(); batch.len()]) };
+                Ok(found.to_vec3::<f32>().map_err(ModelError::from)?)
+            },
+        )?;
         let is_truncated: Vec<bool> = (0..inputs.len())
             .map(|index| windows.iter().any(|(own, window)| *own == index && window.text.truncated))
             .collect();

@@ -11,6 +11,7 @@ use alambic_models::{
 };
 
 use crate::InferenceError;
+use crate::batches::in_batches;
 
 /// Sources that are decoded together.
 const BATCH: usize = 128;
@@ -110,26 +111,34 @@ impl GenerationPipeline {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<(String, Hypothesis)>>, InferenceError> {
         let max_length = self.config.max_length();
-        let mut order: Vec<usize> = (0..inputs.len()).collect();
-        order.sort_by_key(|&index| inputs[index].0.as_ref().chars().count());
-        let mut generated = vec![Vec::new(); inputs.len()];
-        for batch in order.chunks(BATCH) {
-            let (mut places, mut sources) = (Vec::new(), Vec::new());
-            for &index in batch {
-                let ids = self.encode_one(inputs[index].0.as_ref(), inputs[index].1.as_ref())?;
-                if ids.len() <= max_length {
-                    places.push(index);
-                    sources.push(ids);
+        let mut done = 0;
+        let generated = in_batches(
+            inputs,
+            |(source, _)| source.as_ref().chars().count(),
+            BATCH,
+            |batch| {
+                let (mut places, mut sources) = (Vec::new(), Vec::new());
+                for (place, &index) in batch.iter().enumerate() {
+                    let ids = self.encode_one(inputs[index].0.as_ref(), inputs[index].1.as_ref())?;
+                    if ids.len() <= max_length {
+                        places.push(place);
+                        sources.push(ids);
+                    }
                 }
-            }
-            if !places.is_empty() {
-                for (index, hypotheses) in places.into_iter().zip(self.decode(&sources)?) {
-                    let texts = hypotheses.into_iter().map(|own| self.with_text(own));
-                    generated[index] = texts.collect::<Result<_, ModelError>>()?;
+                let mut generated = vec![Vec::new(); batch.len()];
+                if !places.is_empty() {
+                    for (place, hypotheses) in places.into_iter().zip(self.decode(&sources)?) {
+                        let texts = hypotheses.into_iter().map(|own| self.with_text(own));
+                        generated[place] = texts.collect::<Result<_, ModelError>>()?;
+                    }
                 }
-            }
-            progress(batch.len());
-        }
+                done += batch.len();
+                progress(batch.len());
+                Ok(generated)
+            },
+        )?;
+        // What other ranks computed.
+        progress(inputs.len() - done);
         Ok(generated)
     }
 

@@ -11,6 +11,7 @@ use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops;
 
+use crate::batches::{rows_in_batches, rows_of};
 use crate::images::image_processor::ImageProcessor;
 use crate::images::processed_image::ProcessedImage;
 use crate::{InferenceError, LoadedModel};
@@ -188,14 +189,13 @@ impl VisualQuestionAnsweringPipeline {
         if self.config.image_embedding_width().is_none() {
             return Ok(None);
         }
-        let mut all = Vec::new();
-        for images in images.chunks(BATCH) {
+        let rows = rows_in_batches(images, BATCH, |images| {
             let (image, _) = self.image_processor.batch(images, None)?;
             let batch = Batch { image, ..Batch::default() };
             let trace = self.network.forward(&batch, Pass::Evaluate, TapSelection::named([EMBEDDING]))?;
-            all.extend(trace.get(EMBEDDING).cloned());
-        }
-        Ok(Some(Tensor::cat(&all, 0).map_err(ModelError::from)?))
+            rows_of(&trace, EMBEDDING)
+        })?;
+        Ok(Some(Tensor::new(rows, device::current()).map_err(ModelError::from)?))
     }
 
     /// Logits over the answers of each question, whose image is a row of [`Self::image_embeddings`].
@@ -208,17 +208,13 @@ impl VisualQuestionAnsweringPipeline {
         rows: &[usize],
         embeddings: &Tensor,
     ) -> Result<Vec<Vec<f32>>, InferenceError> {
-        let mut all = Vec::with_capacity(questions.len());
-        for (questions, rows) in questions.chunks(BATCH).zip(rows.chunks(BATCH)) {
-            let text = Some(self.encode(questions.iter().map(|text| (*text, None)))?);
-            let batch = Batch { text, image: Some(stored_images(embeddings, rows)?), ..Batch::default() };
-            all.extend(logits(&self.network.forward(
-                &batch,
-                Pass::Evaluate,
-                TapSelection::named(["logits"]),
-            )?)?);
-        }
-        Ok(all)
+        let asked: Vec<(&str, usize)> = questions.iter().copied().zip(rows.iter().copied()).collect();
+        rows_in_batches(&asked, BATCH, |asked| {
+            let text = Some(self.encode(asked.iter().map(|(text, _)| (*text, None)))?);
+            let rows: Vec<usize> = asked.iter().map(|(_, row)| *row).collect();
+            let batch = Batch { text, image: Some(stored_images(embeddings, &rows)?), ..Batch::default() };
+            logits(&self.network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"]))?)
+        })
     }
 
     /// Logits over the answers to one question about each of several images, rows of [`Self::image_embeddings`]. The text tower
@@ -251,11 +247,9 @@ impl VisualQuestionAnsweringPipeline {
     /// # Errors
     /// When the model has no answers, or a question cannot be encoded.
     pub fn logits(&self, questions: &[QuestionInput<'_>]) -> Result<Vec<Vec<f32>>, InferenceError> {
-        let mut all = Vec::with_capacity(questions.len());
-        for batch in questions.chunks(BATCH) {
-            all.extend(logits(&self.trace(batch, TapSelection::named(["logits"]))?)?);
-        }
-        Ok(all)
+        rows_in_batches(questions, BATCH, |batch| {
+            logits(&self.trace(batch, TapSelection::named(["logits"]))?)
+        })
     }
 
     /// The answer to each question.

@@ -7,7 +7,9 @@ use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::bert::TextInput;
 use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 
+use crate::batches::{rows_in_batches, rows_of};
 use crate::images::image_processor::ImageProcessor;
 use crate::images::processed_image::ProcessedImage;
 use crate::{InferenceError, LoadedModel};
@@ -119,12 +121,11 @@ impl RetrievalPipeline {
         tap: &str,
         batch: impl Fn(&[T]) -> Result<Batch, InferenceError>,
     ) -> Result<Tensor, InferenceError> {
-        let mut embeddings = Vec::with_capacity(all.len().div_ceil(BATCH));
-        for some in all.chunks(BATCH) {
+        let rows = rows_in_batches(all, BATCH, |some| {
             let trace = self.network.forward(&batch(some)?, Pass::Evaluate, TapSelection::named([tap]))?;
-            embeddings.extend(trace.get(tap).cloned());
-        }
-        Ok(Tensor::cat(&embeddings, 0).map_err(ModelError::from)?)
+            rows_of(&trace, tap)
+        })?;
+        Ok(Tensor::new(rows, device::current()).map_err(ModelError::from)?)
     }
 }
 

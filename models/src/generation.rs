@@ -1,5 +1,7 @@
 //! Greedy and beam decoding in batches.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ModelError, Tokens};
 
 /// A model that writes a target sequence for a source sequence, token by token.
@@ -36,7 +38,7 @@ pub trait DecodingState {
 }
 
 /// One written target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
     /// Tokens without start and end.
     pub tokens: Vec<u32>,

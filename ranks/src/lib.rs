@@ -26,6 +26,7 @@ mod launcher;
 pub mod mpi;
 mod ranks;
 mod transport;
+mod turns;
 
 pub use element::Element;
 pub use error::RankError;
@@ -33,3 +34,4 @@ pub use join::join;
 pub use launcher::{Launcher, Placement};
 pub use ranks::{FIRST, Ranks};
 pub use transport::{HEADER, Header, Inbox, Transport};
+pub use turns::{in_turns, share};

@@ -123,7 +123,7 @@ pub enum RunError {
     Model(#[from] ModelError),
     /// A pipeline over a model failed.
     #[error(transparent)]
-    Inference(#[from] InferenceError),
+    Inference(InferenceError),
     /// A teacher failed.
     #[error(transparent)]
     Teacher(TeacherError),
@@ -174,10 +174,21 @@ impl From<TensorError> for RunError {
     }
 }
 
+impl From<InferenceError> for RunError {
+    fn from(error: InferenceError) -> Self {
+        match error {
+            InferenceError::Ranks(error) => Self::Ranks(error),
+            other => Self::Inference(other),
+        }
+    }
+}
+
 impl From<TeacherError> for RunError {
     fn from(error: TeacherError) -> Self {
         match error {
-            TeacherError::Ranks(error) => Self::Ranks(error),
+            TeacherError::Ranks(error) | TeacherError::Inference(InferenceError::Ranks(error)) => {
+                Self::Ranks(error)
+            }
             other => Self::Teacher(other),
         }
     }

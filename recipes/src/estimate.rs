@@ -533,7 +533,7 @@ fn evaluation(
 ) -> Result<Option<f64>, RunError> {
     let mut watch = Stopwatch::default();
     let begin = Instant::now();
-    let Ok(outcome) = conclude(short, context, trained, &mut watch) else {
+    let Ok(Some(outcome)) = conclude(short, context, trained, &mut watch) else {
         return if context.interrupt.load(Ordering::Relaxed) { Err(interrupted()) } else { Ok(None) };
     };
     let constant = begin.elapsed().as_secs_f64() - watch.preparation();

@@ -56,18 +56,27 @@ fn compared(
         .map(|name| Ok((name.value.clone(), context.models.checkpoint_folder(name)?)));
     let mut folders: Vec<(String, PathBuf)> = named.collect::<Result<_, RunError>>()?;
     if options.untrained {
-        let (InitialModel { config, weights }, trained) = untrained()?;
         let folder = context.folder.path().join(layout::UNTRAINED);
-        let partial = write::partial(&folder);
-        write::begin_folder(&partial)?;
-        save_pretrained(&partial, &config, &weights, &TokenizerFiles::read(trained.path())?, Precision::F32)?;
-        if let Some(detector) = detector_folder(trained.path()) {
-            add_detector(&partial, &detector)?;
+        if context.ranks.is_first() {
+            let (initial, trained) = untrained()?;
+            save_untrained(&initial, &trained, &folder)?;
         }
-        digests::publish(&partial, &folder)?;
+        context.ranks.barrier()?;
         folders.push((UNTRAINED.to_owned(), folder));
     }
     Ok(folders)
+}
+
+/// Writes the student before training, whose files lie beside those of the trained one.
+fn save_untrained(initial: &InitialModel, trained: &ModelFolder, folder: &Path) -> Result<(), RunError> {
+    let partial = write::partial(folder);
+    write::begin_folder(&partial)?;
+    let tokenizer = TokenizerFiles::read(trained.path())?;
+    save_pretrained(&partial, &initial.config, &initial.weights, &tokenizer, Precision::F32)?;
+    if let Some(detector) = detector_folder(trained.path()) {
+        add_detector(&partial, &detector)?;
+    }
+    Ok(digests::publish(&partial, folder)?)
 }
 
 /// The test splits and every model's predictions for them.

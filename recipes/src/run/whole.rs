@@ -81,7 +81,7 @@ fn run_logged(
     for (name, value) in machine::describe() {
         observer.detail(&format!("{name}: {value}"));
     }
-    let mut context = RunContext {
+    let context = RunContext {
         corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
         models: ModelStore::of_run(&recipe.teacher, &options.out),
         folder,
@@ -100,12 +100,10 @@ fn run_logged(
         examples: None,
     })?;
     let evaluation_begin = Instant::now();
-    let ranks = std::mem::take(&mut context.ranks);
-    if !ranks.is_first() {
-        ranks.barrier()?;
+    let Some(outcome) = result::conclude(loaded, &context, &trainings, observer)? else {
+        context.ranks.barrier()?;
         return Ok(Outcome::read(&options.out)?);
-    }
-    let outcome = result::conclude(loaded, &context, &trainings, observer)?;
+    };
     let seconds = evaluation_begin.elapsed().as_secs_f64();
     events.append(&ProgressEvent::StageEnd { stage: evaluation(), seed: None, steps: None, seconds })?;
     events.append(&ProgressEvent::RunEnd {
@@ -117,6 +115,6 @@ fn run_logged(
     events.mark()?;
     context.folder.check()?;
     start::finish(&options.out)?;
-    ranks.barrier()?;
+    context.ranks.barrier()?;
     Ok(outcome)
 }

@@ -147,7 +147,7 @@ impl TrainerCallback for Validator<'_> {
         let context =
             ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms, ranks: None };
         let metric = self.task.primary_metric();
-        let value = if self.ranks.is_first() { self.task.validate(&context)? } else { 0.0 };
+        let value = alambic_ranks::share(self.ranks, || self.task.validate(&context))?;
         let value = self.ranks.broadcast(vec![value])?.into_iter().sum();
         recorder.events.append(&EvaluationEvent {
             stage: recorder.label.to_owned(),

@@ -1,7 +1,10 @@
-//! The end of a validation.
+//! Values of validations.
 
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Metric, Prediction, Scores, ScoringContext, score_all};
 
+use super::sampler::validation_batches;
+use super::task::{ForwardContext, ForwardOutputs};
 use crate::error::RunError;
 
 /// The value of a metric over the validation split; none where it is undefined. `classes` are those of the task, if there are
@@ -35,4 +38,21 @@ pub(crate) fn defined_value(
             metric.name, metric.undefined
         ))
     })
+}
+
+/// The weighted sum of the terms over a validation split of so many examples, a mean over examples. `run` is the forward pass over
+/// a batch; ranks that share the work take batches in turns.
+///
+/// # Errors
+/// When a model or a term fails.
+pub(crate) fn validation_loss(
+    count: usize,
+    size: usize,
+    context: &ForwardContext<'_>,
+    run: impl Fn(&[usize]) -> Result<ForwardOutputs, RunError>,
+) -> Result<f64, RunError> {
+    let sums = in_turns(validation_batches(count, size, context.terms), |batch| {
+        Ok::<_, RunError>(run(&batch)?.total(context)? * batch.len() as f64)
+    })?;
+    Ok(sums.into_iter().sum::<f64>() / count.max(1) as f64)
 }

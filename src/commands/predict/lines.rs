@@ -19,7 +19,7 @@ use crate::output;
 const LONGEST: usize = 1 << 20;
 
 /// Time without a further line after which those before it are answered.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// Truncated texts with a warning of their own.
 const MAX_WARNINGS: usize = 10;

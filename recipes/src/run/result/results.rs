@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
+use alambic_ranks::share;
 use alambic_reports::metrics::{ByClass, Direction, Prediction, Scores, find};
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_reports::record::tables_from_events;
@@ -53,13 +54,13 @@ pub(super) struct Baseline<'a> {
     pub(super) scores: Seeds,
 }
 
-/// Evaluates and writes all that a run leaves; gives its result.
+/// Evaluates on all ranks, of which the first writes all that a run leaves; its result, on that one.
 pub(crate) fn conclude(
     loaded: &Loaded,
     context: &RunContext<'_>,
     trainings: &Trainings,
     observer: &mut dyn Observer,
-) -> Result<Outcome, RunError> {
+) -> Result<Option<Outcome>, RunError> {
     let recipe = &loaded.recipe;
     let last = recipe.stages.last().ok_or_else(|| RunError::Recipe("there is no stage".into()))?;
     let stage = stage_options(recipe, last)?;
@@ -73,12 +74,16 @@ pub(crate) fn conclude(
         untrained: &untrained,
     };
     let kind = context.corpora.kind(&recipe.evaluation.data);
-    let evaluators = stage.data.evaluating(kind).evaluators(&evaluation_context, observer)?;
-    if evaluators.is_empty() {
-        return Err(RunError::Recipe("nothing of the evaluation suits the last stage's task".into()));
+    let evaluation = share(&context.ranks, || {
+        let evaluators = stage.data.evaluating(kind).evaluators(&evaluation_context, observer)?;
+        if evaluators.is_empty() {
+            return Err(RunError::Recipe("nothing of the evaluation suits the last stage's task".into()));
+        }
+        Evaluation::run(evaluators, &recipe.evaluation, context, &untrained, trainings, observer)
+    })?;
+    if !context.ranks.is_first() {
+        return Ok(None);
     }
-    let evaluation =
-        Evaluation::run(evaluators, &recipe.evaluation, context, &untrained, trainings, observer)?;
     let compared_by = evaluation.metrics().first().copied();
     // The check refuses a baseline that nothing could compare with the student.
     let baselines = match compared_by {
@@ -86,7 +91,7 @@ pub(crate) fn conclude(
         None => Vec::new(),
     };
     let results = Results { loaded, context, trainings, evaluation: &evaluation, baselines, compared_by };
-    results.write(observer)
+    results.write(observer).map(Some)
 }
 
 /// The scores of a model, seed by seed.

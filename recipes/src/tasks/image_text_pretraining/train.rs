@@ -19,10 +19,10 @@ use crate::images::store::ImageStore;
 use crate::subsample::subsample;
 use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
-use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
+use crate::training::validation::validation_loss;
 
 /// Examples that are validated together.
 const BATCH: usize = 32;
@@ -208,12 +208,8 @@ impl TrainingTask for ImageTextTraining<'_> {
 
     /// The weighted sum of the terms over the validation split.
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let count = self.validation.examples.len();
-        let mut total = 0.0;
-        for batch in validation_batches(count, BATCH, context.terms) {
-            let outputs = self.run(&self.validation, &batch, VALIDATION, Pass::Evaluate, context)?;
-            total += outputs.total(context)? * batch.len() as f64;
-        }
-        Ok(total / count.max(1) as f64)
+        validation_loss(self.validation.examples.len(), BATCH, context, |batch| {
+            self.run(&self.validation, batch, VALIDATION, Pass::Evaluate, context)
+        })
     }
 }

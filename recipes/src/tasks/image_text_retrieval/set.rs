@@ -2,17 +2,18 @@
 
 use alambic_data::Picture;
 use alambic_inference::{ProcessedImage, RetrievalPipeline};
-use alambic_models::ModelError;
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::Prediction;
 use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 use indexmap::IndexSet;
 use rayon::prelude::*;
 
 use crate::error::RunError;
 use crate::evaluation::retrieval::{Relevance, rank};
 
-/// Images that are in memory together.
-const MAX_IN_MEMORY: usize = 512;
+/// Images that are in memory together, and which ranks take in turns.
+const MAX_IN_MEMORY: usize = 128;
 
 /// Images and all their captions, each once: what queries are made of, and what they find.
 ///
@@ -48,12 +49,12 @@ impl<'a> RetrievalSet<'a> {
 
     /// The embeddings of all images, of which only so many are in memory at a time.
     pub(super) fn embed_images(&self, pipeline: &RetrievalPipeline) -> Result<Tensor, RunError> {
-        let mut vectors = Vec::new();
-        for pictures in self.pictures.chunks(MAX_IN_MEMORY) {
+        let rows: Vec<Vec<Vec<f32>>> = in_turns(self.pictures.chunks(MAX_IN_MEMORY), |pictures| {
             let processed = prepared(pipeline, pictures)?;
-            vectors.push(pipeline.embed_images(&processed.iter().collect::<Vec<_>>())?);
-        }
-        Ok(Tensor::cat(&vectors, 0).map_err(ModelError::from)?)
+            let vectors = pipeline.embed_images(&processed.iter().collect::<Vec<_>>())?;
+            Ok::<_, RunError>(vectors.to_vec2()?)
+        })?;
+        Ok(Tensor::new(rows.concat(), device::current())?)
     }
 
     /// The image that is a query, if it is one.

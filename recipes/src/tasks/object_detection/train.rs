@@ -8,6 +8,7 @@ use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::detector::{CellBox, Detector, DetectorConfig};
 use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches};
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::Direction;
 use indexmap::IndexMap;
 
@@ -139,12 +140,11 @@ impl TrainingTask for ObjectTraining<'_> {
     /// The F1 of objects found: a region counts where it has the tag of an object that it overlaps enough, each object once.
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let detector = ObjectDetector::new(Detector::new(self.config, context.weights)?);
-        let (mut right, mut predicted, mut there) = (0usize, 0usize, 0usize);
-        for scene in &self.validation {
+        let counts = in_turns(&self.validation, |scene| {
             let found = detector.detect(&scene.raster)?;
             let mut left = scene.objects.clone();
-            predicted += found.bounds.len();
-            there += left.len();
+            let (predicted, there) = (found.bounds.len(), left.len());
+            let mut right = 0;
             for (tag, &bounds) in found.tags.iter().zip(&found.bounds) {
                 let is_it = |&(own, edges): &(u32, [f32; 4])| {
                     self.config.tags[own as usize] == *tag && box_iou(edges, bounds) >= MIN_OVERLAP
@@ -154,7 +154,10 @@ impl TrainingTask for ObjectTraining<'_> {
                     right += 1;
                 }
             }
-        }
-        Ok(2.0 * right as f64 / ((predicted + there) as f64).max(1.0))
+            Ok::<_, RunError>((right, predicted + there))
+        })?;
+        let right: usize = counts.iter().map(|(right, _)| right).sum();
+        let both: usize = counts.iter().map(|(_, both)| both).sum();
+        Ok(2.0 * right as f64 / (both as f64).max(1.0))
     }
 }

@@ -20,12 +20,11 @@ use crate::error::RunError;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::training::job::Job;
-use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
-use crate::training::validation::defined_value;
+use crate::training::validation::{defined_value, validation_loss};
 
 /// Windows that are validated together.
 const BATCH: usize = 32;
@@ -144,12 +143,10 @@ impl<'a> PassageTraining<'a> {
 
     /// The weighted sum of the terms over the validation split.
     fn validation_loss(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let mut total = 0.0;
-        for batch in validation_batches(self.validation.len(), BATCH, context.terms) {
-            let split = (self.validation.as_slice(), self.examples.len());
-            total += self.run(split, &batch, Pass::Evaluate, context)?.total(context)? * batch.len() as f64;
-        }
-        Ok(total / self.validation.len().max(1) as f64)
+        let split = (self.validation.as_slice(), self.examples.len());
+        validation_loss(self.validation.len(), BATCH, context, |batch| {
+            self.run(split, batch, Pass::Evaluate, context)
+        })
     }
 }
 

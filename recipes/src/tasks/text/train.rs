@@ -6,6 +6,7 @@ use alambic_data::{Label, Split, Text};
 use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, TapSelection, Tokenizer};
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
@@ -20,12 +21,11 @@ use crate::training::encoded::EncodedSplits;
 use crate::training::encoded_examples::{EncodedExamples, TextBatch};
 use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
-use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
-use crate::training::validation::validation_value;
+use crate::training::validation::{validation_loss, validation_value};
 
 /// Texts that are validated together.
 const BATCH: usize = 32;
@@ -141,12 +141,9 @@ impl<'a> TextTraining<'a> {
     /// The weighted sum of the terms over the validation split.
     fn validation_loss(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let part = (&self.splits.validation, self.splits.examples.count());
-        let mut total = 0.0;
-        for batch in validation_batches(part.0.count(), BATCH, context.terms) {
-            let outputs = self.run(part, &batch, VALIDATION, Pass::Evaluate, context)?;
-            total += outputs.total(context)? * batch.len() as f64;
-        }
-        Ok(total / part.0.count().max(1) as f64)
+        validation_loss(part.0.count(), BATCH, context, |batch| {
+            self.run(part, batch, VALIDATION, Pass::Evaluate, context)
+        })
     }
 }
 
@@ -204,15 +201,19 @@ impl TrainingTask for TextTraining<'_> {
 /// The perplexity of a model over masked texts: `exp(-1/N Σ log p)` over the N tokens that were chosen.
 fn perplexity(model: &Bert, texts: &EncodedExamples) -> Result<f64, RunError> {
     let indices: Vec<usize> = (0..texts.count()).collect();
-    let (mut total, mut tokens) = (0.0, 0.0);
-    for batch in indices.chunks(BATCH) {
+    let parts = in_turns(indices.chunks(BATCH), |batch| {
         let TextBatch { own, targets, .. } = texts.batch(batch, VALIDATION);
         let trace = model.trace(&own, Pass::Evaluate, TapSelection::named(["logits"]))?;
-        let Some(logits) = trace.get("logits") else { continue };
+        let Some(logits) = trace.get("logits") else { return Ok((0.0, 0.0)) };
         let count: f32 = targets.labelled.iter().sum();
         let settings = CrossEntropy { targets: targets.classes, weights: targets.labelled, smoothing: 0.0 };
-        total += f64::from(cross_entropy(logits, settings)?.to_scalar::<f32>()?) * f64::from(count);
-        tokens += f64::from(count);
+        let mean = f64::from(cross_entropy(logits, settings)?.to_scalar::<f32>()?);
+        Ok::<_, RunError>((mean * f64::from(count), f64::from(count)))
+    })?;
+    let (mut total, mut tokens) = (0.0, 0.0);
+    for (sum, count) in parts {
+        total += sum;
+        tokens += count;
     }
     Ok((total / tokens.max(1.0)).exp())
 }

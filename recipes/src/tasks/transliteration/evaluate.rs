@@ -8,6 +8,7 @@ use alambic_data::{Entry, Split, WordPair, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
 use alambic_models::GenerationConfig;
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
@@ -200,12 +201,18 @@ impl Evaluator for TransliterationEvaluator<'_> {
         let pipeline = self.pipeline(folder)?;
         let mut order: Vec<usize> = (0..self.pairs.len()).collect();
         order.sort_by_key(|&index| self.pairs[index].source.chars().count());
-        let mut predictions = vec![Prediction::Nothing; self.pairs.len()];
-        for batch in order.chunks(BATCH) {
-            for (&index, (text, _)) in batch.iter().zip(pipeline.predict(&self.inputs(batch))?) {
-                predictions[index] = Prediction::Text(text);
-            }
+        let mut done = 0;
+        let written = in_turns(order.chunks(BATCH), |batch| {
+            let written = pipeline.predict(&self.inputs(batch))?.into_iter().map(|(text, _)| text);
+            done += batch.len();
             progress(batch.len());
+            Ok::<Vec<String>, RunError>(written.collect())
+        })?;
+        // What other ranks wrote.
+        progress(self.pairs.len() - done);
+        let mut predictions = vec![Prediction::Nothing; self.pairs.len()];
+        for (&index, text) in order.iter().zip(written.into_iter().flatten()) {
+            predictions[index] = Prediction::Text(text);
         }
         Ok(predictions)
     }

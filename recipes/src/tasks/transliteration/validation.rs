@@ -2,6 +2,7 @@
 
 use alambic_inference::GenerationPipeline;
 use alambic_models::{Config, GenerationConfig, Tokenizer, architecture};
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_tensor::parameters::Weights;
 
@@ -33,17 +34,17 @@ impl Validation<'_> {
         pipeline.generation = GenerationConfig::greedy((longest + 8).min(self.config.max_length()));
         let mut order: Vec<&Sample> = self.samples.iter().collect();
         order.sort_by_key(|sample| sample.source.chars().count());
-        let (mut predictions, mut references) = (Vec::new(), Vec::new());
-        for batch in order.chunks(BATCH) {
+        let predictions = in_turns(order.chunks(BATCH), |batch| {
             let inputs: Vec<(&str, &str)> = batch
                 .iter()
                 .map(|sample| (sample.source.as_str(), sample.direction.target.as_str()))
                 .collect();
-            predictions
-                .extend(pipeline.predict(&inputs)?.into_iter().map(|(text, _)| Prediction::Text(text)));
-            let targets = batch.iter().filter_map(|sample| sample.targets.first().cloned());
-            references.extend(targets.map(Prediction::Text));
-        }
+            let written = pipeline.predict(&inputs)?.into_iter();
+            Ok::<Vec<String>, RunError>(written.map(|(text, _)| text).collect())
+        })?;
+        let predictions: Vec<Prediction> = predictions.into_iter().flatten().map(Prediction::Text).collect();
+        let targets = order.iter().filter_map(|sample| sample.targets.first().cloned());
+        let references: Vec<Prediction> = targets.map(Prediction::Text).collect();
         defined_value(self.metric, &predictions, &references)
     }
 }

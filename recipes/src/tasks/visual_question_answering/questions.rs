@@ -3,6 +3,7 @@
 use alambic_data::questions::best;
 use alambic_data::{Question, Split, is_in_subsample};
 use alambic_inference::{QuestionInput, VisualQuestionAnsweringPipeline};
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Prediction, PredictionKind, TaskDescription};
 
 use super::options::QuestionData;
@@ -12,8 +13,8 @@ use crate::error::RunError;
 use crate::images::store::ImageStore;
 use crate::subsample::subsample;
 
-/// Questions whose images are in memory together where models are evaluated.
-const MAX_IN_MEMORY: usize = 512;
+/// Questions whose images are in memory together where models are evaluated, and which ranks take in turns.
+const MAX_IN_MEMORY: usize = 128;
 
 impl QuestionData {
     /// The questions of a split that a stage's data ask for.
@@ -34,14 +35,13 @@ pub(super) fn answer_all(
     store: &ImageStore<'_>,
     questions: &[(&str, usize)],
 ) -> Result<Vec<Vec<f32>>, RunError> {
-    let mut all = Vec::with_capacity(questions.len());
-    for some in questions.chunks(MAX_IN_MEMORY) {
+    let logits = in_turns(questions.chunks(MAX_IN_MEMORY), |some| {
         let processed = store.processed_images(&some.iter().map(|(_, place)| *place).collect::<Vec<_>>())?;
         let inputs: Vec<QuestionInput<'_>> =
             some.iter().zip(&processed).map(|((text, _), image)| (*text, image.as_ref())).collect();
-        all.extend(pipeline.logits(&inputs)?);
-    }
-    Ok(all)
+        Ok::<_, RunError>(pipeline.logits(&inputs)?)
+    })?;
+    Ok(logits.concat())
 }
 
 /// Keeps at most `max` of some questions, of each language the same ones where all are asked in all.
