@@ -100,6 +100,7 @@ mod tests {
             builder.push(Text {
                 first: (*first).into(),
                 second: None,
+                id: None,
                 label: Label::Class(*class),
                 split: split.map(str::to_owned),
                 line: line + 2,

@@ -40,6 +40,9 @@ pub struct Text {
     pub second: Option<String>,
     /// The label.
     pub label: Label,
+    /// The value of the table's column of ids, by which a recorded teacher's answers can be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The value of the table's split column, or of the file that it comes from.
     pub split: Option<String>,
     /// The line of the file, counted from 1; the row in a format without lines.
@@ -217,6 +220,7 @@ mod tests {
                 first: (*first).into(),
                 second: None,
                 label: Label::Class(*class),
+                id: None,
                 split: split.map(str::to_owned),
                 line: line + 2,
             });

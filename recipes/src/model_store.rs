@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use alambic_data::Extent;
 use alambic_files::digests::{self, Digests};
 use alambic_files::write;
 use alambic_hub::Hub;
@@ -10,8 +11,9 @@ use alambic_models::{Config, GenerationConfig, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{SourceModel, Student, rename_tags};
 use alambic_teachers::{
-    CheckpointOptions, EncoderTeacher, GenerativeTeacher, Pipeline, PipelineOptions, RecordedTeacher,
-    Teacher, TeacherError, TeacherOptions,
+    CheckpointOptions, EncoderTeacher, Ensemble, EnsembleMember, EnsembleOptions, GenerativeTeacher,
+    Pipeline, PipelineOptions, RecordedOptions, RecordedTable, RecordedTeacher, Teacher, TeacherError,
+    TeacherOptions, is_record,
 };
 
 use crate::builtin_models::builtin_model;
@@ -35,6 +37,19 @@ fn complete(
     make(&partial)?;
     digests::publish(&partial, &folder)?;
     Ok(folder)
+}
+
+/// A recorded teacher: a run's records of generated texts, or tables of answers.
+pub(crate) fn read_recorded(options: &RecordedOptions) -> Result<Arc<dyn Teacher>, TeacherError> {
+    let record = |location: &Location| match location {
+        Location::File(path) if is_record(location) => Some(path.clone()),
+        _ => None,
+    };
+    let records: Option<Vec<PathBuf>> = options.path.iter().map(record).collect();
+    Ok(match records.filter(|records| !records.is_empty()) {
+        Some(records) => Arc::new(RecordedTeacher::read(&records)?),
+        None => Arc::new(RecordedTable::read(options, Extent::Whole)?),
+    })
 }
 
 /// The models that a recipe names as teachers.
@@ -97,6 +112,9 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn prepare(&self, name: &str) -> Result<(), RunError> {
         match self.options(name)? {
             TeacherOptions::Checkpoint(options) => self.model_folder(name, options).map(drop),
+            TeacherOptions::Ensemble(options) => {
+                options.members.iter().try_for_each(|member| self.prepare(member))
+            }
             TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) => Ok(()),
         }
     }
@@ -164,14 +182,8 @@ impl<'a> ModelStore<'a> {
                 }
             }
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(options)?),
-            TeacherOptions::Recorded(options) => {
-                let file = |location: &Location| match location {
-                    Location::File(path) => Ok(path.clone()),
-                    other => Err(RunError::Recipe(format!("teacher `{name}`: `{other}` is no file"))),
-                };
-                let files: Vec<PathBuf> = options.path.iter().map(file).collect::<Result<_, _>>()?;
-                Arc::new(RecordedTeacher::read(&files)?)
-            }
+            TeacherOptions::Recorded(options) => read_recorded(options)?,
+            TeacherOptions::Ensemble(options) => Arc::new(self.ensemble(options)?),
         })
     }
 
@@ -189,8 +201,22 @@ impl<'a> ModelStore<'a> {
                 min_confidence: 0.0,
                 ..options.clone()
             })?),
-            TeacherOptions::Recorded(_) => self.teacher(name)?,
+            TeacherOptions::Recorded(_) | TeacherOptions::Ensemble(_) => self.teacher(name)?,
         })
+    }
+
+    fn ensemble(&self, options: &EnsembleOptions) -> Result<Ensemble, RunError> {
+        let member = |name: &At<String>| {
+            let member = match self.options(name)? {
+                TeacherOptions::Recorded(options) => {
+                    EnsembleMember::Table(Arc::new(RecordedTable::read(options, Extent::Whole)?))
+                }
+                _ => EnsembleMember::Model(self.encoder(name)?),
+            };
+            Ok((name.value.clone(), member))
+        };
+        let members: Vec<_> = options.members.iter().map(member).collect::<Result<_, RunError>>()?;
+        Ok(Ensemble::new(options, members)?)
     }
 
     fn pipeline(&self, options: &PipelineOptions) -> Result<Pipeline, RunError> {

@@ -381,6 +381,9 @@ fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
             .iter()
             .map(|step| (step.teacher.value.clone(), Some(step.language.clone())))
             .collect(),
+        Some(TeacherOptions::Ensemble(options)) => {
+            options.members.iter().map(|member| (member.value.clone(), None)).collect()
+        }
         Some(TeacherOptions::Checkpoint(_)) => vec![(name.to_owned(), None)],
         _ => Vec::new(),
     };
@@ -418,7 +421,7 @@ fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool)
 
 fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Vec<PlannedLoss> {
     let student = info.config.outline();
-    let teacher = checker.outline_of_teacher(options).unwrap_or_default();
+    let teacher = checker.outline_of_teacher(options, &student).unwrap_or_default();
     let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
         let shape = |tap: &str| match outline.tap_shape(tap) {

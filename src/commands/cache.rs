@@ -1,7 +1,9 @@
 //! `alambic cache`.
 
+use std::path::PathBuf;
+
 use alambic_losses::LossKind;
-use alambic_recipes::{Depth, RunError, cache, check, is_fatal};
+use alambic_recipes::{Depth, RunError, cache, check, is_fatal, record};
 use alambic_reports::numbers::{NO_VALUE, bytes, thousands};
 use clap::Args;
 
@@ -16,6 +18,13 @@ use crate::progress::Progress;
 pub(crate) struct Arguments {
     #[command(flatten)]
     recipe: RecipeArguments,
+    /// Writes what the teacher says of every text into this table (`.jsonl` or `.parquet`), which a teacher of the kind
+    /// `recorded` reads, instead of a cache
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// The stage whose teacher is recorded, where several have one
+    #[arg(long, value_name = "NAME", requires = "record")]
+    stage: Option<String>,
     /// Prints an array with an object for each stage
     #[arg(long)]
     json: bool,
@@ -29,13 +38,22 @@ pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<
     }
     show(&diagnostics);
     let flag = interrupt("stopping after this batch; once more quits at once")?;
-    let stages = cache(&loaded, &flag, &mut Progress::new()).map_err(|error| match error {
-        RunError::Interrupted { .. } => {
-            Failure::Interrupted("interrupted; the same command goes on where it stopped".into())
+    if let Some(path) = &arguments.record {
+        let recorded = record(&loaded, arguments.stage.as_deref(), path, &flag, &mut Progress::new());
+        let recorded = recorded.map_err(|error| failure(error, "interrupted; nothing is written"))?;
+        if arguments.json {
+            return output::json(&recorded);
         }
-        RunError::Recipe(message) => Failure::Usage(message),
-        other => other.into(),
-    })?;
+        return output::line(&format!(
+            "{}: {} texts, by `{}`, with `{}`",
+            recorded.path.display(),
+            thousands(recorded.texts as u64),
+            recorded.teacher,
+            recorded.answers
+        ));
+    }
+    let interrupted = "interrupted; the same command goes on where it stopped";
+    let stages = cache(&loaded, &flag, &mut Progress::new()).map_err(|error| failure(error, interrupted))?;
     if arguments.json {
         return output::json(&stages);
     }
@@ -58,4 +76,12 @@ pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<
         Column::text("what is cached"),
     ];
     output::table(&columns, rows.collect())
+}
+
+fn failure(error: RunError, interrupted: &str) -> Failure {
+    match error {
+        RunError::Interrupted { .. } => Failure::Interrupted(interrupted.into()),
+        RunError::Recipe(message) => Failure::Usage(message),
+        other => other.into(),
+    }
 }

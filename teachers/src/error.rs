@@ -62,6 +62,22 @@ pub enum TeacherError {
         /// The target language.
         language: String,
     },
+    /// A table of recorded answers cannot be read.
+    #[error(transparent)]
+    Data(#[from] alambic_data::DataError),
+    /// Recorded answers have other classes than the task.
+    #[error("{teacher}: the answers have the classes {}, and the task has {}", found.join(", "), expected.join(", "))]
+    OtherClasses {
+        /// The files, or what else answers.
+        teacher: String,
+        /// Classes of the answers.
+        found: Vec<String>,
+        /// Those of the task.
+        expected: Vec<String>,
+    },
+    /// Members of an ensemble do not go together.
+    #[error("{0}")]
+    Ensemble(String),
     /// No record was named.
     #[error("a teacher of recorded outputs needs a record: name one under `path`")]
     NoRecord,

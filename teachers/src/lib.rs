@@ -32,6 +32,7 @@ pub mod cache;
 mod checkpoint_overrides;
 mod digest;
 mod encoder;
+mod ensemble;
 mod error;
 mod generation_record;
 mod generative;
@@ -43,13 +44,16 @@ mod teacher;
 pub use append_only_cache::{AppendOnlyCache, Fingerprint};
 pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
 pub use encoder::EncoderTeacher;
+pub use ensemble::{Ensemble, EnsembleAverage, EnsembleMember, EnsembleOptions};
 pub use error::TeacherError;
 pub use generation_record::GenerationRecord;
 pub use generative::GenerativeTeacher;
 pub use options::{
-    CheckpointOptions, CheckpointPooling, PipelineOptions, PipelineStep, RecordedOptions, TARGET,
-    TeacherOptions,
+    CheckpointOptions, CheckpointPooling, PipelineOptions, PipelineStep, TARGET, TeacherOptions,
 };
 pub use pipeline::Pipeline;
-pub use recorded::RecordedTeacher;
+pub use recorded::{
+    Answer, AnswerForm, AnsweringTeacher, AskedText, MissingAnswers, RecordedOptions, RecordedTable,
+    RecordedTeacher, is_record, placed,
+};
 pub use teacher::{Candidate, GenerationOutput, GenerationRequest, Teacher, TeacherBatch, TeacherForcing};

@@ -1,6 +1,9 @@
 //! Teachers as a recipe declares them: one table and one line each.
 
-use alambic_settings::{At, Location, OneOrMany, choices, kinds, settings};
+use alambic_settings::{At, Location, choices, kinds, settings};
+
+use crate::ensemble::EnsembleOptions;
+use crate::recorded::RecordedOptions;
 
 /// In a chain: the target language of the whole pipeline.
 pub const TARGET: &str = "target";
@@ -64,15 +67,6 @@ settings! {
     }
 }
 
-settings! {
-    /// Outputs of an earlier pass, read from its record.
-    pub struct RecordedOptions {
-        /// The record, a file of JSON lines, or several: a run writes one of the training split and one of the validation split,
-        /// and a stage asks for both.
-        pub path: OneOrMany<Location>,
-    }
-}
-
 kinds! {
     /// A teacher, by its kind.
     pub enum TeacherOptions {
@@ -80,7 +74,9 @@ kinds! {
         Checkpoint(CheckpointOptions) = "checkpoint",
         /// A chain of models.
         Pipeline(PipelineOptions) = "pipeline",
-        /// Outputs of an earlier pass.
+        /// Answers of an earlier pass, or of anybody, from a table.
         Recorded(RecordedOptions) = "recorded",
+        /// Several teachers as one.
+        Ensemble(EnsembleOptions) = "ensemble",
     }
 }

@@ -6,7 +6,7 @@ use alambic_models::bert::TextInput;
 use alambic_models::{Hypothesis, Outline, TapSelection, Tokenizer, Tokens, Trace, architecture};
 use serde::{Deserialize, Serialize};
 
-use crate::TeacherError;
+use crate::{AnsweringTeacher, TeacherError};
 
 /// Source text with the language of its target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,6 +135,11 @@ pub trait Teacher {
 
     /// Maximum number of tokens of a text of the (last) model, where that is known.
     fn max_length(&self) -> Option<usize> {
+        None
+    }
+
+    /// The teacher as one that is asked about texts as they are written; none of what reads the tokens of batches.
+    fn answering(&self) -> Option<&dyn AnsweringTeacher> {
         None
     }
 

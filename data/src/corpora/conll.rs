@@ -251,6 +251,7 @@ impl Sentence {
             first: self.words.join(" "),
             second: None,
             label: Label::Words(labels),
+            id: None,
             split: self.split.map(str::to_owned),
             line: self.lines.first().copied().unwrap_or_default(),
         })

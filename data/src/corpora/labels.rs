@@ -9,9 +9,9 @@ use std::borrow::Cow;
 
 /// The names of the classes among labels, in their order: that of numbers if all are, and else of the alphabet.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Classes {
+pub struct Classes {
     /// Their names.
-    pub(super) names: Vec<String>,
+    pub names: Vec<String>,
     format: LabelFormat,
     are_given: bool,
 }
@@ -49,7 +49,7 @@ enum Spelling {
 
 /// Class of a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub enum Class {
     /// The class of this index.
     Known(usize),
     /// Nothing is known of the text.
@@ -62,7 +62,8 @@ pub(super) enum Class {
 
 impl Classes {
     /// The classes that labels name.
-    pub(super) fn of(labels: &[&str]) -> Self {
+    #[must_use]
+    pub fn of(labels: &[&str]) -> Self {
         let format = LabelFormat::of(labels);
         let is_class = |label: &&&str| {
             !format.is_missing(label) && (format.digits != Digits::Numbers || number(label).is_some())
@@ -89,12 +90,14 @@ impl Classes {
     }
 
     /// Classes that the recipe names, in the order of their ids.
-    pub(super) fn given(names: &[String], labels: &[&str]) -> Self {
+    #[must_use]
+    pub fn given(names: &[String], labels: &[&str]) -> Self {
         Self { names: names.to_vec(), format: LabelFormat::of(labels), are_given: true }
     }
 
     /// The class of a label. Where the recipe names classes by words, a number is an id.
-    pub(super) fn find(&self, label: &str) -> Class {
+    #[must_use]
+    pub fn find(&self, label: &str) -> Class {
         let at = |name: &str| self.names.iter().position(|class| class == name);
         if let Some(index) = at(label).or_else(|| at(&self.format.named(label))) {
             return Class::Known(index);

@@ -59,7 +59,7 @@ impl ReadCorpus for MadeUpOrders {
             let first = words.join(" ");
             if seen.insert(first.clone()) {
                 let label = Label::Words(tags);
-                builder.push(Text { first, second: None, label, split: None, line: seen.len() });
+                builder.push(Text { first, second: None, label, id: None, split: None, line: seen.len() });
             }
         }
         let labels = Labels::Words(TAGS.map(str::to_owned).to_vec());

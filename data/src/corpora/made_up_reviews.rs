@@ -120,7 +120,7 @@ impl ReadCorpus for MadeUpReviews {
             let first = review(class, &mut random);
             if seen.insert(first.clone()) {
                 let label = if self.labelled { Label::Class(class as u32) } else { Label::None };
-                builder.push(Text { first, second: None, label, split: None, line: seen.len() });
+                builder.push(Text { first, second: None, label, id: None, split: None, line: seen.len() });
             }
         }
         let classes = || Labels::Classes(vec!["negative".into(), "positive".into()]);

@@ -11,7 +11,7 @@ mod image_captions;
 mod image_questions;
 mod json;
 mod karpathy;
-mod labels;
+pub mod labels;
 mod made_up_orders;
 mod made_up_passages;
 mod made_up_reviews;

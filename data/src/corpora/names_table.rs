@@ -77,6 +77,7 @@ impl NamesTable {
             texts: &texts,
             values: &split,
             optional: &optional,
+            nested: &[],
         };
         let table = Table::read(&source, &columns)?;
         let columns = self.columns_of(&table, &source)?;

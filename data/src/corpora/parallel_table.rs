@@ -95,6 +95,7 @@ impl ParallelTable {
             texts,
             values: &split,
             optional,
+            nested: &[],
         };
         // Which languages it has; what is read has to hold texts.
         let may: Vec<&str> = texts.iter().chain(&optional).copied().collect();

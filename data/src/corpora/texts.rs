@@ -41,8 +41,11 @@ settings! {
         /// The column of the number, for regressions.
         pub number: Option<String>,
         /// Names of the classes in the order of their ids, of which the column holds either. Left out: the values of the column,
-        /// in the order of numbers if all are, and else of the alphabet.
+        /// in the order of numbers if all are, and else of the alphabet. Without `label` these are the classes of texts that
+        /// have none yet, which a teacher gives them.
         pub classes: Vec<String> = Vec::new(),
+        /// The column of a row's id, by which a recorded teacher's answers can belong to it.
+        pub id: Option<String>,
         /// The column of a row's split. Left out: `split`, if the table has one.
         pub split_column: Option<String>,
     }
@@ -72,8 +75,10 @@ impl ReadCorpus for Texts {
             Labels::Numbers
         } else if self.label.is_some() {
             Labels::Classes(self.classify(&mut rows)?)
-        } else {
+        } else if self.classes.is_empty() {
             Labels::None
+        } else {
+            Labels::Classes(self.classes.clone())
         };
         for row in rows {
             builder.push(row.text);
@@ -96,7 +101,7 @@ impl Texts {
     ) -> Result<(), DataError> {
         let texts: Vec<&str> =
             [Some(&self.text), self.second.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let named = [&self.label, &self.number, &self.split_column];
+        let named = [&self.label, &self.number, &self.id, &self.split_column];
         let values: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
         let columns = Columns {
             header: Header::named(self.header),
@@ -104,12 +109,14 @@ impl Texts {
             texts: &texts,
             values: &values,
             optional: if self.split_column.is_none() { &["split"] } else { &[] },
+            nested: &[],
         };
         let table = Table::read(source, &columns)?;
         statistics.add_table(&table);
         let first = table.column(&self.text)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name)).transpose();
         let (second, label, number) = (column(&self.second)?, column(&self.label)?, column(&self.number)?);
+        let ids = column(&self.id)?;
         let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
         let mut problems = Problems::default();
         for row in 0..table.rows() {
@@ -117,6 +124,7 @@ impl Texts {
                 first: first[row].trim().to_owned(),
                 second: second.as_ref().map(|column| column[row].trim().to_owned()),
                 label: Label::None,
+                id: ids.as_ref().map(|column| column[row].trim().to_owned()),
                 split: file_split
                     .or_else(|| {
                         splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty())

@@ -241,6 +241,9 @@ pub enum Fault {
         /// Why they were dropped, with counts.
         reasons: String,
     },
+    /// A recorded answer of a teacher that cannot be used.
+    #[error("{}", shortened(.0, MESSAGE))]
+    Answer(String),
     /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
@@ -330,6 +333,7 @@ impl Fault {
             }
             Self::NoLanguage => "name a column or a path for each language".into(),
             Self::NoUsableRows { .. } => "check that each language's column holds its script".into(),
+            Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }

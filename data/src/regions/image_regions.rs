@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::detected_regions::DetectedRegions;
 use super::feature_place::{FeaturePlace, open};
-use super::{features, npz, tensors};
+use super::{features, npz};
+use crate::arrays::decoded;
 use crate::error::{DataError, Fault, RegionFault};
 
 /// Regions of an image, whose features are in memory or in a file.
@@ -72,7 +73,7 @@ impl FeaturePlace {
             Self::Archive(path) => npz::parse(path)?.features,
             Self::Tensor { path, start, length, dtype } => {
                 let bytes = bytes(path, *start, *length)?;
-                tensors::decoded(*dtype, &bytes).unwrap_or_default()
+                decoded(*dtype, &bytes).unwrap_or_default()
             }
         })
     }

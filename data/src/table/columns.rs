@@ -54,11 +54,21 @@ pub struct Columns<'a> {
     pub values: &'a [&'a str],
     /// Columns that are read like `values` where they are there.
     pub optional: &'a [&'a str],
+    /// Columns that are read where they are there, and hold anything: lists and objects as JSON. Where there is no column of such
+    /// a name, columns `NAME.KEY` make an object, whose values are texts.
+    pub nested: &'a [&'a str],
 }
 
 impl Default for Columns<'_> {
     fn default() -> Self {
-        Self { header: Header::First, quoting: Quoting::AsWritten, texts: &[], values: &[], optional: &[] }
+        Self {
+            header: Header::First,
+            quoting: Quoting::AsWritten,
+            texts: &[],
+            values: &[],
+            optional: &[],
+            nested: &[],
+        }
     }
 }
 
@@ -71,7 +81,7 @@ impl<'a> Columns<'a> {
     /// All that are read, each once.
     pub(super) fn all(&self) -> Vec<&'a str> {
         let mut all: Vec<&str> = Vec::new();
-        for name in self.needed().chain(self.optional.iter().copied()) {
+        for name in self.needed().chain(self.optional.iter().chain(self.nested).copied()) {
             if !all.contains(&name) {
                 all.push(name);
             }
@@ -79,8 +89,26 @@ impl<'a> Columns<'a> {
         all
     }
 
+    /// Whether a column may hold lists and objects.
+    pub(super) fn is_nested(&self, name: &str) -> bool {
+        self.nested.contains(&name)
+    }
+
     /// Whether a column must hold texts.
     pub(super) fn is_text(&self, name: &str) -> bool {
         self.texts.contains(&name)
     }
+}
+
+/// The key by which a column belongs to the object of a nested one.
+pub(super) fn key_of<'n>(column: &'n str, nested: &str) -> Option<&'n str> {
+    column.strip_prefix(nested)?.strip_prefix('.').filter(|key| !key.is_empty())
+}
+
+/// An object of texts as JSON; nothing where all are empty.
+pub(super) fn object<'v>(entries: impl IntoIterator<Item = (&'v str, &'v str)>) -> String {
+    let filled = entries.into_iter().filter(|(_, value)| !value.trim().is_empty());
+    let object: serde_json::Map<String, serde_json::Value> =
+        filled.map(|(key, value)| (key.to_owned(), value.into())).collect();
+    if object.is_empty() { String::new() } else { serde_json::Value::Object(object).to_string() }
 }

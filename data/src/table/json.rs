@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use indexmap::{IndexMap, IndexSet};
 
 use super::cells::Table;
-use super::columns::Columns;
+use super::columns::{Columns, key_of, object};
 use super::lines::{LONGEST, encoding, lines, unmarked};
 use super::scan::{ScanError, Scanner, Value};
 use crate::error::{DataError, Fault, Place, Problems};
@@ -73,7 +73,7 @@ enum Shape {
 struct Wanted<'c> {
     name: &'c str,
     is_text: bool,
-    is_needed: bool,
+    is_nested: bool,
     /// Whether any object has it.
     is_met: bool,
 }
@@ -86,7 +86,7 @@ impl<'c, 't> Objects<'c, 't> {
             .map(|name| Wanted {
                 name,
                 is_text: columns.is_text(name),
-                is_needed: columns.texts.contains(&name),
+                is_nested: columns.is_nested(name),
                 is_met: false,
             })
             .collect();
@@ -173,6 +173,9 @@ impl<'c, 't> Objects<'c, 't> {
     fn row(&mut self, scanner: &mut Scanner<'t>, line: usize) -> Result<(), ScanError> {
         let Self { wanted, names, first, lines, .. } = self;
         let mut found: Vec<Option<Value<'t>>> = wanted.iter().map(|_| None).collect();
+        // Of nested columns that have a key for each entry.
+        let mut entries: Vec<IndexMap<String, Cow<'t, str>>> =
+            wanted.iter().map(|_| IndexMap::new()).collect();
         let mut twice: Option<String> = None;
         let enter = |key: &str| {
             wanted
@@ -186,17 +189,25 @@ impl<'c, 't> Objects<'c, 't> {
             }
             if is_first && first.len() < NAMED {
                 let shape = match value {
-                    Value::List => Shape::List,
-                    Value::Object => Shape::Object,
+                    Value::List(_) => Shape::List,
+                    Value::Object(_) => Shape::Object,
                     _ => Shape::Single,
                 };
                 first.insert(key.to_owned(), shape);
             }
-            if let Some(slot) = wanted.iter().position(|wanted| wanted.name == key)
-                && let Some(slot) = found.get_mut(slot)
-                && slot.replace(value).is_some()
-            {
-                twice = Some(key.to_owned());
+            let slot = wanted.iter().position(|wanted| wanted.name == key);
+            if let Some(slot) = slot.and_then(|slot| found.get_mut(slot)) {
+                if slot.replace(value).is_some() {
+                    twice = Some(key.to_owned());
+                }
+                return;
+            }
+            for (wanted, entries) in wanted.iter().zip(&mut entries) {
+                if let Some(inner) = key_of(key, wanted.name).filter(|_| wanted.is_nested)
+                    && entries.insert(inner.to_owned(), text_of(value.clone())).is_some()
+                {
+                    twice = Some(key.to_owned());
+                }
             }
         })?;
         lines.push(line);
@@ -204,11 +215,12 @@ impl<'c, 't> Objects<'c, 't> {
         if let Some(key) = twice {
             self.problems.push(place(), Fault::DuplicateKey(key));
         }
-        for ((wanted, column), value) in wanted.iter_mut().zip(&mut self.columns).zip(found) {
+        let values = found.into_iter().zip(entries);
+        for ((wanted, column), (value, entries)) in wanted.iter_mut().zip(&mut self.columns).zip(values) {
             let name = || wanted.name.to_owned();
             let fault = match &value {
-                None if wanted.is_needed => Some(Fault::MissingKey(name())),
-                Some(Value::List | Value::Object) => {
+                None if wanted.is_text => Some(Fault::MissingKey(name())),
+                Some(Value::List(_) | Value::Object(_)) if !wanted.is_nested => {
                     let found = value.as_ref().map_or("", Value::kind).to_owned();
                     Some(Fault::NotOneValue { column: name(), found })
                 }
@@ -221,11 +233,12 @@ impl<'c, 't> Objects<'c, 't> {
             if let Some(fault) = fault {
                 self.problems.push(place(), fault);
             }
-            wanted.is_met |= value.is_some();
+            wanted.is_met |= value.is_some() || !entries.is_empty();
             column.push(match value {
-                Some(Value::Text(text)) => text,
-                Some(Value::Truth(word) | Value::Number(word)) => Cow::Borrowed(word),
-                _ => Cow::Borrowed(""),
+                None if !entries.is_empty() => {
+                    object(entries.iter().map(|(key, value)| (key.as_str(), value.as_ref()))).into()
+                }
+                value => value.map(text_of).unwrap_or_default(),
             });
         }
         Ok(())
@@ -293,6 +306,17 @@ impl<'c, 't> Objects<'c, 't> {
         table.columns =
             read.map(|(wanted, column)| (wanted.name.to_owned(), column)).collect::<IndexMap<_, _>>();
         self.problems.or(table)
+    }
+}
+
+/// A value as the text of a column.
+fn text_of(value: Value<'_>) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => text,
+        Value::Truth(word) | Value::Number(word) | Value::List(word) | Value::Object(word) => {
+            Cow::Borrowed(word)
+        }
+        Value::Null => Cow::Borrowed(""),
     }
 }
 

@@ -15,7 +15,7 @@ use polars_parquet::read::{
 };
 
 use super::cells::Table;
-use super::columns::Columns;
+use super::columns::{Columns, key_of, object};
 use super::values::{Holds, holds, texts};
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::TableSource;
@@ -41,8 +41,20 @@ fn parse<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>
     table.rows = metadata.row_groups.iter().map(RowGroupMetadata::num_rows).sum();
     let mut problems = Problems::default();
     for name in columns.all() {
-        let Some((root, path)) = find(&schema, name) else { continue };
-        let held = holds(within(&root.dtype, &path));
+        let is_nested = columns.is_nested(name);
+        let Some((root, path)) = find(&schema, name) else {
+            if is_nested {
+                match flat(source, &metadata, &schema, name) {
+                    Ok(Some(texts)) => {
+                        table.columns.insert(name.to_owned(), texts.into_iter().map(Cow::Owned).collect());
+                    }
+                    Ok(None) => {}
+                    Err(unread) => unread.report(&source.name, name, &mut problems),
+                }
+            }
+            continue;
+        };
+        let held = if is_nested { Holds::Text } else { holds(within(&root.dtype, &path)) };
         let fault = match held {
             _ if is_ambiguous(&metadata, name) => Some(Fault::DuplicateColumn(name.to_owned())),
             Holds::Other(what) => {
@@ -66,13 +78,7 @@ fn parse<'s>(source: &'s TableSource, columns: &Columns<'_>) -> Result<Table<'s>
                     let message = format!("{} of {} values of `{name}` are there", texts.len(), table.rows);
                     problems.push(Place::file(&source.name), Fault::Reader(message));
                 }
-                Err(Unread::File(message)) => {
-                    problems.push(Place::file(&source.name), Fault::Reader(message));
-                }
-                Err(Unread::Bytes(row)) => {
-                    let (column, found) = (name.to_owned(), "bytes that are not UTF-8".to_owned());
-                    problems.push(Place::line(&source.name, row + 1), Fault::NotText { column, found });
-                }
+                Err(unread) => unread.report(&source.name, name, &mut problems),
             },
         }
     }
@@ -152,7 +158,38 @@ enum Unread {
     Bytes(usize),
 }
 
-/// The values of a column as texts.
+impl Unread {
+    fn report(self, source: &str, name: &str, problems: &mut Problems) {
+        match self {
+            Self::File(message) => problems.push(Place::file(source), Fault::Reader(message)),
+            Self::Bytes(row) => {
+                let (column, found) = (name.to_owned(), "bytes that are not UTF-8".to_owned());
+                problems.push(Place::line(source, row + 1), Fault::NotText { column, found });
+            }
+        }
+    }
+}
+
+/// The objects of a nested column that has a column for each key; none where there is no such column.
+fn flat(
+    source: &TableSource,
+    metadata: &FileMetadata,
+    schema: &ArrowSchema,
+    nested: &str,
+) -> Result<Option<Vec<String>>, Unread> {
+    let mut columns: Vec<(&str, Vec<String>)> = Vec::new();
+    for field in schema.iter_values() {
+        let Some(key) = key_of(&field.name, nested) else { continue };
+        columns.push((key, column(source, metadata, field, &[])?));
+    }
+    let Some((_, first)) = columns.first() else { return Ok(None) };
+    let row = |row: usize| {
+        object(columns.iter().map(|(key, values)| (*key, values.get(row).map_or("", String::as_str))))
+    };
+    Ok(Some((0..first.len()).map(row).collect()))
+}
+
+/// The values of a column as texts, lists and objects as JSON.
 fn column(
     source: &TableSource,
     metadata: &FileMetadata,
@@ -189,6 +226,11 @@ fn plain(field: &Field) -> Field {
     let mut plain = field.clone();
     plain.dtype = match stored(&field.dtype) {
         ArrowDataType::Struct(fields) => ArrowDataType::Struct(fields.iter().map(self::plain).collect()),
+        ArrowDataType::List(inner) => ArrowDataType::List(Box::new(self::plain(inner))),
+        ArrowDataType::LargeList(inner) => ArrowDataType::LargeList(Box::new(self::plain(inner))),
+        ArrowDataType::FixedSizeList(inner, size) => {
+            ArrowDataType::FixedSizeList(Box::new(self::plain(inner)), *size)
+        }
         other => other.clone(),
     };
     plain

@@ -23,8 +23,10 @@ pub(super) enum Value<'t> {
     Number(&'t str),
     /// Unescaped.
     Text(Cow<'t, str>),
-    List,
-    Object,
+    /// As it is written.
+    List(&'t str),
+    /// As it is written.
+    Object(&'t str),
 }
 
 impl Value<'_> {
@@ -35,8 +37,8 @@ impl Value<'_> {
             Self::Truth(_) => "a truth value",
             Self::Number(_) => "a number",
             Self::Text(_) => "a text",
-            Self::List => "a list",
-            Self::Object => "an object",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
         }
     }
 }
@@ -110,13 +112,15 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Reads a value; of a list or an object only where it ends.
+    /// Reads a value; a list or an object as it is written.
     fn value(&mut self) -> Result<Value<'t>, ScanError> {
         match self.peek() {
             Some(b'"') => Ok(Value::Text(unescaped(self.string()?).or_else(|what| self.broken(what))?)),
             Some(byte @ (b'{' | b'[')) => {
+                let start = self.at;
                 self.pass()?;
-                Ok(if byte == b'{' { Value::Object } else { Value::List })
+                let written = &self.text[start..self.at];
+                Ok(if byte == b'{' { Value::Object(written) } else { Value::List(written) })
             }
             _ => self.word(),
         }
@@ -270,10 +274,10 @@ mod tests {
             [
                 "a=Text(\"x\\\"é\")",
                 "b=Number(\"123456789012345678901234567890\")",
-                "c.d=List",
+                "c.d=List(\"[1, {\\\"e\\\": NaN}]\")",
                 "c.f=Truth(\"true\")",
                 "g=Null",
-                "h=Object",
+                "h=Object(\"{}\")",
                 "i=Text(\"j\")",
             ]
         );

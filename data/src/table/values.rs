@@ -2,8 +2,8 @@
 
 use half::f16;
 use polars_arrow::array::{
-    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float16Array, PrimitiveArray,
-    Utf8Array, Utf8ViewArray,
+    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray,
+    Float16Array, ListArray, PrimitiveArray, StructArray, Utf8Array, Utf8ViewArray,
 };
 use polars_arrow::datatypes::{ArrowDataType as Type, TimeUnit};
 use polars_arrow::types::NativeType;
@@ -94,6 +94,18 @@ pub(super) fn texts(array: &dyn Array) -> Result<Vec<String>, usize> {
             .map(|value| value.map_or_else(String::new, |value| value.to_string()))
             .collect());
     }
+    if let Some(array) = all.downcast_ref::<ListArray<i32>>() {
+        return array.iter().map(list).collect();
+    }
+    if let Some(array) = all.downcast_ref::<ListArray<i64>>() {
+        return array.iter().map(list).collect();
+    }
+    if let Some(array) = all.downcast_ref::<FixedSizeListArray>() {
+        return array.iter().map(list).collect();
+    }
+    if let Some(array) = all.downcast_ref::<StructArray>() {
+        return objects(array);
+    }
     if let Some(array) = all.downcast_ref::<Float16Array>() {
         return Ok(array
             .iter()
@@ -127,6 +139,43 @@ pub(super) fn texts(array: &dyn Array) -> Result<Vec<String>, usize> {
         Type::Time64(unit) => of::<i64>(array, |value| time(value, *unit)),
         _ => return Err(0),
     })
+}
+
+/// A list as JSON; nothing where it is missing.
+fn list(values: Option<Box<dyn Array>>) -> Result<String, usize> {
+    let Some(values) = values else { return Ok(String::new()) };
+    Ok(format!("[{}]", json(values.as_ref())?.join(",")))
+}
+
+/// Objects as JSON; nothing where one is missing.
+fn objects(array: &StructArray) -> Result<Vec<String>, usize> {
+    let columns: Vec<Vec<String>> =
+        array.values().iter().map(|values| json(values.as_ref())).collect::<Result<_, _>>()?;
+    let row = |row: usize| {
+        if array.is_null(row) {
+            return String::new();
+        }
+        let entries = array.fields().iter().zip(&columns).map(|(field, values)| {
+            format!("{}:{}", serde_json::Value::from(field.name.as_str()), values[row])
+        });
+        format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+    };
+    Ok((0..array.len()).map(row).collect())
+}
+
+/// Each value of an array as JSON.
+fn json(array: &dyn Array) -> Result<Vec<String>, usize> {
+    let is_text = matches!(holds(array.dtype()), Holds::Text | Holds::Bytes);
+    let written = |(index, text): (usize, String)| {
+        if array.is_null(index) || text.is_empty() && !is_text {
+            "null".to_owned()
+        } else if is_text {
+            serde_json::Value::from(text).to_string()
+        } else {
+            text
+        }
+    };
+    Ok(texts(array)?.into_iter().enumerate().map(written).collect())
 }
 
 fn owned(text: Option<&str>) -> String {

@@ -46,6 +46,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotCount { .. }
         | Fault::NotNumber { .. }
         | Fault::UnknownClass { .. }
+        | Fault::Answer(_)
         | Fault::NotAnswers(_)
         | Fault::DuplicateAnswer(_)
         | Fault::DuplicateAnnotation(_)

@@ -3,7 +3,7 @@
 use alambic_losses::{Loss, LossError, TargetKind, Term};
 use alambic_models::Outline;
 use alambic_settings::{At, Diagnostic};
-use alambic_teachers::TeacherOptions;
+use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
 
 use super::checker::{Checker, Depth, Site, list};
 use super::counts::Counts;
@@ -16,8 +16,10 @@ use crate::vocabulary::are_same;
 pub(super) enum Supervision {
     /// There is none.
     Absent,
-    /// It has no taps.
-    Recorded,
+    /// It is a record of generated texts and has no taps.
+    Record,
+    /// It is asked about texts as they are written.
+    Answers(AnswerForm),
     /// It has this form.
     Known(Outline),
     /// It is named, and something is wrong with it.
@@ -27,8 +29,11 @@ pub(super) enum Supervision {
 impl Checker<'_> {
     /// Outline of a teacher, as far as it is known.
     pub(super) fn supervision(&self, teacher: &str) -> Supervision {
-        match self.models.teachers.get(teacher) {
-            Some(TeacherOptions::Recorded(_)) => Supervision::Recorded,
+        match (self.models.teachers.get(teacher), self.models.answer_form(teacher)) {
+            (_, Some(form)) => Supervision::Answers(form),
+            (Some(TeacherOptions::Recorded(options)), None) if options.path.iter().all(is_record) => {
+                Supervision::Record
+            }
             _ => match self.models.teacher(teacher) {
                 Some(info) => Supervision::Known(info.config.outline()),
                 None => Supervision::Unknown,
@@ -76,25 +81,23 @@ impl Checker<'_> {
                     loss.inner().bind(outline.as_ref().unwrap_or(&Outline::default()), None)
                 }
                 (Supervision::Known(teacher), Some(student)) => loss.inner().bind(student, Some(teacher)),
+                (Supervision::Answers(form), Some(student)) => {
+                    loss.inner().bind(student, Some(&form.outline_for(student)))
+                }
                 // A teacher of the student's own form shows which taps the term reads.
-                (Supervision::Recorded, Some(student)) => loss.inner().bind(student, Some(student)),
+                (Supervision::Record, Some(student)) => loss.inner().bind(student, Some(student)),
                 _ => continue,
             };
             match (bound, supervision) {
-                (Ok(term), Supervision::Recorded) if !term.teacher_taps.is_empty() => {
-                    let message = format!(
-                        "the loss `{}` reads taps of the teacher, and recorded outputs hold none",
-                        term.name
-                    );
-                    let teacher = self.places.origin(&[path, &["teacher"]].concat());
-                    self.report(
-                        Diagnostic::error("loss::taps", message)
-                            .label(
-                                &loss.origin,
-                                format!("reads {}", list(term.teacher_taps.iter().map(String::as_str))),
-                            )
-                            .label(&teacher, "this teacher is recorded"),
-                    );
+                (Ok(term), Supervision::Answers(_))
+                    if !term.teacher_taps.is_empty() && !task.takes_answers() =>
+                {
+                    let reason = "answers are taken for `data.texts` alone, neither masked nor augmented";
+                    self.report_taps(path, loss, &term, reason, "this teacher answers");
+                }
+                (Ok(term), Supervision::Record) if !term.teacher_taps.is_empty() => {
+                    let reason = "a record of generated texts holds none";
+                    self.report_taps(path, loss, &term, reason, "this teacher is recorded");
                 }
                 (Err(LossError::NoTeacher(term)), Supervision::Absent) => {
                     let stage = self.places.key_origin(path);
@@ -134,6 +137,19 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Reports a term that reads what its teacher does not give.
+    fn report_taps(&mut self, path: &[&str], loss: &At<Loss>, term: &Term, reason: &str, teacher: &str) {
+        let message = format!("the loss `{}` reads taps of the teacher, and {reason}", term.name);
+        let origin = self.places.origin(&[path, &["teacher"]].concat());
+        let taps = list(term.teacher_taps.iter().map(String::as_str));
+        self.report(
+            Diagnostic::error("loss::taps", message)
+                .label(&loss.origin, format!("reads {taps}"))
+                .label(&origin, teacher)
+                .help("name a model as the teacher, or give the stage texts by themselves"),
+        );
     }
 
     /// Whether a student reads the texts that its teacher reads in a vocabulary of its own.
@@ -247,7 +263,7 @@ impl Checker<'_> {
         let names = missing.iter().map(|target| target.name()).collect::<Vec<_>>().join(" or ");
         let message = format!("the loss `{}` has no targets in these data", loss.name());
         let label = format!("needs {names}");
-        let is_supervised = matches!(supervision, Supervision::Known(_));
+        let is_supervised = matches!(supervision, Supervision::Known(_) | Supervision::Answers(_));
         let help = match known.first() {
             Some(target) if is_supervised && *target == TargetKind::Classes => {
                 "for classes, use `cross-entropy`; for the teacher's predictions, `logits`".to_owned()

@@ -8,7 +8,7 @@ use alambic_models::bert::HeadSpec;
 use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap};
 use alambic_students::{BuildContext, SourceModel, Student, StudentError};
-use alambic_teachers::TeacherOptions;
+use alambic_teachers::{AnswerForm, AnsweringTeacher, EnsembleOptions, RecordedTable, TeacherOptions};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
@@ -28,6 +28,8 @@ pub(crate) struct ModelInfos<'a> {
     pub(crate) teachers: &'a IndexMap<String, TeacherOptions>,
     /// Checkpoints in folders, by the name of their teacher.
     pub(crate) folders: IndexMap<String, ModelInfo>,
+    /// Tables of recorded answers, by the name of their teacher.
+    pub(crate) recorded: IndexMap<String, Rc<RecordedTable>>,
     /// Students after each stage, by the name of the stage.
     pub(crate) stages: IndexMap<String, ModelInfo>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct ModelInfos<'a> {
 impl<'a> ModelInfos<'a> {
     /// Of these teachers nothing is known yet.
     pub(crate) fn new(teachers: &'a IndexMap<String, TeacherOptions>) -> Self {
-        Self { teachers, folders: IndexMap::new(), stages: IndexMap::new() }
+        Self { teachers, folders: IndexMap::new(), recorded: IndexMap::new(), stages: IndexMap::new() }
     }
 
     /// The checkpoint of a name.
@@ -57,19 +59,46 @@ impl<'a> ModelInfos<'a> {
         }
     }
 
+    /// Kinds of answers of a teacher that is asked about texts as they are written; none of another one, or while they are not
+    /// known.
+    pub(crate) fn answer_form(&self, name: &str) -> Option<AnswerForm> {
+        match self.teachers.get(name)? {
+            TeacherOptions::Recorded(_) => self.recorded.get(name).map(|table| table.form().clone()),
+            TeacherOptions::Ensemble(options) => self.ensemble_form(options)?.ok(),
+            TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) => None,
+        }
+    }
+
+    /// Kinds of answers of an ensemble, or why there are none; nothing while a member is not known.
+    pub(crate) fn ensemble_form(&self, options: &EnsembleOptions) -> Option<Result<AnswerForm, String>> {
+        let member = |name: &At<String>| match self.recorded.get(&name.value) {
+            Some(table) => Some(table.form().clone()),
+            None => Some(AnswerForm::of_model(&self.checkpoint(name)?.config.outline())),
+        };
+        let forms: Vec<(&str, AnswerForm)> =
+            options.members.iter().map(|name| Some((name.as_str(), member(name)?))).collect::<Option<_>>()?;
+        Some(options.form(&forms))
+    }
+
     /// The stages that must be done before a teacher is there.
     pub(crate) fn stages_needed(&self, teacher: &str) -> Vec<&At<String>> {
         match self.teachers.get(teacher) {
             Some(TeacherOptions::Checkpoint(options)) => options.stage.iter().collect(),
-            Some(TeacherOptions::Pipeline(options)) => options
-                .chain
-                .iter()
-                .filter_map(|step| match self.teachers.get(&step.teacher.value) {
-                    Some(TeacherOptions::Checkpoint(options)) => options.stage.as_ref(),
-                    _ => None,
-                })
-                .collect(),
+            Some(TeacherOptions::Pipeline(options)) => {
+                options.chain.iter().filter_map(|step| self.stage_of(&step.teacher)).collect()
+            }
+            Some(TeacherOptions::Ensemble(options)) => {
+                options.members.iter().filter_map(|member| self.stage_of(member)).collect()
+            }
             _ => Vec::new(),
+        }
+    }
+
+    /// The stage that trains a checkpoint.
+    fn stage_of(&self, teacher: &str) -> Option<&At<String>> {
+        match self.teachers.get(teacher) {
+            Some(TeacherOptions::Checkpoint(options)) => options.stage.as_ref(),
+            _ => None,
         }
     }
 

@@ -6,6 +6,7 @@ use alambic_files::text::quoted;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::diagnostics::Severity;
 use alambic_settings::{Diagnostic, Diagnostics, IndexMap};
+use alambic_teachers::TeacherOptions;
 use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, Depth, list};
@@ -261,8 +262,14 @@ impl<'a> Uses<'a> {
             }
         }
         for teacher in recipe.teacher.values() {
-            if let alambic_teachers::TeacherOptions::Pipeline(options) = teacher {
-                uses.teachers.extend(options.chain.iter().map(|step| step.teacher.as_str()));
+            match teacher {
+                TeacherOptions::Pipeline(options) => {
+                    uses.teachers.extend(options.chain.iter().map(|step| step.teacher.as_str()));
+                }
+                TeacherOptions::Ensemble(options) => {
+                    uses.teachers.extend(options.members.iter().map(|member| member.as_str()));
+                }
+                TeacherOptions::Checkpoint(_) | TeacherOptions::Recorded(_) => {}
             }
         }
         uses

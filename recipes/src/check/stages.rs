@@ -78,7 +78,10 @@ impl<'a> Checker<'a> {
         }
         let supervision = match (&options.teacher, teacher) {
             (None, _) => Supervision::Absent,
-            (Some(_), Some(teacher)) => self.supervision(teacher),
+            (Some(_), Some(teacher)) => {
+                self.check_ensemble_form(teacher);
+                self.supervision(teacher)
+            }
             (Some(_), None) => Supervision::Unknown,
         };
         self.check_losses(recipe, &site, &options.loss, task, info.as_ref(), &supervision);
@@ -324,7 +327,10 @@ impl<'a> Checker<'a> {
             let teacher = site.teacher?;
             let reason = format!("it reads as its teacher `{}` does", teacher.value);
             self.warn_of_unused_vocabulary(name, student, &reason);
-            if !matches!(self.models.teachers.get(&teacher.value), Some(TeacherOptions::Recorded(_))) {
+            let answers = |options: &TeacherOptions| {
+                matches!(options, TeacherOptions::Recorded(_) | TeacherOptions::Ensemble(_))
+            };
+            if !self.models.teachers.get(&teacher.value).is_some_and(answers) {
                 return self.models.teacher(teacher).map(|info| Rc::clone(&info.tokenizer));
             }
         }
@@ -371,15 +377,17 @@ impl<'a> Checker<'a> {
 
     /// The loss terms of a stage, bound to what is known of its student and teacher; those that do not fit are left out.
     pub(crate) fn terms(&self, options: &StageOptions, student: &ModelInfo) -> Vec<Term> {
-        let (student, teacher) = (student.config.outline(), self.outline_of_teacher(options));
+        let student = student.config.outline();
+        let teacher = self.outline_of_teacher(options, &student);
         options.loss.iter().filter_map(|loss| loss.inner().bind(&student, teacher.as_ref()).ok()).collect()
     }
 
     /// The form of a stage's teacher, if it has one.
-    pub(crate) fn outline_of_teacher(&self, options: &StageOptions) -> Option<Outline> {
-        options.teacher.as_ref().map(|name| {
-            // Recorded outputs have no form of their own; terms that the check let pass read no taps of it.
-            self.models.teacher(name).map_or_else(Outline::default, |info| info.config.outline())
+    pub(crate) fn outline_of_teacher(&self, options: &StageOptions, student: &Outline) -> Option<Outline> {
+        options.teacher.as_ref().map(|name| match self.models.answer_form(&name.value) {
+            Some(form) => form.outline_for(student),
+            // A record of generated texts has no form; terms that the check let pass read no taps of it.
+            None => self.models.teacher(name).map_or_else(Outline::default, |info| info.config.outline()),
         })
     }
 }

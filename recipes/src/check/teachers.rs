@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use alambic_files::read;
+use alambic_data::Extent;
 use alambic_hub::Hub;
 use alambic_models::Tokenizer;
-use alambic_settings::{Diagnostic, Location, Origin};
-use alambic_teachers::{CheckpointOptions, PipelineOptions, RecordedTeacher, TeacherOptions};
+use alambic_settings::{At, Diagnostic, Location, Origin};
+use alambic_teachers::{
+    CheckpointOptions, EnsembleOptions, PipelineOptions, RecordedOptions, RecordedTable, RecordedTeacher,
+    TeacherOptions, is_record,
+};
 
 use super::checker::{Checker, Depth};
 use super::model_info::{ModelInfo, inspect};
@@ -21,25 +24,37 @@ impl Checker<'_> {
             match teacher {
                 TeacherOptions::Checkpoint(options) => self.check_model(name, options, recipe),
                 TeacherOptions::Pipeline(options) => self.check_pipeline(name, options),
-                TeacherOptions::Recorded(options) => {
-                    let origin = self.places.origin(&["teacher", name, "recorded", "path"]);
-                    for path in options.path.iter() {
-                        if let Some(path) = self.file(path, &origin, "the record of a teacher") {
-                            self.check_record(path, &origin);
-                        }
-                    }
-                }
+                TeacherOptions::Recorded(options) => self.check_recorded(name, options),
+                TeacherOptions::Ensemble(options) => self.check_ensemble(name, options),
             }
         }
     }
 
-    fn check_record(&mut self, path: &Path, origin: &Origin) {
-        let fault = match self.depth {
-            Depth::Whole => RecordedTeacher::read(&[path]).err().map(|error| error.to_string()),
-            Depth::Quick => read::open(path).err().map(|error| error.to_string()),
+    fn check_recorded(&mut self, name: &str, options: &RecordedOptions) {
+        let origin = self.places.origin(&["teacher", name, "recorded", "path"]);
+        let records: Vec<&Path> = options
+            .path
+            .iter()
+            .filter_map(|location| match location {
+                Location::File(path) if is_record(location) => Some(path.as_path()),
+                _ => None,
+            })
+            .collect();
+        let fault = if records.len() == options.path.iter().count() && !records.is_empty() {
+            // A record is long, and its first line was read.
+            (self.depth == Depth::Whole).then(|| RecordedTeacher::read(&records).err()).flatten()
+        } else {
+            let extent = if self.depth == Depth::Whole { Extent::Whole } else { Extent::Head };
+            match RecordedTable::read(options, extent) {
+                Ok(table) => {
+                    self.models.recorded.insert(name.to_owned(), Rc::new(table));
+                    None
+                }
+                Err(error) => Some(error),
+            }
         };
-        if let Some(message) = fault {
-            self.error("teacher::record", message, origin, "this record");
+        if let Some(error) = fault {
+            self.error("teacher::recorded", error.to_string(), &origin, "these answers");
         }
     }
 
@@ -150,20 +165,6 @@ impl Checker<'_> {
         }
     }
 
-    /// The path of a location; what is no path is reported.
-    fn file<'l>(&mut self, location: &'l Location, origin: &Origin, what: &str) -> Option<&'l Path> {
-        match location {
-            Location::File(path) => Some(path),
-            other => {
-                let message = format!("`{other}` is not {what} on this machine");
-                let diagnostic =
-                    Diagnostic::error("recipe::location", message).label(origin, "must be a path");
-                self.report(diagnostic.help("download it and name its folder"));
-                None
-            }
-        }
-    }
-
     fn check_pipeline(&mut self, name: &str, options: &PipelineOptions) {
         let places = self.places;
         let place = |key: &str| places.origin(&["teacher", name, "pipeline", key]);
@@ -194,5 +195,41 @@ impl Checker<'_> {
                 Some(other) => self.report_kind(&step.teacher, other.name()),
             }
         }
+    }
+
+    fn check_ensemble(&mut self, name: &str, options: &EnsembleOptions) {
+        if options.members.is_empty() {
+            let origin = self.places.origin(&["teacher", name, "ensemble", "members"]);
+            let message = format!("ensemble `{name}` has no member");
+            self.error("teacher::ensemble", message, &origin, "needs at least one member");
+        }
+        let known: Vec<&str> = self.models.teachers.keys().map(String::as_str).collect();
+        for member in &options.members {
+            match self.models.teachers.get(&member.value) {
+                None => self.unknown("teacher", "teacher", member, &known),
+                Some(TeacherOptions::Checkpoint(_) | TeacherOptions::Recorded(_)) => {}
+                Some(other) => {
+                    let message = format!("`{}` is a {} and cannot be a member", member.value, other.name());
+                    let label = "a member is a checkpoint, or recorded answers";
+                    self.error("teacher::ensemble", message, &member.origin, label);
+                }
+            }
+        }
+    }
+
+    /// Reports an ensemble whose members cannot be averaged, once all of them are known.
+    pub(super) fn check_ensemble_form(&mut self, teacher: &At<String>) {
+        let Some(TeacherOptions::Ensemble(options)) = self.models.teachers.get(&teacher.value) else {
+            return;
+        };
+        let Some(Err(reason)) = self.models.ensemble_form(options) else { return };
+        let message = format!("ensemble `{}`: {reason}", teacher.value);
+        if self.found.list.iter().any(|other| other.message == message) {
+            return;
+        }
+        let origin = self.places.key_origin(&["teacher", &teacher.value]);
+        self.report(Diagnostic::error("teacher::ensemble", message).label(&origin, "these members").help(
+            "classes belong together by their names; `alambic explain teacher.*.ensemble` describes the keys",
+        ));
     }
 }

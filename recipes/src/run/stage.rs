@@ -215,8 +215,11 @@ fn initial_model(context: &RunContext<'_>, training: &Training<'_>) -> Result<In
 /// The loss terms, bound to student and teacher.
 fn bind(training: &Training<'_>, config: &Config) -> Result<Vec<Term>, RunError> {
     let student = config.outline();
-    // Recorded outputs have no form of their own: a term that needs their taps does not fit it.
-    let teacher = training.teacher.map(|teacher| teacher.outline().cloned().unwrap_or_default());
+    let teacher = training.teacher.map(|teacher| match teacher.answering() {
+        Some(teacher) => teacher.form().outline_for(&student),
+        // Records of generated texts have no taps: a term that needs some does not fit them.
+        None => teacher.outline().cloned().unwrap_or_default(),
+    });
     training.loss.iter().map(|loss| Ok(loss.inner().bind(&student, teacher.as_ref())?)).collect()
 }
 

@@ -121,8 +121,8 @@ fn may_be_replaced(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let Ok(own) = folder.canonicalize() else { return Ok(()) };
     let teachers = loaded.recipe.teacher.values().flat_map(|options| match options {
         TeacherOptions::Checkpoint(options) => options.model.iter().collect(),
-        TeacherOptions::Recorded(options) => options.path.iter().collect(),
-        TeacherOptions::Pipeline(_) => Vec::new(),
+        TeacherOptions::Recorded(options) => options.path.iter().chain(&options.vectors).collect(),
+        TeacherOptions::Pipeline(_) | TeacherOptions::Ensemble(_) => Vec::new(),
     });
     let read = teachers.chain([&loaded.location]).find_map(|location| match location {
         Location::File(path) => path.canonicalize().ok().filter(|path| path.starts_with(&own)),
@@ -259,9 +259,11 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
                     Location::File(path) => Some(path.clone()),
                     _ => None,
                 };
-                options.path.iter().filter_map(file).collect()
+                options.path.iter().chain(&options.vectors).filter_map(file).collect()
             }
-            TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) => continue,
+            TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) | TeacherOptions::Ensemble(_) => {
+                continue;
+            }
         };
         for file in files {
             now.insert(format!("teacher `{name}`: {}", file.display()), Digest::of_file(&file)?.blake3);

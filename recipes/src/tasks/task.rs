@@ -70,6 +70,11 @@ pub(crate) trait Task {
         true
     }
 
+    /// Whether its teacher may be one that is asked about texts as they are written.
+    fn takes_answers(&self) -> bool {
+        false
+    }
+
     /// Whether predicting masked tokens is the task.
     fn is_masked(&self) -> bool {
         false

@@ -104,6 +104,11 @@ impl EncodedExamples {
         self.texts.iter().map(|text| (text.own.ids.len(), 0)).collect()
     }
 
+    /// The first token of each word of each text, where words are tagged.
+    pub(crate) fn first_tokens(&self) -> impl Iterator<Item = &[Option<usize>]> {
+        self.texts.iter().map(|text| text.words.as_slice())
+    }
+
     /// The texts as the teacher reads them.
     pub(crate) fn read_by_teacher(&self) -> impl Iterator<Item = &EncodedText> {
         self.texts.iter().map(|text| text.other.as_ref().unwrap_or(&text.own))

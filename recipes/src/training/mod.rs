@@ -1,5 +1,6 @@
 //! Training: the loop, what hangs on it, and what every task brings to it.
 
+pub(crate) mod answers;
 pub(crate) mod callbacks;
 pub(crate) mod checkpoint;
 pub(crate) mod encoded;

@@ -14,6 +14,7 @@ use alambic_settings::Location;
 use alambic_teachers::cache::{EncodedTexts, TeacherOutputCache, estimate_size};
 use alambic_teachers::{Teacher, TeacherError};
 
+use super::answers::AnswerOutputs;
 use super::taps::Taps;
 use crate::error::RunError;
 use crate::folder::foreign::discard_caches;
@@ -34,14 +35,17 @@ pub(crate) enum TeacherOutputs<'a> {
     Live(&'a dyn Teacher),
     /// It has read all texts before.
     Cached(Box<TeacherOutputCache>),
+    /// It was asked about all texts before.
+    Answered(AnswerOutputs),
 }
 
 impl TeacherOutputs<'_> {
-    /// The taps of a batch. `rows` are the places of its texts in the cache.
+    /// The taps of a batch. `rows` are the places of its texts in the cache or among the answers.
     pub(crate) fn trace(&self, rows: &[usize], input: &TextInput, taps: &Taps) -> Result<Trace, RunError> {
         Ok(match self {
             Self::Live(teacher) => teacher.trace(input.into(), &taps.of_teacher())?,
             Self::Cached(cache) => cache.trace(rows, input, &taps.teacher)?,
+            Self::Answered(answers) => answers.trace(rows, input.tokens.length, &taps.teacher)?,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::Extent;
 use alambic_data::source::{TableFormat, TableSource};
-use alambic_data::table::{Columns, Header, Quoting, Table};
+use alambic_data::table::{Columns, Header, Table};
 use alambic_files::text::quoted;
 use alambic_files::write::partial_beside;
 use alambic_settings::{Location, Origin};
@@ -35,10 +35,7 @@ impl TableInput {
         let source = TableSource::open(&location, Extent::Whole)?;
         let read = |texts: &[&str]| {
             let header = Header::named(true);
-            Table::read(
-                &source,
-                &Columns { header, quoting: Quoting::AsWritten, texts, values: &[], optional: &[] },
-            )
+            Table::read(&source, &Columns { header, texts, ..Columns::default() })
         };
         let columns = if named.is_empty() { usual(path, read(&[])?.names())? } else { named.to_vec() };
         let names: Vec<&str> = columns.iter().map(String::as_str).collect();

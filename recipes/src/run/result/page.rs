@@ -131,7 +131,15 @@ impl Results<'_> {
                 (None, Some(model)) => format!("the model {}", file_name(&model.to_string())),
                 (None, None) => String::new(),
             },
-            Some(TeacherOptions::Recorded(_)) => "outputs of an earlier pass".into(),
+            Some(TeacherOptions::Recorded(options)) => {
+                let files: Vec<String> =
+                    options.path.iter().map(|path| file_name(&path.to_string()).to_owned()).collect();
+                format!("answers recorded in {}", files.join(", "))
+            }
+            Some(TeacherOptions::Ensemble(options)) => {
+                let members: Vec<&str> = options.members.iter().map(|member| member.as_str()).collect();
+                format!("an ensemble of {}", members.join(", "))
+            }
             None => String::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! Checks of an evaluation on texts.
 
-use alambic_data::Split;
+use alambic_data::{Split, Text};
 use alambic_models::Config;
 use alambic_models::bert::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{TaskDescription, find};
@@ -25,6 +25,14 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         checker.check_metrics(&[TaskDescription::new(kind_of(&labels), &head.labels)]);
     }
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
+        let texts: Vec<Text> = checker
+            .corpora
+            .texts(&evaluation.data, Split::Test)
+            .unwrap_or_default()
+            .into_iter()
+            .cloned()
+            .collect();
+        checker.check_teacher_answers(teacher, Some(&labels), &texts.iter().collect::<Vec<_>>());
         let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
         if let Some(config) = known {
             check_predictions("teacher", &config, &head, &teacher.origin, checker);

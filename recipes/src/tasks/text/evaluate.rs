@@ -14,9 +14,11 @@ use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
 use alambic_settings::IndexMap;
 use alambic_students::UsageExample;
-use alambic_teachers::{EncoderTeacher, Teacher};
+use alambic_teachers::{Answer, Teacher, placed};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::device;
 
-use super::labels::{head_of, kind_of, predict, prediction, reference};
+use super::labels::{head_of, kind_of, predict, prediction, prediction_of, reference};
 use super::train::pair;
 use crate::error::RunError;
 use crate::evaluation::embedding::{closeness, embedding_width, normalized_embeddings_of_pairs};
@@ -26,6 +28,7 @@ use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
 use crate::subsample::subsample;
+use crate::training::answers::{answered, normalised, places_of};
 
 /// The most characters of the text that shows how the student is used.
 const MAX_EXAMPLE_CHARACTERS: usize = 1000;
@@ -40,10 +43,13 @@ pub(crate) struct TextEvaluator<'a> {
 
 /// The teacher, read as the student is.
 struct EvaluatedTeacher {
-    teacher: Arc<EncoderTeacher>,
-    pipeline: EncoderPipeline,
+    teacher: Arc<dyn Teacher>,
+    /// None of answers.
+    pipeline: Option<EncoderPipeline>,
     /// The rows of each text; see [`EncoderPipeline::logits`].
     logits: Vec<Vec<Vec<f32>>>,
+    /// Embeddings of the texts among answers, of length one.
+    embeddings: Option<Tensor>,
 }
 
 impl<'a> TextEvaluator<'a> {
@@ -62,6 +68,11 @@ impl<'a> TextEvaluator<'a> {
         }
         let unlabelled = all - texts.len();
         subsample(&mut texts, options.limit.unwrap_or(usize::MAX));
+        let teacher = options.teacher.as_ref().map(|name| context.run.models.teacher(name)).transpose()?;
+        let (mut answers, mut unanswered) = (Vec::new(), 0);
+        if let Some(teacher) = teacher.as_deref().and_then(Teacher::answering) {
+            (texts, answers, unanswered) = answered(teacher, texts, usize::MAX, &mut |_| {})?;
+        }
         let names = head_of(&labels).labels;
         if texts.is_empty() || labels == Labels::None && options.teacher.is_none() {
             return Err(RunError::Recipe(
@@ -69,22 +80,31 @@ impl<'a> TextEvaluator<'a> {
             ));
         }
         let references = texts.iter().map(|text| reference(text, &names)).collect();
+        let reasons = [(unlabelled, "without a label"), (unanswered, "without an answer of the teacher")];
+        let left_out: Vec<String> = reasons
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, why)| format!("{} {why}", counted(count, "text", "texts")))
+            .collect();
         let test_set = TestSet {
             classes: names,
-            left_out: (unlabelled > 0)
-                .then(|| format!("{} without a label", counted(unlabelled, "text", "texts"))),
+            left_out: (!left_out.is_empty()).then(|| left_out.join(" and ")),
             ..TestSet::new("text", "texts", kind_of(&labels), references)
         };
         let mut test_set = test_set.with_metrics(options)?;
-        let mut teacher = None;
-        if let Some(name) = &options.teacher {
+        let mut evaluated = None;
+        if let (Some(teacher), Some(name)) = (teacher, &options.teacher) {
             observer.task("evaluation: teacher reads", texts.len(), 0);
-            let (own, predictions) = EvaluatedTeacher::read(context, name, &labels, &texts, &test_set)?;
+            let (own, predictions) = if teacher.answering().is_some() {
+                EvaluatedTeacher::answered(teacher, &answers, &labels, &test_set)?
+            } else {
+                EvaluatedTeacher::read(context, name, &labels, &texts, &test_set)?
+            };
             observer.finished(&format!("{} texts", texts.len()));
             test_set.teacher = Some(predictions);
-            teacher = Some(own);
+            evaluated = Some(own);
         }
-        Ok(Self { labels, texts, test_set, teacher })
+        Ok(Self { labels, texts, test_set, teacher: evaluated })
     }
 
     fn pairs(&self) -> Vec<TextPair<'_>> {
@@ -106,7 +126,7 @@ impl EvaluatedTeacher {
         if *labels == Labels::None {
             // Nobody is asked for a prediction.
             return Ok((
-                Self { teacher, pipeline, logits: Vec::new() },
+                Self { teacher, pipeline: Some(pipeline), logits: Vec::new(), embeddings: None },
                 vec![Prediction::Nothing; texts.len()],
             ));
         }
@@ -121,7 +141,48 @@ impl EvaluatedTeacher {
         }
         let logits = pipeline.logits(&texts.iter().map(|text| pair(text)).collect::<Vec<_>>())?;
         let predictions = logits.iter().map(|rows| prediction(&pipeline, rows)).collect();
-        Ok((Self { teacher, pipeline, logits }, predictions))
+        Ok((Self { teacher, pipeline: Some(pipeline), logits, embeddings: None }, predictions))
+    }
+
+    /// Takes the answers for the test texts; gives its predictions, too.
+    fn answered(
+        teacher: Arc<dyn Teacher>,
+        answers: &[Answer],
+        labels: &Labels,
+        test_set: &TestSet,
+    ) -> Result<(Self, Vec<Prediction>), RunError> {
+        let places = match (labels, teacher.answering()) {
+            (Labels::Classes(_) | Labels::Words(_), Some(own)) => places_of(own, &test_set.classes)?,
+            _ => None,
+        };
+        let in_order = |numbers: &Vec<f32>| match &places {
+            Some(places) if !numbers.is_empty() => placed(numbers, places),
+            _ => numbers.clone(),
+        };
+        let rows = |answer: &Answer| match labels {
+            Labels::Words(_) => answer.words.iter().map(in_order).collect(),
+            _ => vec![in_order(&answer.logits)],
+        };
+        let logits: Vec<Vec<Vec<f32>>> = answers.iter().map(rows).collect();
+        let predictions = logits.iter().map(|rows| prediction_of(labels, rows)).collect();
+        let vectors: Vec<Vec<f32>> = answers
+            .iter()
+            .filter(|answer| !answer.vector.is_empty())
+            .map(|own| normalised(&own.vector))
+            .collect();
+        let embeddings =
+            (!vectors.is_empty()).then(|| Tensor::new(vectors, device::current())).transpose()?;
+        Ok((Self { teacher, pipeline: None, logits, embeddings }, predictions))
+    }
+
+    /// Embeddings of texts; none where it has none.
+    fn embeddings(&self, pairs: &[TextPair<'_>]) -> Result<Option<Tensor>, RunError> {
+        match &self.pipeline {
+            Some(pipeline) if embedding_width(pipeline).is_some() => {
+                normalized_embeddings_of_pairs(pipeline, pairs).map(Some)
+            }
+            _ => Ok(self.embeddings.clone()),
+        }
     }
 }
 
@@ -131,7 +192,7 @@ impl Evaluator for TextEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
+        self.teacher.as_ref().map(|own| &*own.teacher)
     }
 
     fn predict(
@@ -159,12 +220,13 @@ impl Evaluator for TextEvaluator<'_> {
         }
         if self.labels == Labels::None
             && embedding_width(&student).is_some()
-            && embedding_width(&teacher.pipeline).is_some()
+            && let Some(other) = teacher.embeddings(&pairs)?
         {
-            let embeddings = |pipeline| normalized_embeddings_of_pairs(pipeline, &pairs);
-            similarities.extend(closeness(&embeddings(&student)?, &embeddings(&teacher.pipeline)?, "")?);
+            similarities.extend(closeness(&normalized_embeddings_of_pairs(&student, &pairs)?, &other, "")?);
         }
-        similarities.extend(by_layer(&student, &teacher.pipeline, &pairs)?);
+        if let Some(pipeline) = &teacher.pipeline {
+            similarities.extend(by_layer(&student, pipeline, &pairs)?);
+        }
         Ok(similarities)
     }
 
@@ -183,10 +245,10 @@ impl Evaluator for TextEvaluator<'_> {
             Ok(())
         };
         let by_student = |batch: &[usize]| read(&pipeline, batch);
-        let by_teacher =
-            |batch: &[usize]| self.teacher.as_ref().map_or(Ok(()), |own| read(&own.pipeline, batch));
+        let teacher = self.teacher.as_ref().and_then(|own| own.pipeline.as_ref());
+        let by_teacher = |batch: &[usize]| teacher.map_or(Ok(()), |pipeline| read(pipeline, batch));
         let mut models: Vec<(&str, Model<'_>)> = Vec::new();
-        if self.teacher.is_some() {
+        if teacher.is_some() {
             models.push((TEACHER, &by_teacher));
         }
         models.push((STUDENT, &by_student));

@@ -47,6 +47,22 @@ pub(crate) fn reference(text: &Text, names: &[String]) -> Prediction {
     }
 }
 
+/// The prediction that logits stand for, by the labels of a task: of several rows one for each word.
+pub(crate) fn prediction_of(labels: &Labels, rows: &[Vec<f32>]) -> Prediction {
+    let largest = |row: &Vec<f32>| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a)));
+    let name = |names: &[String], row: &Vec<f32>| {
+        largest(row).and_then(|index| names.get(index).cloned()).unwrap_or_default()
+    };
+    match (labels, rows) {
+        (Labels::Classes(names), [row]) if !row.is_empty() => Prediction::Class(name(names, row)),
+        (Labels::Numbers, [row]) => {
+            row.first().map_or(Prediction::Nothing, |number| Prediction::number(*number))
+        }
+        (Labels::Words(names), rows) => Prediction::Tags(rows.iter().map(|row| name(names, row)).collect()),
+        _ => Prediction::Nothing,
+    }
+}
+
 /// The predictions of a model for texts.
 pub(crate) fn predict(
     pipeline: &EncoderPipeline,

@@ -2,6 +2,7 @@
 
 mod augment;
 mod check;
+mod check_answers;
 mod check_augment;
 mod check_evaluation;
 mod check_labels;

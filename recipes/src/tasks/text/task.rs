@@ -95,6 +95,10 @@ impl Task for TextsData {
         self.texts.iter().any(|texts| texts.mask.is_some())
     }
 
+    fn takes_answers(&self) -> bool {
+        !self.is_masked() && self.texts.iter().all(|texts| texts.augment.is_none())
+    }
+
     fn targets(&self, corpora: &Corpora) -> Option<Vec<TargetKind>> {
         if self.is_masked() {
             return Some(vec![TargetKind::Classes]);
@@ -159,6 +163,7 @@ impl Task for TextsData {
 
     fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         self.check_texts(site, checker);
+        self.check_answers(site, checker);
         self.check_augmentation(site, checker);
         self.check_masking(site, checker);
     }

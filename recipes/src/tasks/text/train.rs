@@ -1,5 +1,6 @@
 //! Training a model that reads texts.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use alambic_data::{Label, Split, Text};
@@ -8,6 +9,7 @@ use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, TapSelection, Tokenizer};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
+use alambic_teachers::Teacher;
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
 use super::labels::{kind_of, predict, reference};
@@ -17,6 +19,7 @@ use crate::error::RunError;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
+use crate::training::answers::{AnswerOutputs, answered};
 use crate::training::encoded::EncodedSplits;
 use crate::training::encoded_examples::{EncodedExamples, TextBatch};
 use crate::training::job::Job;
@@ -54,10 +57,38 @@ impl<'a> TextTraining<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let config = job.config.bert()?;
-        let (texts, augmentation) =
+        let (mut texts, augmentation) =
             data.augmented(context, job, data.selected(&context.corpora, Split::Train)?, observer)?;
         let mut validation = data.selected(&context.corpora, Split::Validation)?.concat();
         subsample(&mut validation, job.train.validation_examples);
+        let taps = job.taps();
+        let answering = job.teacher.and_then(Teacher::answering).filter(|_| !taps.teacher.is_empty());
+        let mut answers = Vec::new();
+        if let Some(teacher) = answering {
+            observer.task(
+                &format!("{}: {} answers", job.label, teacher.source()),
+                texts.len() + validation.len(),
+                0,
+            );
+            let mut done = 0;
+            let mut progress = |count| {
+                done += count;
+                observer.progress(done);
+            };
+            let of_training;
+            let (left_out, missing);
+            (texts, of_training, left_out) = answered(teacher, texts, data.max_length(), &mut progress)?;
+            (validation, answers, missing) = answered(teacher, validation, data.max_length(), &mut progress)?;
+            answers.splice(0..0, of_training);
+            observer.finished(&format!("{} texts", texts.len() + validation.len()));
+            if left_out + missing > 0 {
+                observer.note(&format!(
+                    "{}: {} texts without an answer are left out",
+                    job.label,
+                    left_out + missing
+                ));
+            }
+        }
         let validation: Vec<Text> = validation.into_iter().cloned().collect();
         let model = (job.config, job.tokenizer);
         let mut splits = EncodedSplits::new(&texts, validation, data.max_length(), model, job.teacher)?;
@@ -74,12 +105,20 @@ impl<'a> TextTraining<'a> {
                     .note(&format!("{}: {left_out} texts without a token to mask are left out", job.label));
             }
         }
-        let (taps, is_masked) = (job.taps(), data.is_masked());
-        let (outputs, cached) = match job.teacher.filter(|_| !taps.teacher.is_empty()) {
-            None => (None, None),
+        let is_masked = data.is_masked();
+        let (outputs, cached) = match (job.teacher.filter(|_| !taps.teacher.is_empty()), answering) {
+            (None, _) => (None, None),
+            (_, Some(teacher)) => {
+                let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
+                let tokens = splits.examples.first_tokens().chain(splits.validation.first_tokens());
+                let answers =
+                    read.zip(answers).zip(tokens).map(|((text, answer), tokens)| (text, answer, tokens));
+                let answers = AnswerOutputs::new(teacher, answers, &config.labels)?;
+                (Some(TeacherOutputs::Answered(answers)), None)
+            }
             // What is masked anew in every epoch is never read twice.
-            Some(teacher) if is_masked => (Some(TeacherOutputs::Live(teacher)), None),
-            Some(teacher) => {
+            (Some(teacher), _) if is_masked => (Some(TeacherOutputs::Live(teacher)), None),
+            (Some(teacher), None) => {
                 let request =
                     Request { stage: job.stage, taps: &taps.teacher, texts: splits.read_by_teacher() };
                 let reads = job.cache.reads_per_text(splits.examples.count());
@@ -90,7 +129,8 @@ impl<'a> TextTraining<'a> {
         // Where no term trains the head, its predictions say nothing of what is learnt.
         let predicts = taps.student.iter().any(|tap| tap == "logits");
         let labels = context.corpora.labels(&data.names())?;
-        let metric = if predicts && !is_masked {
+        let is_labelled = splits.validation_texts.iter().any(|text| text.label != Label::None);
+        let metric = if predicts && !is_masked && is_labelled {
             job.optional_metric(TaskDescription::new(kind_of(labels), &config.labels))?
         } else {
             None

@@ -1,0 +1,323 @@
+//! Teachers that are asked about texts as they are written: students that learn from what was recorded of a teacher, or from
+//! an ensemble of it alone, are those that learn from the teacher itself, and what cannot be used is refused.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use alambic_models::Tokenizer;
+use alambic_models::bert::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
+use common::{Ended, run, student, tiny_encoder};
+
+const WORDS: [&str; 10] = ["good", "bad", "long", "short", "film", "song", "road", "night", "a", "the"];
+
+/// Texts of three words, all different.
+fn texts(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| {
+            let word = |place: usize| WORDS[number / WORDS.len().pow(place as u32) % WORDS.len()];
+            format!("{} {} {}", word(0), word(1), word(2))
+        })
+        .collect()
+}
+
+/// A task with a teacher of random weights: its head, its data, and a loss on what the teacher says.
+struct Task {
+    head: Head,
+    labels: &'static [&'static str],
+    corpus: &'static str,
+    loss: &'static str,
+    /// The suffix of the file into which answers are recorded.
+    suffix: &'static str,
+}
+
+const CLASSES: Task = Task {
+    head: Head::Sequence,
+    labels: &["no", "yes"],
+    corpus: "[data.task.corpus.texts]\npaths = \"texts.tsv\"\nlabel = \"label\"\nid = \"number\"\n",
+    loss: "loss.logits = { temperature = 2.0 }\nloss.cross-entropy = {}\n",
+    suffix: "jsonl",
+};
+const TAGS: Task = Task {
+    head: Head::Tokens,
+    labels: &["A", "O"],
+    corpus: "[data.task.corpus.conll]\npaths = \"texts.conll\"\n",
+    loss: "loss.logits = {}\n",
+    suffix: "jsonl",
+};
+const VECTORS: Task = Task {
+    head: Head::None,
+    labels: &[],
+    corpus: "[data.task.corpus.texts]\npaths = \"texts.tsv\"\n",
+    loss: "loss.representation = {}\n",
+    suffix: "parquet",
+};
+
+/// Writes texts, labels and the teacher.
+fn place(task: &Task) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (mut table, mut words) = ("text\tlabel\tnumber\n".to_owned(), String::new());
+    for (number, text) in texts(60).iter().enumerate() {
+        writeln!(table, "{text}\t{}\t{number}", ["no", "yes"][number % 2]).unwrap();
+        for word in text.split(' ') {
+            writeln!(words, "{word} {}", if word.len() > 3 { "A" } else { "O" }).unwrap();
+        }
+        words.push('\n');
+    }
+    std::fs::write(path.join("texts.tsv"), table).unwrap();
+    std::fs::write(path.join("texts.conll"), words).unwrap();
+    let tokenizer = Tokenizer::train_words(WORDS, 100).unwrap();
+    let labels = task.labels.iter().map(ToString::to_string).collect();
+    let head = HeadSpec { head: task.head, labels, ..HeadSpec::none() };
+    tiny_encoder(&path.join("teacher"), &tokenizer, 24, &head, |config| {
+        config.layers = 2;
+        if task.head == Head::None {
+            config.pooling = Some(Pooling::new(PoolingMode::Tokens(vec![TokenPooling::Mean]), true));
+        }
+    });
+    folder
+}
+
+/// Writes a recipe whose student of one layer learns from this teacher.
+fn recipe(folder: &Path, task: &Task, teacher: &str) {
+    let text = format!(
+        "schema = 1\nname = \"recorded\"\ncache.mode = \"off\"\nstages = [\"distil\"]\n{}[data.task.split]\ntest-fraction = 0.2\n\
+         validation-fraction = 0.2\n[teacher.base.checkpoint]\nmodel = \"teacher\"\n{teacher}\
+         [model.small.encoder-layers]\nteacher = \"base\"\nlayers = [1]\n[stage.distil]\nstudent = \"small\"\n\
+         teacher = \"given\"\ndata.texts = {{ data = [\"task\"] }}\n{}[train]\nsteps = 12\nbatch.size = 8\n\
+         validate-every = 4\n[evaluation]\ndata = [\"task\"]\nteacher = \"given\"\ntimed-examples = 2\n",
+        task.corpus, task.loss
+    );
+    std::fs::write(folder.join("recipe.toml"), text).unwrap();
+}
+
+const LIVE: &str = "[teacher.given.checkpoint]\nmodel = \"teacher\"\n";
+
+fn run_into(folder: &Path, out: &str) -> Ended {
+    run(folder, &["run", "recipe.toml", "--out", out])
+}
+
+#[test]
+fn students_of_recorded_answers_are_those_of_the_teacher() {
+    for task in [CLASSES, TAGS, VECTORS] {
+        let folder = place(&task);
+        let path = folder.path();
+        recipe(path, &task, LIVE);
+        run_into(path, "live").done();
+        let file = format!("answers.{}", task.suffix);
+        run(path, &["cache", "recipe.toml", "--record", &file]).done();
+        recipe(path, &task, &format!("[teacher.given.recorded]\npath = \"{file}\"\n"));
+        run_into(path, "recorded").done();
+        assert!(student(&path.join("recorded")) == student(&path.join("live")), "{:?}", task.head);
+        let [live, recorded] =
+            ["live", "recorded"].map(|out| common::json_of(&path.join(out).join("metrics.json")));
+        for model in ["teacher", "student"] {
+            let metrics = |outcome: &serde_json::Value| outcome["models"][model]["metrics"].clone();
+            assert_eq!(metrics(&recorded), metrics(&live), "{:?}, {model}", task.head);
+        }
+    }
+}
+
+#[test]
+fn answers_belong_to_texts_by_their_ids() {
+    let folder = place(&CLASSES);
+    let path = folder.path();
+    let mut table = "number,class\n".to_owned();
+    for number in 0..60 {
+        writeln!(table, "{number},{}", ["no", "yes"][number % 2]).unwrap();
+    }
+    std::fs::write(path.join("answers.csv"), table).unwrap();
+    recipe(path, &CLASSES, "[teacher.given.recorded]\npath = \"answers.csv\"\nid = \"number\"\n");
+    run_into(path, "out").done();
+    // The table says what the labels say.
+    let outcome = common::json_of(&path.join("out/metrics.json"));
+    assert_eq!(outcome["models"]["teacher"]["metrics"]["accuracy"], 1.0);
+}
+
+/// What the check says of a table of answers for the texts of [`CLASSES`].
+fn refused(name: &str, table: &str, keys: &str) -> String {
+    let folder = place(&CLASSES);
+    std::fs::write(folder.path().join(name), table).unwrap();
+    recipe(folder.path(), &CLASSES, &format!("[teacher.given.recorded]\npath = \"{name}\"\n{keys}"));
+    run(folder.path(), &["check", "recipe.toml"]).bad(2)
+}
+
+/// A row of JSON for each text.
+fn rows(answer: impl Fn(usize) -> String) -> String {
+    let mut table = String::new();
+    for (number, text) in texts(60).iter().enumerate() {
+        writeln!(table, "{{\"text\": \"{text}\", {}}}", answer(number)).unwrap();
+    }
+    table
+}
+
+#[test]
+fn tables_that_cannot_be_used_are_refused_by_the_check() {
+    let class = |number: usize| format!("\"class\": \"{}\"", ["no", "yes"][number % 2]);
+    let at = |place: usize, other: &str| {
+        let other = other.to_owned();
+        rows(move |number| if number == place { other.clone() } else { class(number) })
+    };
+    let probabilities = |last: &str| {
+        let last = last.to_owned();
+        rows(move |number| {
+            let own = if number == 59 { last.as_str() } else { "{\"no\": 0.25, \"yes\": 0.75}" };
+            format!("\"probabilities\": {own}")
+        })
+    };
+    let cases: Vec<(&str, String, &str, &str)> = vec![
+        ("a.jsonl", String::new(), "", "the file is empty"),
+        ("a.jsonl", rows(|_| "\"other\": 1".into()), "", "no row holds an answer"),
+        ("a.jsonl", rows(class), "logits = \"scores\"\n", "`scores`"),
+        ("a.jsonl", rows(class).replace("\"text\"", "\"sentence\""), "", "`text`"),
+        ("a.jsonl", at(3, "\"class\": \"maybe\""), "", "maybe"),
+        ("a.jsonl", rows(class).lines().skip(10).collect::<Vec<_>>().join("\n"), "", "no answer for 9 of 49"),
+        (
+            "a.jsonl",
+            rows(class) + &rows(|number| class(number + 1)),
+            "",
+            "says something else of `good good good` than a.jsonl:1",
+        ),
+        ("a.jsonl", probabilities("{\"no\": 2.0, \"yes\": 5.0}"), "", "add up to 7.000"),
+        ("a.jsonl", probabilities("{\"no\": \"x\", \"yes\": 5.0}"), "", "no finite number"),
+        ("a.jsonl", probabilities("{\"no\": NaN, \"yes\": 5.0}"), "", "no finite number"),
+        ("a.jsonl", probabilities("[0.5]"), "", "1 scores for 2 classes"),
+        ("a.jsonl", rows(|_| "\"logits\": [0.5, 1.5]".into()), "", "list them under `classes`"),
+        (
+            "a.jsonl",
+            rows(|_| "\"logits\": {\"no\": 0.5}".into()),
+            "",
+            "the answers have the classes no, and the task has no, yes",
+        ),
+        ("a.tsv", "text\tclass\ngood good good\n".into(), "", "a.tsv:2"),
+        ("a.xlsx", "PK".into(), "", "xlsx"),
+    ];
+    for (name, table, keys, expected) in cases {
+        let said = refused(name, &table, keys);
+        assert!(said.contains(expected), "expected `{expected}`:\n{said}");
+    }
+}
+
+#[test]
+fn vectors_of_two_widths_and_losses_on_hidden_states_are_refused() {
+    let folder = place(&VECTORS);
+    let path = folder.path();
+    let vector = |number: usize| format!("\"vector\": {}", if number == 7 { "[1.0]" } else { "[0.6, 0.8]" });
+    std::fs::write(path.join("answers.jsonl"), rows(vector)).unwrap();
+    recipe(path, &VECTORS, "[teacher.given.recorded]\npath = \"answers.jsonl\"\n");
+    let said = run(path, &["check", "recipe.toml"]).bad(2);
+    assert!(
+        said.contains("answers.jsonl:8: the vector has 1 numbers, and that of answers.jsonl:1 has 2"),
+        "{said}"
+    );
+    std::fs::write(path.join("answers.jsonl"), rows(|_| "\"vector\": [0.6, 0.8]".into())).unwrap();
+    let hidden = Task { loss: "loss.hidden = {}\n", ..VECTORS };
+    recipe(path, &hidden, "[teacher.given.recorded]\npath = \"answers.jsonl\"\n");
+    let said = run(path, &["check", "recipe.toml"]).bad(2);
+    assert!(said.contains("hidden"), "{said}");
+}
+
+#[test]
+fn texts_without_an_answer_are_left_out_where_the_recipe_says_so() {
+    let folder = place(&CLASSES);
+    let path = folder.path();
+    let table = rows(|number| {
+        if number < 6 {
+            "\"failed\": \"no class\"".into()
+        } else {
+            format!("\"class\": \"{}\"", ["no", "yes"][number % 2])
+        }
+    });
+    std::fs::write(path.join("answers.jsonl"), table).unwrap();
+    let teacher = "[teacher.given.recorded]\npath = \"answers.jsonl\"\n";
+    recipe(path, &CLASSES, teacher);
+    let said = run(path, &["check", "recipe.toml"]).bad(2);
+    assert!(said.contains("leave-out"), "{said}");
+    recipe(path, &CLASSES, &format!("{teacher}missing = \"leave-out\"\n"));
+    let said = run(path, &["check", "recipe.toml"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stderr.contains("these texts are left out"), "{}", said.stderr);
+    run_into(path, "out").done();
+}
+
+#[test]
+fn texts_without_labels_get_the_classes_that_the_corpus_names() {
+    let folder = place(&CLASSES);
+    let path = folder.path();
+    let task = Task {
+        corpus: "[data.task.corpus.texts]\npaths = \"texts.tsv\"\nclasses = [\"yes\", \"no\"]\n\
+                 [data.gold.corpus.texts]\npaths = \"gold.tsv\"\nlabel = \"label\"\nclasses = [\"yes\", \"no\"]\n\
+                 [data.gold.split]\ntest-fraction = 1.0\n",
+        loss: "loss.logits = {}\n",
+        ..CLASSES
+    };
+    std::fs::write(
+        path.join("gold.tsv"),
+        "text\tlabel\nnight road a\tno\nnight road the\tyes\nlong road a\tno\n",
+    )
+    .unwrap();
+    let class = |number: usize| format!("\"class\": \"{}\"", ["no", "yes"][number % 2]);
+    std::fs::write(path.join("answers.jsonl"), rows(class)).unwrap();
+    recipe(path, &task, "[teacher.given.recorded]\npath = \"answers.jsonl\"\n");
+    let text = std::fs::read_to_string(path.join("recipe.toml")).unwrap();
+    let text = text.replace(
+        "[evaluation]\ndata = [\"task\"]\nteacher = \"given\"\n",
+        "[evaluation]\ndata = [\"gold\"]\n",
+    );
+    std::fs::write(path.join("recipe.toml"), text).unwrap();
+    run_into(path, "out").done();
+    let config = common::json_of(&path.join("out/student/config.json"));
+    assert_eq!(config["id2label"]["0"], "yes");
+}
+
+#[test]
+fn ensembles_of_one_and_the_same_teacher_are_that_teacher() {
+    for task in [CLASSES, TAGS, VECTORS] {
+        let folder = place(&task);
+        let path = folder.path();
+        recipe(path, &task, LIVE);
+        run_into(path, "live").done();
+        run(path, &["cache", "recipe.toml", "--record", "answers.jsonl"]).done();
+        let of = if task.head == Head::None { "vectors" } else { "logits" };
+        let teacher = format!(
+            "[teacher.recorded.recorded]\npath = \"answers.jsonl\"\n[teacher.given.ensemble]\n\
+             members = [\"base\", \"recorded\"]\nof = \"{of}\"\n"
+        );
+        recipe(path, &task, &teacher);
+        run_into(path, "ensemble").done();
+        // Half of a number and half of it again are the number; a vector is brought to length one once more.
+        let is_same = student(&path.join("ensemble")) == student(&path.join("live"));
+        assert!(is_same || task.head == Head::None, "{:?}", task.head);
+    }
+}
+
+#[test]
+fn ensembles_that_cannot_be_averaged_are_refused() {
+    let folder = place(&CLASSES);
+    let path = folder.path();
+    std::fs::write(path.join("numbers.jsonl"), rows(|number| format!("\"number\": {number}"))).unwrap();
+    std::fs::write(path.join("others.jsonl"), rows(|_| "\"probabilities\": {\"a\": 0.5, \"b\": 0.5}".into()))
+        .unwrap();
+    for (members, keys, expected) in [
+        ("[]", "", "has no member"),
+        ("[\"nobody\"]", "", "nobody"),
+        ("[\"given\"]", "", "cannot be a member"),
+        ("[\"base\", \"numbers\"]", "", "`numbers` has the classes none, and `base` has no, yes"),
+        ("[\"base\", \"others\"]", "", "`others` has the classes a, b, and `base` has no, yes"),
+        ("[\"base\"]", "of = \"vectors\"\n", "vectors of width 0"),
+        ("[\"base\"]", "weights = [0.5]\n", "add up to 0.5"),
+        ("[\"base\"]", "weights = [0.5, 0.5]\n", "2 weights for 1 members"),
+    ] {
+        let teacher = format!(
+            "[teacher.numbers.recorded]\npath = \"numbers.jsonl\"\n[teacher.others.recorded]\npath = \"others.jsonl\"\n\
+             [teacher.given.ensemble]\nmembers = {members}\n{keys}"
+        );
+        recipe(path, &CLASSES, &teacher);
+        let said = run(path, &["check", "recipe.toml"]).bad(2);
+        assert!(said.contains(expected), "expected `{expected}`:\n{said}");
+    }
+}
