@@ -11,7 +11,7 @@
 
 use std::process::ExitCode;
 
-use alambic_losses::{Inputs, LossError, LossKind, LossTerm, Term, loss_kind};
+use alambic_losses::{Inputs, LossError, LossKind, LossTerm, Temperature, Term, Weight, loss_kind};
 use alambic_models::Outline;
 use alambic_settings::{above, settings};
 use alambic_tensor::candle::{D, Tensor};
@@ -25,10 +25,10 @@ settings! {
     pub(crate) struct TotalVariation {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub(crate) weight: f64 = 1.0,
+        pub(crate) weight: Weight = Weight::from(1.0),
         /// `T`, by which the logits are divided.
         #[range(above(0.0))]
-        pub(crate) temperature: f64 = 1.0,
+        pub(crate) temperature: Temperature = Temperature::from(1.0),
     }
 }
 
@@ -49,13 +49,16 @@ impl LossTerm for TotalVariation {
         let temperature = self.temperature;
         // Called for every batch, with the taps that are named below.
         let compute = move |inputs: &Inputs<'_>| {
+            // A recipe may have it change over the steps.
+            let temperature = temperature.at(inputs.progress);
             let probabilities = |logits: &Tensor| ops::softmax(&(logits / temperature)?, None);
             let own = probabilities(inputs.student("logits")?)?;
             let other = probabilities(&inputs.teacher("logits")?.detach())?;
             Ok(((own - other)?.abs()?.sum(D::Minus1)? * 0.5)?.mean_all()?)
         };
         let taps = || vec!["logits".to_owned()];
-        Ok(Term::new(NAME, self.weight, taps(), taps(), Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, taps(), taps(), Box::new(compute))
+            .scheduling("temperature", temperature))
     }
 
     // Then the teacher's logits can be those of a file, and nothing else of it has to run.

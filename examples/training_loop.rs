@@ -11,7 +11,7 @@
 
 use std::error::Error;
 
-use alambic_losses::{Inputs, Logits, LossTerm, Targets};
+use alambic_losses::{Inputs, Logits, LossTerm, Targets, progress};
 use alambic_models::bert::{Bert, BertConfig, Head, HeadSpec, TextInput};
 use alambic_models::{Pass, TapSelection, Tokens};
 use alambic_settings::{Node, read};
@@ -65,6 +65,8 @@ pub(crate) fn distil(steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
             // Of a loss between models of two widths, the map from the one to the other, which is trained as well.
             projections: &Weights::new(),
             ranks: None,
+            // How far the training is, for a temperature that changes over its steps.
+            progress: progress(step, steps),
         })?;
         let gradients = Gradients::of(&loss, &parameters)?;
         optimiser.step(&parameters, &gradients, 1.0, 1.0)?;

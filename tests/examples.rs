@@ -79,7 +79,12 @@ fn explanation_and_schema_have_the_added_loss() {
     let own = Recipe::describe().with_added(&added_losses(LOSSES).unwrap());
     let page = explain(&own, "stage.*.loss.total-variation", RenamedKeys::default()).unwrap();
     assert!(page.contains("The total variation distance between"), "{page}");
-    assert!(page.contains("temperature (number, more than 0, default 1.0)"), "{page}");
+    assert!(
+        page.contains(
+            "temperature (number, more than 0, or table with one of `linear`, `cosine`, default 1.0)"
+        ),
+        "{page}"
+    );
     for key in ["stage.*.loss", "baseline.loss"] {
         assert!(explain(&own, key, RenamedKeys::default()).unwrap().contains("total-variation"), "{key}");
     }

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use alambic_tensor::precision::MatmulPrecision;
-use common::{REVIEWS, alambic, checkpoints, interrupt, student};
+use common::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, alambic, checkpoints, interrupt, student};
 
 /// A small training on the embedded names, with a checkpoint every few steps.
 const RECIPE: &str = r#"
@@ -136,6 +136,19 @@ fn killed_runs_in_lower_precision_end_with_the_same_bytes() {
     let run = folder.path().join("run");
     assert!(start(&recipe, &run, false).wait().unwrap().success());
     assert_eq!(student(&run) != in_bf16, MatmulPrecision::Bf16.is_supported());
+}
+
+#[test]
+fn killed_runs_of_scheduled_losses_end_with_the_same_bytes() {
+    let scheduled = kill_and_compare(&[DISTILLATION, SCHEDULED_LOSSES, REVIEWS].concat());
+    // Constants lead elsewhere.
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("small.toml");
+    let constants = "\nloss = { hidden = {}, logits = {} }\n";
+    std::fs::write(&recipe, [DISTILLATION, constants, REVIEWS].concat()).unwrap();
+    let run = folder.path().join("run");
+    assert!(start(&recipe, &run, false).wait().unwrap().success());
+    assert!(student(&run) != scheduled, "the schedules are not heeded");
 }
 
 /// The student of a run that is killed time and again, after making sure that it is that of an undisturbed one.

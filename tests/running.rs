@@ -67,7 +67,10 @@ fn figure_that_does_not_keep_its_bound_ends_a_run_with_one() {
     let ended = run(folder.path(), &[&command[..], &["--require", "cer<=0", "--require", "cer>=0"]].concat());
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stdout.ends_with("report: runs/sound/report.html\n"), "{}", ended.stdout);
-    assert!(ended.stderr.contains("and at most 0 is required") && !ended.stderr.contains("at least 0"));
+    assert!(
+        ended.stderr.contains("and at most 0 is required")
+            && !ended.stderr.contains("at least 0 is required")
+    );
     assert!(
         ended.stderr.contains("stage 2 of 3: collapse") && ended.stderr.contains("stage 3 of 3: evaluation")
     );

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use alambic_losses::{
     AttentionScores, Comparison, Counted, HeadMatch, Hidden, Inputs, LayerMap, LossTerm, Padding, Pattern,
-    Projections, Targets, Term,
+    Projections, Targets, Term, Weight,
 };
 use alambic_models::bert::{Bert, BertConfig, TextInput};
 use alambic_models::{Config, Pass, TapSelection, Tokens, Trace};
@@ -58,7 +58,7 @@ impl Distillation {
         let outline = Config::from(config.clone()).outline();
         let map = LayerMap::Pattern(Pattern::Uniform);
         let hidden = Hidden {
-            weight: 1.0,
+            weight: Weight::from(1.0),
             stream: String::new(),
             map: map.clone(),
             embeddings: true,
@@ -67,7 +67,7 @@ impl Distillation {
             count: Counted::Tokens,
         };
         let scores = AttentionScores {
-            weight: 1.0,
+            weight: Weight::from(1.0),
             stream: String::new(),
             map,
             heads: HeadMatch::OneToOne,
@@ -134,6 +134,7 @@ impl Distillation {
             targets: &Targets::default(),
             projections: &weights,
             ranks: None,
+            progress: 1.0,
         };
         let [hidden, scores] = [0, 1].map(|term| self.terms[term].loss(&inputs));
         Ok((hidden? + scores?)?)

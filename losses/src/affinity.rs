@@ -5,7 +5,7 @@ use alambic_settings::settings;
 
 use crate::arithmetic::{kullback_leibler, log_softmax};
 use crate::image_text_contrast::check_pairs;
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// How near the texts of a batch are to an image, and the images to a text, the student's against the teacher's.
@@ -18,7 +18,7 @@ settings! {
     pub struct Affinity {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
     }
 }
 

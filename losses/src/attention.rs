@@ -6,7 +6,7 @@ use alambic_settings::settings;
 use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean, without_padding};
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, mean};
-use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// The student's attention distributions against the teacher's.
@@ -19,7 +19,7 @@ settings! {
     pub struct Attention {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream whose attention it is, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// Which layer of the teacher each of the student's is compared with.

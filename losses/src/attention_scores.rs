@@ -9,7 +9,7 @@ use alambic_tensor::ops::{SquaredError, squared_error};
 
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, sum};
-use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term, Weight};
 
 choices! {
     /// What becomes of the scores of padding.
@@ -43,7 +43,7 @@ settings! {
     pub struct AttentionScores {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream whose attention it is, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// Which layer of the teacher each of the student's is compared with.

@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
 use crate::arithmetic::{binary_cross_entropy, weighted_mean};
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
     /// Binary cross-entropy on the scores of the answers in the data.
@@ -17,7 +17,7 @@ settings! {
     pub struct BinaryCrossEntropy {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
     }
 }
 

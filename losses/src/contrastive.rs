@@ -7,7 +7,7 @@ use alambic_tensor::candle::Tensor;
 use crate::arithmetic::{gathered_cross_entropy, in_batch_cross_entropy, normalised};
 use crate::features::Features;
 use crate::layers::projection;
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Temperature, Term, Weight};
 
 settings! {
     /// Classification of the texts of a batch by the teacher's features.
@@ -20,14 +20,14 @@ settings! {
     pub struct Contrastive {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// What stands for a text.
         pub features: Features = Features::First,
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// The temperature τ.
         #[range(alambic_settings::above(0.0))]
-        pub temperature: f64 = 0.07,
+        pub temperature: Temperature = Temperature::from(0.07),
         /// Whether the student's features are projected even where the widths agree.
         pub project: bool = true,
         /// Whether the texts of all ranks are those of one batch, where several train together. Else each rank compares those of its
@@ -48,6 +48,7 @@ impl LossTerm for Contrastive {
         let name = trained.as_ref().map(|projection| projection.name.clone());
         let (temperature, gather) = (self.temperature, self.gather);
         let compute = move |inputs: &Inputs<'_>| {
+            let temperature = temperature.at(inputs.progress);
             let (student, teacher) = features.compute(inputs)?;
             let student = normalised(&inputs.project(&student, name.as_deref())?)?;
             let teacher = normalised(&teacher)?;
@@ -58,6 +59,7 @@ impl LossTerm for Contrastive {
             in_batch_cross_entropy(&(student.matmul(&teacher.t()?)? / temperature)?)
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute))
+            .scheduling("temperature", temperature)
             .comparing_examples()
             .gathering(self.gather);
         Ok(Term { projections: trained.into_iter().collect(), ..term })

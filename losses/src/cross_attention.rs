@@ -10,7 +10,7 @@ use crate::arithmetic::{head_products, kullback_leibler, log_softmax, weighted_m
 use crate::layer_map::Pattern;
 use crate::layers::{mean, sum};
 use crate::mask::mask_tensor;
-use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term, Weight};
 
 choices! {
     /// Which tokens attend to which.
@@ -43,7 +43,7 @@ settings! {
     pub struct CrossAttention {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Which layer of the teacher each of the student's is compared with.
         pub map: LayerMap = LayerMap::Pattern(Pattern::Last),
         /// Which blocks of the attention are compared. Their losses are added.

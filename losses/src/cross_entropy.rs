@@ -6,7 +6,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, TargetKind, Targets, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Targets, Term, Weight};
 
 settings! {
     /// Cross-entropy on the labels of the data.
@@ -18,7 +18,7 @@ settings! {
     pub struct CrossEntropy {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Probability spread evenly over all classes.
         #[range(0.0..=1.0)]
         pub label_smoothing: f64 = 0.0,
@@ -39,7 +39,7 @@ impl LossTerm for CrossEntropy {
 /// Cross-entropy of the student's logits with the targets that `counted` weighs.
 pub(crate) fn on_targets(
     name: &'static str,
-    weight: f64,
+    weight: Weight,
     label_smoothing: f64,
     counted: impl Fn(&Targets) -> &Arc<Vec<f32>> + Send + Sync + 'static,
 ) -> Term {

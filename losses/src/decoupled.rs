@@ -7,7 +7,7 @@ use alambic_tensor::device;
 
 use crate::arithmetic::{kullback_leibler, log_softmax, weighted_mean};
 use crate::logits::{rows, same_classes};
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Temperature, Term, Weight};
 
 settings! {
     /// The teacher's logits, the target class apart from the others.
@@ -15,12 +15,13 @@ settings! {
     /// Decoupled knowledge distillation (Zhao et al., 2022, equations 5 to 8): with `p = softmax(z / T)` over C classes
     /// and the label t, `L = T² (α TCKD + β NCKD)`, where TCKD is the KL divergence of `{p_t, 1 - p_t}`, teacher's from
     /// student's, and NCKD that of the distributions over the other classes, both averaged over texts. The paper adds
-    /// the cross-entropy with the labels, the term `cross-entropy`, and raises the weight over twenty epochs. Logits
-    /// are `[batch, C]`, and every text needs a label.
+    /// the cross-entropy with the labels, the term `cross-entropy`, and raises the weight over the first 20 of 240 epochs:
+    /// `weight = { linear = { start = 0.0, end = 1.0, until = 0.083 } }`. Logits are `[batch, C]`, and every text needs a
+    /// label.
     pub struct Decoupled {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Weight α of the target class.
         #[range(0.0..)]
         pub target: f64 = 1.0,
@@ -29,7 +30,7 @@ settings! {
         pub others: f64 = 8.0,
         /// Both logits are divided by it.
         #[range(alambic_settings::above(0.0))]
-        pub temperature: f64 = 4.0,
+        pub temperature: Temperature = Temperature::from(4.0),
     }
 }
 
@@ -50,6 +51,7 @@ impl LossTerm for Decoupled {
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs);
         let taps = vec!["logits".to_owned()];
         Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute))
+            .scheduling("temperature", self.temperature)
             .with_targets(&[TargetKind::Classes]))
     }
 
@@ -77,7 +79,8 @@ impl Decoupled {
             target[row * classes + label as usize] = 1.0;
         }
         let target = Tensor::from_vec(target, (count, classes), device::current())?.to_dtype(DType::F32)?;
-        let (student, teacher) = ((student / self.temperature)?, (teacher / self.temperature)?);
+        let temperature = self.temperature.at(inputs.progress);
+        let (student, teacher) = ((student / temperature)?, (teacher / temperature)?);
         // log p_t and log (1 - p_t), each from sums of exponentials: no small difference of large numbers.
         let two_way = |scores: &Tensor| -> Result<Tensor, LossError> {
             let logs = log_softmax(scores)?;
@@ -93,6 +96,6 @@ impl Decoupled {
         let of_target = kullback_leibler(&two_way(&teacher)?, &two_way(&student)?)?;
         let of_others = kullback_leibler(&without_target(&teacher)?, &without_target(&student)?)?;
         let both = ((of_target * self.target)? + (of_others * self.others)?)?;
-        Ok((weighted_mean(&both, &weights)? * self.temperature.powi(2))?)
+        Ok((weighted_mean(&both, &weights)? * temperature.powi(2))?)
     }
 }

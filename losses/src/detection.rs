@@ -7,7 +7,7 @@ use alambic_tensor::device;
 use alambic_tensor::ops;
 
 use crate::arithmetic::binary_cross_entropy;
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
     /// Objects in an image: whether the middle of one lies in a cell, what it is, and where its edges are.
@@ -18,7 +18,7 @@ settings! {
     pub struct Detection {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Factor t of what objects are.
         #[range(0.0..)]
         pub tags: f64 = 1.0,

@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::masked_mean;
 
 use crate::layers::{projection, streams};
-use crate::{Comparison, Inputs, LossError, LossTerm, Term};
+use crate::{Comparison, Inputs, LossError, LossTerm, Term, Weight};
 
 choices! {
     /// Which positions of two sequences are compared.
@@ -38,7 +38,7 @@ settings! {
     pub struct EncoderMatch {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Which positions are compared.
         pub positions: Positions = Positions::Masked,
         /// How they are compared.

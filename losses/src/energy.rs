@@ -7,7 +7,7 @@ use alambic_tensor::candle::{D, Tensor};
 use crate::arithmetic::normalised;
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, sum};
-use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// Activity of each token's hidden state, relative to the others of its text.
@@ -20,7 +20,7 @@ settings! {
     pub struct Energy {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// Which layer of the teacher each of the student's is compared with.

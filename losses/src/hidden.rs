@@ -6,7 +6,7 @@ use alambic_tensor::ops::RaggedLayout;
 
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, projection, sum};
-use crate::{Comparison, Inputs, LayerMap, LossError, LossTerm, Projection, Term};
+use crate::{Comparison, Inputs, LayerMap, LossError, LossTerm, Projection, Term, Weight};
 
 choices! {
     /// Which positions of a sequence count.
@@ -46,7 +46,7 @@ settings! {
     pub struct Hidden {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// Which layer of the teacher each of the student's is compared with.
@@ -71,7 +71,7 @@ settings! {
     pub struct Embedding {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// How embeddings of another width are compared; `shared` and `per-layer` are the same here.

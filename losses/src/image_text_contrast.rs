@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 
 use crate::arithmetic::{gathered_cross_entropy, in_batch_cross_entropy};
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// Which text of the batch belongs to an image, and which image to a text.
@@ -15,7 +15,7 @@ settings! {
     pub struct ImageTextContrast {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Whether the images and texts of all ranks are those of one batch, where several train together. Else each rank compares
         /// those of its own.
         pub gather: bool = false,

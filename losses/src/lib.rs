@@ -31,6 +31,7 @@
 //!     targets: &Targets::default(),
 //!     projections: &Weights::new(),
 //!     ranks: None,
+//!     progress: 1.0,
 //! };
 //! assert!(term.loss(&inputs)?.to_scalar::<f32>()? > 0.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -68,6 +69,7 @@ pub mod recorded;
 mod relational;
 mod relations;
 mod representation;
+mod schedule;
 mod sequence;
 mod similarity_preserving;
 mod squared_error;
@@ -101,6 +103,7 @@ pub use patient::{Patient, PatientReduction, Scheme};
 pub use relational::{RelationalAngle, RelationalDistance};
 pub use relations::{Related, Relations};
 pub use representation::Representation;
+pub use schedule::{Ramp, ScheduledValue, Temperature, Weight, progress};
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
 pub use squared_error::SquaredError;

@@ -9,7 +9,7 @@ use alambic_tensor::device;
 use alambic_tensor::ops;
 
 use crate::arithmetic::{binary_cross_entropy, kullback_leibler, log_softmax, weighted_mean};
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Temperature, Term, Weight};
 
 choices! {
     /// How the student's distribution is compared with the teacher's. `p` are probabilities at the temperature.
@@ -52,12 +52,12 @@ settings! {
     pub struct Logits {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// How two distributions are compared.
         pub divergence: Divergence = Divergence::Kl,
         /// Both logits are divided by it.
         #[range(alambic_settings::above(0.0))]
-        pub temperature: f64 = 1.0,
+        pub temperature: Temperature = Temperature::from(1.0),
         /// Multiply by the squared temperature.
         pub squared_temperature: bool = true,
         /// What the sum is divided by.
@@ -71,7 +71,8 @@ impl LossTerm for Logits {
         let options = self.clone();
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs);
         let taps = vec!["logits".to_owned()];
-        Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute)))
+        Ok(Term::new(NAME, self.weight, taps.clone(), taps, Box::new(compute))
+            .scheduling("temperature", self.temperature))
     }
 
     fn reads_only_logits(&self) -> bool {
@@ -136,12 +137,13 @@ impl Logits {
     fn compute(&self, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
         let (student, teacher, weights) = rows(inputs)?;
         let classes = student.dim(1)? as f64;
-        let scaled = |logits: &Tensor| logits / self.temperature;
+        let temperature = self.temperature.at(inputs.progress);
+        let scaled = |logits: &Tensor| logits / temperature;
         let logs =
             || Ok::<_, LossError>((log_softmax(&scaled(&student)?)?, log_softmax(&scaled(&teacher)?)?));
         let mean = match self.divergence {
             Divergence::Kl => {
-                let (weights, temperature) = (Arc::new(weights.to_vec1()?), self.temperature as f32);
+                let (weights, temperature) = (Arc::new(weights.to_vec1()?), temperature as f32);
                 ops::divergence(&student, &teacher, ops::Divergence { weights, temperature, squared: false })?
             }
             Divergence::MeanSquaredError => {
@@ -167,7 +169,7 @@ impl Logits {
                 weighted_mean(&(both / 2.0)?, &weights)?
             }
         };
-        let squared = if self.squared_temperature { self.temperature.powi(2) } else { 1.0 };
+        let squared = if self.squared_temperature { temperature.powi(2) } else { 1.0 };
         let divisor = if self.reduction == Reduction::Elements { classes } else { 1.0 };
         Ok((mean * (squared / divisor))?)
     }

@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
     /// Cross-entropy on how text and image belong together, some texts or tags of a batch being those of other images.
@@ -15,7 +15,7 @@ settings! {
     pub struct Matching {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
     }
 }
 

@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
 use crate::arithmetic::{cross_entropy_from, normalised};
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
     /// Which translation or paraphrase of the batch belongs to a sentence; without a teacher.
@@ -19,7 +19,7 @@ settings! {
     pub struct MultipleNegatives {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// What cosines are multiplied by; 20 is that of sentence-transformers.
         #[range(alambic_settings::above(0.0))]
         pub scale: f64 = 20.0,

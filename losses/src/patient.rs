@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 
 use crate::arithmetic::normalised;
 use crate::layers::{Layers, sum};
-use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term, Weight};
 
 choices! {
     /// Which layers of the teacher the student attends to.
@@ -39,7 +39,7 @@ settings! {
     pub struct Patient {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// Which layers of the teacher the student attends to.

@@ -55,10 +55,19 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// the student's trace.
 ///
 /// # Errors
-/// When the loss does not fit the traces, or they lack a tap or a projection.
+/// When the loss does not fit the traces, they lack a tap or a projection, or an option that the value depends on changes over
+/// the steps of a stage. A weight may, since the value is that before it.
 pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<LossEvaluation, LossError> {
     let (own, other) = (outline(student)?, outline(teacher)?);
     let term = loss.inner().bind(&own, Some(&other))?;
+    if let Some((key, value)) = term.scheduled.first() {
+        return Err(LossError::Incompatible {
+            term: term.name,
+            reason: format!(
+                "`{key}` is {value} over the steps of a stage, and recorded traces are of none; set it to a number"
+            ),
+        });
+    }
     let targets = targets(student, &term)?;
     let variable = |tensor: &Tensor| Ok::<_, LossError>(Var::from_tensor(&tensor.to_dtype(DType::F32)?)?);
     let mut variables: IndexMap<String, Var> = IndexMap::new();
@@ -102,6 +111,7 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Los
         targets: &targets,
         projections: &projections,
         ranks: None,
+        progress: 1.0,
     })?;
     let store = backward(&value)?;
     let gradients = variables

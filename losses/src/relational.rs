@@ -7,7 +7,7 @@ use alambic_tensor::device;
 
 use crate::arithmetic::{normalised, weighted_mean};
 use crate::features::Features;
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// Distances between the texts of a batch.
@@ -19,7 +19,7 @@ settings! {
     pub struct RelationalDistance {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// What stands for a text.
         pub features: Features = Features::First,
         /// The stream of hidden states, where a model has several: `encoder`, `text`.
@@ -37,7 +37,7 @@ settings! {
     pub struct RelationalAngle {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// What stands for a text.
         pub features: Features = Features::First,
         /// The stream of hidden states, where a model has several: `encoder`, `text`.

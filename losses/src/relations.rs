@@ -7,7 +7,7 @@ use alambic_tensor::candle::Tensor;
 use crate::arithmetic::{head_products, kullback_leibler, log_softmax, weighted_mean, without_padding};
 use crate::layer_map::Pattern;
 use crate::layers::{Layers, mean};
-use crate::{Inputs, LayerMap, LossError, LossTerm, Term};
+use crate::{Inputs, LayerMap, LossError, LossTerm, Term, Weight};
 
 choices! {
     /// Vectors whose relation to one another is compared.
@@ -35,7 +35,7 @@ settings! {
     pub struct Relations {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// The stream whose attention it is, where a model has several: `encoder`, `text`.
         pub stream: String = String::new(),
         /// Which layer of the teacher each of the student's is compared with. For a teacher of 24 layers the paper

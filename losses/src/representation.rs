@@ -5,7 +5,7 @@ use alambic_settings::settings;
 
 use crate::features::Features;
 use crate::layers::projection;
-use crate::{Comparison, Inputs, LossError, LossTerm, Term};
+use crate::{Comparison, Inputs, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// The vector that stands for a whole text or image, the student's against the teacher's.
@@ -17,7 +17,7 @@ settings! {
     pub struct Representation {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// What stands for a text.
         pub features: Features = Features::Embedding,
         /// The stream of hidden states, where a model has several: `text`, `image`.

@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 
 use crate::cross_entropy::on_targets;
-use crate::{LossError, LossTerm, TargetKind, Term};
+use crate::{LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
     /// The teacher's written output as the target.
@@ -17,7 +17,7 @@ settings! {
     pub struct Sequence {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Probability spread evenly over all classes.
         #[range(0.0..=1.0)]
         pub label_smoothing: f64 = 0.0,

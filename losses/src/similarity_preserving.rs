@@ -6,7 +6,7 @@ use alambic_tensor::candle::Tensor;
 
 use crate::arithmetic::{gram, normalised};
 use crate::features::Features;
-use crate::{Inputs, LossError, LossTerm, Term};
+use crate::{Inputs, LossError, LossTerm, Term, Weight};
 
 settings! {
     /// Similarities between the texts of a batch, row by row.
@@ -17,7 +17,7 @@ settings! {
     pub struct SimilarityPreserving {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// What stands for a text.
         pub features: Features = Features::First,
         /// The stream of hidden states, where a model has several: `encoder`, `text`.

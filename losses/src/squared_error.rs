@@ -5,7 +5,7 @@ use alambic_settings::settings;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
     /// Squared error on the numbers of the data.
@@ -15,7 +15,7 @@ settings! {
     pub struct SquaredError {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
     }
 }
 

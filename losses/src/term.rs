@@ -10,6 +10,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
 use crate::mask::{mask_names, mask_tensor};
+use crate::schedule::ScheduledValue;
 
 /// What the student is to say for each row of its logits: for each token that it is to write, or for each text or
 /// token that it is to classify.
@@ -96,6 +97,9 @@ pub struct Inputs<'a> {
     pub projections: &'a Weights,
     /// The processes whose batches are one to terms that gather them; none where each computes for itself, as in validation.
     pub ranks: Option<&'a Ranks>,
+    /// How far the stage is, for options that change over its steps ([`progress`](crate::progress)): 1 where no step is taken, as
+    /// in validations.
+    pub progress: f64,
 }
 
 impl<'a> Inputs<'a> {
@@ -235,7 +239,9 @@ pub struct Term {
     /// The method, as `alambic list losses` prints it.
     pub name: &'static str,
     /// Factor in the sum of terms.
-    pub weight: f64,
+    pub weight: ScheduledValue,
+    /// What else changes over the steps of a stage, by the key of the option.
+    pub scheduled: Vec<(&'static str, ScheduledValue)>,
     /// Taps of the student that it reads.
     pub student_taps: Vec<String>,
     /// Taps of the teacher that it reads.
@@ -275,14 +281,15 @@ impl Term {
     #[must_use]
     pub fn new(
         name: &'static str,
-        weight: f64,
+        weight: impl Into<ScheduledValue>,
         student_taps: Vec<String>,
         teacher_taps: Vec<String>,
         compute: Compute,
     ) -> Self {
         Self {
             name,
-            weight,
+            weight: weight.into(),
+            scheduled: Vec::new(),
             student_taps,
             teacher_taps,
             projections: Vec::new(),
@@ -294,6 +301,19 @@ impl Term {
             targets: &[],
             compute,
         }
+    }
+
+    /// The same term with an option of this key that it reads at the progress of the stage; a constant is no schedule.
+    #[must_use]
+    pub fn scheduling(mut self, key: &'static str, value: impl Into<ScheduledValue>) -> Self {
+        self.scheduled.extend([(key, value.into())].into_iter().filter(|(_, value)| !value.is_constant()));
+        self
+    }
+
+    /// Everything that changes over the steps of a stage, the weight first, by the key of the option.
+    pub fn schedules(&self) -> impl Iterator<Item = (&'static str, ScheduledValue)> {
+        let weight = Some(("weight", self.weight)).filter(|(_, weight)| !weight.is_constant());
+        weight.into_iter().chain(self.scheduled.iter().copied())
     }
 
     /// The same term, which compares the examples of a batch with each other.

@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Temperature, Term, Weight};
 
 settings! {
     /// The teacher's distributions, token by token.
@@ -17,10 +17,10 @@ settings! {
     pub struct WordLevel {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
-        pub weight: f64 = 1.0,
+        pub weight: Weight = Weight::from(1.0),
         /// Both logits are divided by it.
         #[range(alambic_settings::above(0.0))]
-        pub temperature: f64 = 1.0,
+        pub temperature: Temperature = Temperature::from(1.0),
         /// Multiply by the squared temperature, so that gradients keep their size (Hinton et al., 2015).
         pub squared_temperature: bool = true,
     }
@@ -38,14 +38,16 @@ impl LossTerm for WordLevel {
                 ),
             });
         }
-        let (temperature, squared) = (self.temperature as f32, self.squared_temperature);
+        let (temperature, squared) = (self.temperature, self.squared_temperature);
         let compute = move |inputs: &Inputs<'_>| {
+            let temperature = temperature.at(inputs.progress) as f32;
             let settings =
                 ops::Divergence { weights: inputs.targets.teacher_mask.clone(), temperature, squared };
             Ok(ops::divergence(inputs.student("logits")?, inputs.teacher("logits")?, settings)?)
         };
         let taps = vec!["logits".to_owned()];
         Ok(Term::new("word-level", self.weight, taps.clone(), taps, Box::new(compute))
+            .scheduling("temperature", self.temperature)
             .with_targets(&[TargetKind::TeacherText]))
     }
 }

@@ -83,6 +83,7 @@ fn loss(term: &Term, first: usize, count: usize, ranks: Option<&Ranks>) -> (f64,
         targets: &targets,
         projections: &weights,
         ranks,
+        progress: 1.0,
     };
     let loss = term.loss(&inputs).unwrap();
     let gradients = backward(&loss).unwrap();

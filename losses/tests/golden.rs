@@ -110,6 +110,7 @@ fn incompatible_models_are_refused() {
         ("patient", &[], "width 6 and 12"),
         ("relational-distance", &["features=\"embedding\""], "no tap `embedding`"),
         ("squared-error", &[], "3 logits"),
+        ("logits", &["temperature={ linear = { start = 8, end = 1 } }"], "`temperature` is 8 → 1 (linear)"),
     ] {
         let said = said(name, options, &student);
         assert!(said.contains(expected), "{name}: {said}");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alambic_losses::recorded::parse;
 use alambic_losses::{
     Comparison, CrossEntropy, EncoderMatch, Inputs, LossError, LossTerm, Positions, Sequence, TargetKind,
-    Targets, Term, WordLevel,
+    Targets, Temperature, Term, Weight, WordLevel,
 };
 use alambic_models::{Outline, Stream, TapSelection, Trace};
 use alambic_settings::AddedKinds;
@@ -53,7 +53,7 @@ fn loss(
     teacher: Option<&Trace>,
     targets: &Targets,
 ) -> Result<Tensor, LossError> {
-    term.loss(&Inputs { student, teacher, targets, projections: &Weights::new(), ranks: None })
+    term.loss(&Inputs { student, teacher, targets, projections: &Weights::new(), ranks: None, progress: 1.0 })
 }
 
 fn value(tensor: &Tensor) -> f64 {
@@ -97,8 +97,10 @@ fn reached(loss: &Tensor, logits: &Var) -> Vec<usize> {
 #[test]
 fn cross_entropy_counts_labels_alone() {
     let (logits, targets) = two_sequences();
-    let term = CrossEntropy { weight: 3.0, label_smoothing: 0.0 }.bind(&outline(1, 2, 3), None).unwrap();
-    assert_eq!((term.name, term.weight), ("cross-entropy", 3.0));
+    let term = CrossEntropy { weight: Weight::from(3.0), label_smoothing: 0.0 }
+        .bind(&outline(1, 2, 3), None)
+        .unwrap();
+    assert_eq!((term.name, term.weight), ("cross-entropy", 3.0.into()));
     assert_eq!(term.student_taps, ["logits"]);
     assert!(term.teacher_taps.is_empty() && term.projections.is_empty() && !term.equal_lengths);
     let loss = loss(&term, &trace("logits", &logits, &[]), None, &targets).unwrap();
@@ -111,7 +113,7 @@ fn cross_entropy_counts_labels_alone() {
 fn sequence_counts_what_the_teacher_wrote_alone() {
     let (logits, targets) = two_sequences();
     let outline = outline(1, 2, 3);
-    let options = Sequence { weight: 1.0, label_smoothing: 0.0 };
+    let options = Sequence { weight: Weight::from(1.0), label_smoothing: 0.0 };
     let term = options.bind(&outline, Some(&outline)).unwrap();
     assert_eq!(term.name, "sequence");
     assert_eq!(term.student_taps, ["logits"]);
@@ -133,8 +135,10 @@ fn label_smoothing_spreads_its_share_over_all_classes() {
         let even: f64 = row.iter().map(|probability| probability.ln()).sum::<f64>() / 3.0;
         -(0.9 * row[target].ln() + 0.1 * even)
     };
-    let labels = CrossEntropy { weight: 1.0, label_smoothing: 0.1 }.bind(&outline, None).unwrap();
-    let written = Sequence { weight: 1.0, label_smoothing: 0.1 }.bind(&outline, Some(&outline)).unwrap();
+    let labels =
+        CrossEntropy { weight: Weight::from(1.0), label_smoothing: 0.1 }.bind(&outline, None).unwrap();
+    let written =
+        Sequence { weight: Weight::from(1.0), label_smoothing: 0.1 }.bind(&outline, Some(&outline)).unwrap();
     let student = trace("logits", &logits, &[]);
     let expected = f64::midpoint(of([0.5, 0.25, 0.25], 0), of([0.2, 0.3, 0.5], 2));
     assert_close(value(&loss(&labels, &student, None, &targets).unwrap()), expected);
@@ -150,9 +154,14 @@ fn a_batch_without_rows_of_a_kind_adds_nothing() {
     let outline = outline(1, 2, 3);
     let student = trace("logits", &logits, &[]);
     let terms = [
-        CrossEntropy { weight: 1.0, label_smoothing: 0.1 }.bind(&outline, None),
-        Sequence { weight: 1.0, label_smoothing: 0.1 }.bind(&outline, Some(&outline)),
-        WordLevel { weight: 1.0, temperature: 2.0, squared_temperature: true }.bind(&outline, Some(&outline)),
+        CrossEntropy { weight: Weight::from(1.0), label_smoothing: 0.1 }.bind(&outline, None),
+        Sequence { weight: Weight::from(1.0), label_smoothing: 0.1 }.bind(&outline, Some(&outline)),
+        WordLevel {
+            weight: Weight::from(1.0),
+            temperature: Temperature::from(2.0),
+            squared_temperature: true,
+        }
+        .bind(&outline, Some(&outline)),
     ];
     for term in terms {
         let loss = loss(&term.unwrap(), &student, Some(&student), &targets).unwrap();
@@ -166,10 +175,14 @@ fn a_trace_without_the_tap_is_named() {
     let outline = outline(1, 2, 3);
     let (logits, targets) = two_sequences();
     let (empty, full) = (Trace::new(TapSelection::All), trace("logits", &logits, &[]));
-    let term = CrossEntropy { weight: 1.0, label_smoothing: 0.0 }.bind(&outline, None).unwrap();
+    let term = CrossEntropy { weight: Weight::from(1.0), label_smoothing: 0.0 }.bind(&outline, None).unwrap();
     let error = message(loss(&term, &empty, None, &targets));
     assert_eq!(error, "the trace of the student holds no `logits`");
-    let options = WordLevel { weight: 1.0, temperature: 1.0, squared_temperature: true };
+    let options = WordLevel {
+        weight: Weight::from(1.0),
+        temperature: Temperature::from(1.0),
+        squared_temperature: true,
+    };
     let term = options.bind(&outline, Some(&outline)).unwrap();
     for teacher in [None, Some(&empty)] {
         let error = message(loss(&term, &full, teacher, &targets));
@@ -183,7 +196,11 @@ fn word_level_is_zero_where_the_distributions_agree() {
     let outline = outline(1, 2, 3);
     let shifted = (logits.as_tensor() + 5.0).unwrap();
     for temperature in [0.5, 1.0, 4.0] {
-        let options = WordLevel { weight: 1.0, temperature, squared_temperature: true };
+        let options = WordLevel {
+            weight: Weight::from(1.0),
+            temperature: Temperature::from(temperature),
+            squared_temperature: true,
+        };
         let term = options.bind(&outline, Some(&outline)).unwrap();
         assert_eq!(term.student_taps, ["logits"]);
         assert_eq!(term.teacher_taps, ["logits"]);
@@ -206,7 +223,8 @@ fn word_level_of_two_classes_with_and_without_the_squared_temperature() {
     };
     let expected = f64::midpoint(of(3.0, 1.0), of(1.0, -2.0));
     for (squared_temperature, factor) in [(false, 1.0), (true, 4.0)] {
-        let options = WordLevel { weight: 1.0, temperature: 2.0, squared_temperature };
+        let options =
+            WordLevel { weight: Weight::from(1.0), temperature: Temperature::from(2.0), squared_temperature };
         let term = options.bind(&outline, Some(&outline)).unwrap();
         let (read, of_teacher) = (trace("logits", &student, &[]), trace("logits", &teacher, &[]));
         let loss = loss(&term, &read, Some(&of_teacher), &targets).unwrap();
@@ -218,7 +236,11 @@ fn word_level_of_two_classes_with_and_without_the_squared_temperature() {
 
 #[test]
 fn word_level_needs_a_teacher_with_the_same_vocabulary() {
-    let options = WordLevel { weight: 1.0, temperature: 1.0, squared_temperature: true };
+    let options = WordLevel {
+        weight: Weight::from(1.0),
+        temperature: Temperature::from(1.0),
+        squared_temperature: true,
+    };
     assert!(message(options.bind(&outline(1, 2, 3), None)).contains("`word-level` needs a teacher"));
     assert_eq!(
         message(options.bind(&outline(1, 2, 3), Some(&outline(1, 2, 4)))),
@@ -239,7 +261,7 @@ const STUDENT_MASK: [u8; 6] = [1, 1, 1, 1, 0, 0];
 const TEACHER_MASK: [u8; 4] = [1, 1, 1, 0];
 
 fn encoder_match(positions: Positions, comparison: Comparison) -> EncoderMatch {
-    EncoderMatch { weight: 1.0, positions, comparison }
+    EncoderMatch { weight: Weight::from(1.0), positions, comparison }
 }
 
 /// The value of the term over [`states`], the student's cut to `length` positions.
@@ -329,6 +351,7 @@ fn the_projection_and_the_student_are_trained_and_the_teacher_is_not() {
         targets: &targets,
         projections: &projections,
         ranks: None,
+        progress: 1.0,
     };
     let loss = term.loss(&inputs).unwrap();
     // The projected state is (1, 2, 3.5).
@@ -396,7 +419,8 @@ fn values_and_gradients_agree_with_pytorch() {
     let golden = load(path.as_ref()).unwrap();
     let word_level = |squared_temperature| {
         let outline = outline(1, 6, 9);
-        let options = WordLevel { weight: 1.0, temperature: 2.0, squared_temperature };
+        let options =
+            WordLevel { weight: Weight::from(1.0), temperature: Temperature::from(2.0), squared_temperature };
         options.bind(&outline, Some(&outline)).unwrap()
     };
     let encoder = |comparison| {
@@ -429,7 +453,7 @@ fn values_and_gradients_agree_with_pytorch() {
 #[test]
 fn unlabelled_questions_do_not_count() {
     let outline = outline(1, 2, 2);
-    let term = alambic_losses::BinaryCrossEntropy { weight: 1.0 }.bind(&outline, None).unwrap();
+    let term = alambic_losses::BinaryCrossEntropy { weight: Weight::from(1.0) }.bind(&outline, None).unwrap();
     let logits = variable(&[0.5, -1.0, 2.0, 0.25], (2, 2));
     let student = trace("logits", logits.as_tensor(), &[1, 1]);
     let scored = |scores: &[f32], scored: &[f32]| {

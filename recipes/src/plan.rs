@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
+use alambic_losses::ScheduledValue;
 use alambic_models::{Outline, Stream};
 use alambic_ranks::Ranks;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
@@ -200,7 +201,10 @@ pub struct PlannedLoss {
     /// The method.
     pub name: String,
     /// Its weight.
-    pub weight: f64,
+    pub weight: ScheduledValue,
+    /// What else of it changes over the steps, by the key of the option.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub schedules: IndexMap<String, ScheduledValue>,
     /// Taps of the student with their shapes.
     pub student: IndexMap<String, String>,
     /// Taps of the teacher with their shapes.
@@ -438,6 +442,7 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Ve
         .map(|term| PlannedLoss {
             name: term.name.to_owned(),
             weight: term.weight,
+            schedules: term.scheduled.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect(),
             student: shapes(term.student_taps, &student),
             teacher: shapes(term.teacher_taps, &teacher),
             projections: term

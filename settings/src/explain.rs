@@ -240,9 +240,15 @@ fn unknown(kind: &Type, step: &str, walked: &str, top: bool, renamed: RenamedKey
 
 /// Type, bounds and default of a key, in one line.
 fn facts(field: &Field) -> String {
-    let mut facts = vec![field.kind.to_string()];
     // The bounds of integers are in their type.
-    facts.extend(field.range.filter(|_| !field.kind.is_integer()).map(|range| range.to_string()));
+    let range = field.range.filter(|_| !field.kind.is_integer());
+    let mut facts = match (&field.kind, range) {
+        // The range is that of the number alone.
+        (Type::Either(first, second), Some(range)) if matches!(**first, Type::Number) => {
+            vec![format!("{first}, {range}, or {second}")]
+        }
+        (kind, range) => [kind.to_string()].into_iter().chain(range.map(|range| range.to_string())).collect(),
+    };
     facts.push(match &field.default {
         Some(default) => format!("default {}", inline(default)),
         None if field.required => "required".to_owned(),

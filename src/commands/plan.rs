@@ -232,20 +232,28 @@ fn loss_terms(plan: &Plan) -> Result<(), Failure> {
         let taps: Vec<String> = taps.iter().map(|(tap, shape)| format!("{tap} [{shape}]")).collect();
         if taps.is_empty() { NO_VALUE.to_owned() } else { taps.join(", ") }
     };
+    let has_schedules =
+        plan.stages.iter().flat_map(|stage| &stage.losses).any(|loss| !loss.schedules.is_empty());
     let row = |stage: &PlannedStage, loss: &PlannedLoss| {
         let projections: Vec<String> =
             loss.projections.iter().map(|(_, inputs, outputs)| format!("{inputs} → {outputs}")).collect();
-        vec![
+        let mut row = vec![
             stage.name.clone(),
             loss.name.clone(),
             loss.weight.to_string(),
             taps(&loss.student),
             taps(&loss.teacher),
             if projections.is_empty() { NO_VALUE.to_owned() } else { projections.join(", ") },
-        ]
+        ];
+        if has_schedules {
+            let schedules: Vec<String> =
+                loss.schedules.iter().map(|(key, value)| format!("{key} {value}")).collect();
+            row.push(if schedules.is_empty() { NO_VALUE.to_owned() } else { schedules.join(", ") });
+        }
+        row
     };
     let rows = plan.stages.iter().flat_map(|stage| stage.losses.iter().map(move |loss| row(stage, loss)));
-    let columns = [
+    let mut columns = vec![
         Column::text("stage"),
         Column::text("loss"),
         Column::number("weight"),
@@ -253,6 +261,9 @@ fn loss_terms(plan: &Plan) -> Result<(), Failure> {
         Column::text("tap of the teacher"),
         Column::text("projections"),
     ];
+    if has_schedules {
+        columns.push(Column::text("schedules"));
+    }
     output::table(&columns, rows.collect())
 }
 

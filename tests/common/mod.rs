@@ -15,7 +15,7 @@ use alambic_tensor::candle::{Device, Tensor};
 use serde_json::Value;
 
 pub(crate) use models::{cached_encoder, tiny_encoder, tiny_model};
-pub(crate) use recipes::{REVIEWS, broken, sound};
+pub(crate) use recipes::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, broken, sound};
 
 /// The binary in a folder, with nothing of the environment that changes what it prints, and without a network.
 pub(crate) fn alambic(folder: &Path) -> Command {

@@ -1,6 +1,6 @@
 //! Loss terms, checked against student, teacher and data.
 
-use alambic_losses::{Loss, LossError, TargetKind, Term};
+use alambic_losses::{Loss, LossError, ScheduledValue, TargetKind, Term};
 use alambic_models::Outline;
 use alambic_settings::{At, Diagnostic};
 use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
@@ -74,6 +74,7 @@ impl Checker<'_> {
             );
             return;
         }
+        let mut weights = Vec::new();
         for loss in losses {
             let outline = student.map(|info| info.config.outline());
             let bound = match (supervision, &outline) {
@@ -117,6 +118,7 @@ impl Checker<'_> {
                     );
                 }
                 (Ok(term), _) => {
+                    weights.push(term.weight);
                     self.check_tokens(&term, loss, task, has_own_vocabulary);
                     self.check_batches(recipe, site, &term, loss);
                     if !task.is_empty() {
@@ -137,6 +139,24 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+        if weights.len() == losses.len() {
+            self.check_end_weights(site, losses, &weights);
+        }
+    }
+
+    /// Warns of losses whose weights all end at 0.
+    fn check_end_weights(&mut self, site: &Site<'_>, losses: &[At<Loss>], weights: &[ScheduledValue]) {
+        let is_scheduled = weights.iter().any(|weight| !weight.is_constant());
+        if !is_scheduled || weights.iter().any(|weight| weight.at(1.0) > 0.0) {
+            return;
+        }
+        let message = format!("the losses of `{}` all end without weight", site.path.join("."));
+        let mut diagnostic = Diagnostic::warning("loss::schedule", message);
+        for loss in losses {
+            diagnostic = diagnostic.label(&loss.origin, "its weight ends at 0");
+        }
+        let help = "let one of them end above 0: validations count losses with their last weights, and the last steps train nothing";
+        self.report(diagnostic.help(help));
     }
 
     /// Reports a term that reads what its teacher does not give.

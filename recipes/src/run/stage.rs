@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
-use alambic_losses::{Loss, Term};
+use alambic_losses::{Loss, ScheduledValue, Term};
 use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EventLog, LogMark, ProgressEvent};
@@ -33,6 +33,7 @@ use crate::training::job::Job;
 use crate::training::moving_average::ExponentialMovingAverage;
 use crate::training::output::{PROJECTIONS, SUMMARY, TrainOutput};
 use crate::training::sampler::BatchSampler;
+use crate::training::schedules::schedules;
 use crate::training::state::TrainState;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::task::TrainingTask;
@@ -287,7 +288,7 @@ fn callbacks<'a>(
 ) -> Vec<Box<dyn TrainerCallback + 'a>> {
     let ranks = &context.ranks;
     let mut callbacks: Vec<Box<dyn TrainerCallback + 'a>> = vec![
-        Box::new(StepRecorder { steps }),
+        Box::new(StepRecorder { terms, steps }),
         Box::new(Validator { ranks, task, terms, every: training.train.validate_every, steps }),
     ];
     if ranks.is_first() {
@@ -297,6 +298,7 @@ fn callbacks<'a>(
             label: training.label.clone(),
             seed: training.seed,
             loss_weights: loss_weights(terms),
+            schedules: schedules(terms),
             examples: task.statistics().examples,
             every: training.train.validate_every,
             steps,
@@ -333,6 +335,7 @@ fn output(
         frozen: state.progress.frozen.clone(),
         parameters: initial.weights.values().map(Tensor::elem_count).sum(),
         loss_weights: loss_weights(terms),
+        schedules: schedules(terms),
         generation: statistics.generation,
         cached: statistics.cached,
         augmentation: statistics.augmentation,
@@ -341,7 +344,7 @@ fn output(
 }
 
 /// Loss terms, each with its factor in their sum.
-fn loss_weights(terms: &[Term]) -> Vec<(String, f64)> {
+fn loss_weights(terms: &[Term]) -> Vec<(String, ScheduledValue)> {
     terms.iter().map(|term| (term.name.to_owned(), term.weight)).collect()
 }
 

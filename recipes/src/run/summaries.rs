@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alambic_losses::ScheduledValue;
 use alambic_reports::numbers::{metric_title, metric_value, percent};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_reports::report::{CorpusReading, StageSummary};
@@ -74,7 +75,7 @@ pub(super) fn stage_summary(
         steps: trained.steps as u64,
         examples: trained.examples as u64,
         seconds: trained.seconds,
-        settings: settings(recipe, &trained.label, &trained.loss_weights),
+        settings: settings(recipe, &trained.label, &trained.loss_weights, &trained.schedules),
         losses,
         shares,
         teacher_outputs: trained.cached.clone(),
@@ -136,7 +137,8 @@ fn means(events: &[&Value], key: &str) -> IndexMap<String, f64> {
 pub(super) fn settings(
     recipe: &Recipe,
     label: &str,
-    loss_weights: &[(String, f64)],
+    loss_weights: &[(String, ScheduledValue)],
+    schedules: &IndexMap<String, ScheduledValue>,
 ) -> IndexMap<String, String> {
     let stage = label.split(".seed-").next().unwrap_or(label);
     let own = recipe.stage.get(stage);
@@ -162,6 +164,11 @@ pub(super) fn settings(
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
+    if !schedules.is_empty() {
+        let schedules: Vec<String> =
+            schedules.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        settings.insert("schedules of losses".to_owned(), schedules.join(", "));
+    }
     settings.extend(of_training(train, own.is_none()));
     settings
 }

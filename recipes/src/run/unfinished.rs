@@ -1,10 +1,11 @@
 //! The page of a run that goes on, written at each validation.
 
+use alambic_losses::ScheduledValue;
 use alambic_reports::numbers::counted;
 use alambic_reports::plots::{learning_rate_over_steps, losses_over_steps, validation_over_steps};
 use alambic_reports::record::read_events;
 use alambic_reports::report::{StageSummary, Unfinished};
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
 use super::summaries::{corpus_readings, curve_names, losses_and_shares, settings, stage_summary};
@@ -24,7 +25,8 @@ pub(super) struct PageWriter<'a> {
     /// The training under way.
     pub(super) label: String,
     pub(super) seed: u64,
-    pub(super) loss_weights: Vec<(String, f64)>,
+    pub(super) loss_weights: Vec<(String, ScheduledValue)>,
+    pub(super) schedules: IndexMap<String, ScheduledValue>,
     /// Examples that it trains on.
     pub(super) examples: usize,
     /// Steps between validations.
@@ -62,7 +64,7 @@ impl PageWriter<'_> {
             steps: state.progress.step as u64,
             examples: self.examples as u64,
             seconds: state.progress.seconds,
-            settings: settings(self.recipe, &self.label, &self.loss_weights),
+            settings: settings(self.recipe, &self.label, &self.loss_weights, &self.schedules),
             losses,
             shares,
             teacher_outputs: None,

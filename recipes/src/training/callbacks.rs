@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use alambic_losses::Term;
+use alambic_losses::{Term, progress};
 use alambic_ranks::Ranks;
 use alambic_reports::metrics::Direction;
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EvaluationEvent, EventLog, NoteEvent, StepEvent};
 
 use super::losses::{MIN_SHARE, StepStatistics};
+use super::schedules::{is_below_max, schedules};
 use super::state::TrainState;
 use super::task::{ForwardContext, TrainingTask};
 use crate::error::RunError;
@@ -64,12 +65,13 @@ pub(crate) trait TrainerCallback {
 }
 
 /// Records each step, and warns of terms that contribute next to nothing.
-pub(crate) struct StepRecorder {
+pub(crate) struct StepRecorder<'a> {
+    pub(crate) terms: &'a [Term],
     /// Steps of the training at most.
     pub(crate) steps: usize,
 }
 
-impl TrainerCallback for StepRecorder {
+impl TrainerCallback for StepRecorder<'_> {
     fn on_step_end(
         &mut self,
         state: &mut TrainState,
@@ -77,8 +79,9 @@ impl TrainerCallback for StepRecorder {
         recorder: &mut Recorder<'_>,
     ) -> Result<(), RunError> {
         let shares = step.shares();
+        let progress = progress(state.progress.step.saturating_sub(1), self.steps);
         for (name, share) in shares.iter().filter(|(_, share)| **share < MIN_SHARE) {
-            if state.progress.weak.contains(name) {
+            if state.progress.weak.contains(name) || is_below_max(self.terms, name, progress) {
                 continue;
             }
             state.progress.weak.push(name.clone());
@@ -100,6 +103,10 @@ impl TrainerCallback for StepRecorder {
             loss: step.sum.loss,
             terms: step.sum.values.clone(),
             shares,
+            schedules: schedules(self.terms)
+                .into_iter()
+                .map(|(name, value)| (name, value.at(progress)))
+                .collect(),
             gradient_norm: Some(step.gradient_norm),
             examples_per_second: Some(examples_per_second),
             seed: recorder.seed,
@@ -144,8 +151,13 @@ impl TrainerCallback for Validator<'_> {
             return Ok(());
         }
         let weights = state.current()?;
-        let context =
-            ForwardContext { weights: &weights, dropout: &state.dropout, terms: self.terms, ranks: None };
+        let context = ForwardContext {
+            weights: &weights,
+            dropout: &state.dropout,
+            terms: self.terms,
+            ranks: None,
+            progress: 1.0,
+        };
         let metric = self.task.primary_metric();
         let value = alambic_ranks::share(self.ranks, || self.task.validate(&context))?;
         let value = self.ranks.broadcast(vec![value])?.into_iter().sum();

@@ -13,10 +13,20 @@ pub(crate) const MIN_SHARE: f64 = 0.01;
 
 /// The loss of one batch, term by term.
 pub(crate) struct Losses {
-    /// The name and the weighted loss of each term, with its graph.
-    terms: Vec<(&'static str, Tensor)>,
+    terms: Vec<WeightedLoss>,
     /// Their values.
     pub(crate) sum: Sum,
+}
+
+/// The loss of a term over a batch, with its graph.
+struct WeightedLoss {
+    name: &'static str,
+    /// Before the weight.
+    loss: Tensor,
+    /// At the step.
+    weight: f64,
+    /// The largest of the stage.
+    max_weight: f64,
 }
 
 /// Values of the terms of a batch or of a step.
@@ -122,11 +132,11 @@ pub(crate) struct StepGradients {
 }
 
 impl Losses {
-    /// Takes the losses of terms.
+    /// Takes the losses of terms at a step, counted from 1, and at its progress in the stage.
     ///
     /// # Errors
     /// When there is none, or one is no number.
-    pub(crate) fn new(losses: Vec<(&Term, Tensor)>, step: usize) -> Result<Self, RunError> {
+    pub(crate) fn new(losses: Vec<(&Term, Tensor)>, step: usize, progress: f64) -> Result<Self, RunError> {
         let mut sum = Sum::default();
         let mut terms = Vec::with_capacity(losses.len());
         for (term, loss) in losses {
@@ -134,9 +144,10 @@ impl Losses {
             if !value.is_finite() {
                 return Err(RunError::Diverged { term: term.name, step, value });
             }
-            sum.loss += term.weight * value;
+            let (weight, max_weight) = (term.weight.at(progress), term.weight.max());
+            sum.loss += weight * value;
             *sum.values.entry(term.name.to_owned()).or_insert(0.0) += value;
-            terms.push((term.name, (loss * term.weight)?));
+            terms.push(WeightedLoss { name: term.name, loss, weight, max_weight });
         }
         Ok(Self { terms, sum })
     }
@@ -145,29 +156,43 @@ impl Losses {
     pub(crate) fn backward(self, parameters: &Parameters, apart: bool) -> Result<StepGradients, RunError> {
         let (mut gradients, mut norms) = (Gradients::default(), IndexMap::new());
         if apart {
-            for (name, loss) in self.terms {
-                let own = Gradients::of(&loss, parameters)?;
-                *norms.entry(name.to_owned()).or_insert(0.0) += own.norm()?;
+            for term in self.terms {
+                let own = Gradients::of(&(term.loss * term.weight)?, parameters)?;
+                *norms.entry(term.name.to_owned()).or_insert(0.0) += own.norm()?;
                 gradients.add(own)?;
             }
             return Ok(StepGradients { gradients, norms });
         }
-        let mut losses = self.terms.into_iter().map(|(_, loss)| loss);
-        if let Some(mut total) = losses.next() {
-            for loss in losses {
-                total = (total + loss)?;
-            }
-            gradients = Gradients::of(&total, parameters)?;
-        }
+        gradients = self.gradients(parameters, |term| term.weight)?;
         Ok(StepGradients { gradients, norms })
+    }
+
+    /// The gradients of the sum in which each term has the largest weight of the stage: what they reach is trained at some step.
+    pub(crate) fn max_gradients(&self, parameters: &Parameters) -> Result<Gradients, RunError> {
+        self.gradients(parameters, |term| term.max_weight)
+    }
+
+    fn gradients(
+        &self,
+        parameters: &Parameters,
+        weight: impl Fn(&WeightedLoss) -> f64,
+    ) -> Result<Gradients, RunError> {
+        let mut losses = self.terms.iter().map(|term| &term.loss * weight(term));
+        let Some(first) = losses.next() else { return Ok(Gradients::default()) };
+        let mut total = first?;
+        for loss in losses {
+            total = (total + loss?)?;
+        }
+        Ok(Gradients::of(&total, parameters)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alambic_losses::Loss;
+    use alambic_losses::recorded::parse;
     use alambic_models::Outline;
-    use alambic_settings::Kind;
+    use alambic_settings::{AddedKinds, Kind};
     use alambic_tensor::candle::Device;
 
     use super::*;
@@ -178,18 +203,41 @@ mod tests {
         let outline = Outline { classes: 2, ..Outline::default() };
         let term = |weight: f64| {
             let mut term = loss.inner().bind(&outline, None).unwrap();
-            term.weight = weight;
+            term.weight = weight.into();
             term
         };
         let (once, thrice) = (term(1.0), term(3.0));
         let value = |value: f32| Tensor::new(value, &Device::Cpu).unwrap();
-        let losses = Losses::new(vec![(&once, value(2.0)), (&thrice, value(0.5))], 1).unwrap();
+        let losses = Losses::new(vec![(&once, value(2.0)), (&thrice, value(0.5))], 1, 0.0).unwrap();
         assert_eq!(losses.sum.values, [("cross-entropy".to_owned(), 2.5)].into());
         assert!((losses.sum.loss - 3.5).abs() < 1e-12);
         let mut mean = Sum::default();
         mean.add(&losses.sum, 0.5);
         mean.add(&losses.sum, 0.5);
         assert_eq!(mean, losses.sum);
+    }
+
+    #[test]
+    fn term_that_still_has_no_weight_reaches_what_it_will_train() {
+        let loss = parse(
+            "cross-entropy",
+            &["weight={ linear = { start = 0, end = 2 } }".to_owned()],
+            &AddedKinds::default(),
+        );
+        let term = loss.unwrap().unwrap().inner().bind(&Outline::default(), None).unwrap();
+        let weights = [("x".to_owned(), Tensor::new(&[3.0f32], &Device::Cpu).unwrap())].into();
+        let parameters = Parameters::from_weights(&weights).unwrap();
+        let square = || parameters.tracked()["x"].sqr().unwrap().sum_all().unwrap();
+        let norms = [0.0, 0.5].map(|progress| {
+            let losses = Losses::new(vec![(&term, square())], 1, progress).unwrap();
+            assert_eq!(losses.sum.loss, 9.0 * 2.0 * progress);
+            let max = losses.max_gradients(&parameters).unwrap().norm().unwrap();
+            let step = losses.backward(&parameters, false).unwrap();
+            // candle leaves out what is multiplied by 0, so its gradient tells nothing of what is reached.
+            assert_eq!(step.gradients.is_empty(), progress == 0.0);
+            (step.gradients.norm().unwrap(), max)
+        });
+        assert_eq!(norms, [(0.0, 12.0), (6.0, 12.0)]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) mod masking;
 pub(crate) mod moving_average;
 pub(crate) mod output;
 pub(crate) mod sampler;
+pub(crate) mod schedules;
 pub(crate) mod state;
 pub(crate) mod statistics;
 pub(crate) mod taps;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use alambic_files::digests::Digests;
 use alambic_files::read;
+use alambic_losses::ScheduledValue;
 use alambic_reports::record::LogMark;
+use alambic_settings::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint;
@@ -47,7 +49,10 @@ pub(crate) struct TrainOutput {
     pub(crate) parameters: usize,
     /// Loss terms, each with its factor in their sum.
     #[serde(default)]
-    pub(crate) loss_weights: Vec<(String, f64)>,
+    pub(crate) loss_weights: Vec<(String, ScheduledValue)>,
+    /// What of the terms changed over the steps, by loss and key.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub(crate) schedules: IndexMap<String, ScheduledValue>,
     /// Statistics of the teacher's generation.
     pub(crate) generation: GenerationStatistics,
     /// Summary of the cache of teacher outputs, if they were cached.

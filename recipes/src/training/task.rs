@@ -20,6 +20,8 @@ pub(crate) struct ForwardContext<'a> {
     pub(crate) terms: &'a [Term],
     /// The processes whose batches are one to terms that gather them; none in validation.
     pub(crate) ranks: Option<&'a Ranks>,
+    /// How far the stage is, for what of the terms changes over its steps; 1 in validation, so that all of a stage count alike.
+    pub(crate) progress: f64,
 }
 
 /// Outputs of a forward pass over a batch, for the losses.
@@ -42,6 +44,7 @@ impl ForwardOutputs {
             targets: &self.targets,
             projections: context.weights,
             ranks: context.ranks,
+            progress: context.progress,
         };
         context.terms.iter().map(|term| Ok((term, term.loss(&inputs)?))).collect()
     }
@@ -50,7 +53,7 @@ impl ForwardOutputs {
     pub(crate) fn total(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let mut total = 0.0;
         for (term, loss) in self.losses(context)? {
-            total += term.weight * f64::from(loss.to_scalar::<f32>()?);
+            total += term.weight.at(context.progress) * f64::from(loss.to_scalar::<f32>()?);
         }
         Ok(total)
     }
@@ -64,7 +67,8 @@ pub(crate) struct PrimaryMetric {
 }
 
 impl PrimaryMetric {
-    /// The weighted sum of the terms over the validation split.
+    /// The weighted sum of the terms over the validation split, with what is scheduled as at the end of the stage: a checkpoint is
+    /// compared with earlier ones by one loss, not by that of its step.
     pub(crate) const LOSS: Self = Self { name: "loss", direction: Direction::Lower };
 }
 
@@ -102,4 +106,41 @@ pub(crate) trait TrainingTask {
 
     /// The value of the primary metric on the validation split.
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_losses::recorded::parse;
+    use alambic_models::{Outline, TapSelection};
+    use alambic_settings::AddedKinds;
+    use alambic_tensor::Streams;
+    use alambic_tensor::candle::Device;
+
+    use super::*;
+
+    #[test]
+    fn sum_of_the_terms_has_the_weights_of_its_progress() {
+        let outline = Outline { classes: 2, ..Outline::default() };
+        let options = ["weight={ linear = { start = 1, end = 3 } }".to_owned()];
+        let loss = parse("logits", &options, &AddedKinds::default()).unwrap().unwrap();
+        let terms = [loss.inner().bind(&outline, Some(&outline)).unwrap()];
+        let trace = |logits: [f32; 2]| {
+            let mut trace = Trace::new(TapSelection::All);
+            trace.record("logits", &Tensor::new(&[logits], &Device::Cpu).unwrap());
+            trace
+        };
+        let outputs = ForwardOutputs {
+            student: trace([1.0, 0.0]),
+            teacher: Some(trace([0.0, 2.0])),
+            targets: Targets::default(),
+        };
+        let (weights, dropout) = (Weights::new(), Dropout::new(&Streams::new(1)));
+        let total = |progress| {
+            let context =
+                ForwardContext { weights: &weights, dropout: &dropout, terms: &terms, ranks: None, progress };
+            outputs.total(&context).unwrap()
+        };
+        assert!(total(0.0) > 0.0);
+        assert_eq!([total(0.5), total(1.0)], [2.0 * total(0.0), 3.0 * total(0.0)]);
+    }
 }

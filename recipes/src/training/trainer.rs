@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use alambic_losses::Term;
+use alambic_losses::{Term, progress};
 use alambic_ranks::Ranks;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::precision;
@@ -66,6 +66,10 @@ impl Trainer<'_> {
             }
             let begin = Instant::now();
             let mut gradients = GradientSum::new(ranks, &state.parameters);
+            let progress = progress(state.progress.step, self.steps);
+            let mut reached = self
+                .is_weaker_at_first(state.progress.step)
+                .then(|| GradientSum::new(ranks, &state.parameters));
             let mut own = Vec::new();
             let apart =
                 self.terms.len() > 1 && state.progress.step.is_multiple_of(self.options.validate_every);
@@ -76,7 +80,10 @@ impl Trainer<'_> {
                 }
                 state.dropout.seek(state.progress.step, part);
                 let (sum, step) = precision::with(self.options.precision, || {
-                    let mut losses = self.losses(state, &batch, epoch)?;
+                    let mut losses = self.losses(state, &batch, epoch, progress)?;
+                    if let Some(reached) = &mut reached {
+                        reached.add(losses.max_gradients(&state.parameters)?)?;
+                    }
                     let sum = std::mem::take(&mut losses.sum);
                     Ok::<_, RunError>((sum, losses.backward(&state.parameters, apart)?))
                 })?;
@@ -90,7 +97,12 @@ impl Trainer<'_> {
             is_interrupted = !ranks.is_alone() && said.iter().any(|words| words.last() == Some(&1));
             let mut statistics = StepStatistics::of(&own, &said);
             if state.progress.step == 0 {
-                check_gradients(state, &gradients, recorder)?;
+                let reached = reached.map(|reached| reached.finish(&[])).transpose()?;
+                check_gradients(
+                    state,
+                    reached.as_ref().map_or(&gradients, |(reached, _)| reached),
+                    recorder,
+                )?;
             }
             let norm = gradients.norm()? / parts as f64;
             let scale = clip_factor(norm, self.options.max_grad_norm) / parts as f64;
@@ -124,8 +136,20 @@ impl Trainer<'_> {
         }
     }
 
+    /// Whether a step is the first, and a term has less weight there than later. What only that term reaches may get no gradient
+    /// yet, and is trained all the same.
+    fn is_weaker_at_first(&self, step: usize) -> bool {
+        step == 0 && self.terms.iter().any(|term| term.weight.at(0.0) < term.weight.max())
+    }
+
     /// The terms over a batch.
-    fn losses(&self, state: &TrainState, batch: &[usize], epoch: u64) -> Result<Losses, RunError> {
+    fn losses(
+        &self,
+        state: &TrainState,
+        batch: &[usize],
+        epoch: u64,
+        progress: f64,
+    ) -> Result<Losses, RunError> {
         if self.terms.is_empty() {
             return Err(RunError::Recipe(format!("stage `{}` has no loss", self.label)));
         }
@@ -135,9 +159,10 @@ impl Trainer<'_> {
             dropout: &state.dropout,
             terms: self.terms,
             ranks: Some(self.ranks),
+            progress,
         };
         let losses = self.task.forward(batch, epoch, &context)?.losses(&context)?;
-        Losses::new(losses, state.progress.step + 1)
+        Losses::new(losses, state.progress.step + 1, progress)
     }
 
     fn is_out_of_patience(&self, state: &TrainState) -> bool {

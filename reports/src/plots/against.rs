@@ -13,7 +13,7 @@ pub fn metric_against(metric: &str, cost: &str, format: ValueFormat, series: Vec
         })
         .collect();
     Figure {
-        name: format!("{metric}-against-{}", super::losses::stem(cost)),
+        name: format!("{metric}-against-{}", super::figure::stem(cost)),
         title: format!("{title} against {cost}"),
         alternative: format!("{title} against {cost}: {}.", words.join(", ")),
         drawing: Drawing::Lines(Lines {

@@ -20,7 +20,7 @@ pub fn metric_over(metric: &str, key: &str, format: ValueFormat, mut series: Vec
         })
         .collect();
     Figure {
-        name: format!("{metric}-over-{}", super::losses::stem(key)),
+        name: format!("{metric}-over-{}", super::figure::stem(key)),
         title: format!("{title} over {key}"),
         alternative: format!("{title} over {key}: {}.", words.join(", ")),
         drawing: Drawing::Lines(Lines {

@@ -144,3 +144,8 @@ impl Figure {
         ReportError::Plot { name: self.name.clone(), reason: reason.to_string() }
     }
 }
+
+/// The name of a stage, or of a key, as a part of the stem of a file.
+pub(super) fn stem(name: &str) -> String {
+    name.chars().map(|character| if character.is_alphanumeric() { character } else { '-' }).collect()
+}

@@ -1,3 +1,5 @@
+use super::figure::stem;
+use super::schedules::schedules;
 use super::{Drawing, Figure, LineSeries, Lines, Scale, ValueFormat};
 use crate::record::StepEvent;
 use indexmap::IndexMap;
@@ -7,7 +9,8 @@ use serde_json::Value;
 /// Curves are drawn through at most this many means.
 const POINTS: usize = 240;
 
-/// Every loss term over the steps, one figure a stage, from the events of a run.
+/// Every loss term over the steps, one figure a stage, from the events of a run; behind it those of the weights and temperatures that
+/// change over its steps.
 ///
 /// Of several seeds the first of each stage is drawn. Neighbouring steps are averaged where there are more than
 /// a figure can show. The axis is logarithmic where terms of very different size share it.
@@ -22,7 +25,10 @@ pub fn losses_over_steps(events: &[Value]) -> Vec<Figure> {
             steps.push(step);
         }
     }
-    stages.iter().map(|(stage, steps)| figure(stage, steps)).collect()
+    let figures = |(stage, steps): (&String, &Vec<StepEvent>)| {
+        [vec![figure(stage, steps)], schedules(stage, steps)].concat()
+    };
+    stages.iter().flat_map(figures).collect()
 }
 
 fn figure(stage: &str, steps: &[StepEvent]) -> Figure {
@@ -57,11 +63,6 @@ fn figure(stage: &str, steps: &[StepEvent]) -> Figure {
     }
 }
 
-/// A stage's name as the stem of a file.
-pub(super) fn stem(name: &str) -> String {
-    name.chars().map(|character| if character.is_alphanumeric() { character } else { '-' }).collect()
-}
-
 fn curve(name: &str, steps: &[StepEvent], value: impl Fn(&StepEvent) -> f64) -> LineSeries {
     let width = steps.len().div_ceil(POINTS).max(1);
     let points = steps
@@ -91,6 +92,15 @@ mod tests {
         json!({"event": "step", "stage": stage, "seed": seed, "step": step, "epoch": 0.0, "learning-rate": 0.1,
                "loss": loss, "terms": {"cross-entropy": loss, "encoder": loss / 100.0}, "gradient-norm": 1.0,
                "examples-per-second": 10.0})
+    }
+
+    #[test]
+    fn schedules_stand_behind_the_losses_of_their_stage() {
+        let mut scheduled = step("one", 7, 1, 1.0);
+        scheduled["schedules"] = json!({"encoder.weight": 0.5});
+        let figures = losses_over_steps(&[scheduled, step("two", 7, 1, 1.0)]);
+        let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names, ["loss-one", "schedule-weight-one", "loss-two"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod figure;
 mod format;
 mod lines;
 mod losses;
+mod schedules;
 mod styles;
 mod svg;
 mod time;

@@ -30,6 +30,10 @@ pub struct StepEvent {
     /// over the sum of these norms.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub shares: IndexMap<String, f64>,
+    /// The value at this step of each weight, temperature or other option that is scheduled, by loss and key:
+    /// `logits.temperature`, and of the second of several terms of one loss `hidden[1].weight`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub schedules: IndexMap<String, f64>,
     /// The norm of all gradients before clipping.
     pub gradient_norm: Option<f64>,
     /// Training speed.
@@ -243,6 +247,7 @@ mod tests {
             loss: f64::NAN,
             terms: [("cross-entropy".to_string(), f64::INFINITY)].into(),
             shares: IndexMap::new(),
+            schedules: IndexMap::new(),
             gradient_norm: Some(1.5),
             examples_per_second: None,
         };
