@@ -112,7 +112,8 @@ settings! {
         /// Left out: no limit.
         pub max_requests: Option<usize>,
         /// Most tokens for one file of answers, of prompts and answers together, as the server counts them, or reckoned where it
-        /// does not. No request begins that would go beyond by what is reckoned for it. Left out: no limit.
+        /// does not. No request begins that would go beyond by what is reckoned for it, corrected by what the server counted so
+        /// far. Left out: no limit.
         pub max_total_tokens: Option<usize>,
     }
 }

@@ -4,6 +4,7 @@ use alambic_ranks::{RankError, Ranks};
 use alambic_settings::IndexMap;
 
 use super::answer::{EndpointAnswer, EndpointInput};
+use super::budget::KnownCosts;
 
 /// What is known of the texts while they are asked about.
 pub(crate) struct Progress<'a> {
@@ -19,6 +20,8 @@ pub(crate) struct Progress<'a> {
     /// Requests and tokens of the answers that a file has.
     pub(crate) requests: u64,
     pub(crate) tokens: u64,
+    /// Tokens of those answers for which the server counted them.
+    pub(crate) known: KnownCosts,
     /// Numbers of a vector.
     pub(crate) width: Option<usize>,
 }
@@ -26,7 +29,17 @@ pub(crate) struct Progress<'a> {
 impl<'a> Progress<'a> {
     pub(crate) fn new(counts: IndexMap<&'a EndpointInput, usize>) -> Self {
         let is_answered = vec![false; counts.len()];
-        Self { counts, is_answered, answered: 0, weight: 0, failed: 0, requests: 0, tokens: 0, width: None }
+        Self {
+            counts,
+            is_answered,
+            answered: 0,
+            weight: 0,
+            failed: 0,
+            requests: 0,
+            tokens: 0,
+            known: KnownCosts::default(),
+            width: None,
+        }
     }
 
     /// The texts without an answer.
@@ -66,8 +79,10 @@ impl<'a> Progress<'a> {
             answered.filter(|(is_answered, _)| **is_answered).map(|(_, count)| *count).collect();
         (self.answered, self.weight) = (counts.len(), counts.iter().sum());
         let width = self.width.map_or(0, |width| width as u64);
-        let figures = ranks.broadcast(vec![self.failed as u64, self.requests, self.tokens, width])?;
-        if let [failed, requests, tokens, width] = figures[..] {
+        let KnownCosts { counted, reckoned } = self.known;
+        let own = vec![self.failed as u64, self.requests, self.tokens, counted, reckoned, width];
+        if let [failed, requests, tokens, counted, reckoned, width] = ranks.broadcast(own)?[..] {
+            self.known = KnownCosts { counted, reckoned };
             (self.failed, self.requests, self.tokens) = (failed as usize, requests, tokens);
             self.width = Some(width as usize).filter(|width| *width > 0);
         }

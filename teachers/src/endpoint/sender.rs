@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer::TokenCount;
-use super::budget::Budget;
+use super::budget::{Budget, Cost};
 use super::client::Client;
 use super::error::EndpointError;
 use super::failure::Failure;
@@ -84,7 +84,10 @@ impl<'a> Sender<'a> {
                 self.repeated.fetch_add(1, Ordering::Relaxed);
             }
             let answer = self.client.post(path, body.as_bytes()).and_then(|body| read(&body));
-            let cost = answer.as_ref().map_or(0, |(_, tokens)| tokens.map_or(reckoned, TokenCount::total));
+            let cost = match &answer {
+                Err(_) => Cost::Nothing,
+                Ok((_, tokens)) => tokens.map_or(Cost::Reckoned, |tokens| Cost::Counted(tokens.total())),
+            };
             self.budget.settle(reckoned, cost);
             match answer {
                 Ok((value, tokens)) => {

@@ -288,6 +288,9 @@ impl EndpointTeacher {
         };
         state.requests += requests as u64;
         state.tokens += answer.tokens.unwrap_or(reckoned).total();
+        if let Some(tokens) = answer.tokens {
+            state.known.add(tokens.total(), reckoned.total());
+        }
     }
 
     /// Asks about texts, and records what is answered.
@@ -305,8 +308,11 @@ impl EndpointTeacher {
         }
         let client = Client::new(&self.base, self.key()?, self.timeout, self.concurrency);
         let share = |limit, spent| Budget::share(limit, spent, ranks.rank(), ranks.count());
-        let budget =
-            Budget::new(share(self.max_requests, state.requests), share(self.max_tokens, state.tokens));
+        let budget = Budget::new(
+            share(self.max_requests, state.requests),
+            share(self.max_tokens, state.tokens),
+            state.known,
+        );
         let stop = Stop::default();
         let sender = Sender::new(&client, self.retries, budget, &stop);
         let units: Vec<&[EndpointInput]> = match &self.kind {

@@ -68,14 +68,14 @@ impl Workers<'_> {
                 let message = format!("no thread can be started: {reason}");
                 error = Some(EndpointError::Server { url: self.client.url(""), message }.into());
             }
-            let mut deadline = None;
+            let (mut deadline, mut is_broken) = (None, false);
             loop {
                 match receive.recv_timeout(TICK) {
                     Ok(Ok(answers)) => {
-                        // What comes after a failed write could not be told from what was written.
-                        let is_broken = error.as_ref().is_some_and(|error| !is_of_server(error));
+                        // Behind a line that was not written to its end, no other may be written.
                         if !is_broken && let Err(other) = take(&answers) {
-                            error = Some(other);
+                            is_broken = true;
+                            error.get_or_insert(other);
                             stop.set(StopReason::Error);
                         }
                     }
@@ -98,9 +98,4 @@ impl Workers<'_> {
             error.map_or(Ok(()), Err)
         })
     }
-}
-
-/// Whether an error is one of the server's, after which answers can still be kept.
-fn is_of_server(error: &TeacherError) -> bool {
-    matches!(error, TeacherError::Endpoint(EndpointError::Server { .. }))
 }
