@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use alambic_ranks::Ranks;
 use alambic_settings::{Node, read};
 use alambic_teachers::{
-    EndpointAnswer, EndpointExample, EndpointInput, EndpointOptions, EndpointStop, EndpointSummary,
-    EndpointTeacher, TeacherError, TokenCount, read_answers,
+    EndpointAnswer, EndpointExample, EndpointInput, EndpointOptions, EndpointOutput, EndpointStop,
+    EndpointSummary, EndpointTeacher, TeacherError, TokenCount, read_answers,
 };
 use endpoint_server::{Asked, Reply, Server, chat, embeddings};
 use serde_json::{Value, json};
@@ -342,8 +342,7 @@ fn passing_faults_are_repeated() {
             Server::start(move |_, number| if number < 2 { fault.clone() } else { Reply::chat("positive") });
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("answers.jsonl");
-        let toml = options(&server.base_url(), LABELS);
-        let mut toml = toml;
+        let mut toml = options(&server.base_url(), LABELS);
         if let Some(seconds) = more.trim().strip_prefix("timeout-seconds = ") {
             toml.timeout_seconds = seconds.parse().unwrap();
         }
@@ -654,6 +653,25 @@ fn child_asks_about_all_texts() {
     }
 }
 
+/// By hand: asks the server of the options that a file holds about the lines of standard input, and prints the answers.
+#[test]
+#[ignore = "needs a server, whose options are in the file that ALAMBIC_TEST_OPTIONS names"]
+fn real_server_answers_lines_of_standard_input() {
+    let toml = std::fs::read_to_string(std::env::var("ALAMBIC_TEST_OPTIONS").unwrap()).unwrap();
+    let options: EndpointOptions = read(&Node::parse("options.toml", &toml).unwrap()).unwrap();
+    let classes: Vec<String> = match *options.output {
+        EndpointOutput::Labels | EndpointOutput::Tags => CLASSES.map(str::to_owned).into(),
+        _ => Vec::new(),
+    };
+    let teacher = EndpointTeacher::new(&options, &classes, &[]).unwrap();
+    let inputs: Vec<EndpointInput> = std::io::stdin().lines().map(|line| line.unwrap().into()).collect();
+    println!("{}", teacher.estimate(&inputs).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers.jsonl");
+    println!("{}", complete(&teacher, &file, &inputs).unwrap());
+    println!("{}", std::fs::read_to_string(&file).unwrap());
+}
+
 fn child(base_url: &str, file: &Path, count: usize) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["child_asks_about_all_texts", "--exact", "--ignored", "--nocapture"]);
@@ -681,10 +699,8 @@ fn process_killed_three_times_asks_nothing_twice_and_leaves_the_same_answers() {
     let mut said = Vec::new();
     let mut kills = 0;
     for stage in 1..=4 {
-        let before: BTreeSet<String> = match file.is_file() {
-            true => read_answers(&file).unwrap().into_iter().map(|answer| answer.text).collect(),
-            false => BTreeSet::new(),
-        };
+        let answers = if file.is_file() { read_answers(&file).unwrap() } else { Vec::new() };
+        let before: BTreeSet<String> = answers.into_iter().map(|answer| answer.text).collect();
         server.take_log();
         let mut command = child(&server.base_url(), &file, COUNT);
         if stage == 4 {
@@ -693,9 +709,7 @@ fn process_killed_three_times_asks_nothing_twice_and_leaves_the_same_answers() {
             said.extend([output.stdout, output.stderr].concat());
         } else {
             let mut running = command.stdout(std::process::Stdio::null()).spawn().unwrap();
-            let written = || {
-                std::fs::read(&file).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
-            };
+            let written = || std::fs::read_to_string(&file).map_or(0, |text| text.lines().count());
             while written() < stage * COUNT / 4 && running.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_millis(2));
             }

@@ -60,7 +60,7 @@ mod tests {
         let stop = Stop::default();
         assert!(!stop.wait(Duration::from_millis(5)));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| (stop.wait(Duration::from_secs(60)), Instant::now()));
+            let waiting = scope.spawn(|| (stop.wait(Duration::from_mins(1)), Instant::now()));
             std::thread::sleep(Duration::from_millis(20));
             stop.set(StopReason::Early(EndpointStop::MaxTokens));
             stop.set(StopReason::Error);
