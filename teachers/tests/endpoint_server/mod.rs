@@ -195,7 +195,11 @@ impl Shared {
         let (mut length, mut authorization) = (0, None);
         loop {
             let mut header = String::new();
-            if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+            if reader.read_line(&mut header)? == 0 {
+                // The client was killed before it had asked.
+                return Ok(());
+            }
+            if header.trim().is_empty() {
                 break;
             }
             if let Some((name, value)) = header.trim().split_once(": ") {
