@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use alambic_inference::InferenceError;
 use alambic_models::ModelError;
 
+use crate::endpoint::EndpointError;
+
 /// Reasons why a teacher gives no supervision.
 #[derive(Debug, thiserror::Error)]
 pub enum TeacherError {
@@ -20,6 +22,9 @@ pub enum TeacherError {
     /// Another rank failed, or none can be reached.
     #[error(transparent)]
     Ranks(#[from] alambic_ranks::RankError),
+    /// A model behind an API gives no supervision.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
     /// A record cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {

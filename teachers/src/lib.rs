@@ -1,5 +1,5 @@
-//! Sources of supervision: encoder-decoders and encoders, chains of them, recorded outputs; caches of their outputs
-//! ([`cache`]); and text augmentation by models.
+//! Sources of supervision: encoder-decoders and encoders, chains of them, recorded outputs, models behind an API over HTTP
+//! ([`endpoint`]); caches of their outputs ([`cache`]); and text augmentation by models.
 //!
 //! A teacher generates target texts ([`Teacher::generate`]) and gives the taps of a forward pass ([`Teacher::trace`]).
 //!
@@ -32,6 +32,7 @@ pub mod cache;
 mod checkpoint_overrides;
 mod digest;
 mod encoder;
+pub mod endpoint;
 mod ensemble;
 mod error;
 mod generation_record;
@@ -44,6 +45,11 @@ mod teacher;
 pub use append_only_cache::{AppendOnlyCache, Fingerprint};
 pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
 pub use encoder::EncoderTeacher;
+pub use endpoint::{
+    EndpointAnswer, EndpointError, EndpointEstimate, EndpointExample, EndpointInput, EndpointOptions,
+    EndpointOutput, EndpointStop, EndpointSummary, EndpointTeacher, ResponseFormat, TokenCount, WrittenText,
+    read_answers,
+};
 pub use ensemble::{Ensemble, EnsembleAverage, EnsembleMember, EnsembleOptions};
 pub use error::TeacherError;
 pub use generation_record::GenerationRecord;
