@@ -4,24 +4,31 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 mod common;
+#[path = "../teachers/tests/endpoint_server/mod.rs"]
+mod endpoint_server;
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use alambic_models::Tokenizer;
 use alambic_models::bert::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
-use common::{Ended, run, student, tiny_encoder};
+use common::{Ended, alambic, run, student, tiny_encoder};
+use endpoint_server::{Asked, Reply, Server};
 
 const WORDS: [&str; 10] = ["good", "bad", "long", "short", "film", "song", "road", "night", "a", "the"];
 
-/// Texts of three words, all different.
+/// Texts of three words, or of four where they are many, all different.
 fn texts(count: usize) -> Vec<String> {
-    (0..count)
-        .map(|number| {
-            let word = |place: usize| WORDS[number / WORDS.len().pow(place as u32) % WORDS.len()];
-            format!("{} {} {}", word(0), word(1), word(2))
-        })
-        .collect()
+    let words = if count > WORDS.len().pow(3) { 4 } else { 3 };
+    let text = |number: usize| {
+        let word = |place: u32| WORDS[number / WORDS.len().pow(place) % WORDS.len()];
+        (0..words).map(word).collect::<Vec<_>>().join(" ")
+    };
+    (0..count).map(text).collect()
 }
 
 /// A task with a teacher of random weights: its head, its data, and a loss on what the teacher says.
@@ -58,10 +65,15 @@ const VECTORS: Task = Task {
 
 /// Writes texts, labels and the teacher.
 fn place(task: &Task) -> tempfile::TempDir {
+    place_of(task, 60)
+}
+
+/// The same with so many texts.
+fn place_of(task: &Task, count: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let (mut table, mut words) = ("text\tlabel\tnumber\n".to_owned(), String::new());
-    for (number, text) in texts(60).iter().enumerate() {
+    for (number, text) in texts(count).iter().enumerate() {
         writeln!(table, "{text}\t{}\t{number}", ["no", "yes"][number % 2]).unwrap();
         for word in text.split(' ') {
             writeln!(words, "{word} {}", if word.len() > 3 { "A" } else { "O" }).unwrap();
@@ -320,4 +332,114 @@ fn ensembles_that_cannot_be_averaged_are_refused() {
         let said = run(path, &["check", "recipe.toml"]).bad(2);
         assert!(said.contains(expected), "expected `{expected}`:\n{said}");
     }
+}
+
+/// The text that was asked about, the last line of the prompt; none of a request that a killed client did not send whole.
+fn asked_text(asked: &Asked) -> Option<String> {
+    let prompt = asked.body["messages"].as_array()?.last()?["content"].as_str()?;
+    prompt.rsplit('\n').next().map(str::to_owned)
+}
+
+/// A server that says `yes` of texts with a good thing in them and `no` of others, or nothing that is a class, and every so often
+/// fails in one of many ways before it says anything.
+fn misbehaving() -> Server {
+    Server::start(|asked: &Asked, number| {
+        let text = asked_text(asked).unwrap_or_default();
+        let answer = match () {
+            () if text.contains("night road") => "Perhaps.",
+            () if text.contains("good") => "yes",
+            () => "No.",
+        };
+        let whole = endpoint_server::chat(&[answer]).to_string();
+        match number % 40 {
+            3 => Reply::Status(429, "retry-after: 0\r\n".into(), "{}".into()),
+            9 => Reply::status(429, "slow down"),
+            15 => Reply::status(500, "{\"error\": {\"message\": \"overloaded\"}}"),
+            21 => Reply::CutOff(whole),
+            27 => Reply::status(200, "<html>not JSON</html>"),
+            33 => Reply::Closed,
+            _ => Reply::chat(answer).after(Duration::from_millis(5)),
+        }
+    })
+}
+
+const SECRET: &str = "sk-c2VjcmV0LW9mLXRlc3Rz";
+
+/// The texts that a file of answers has, but for a torn line at its end.
+fn answered(file: &Path) -> HashSet<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(|line| common::json(line)["text"].as_str().unwrap().to_owned()).collect()
+}
+
+/// `ALAMBIC_TEST_TEXTS` sets how many texts are asked about.
+#[test]
+fn killed_runs_ask_an_endpoint_nothing_twice_and_end_with_the_same_student() {
+    let count = std::env::var("ALAMBIC_TEST_TEXTS").map_or(240, |count| count.parse().unwrap());
+    let folder = place_of(&CLASSES, count);
+    let path = folder.path();
+    let server = misbehaving();
+    let teacher = |answers: &str| {
+        format!(
+            "[teacher.given.endpoint]\nbase-url = \"{}\"\nmodel = \"tiny\"\noutput = \"labels\"\n\
+             classes = [\"no\", \"yes\"]\nanswers = \"{answers}\"\nkey-variable = \"TEST_KEY\"\n\
+             prompt = \"{{classes}}?\\n{{text}}\"\nretry-seconds = 0.001\nconcurrency = 8\n",
+            server.base_url()
+        )
+    };
+    let started = |out: &str, more: &[&str]| {
+        let mut command = alambic(path);
+        command.args(["run", "recipe.toml", "--out", out]).args(more).env("TEST_KEY", SECRET);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    recipe(path, &CLASSES, &teacher("undisturbed.jsonl"));
+    let said = run(path, &["check", "recipe.toml"]).bad(2);
+    assert!(said.contains("TEST_KEY"), "{said}");
+    let begin = Instant::now();
+    let ended = started("undisturbed", &[]).wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success(), "{said}");
+    let requests = server.take_log().len();
+    eprintln!("{count} texts, {requests} requests, {:.1} s with the training", begin.elapsed().as_secs_f64());
+    let report = std::fs::read_to_string(path.join("undisturbed/report.md")).unwrap();
+    assert!(report.contains("do not parse"), "{report}");
+
+    recipe(path, &CLASSES, &teacher("killed.jsonl"));
+    let file = path.join("killed.jsonl");
+    let mut known = HashSet::new();
+    // The texts that were asked about since the last call, though they had an answer before.
+    let asked_again = |known: &HashSet<String>| {
+        server.take_log().iter().filter_map(asked_text).filter(|text| known.contains(text)).count()
+    };
+    for kill in 1..=3 {
+        let more: &[&str] = if kill > 1 { &["--resume"] } else { &[] };
+        let mut running = started("killed", more);
+        while answered(&file).len() < count * kill / 5 {
+            assert!(running.try_wait().unwrap().is_none(), "the run ended before it was killed");
+            sleep(Duration::from_millis(2));
+        }
+        running.kill().unwrap();
+        running.wait().unwrap();
+        assert_eq!(asked_again(&known), 0);
+        known = answered(&file);
+        // What was under way at the kill may be asked again.
+        sleep(Duration::from_millis(50));
+        server.take_log();
+    }
+    let ended = started("killed", &["--resume"]).wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(asked_again(&known), 0);
+    assert!(student(&path.join("killed")) == student(&path.join("undisturbed")));
+    let holds_key = |file: &std::path::PathBuf| {
+        let bytes = std::fs::read(file).unwrap();
+        bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes())
+    };
+    let all = files_below(path);
+    assert!(all.len() > 20);
+    assert_eq!(all.into_iter().filter(holds_key).collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+}
+
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

@@ -21,6 +21,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/minilmv2", include_str!("../text/minilmv2.toml")),
     ("text/question-answering", include_str!("../text/question-answering.toml")),
     ("text/tagging", include_str!("../text/tagging.toml")),
+    ("text/from-file", include_str!("../text/from-file.toml")),
+    ("text/from-endpoint", include_str!("../text/from-endpoint.toml")),
     ("text/smoke/reviews", include_str!("../text/smoke/reviews.toml")),
     ("text/smoke/logits", include_str!("../text/smoke/logits.toml")),
     ("text/smoke/distilbert", include_str!("../text/smoke/distilbert.toml")),
@@ -34,6 +36,9 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/minilmv2", include_str!("../text/smoke/minilmv2.toml")),
     ("text/smoke/question-answering", include_str!("../text/smoke/question-answering.toml")),
     ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
+    ("text/smoke/answered-reviews", include_str!("../text/smoke/answered-reviews.toml")),
+    ("text/smoke/from-file", include_str!("../text/smoke/from-file.toml")),
+    ("text/smoke/from-endpoint", include_str!("../text/smoke/from-endpoint.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
     ("vision/dide-scratch", include_str!("../vision/dide-scratch.toml")),
     ("vision/dide-soft", include_str!("../vision/dide-soft.toml")),
@@ -62,7 +67,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
-const LAYERS: [&str; 2] = ["text/distil", "text/smoke/reviews"];
+const LAYERS: [&str; 3] = ["text/distil", "text/smoke/reviews", "text/smoke/answered-reviews"];
 
 /// Name and text of each recipe that can be run.
 pub fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -154,6 +154,11 @@ pub fn estimate(
     if is_fatal(&checker.found) {
         return Err(RunError::Recipe("it is wrong, as `alambic check` shows".into()));
     }
+    if let Some((name, estimate)) = checker.requests.iter().find(|(_, estimate)| estimate.requests > 0) {
+        return Err(RunError::Recipe(format!(
+            "teacher `{name}` would have to be asked for it: {estimate}; time is told once the answers are there"
+        )));
+    }
     drop(std::mem::take(&mut checker.corpora));
     let corpora = Corpora::read(&loaded.recipe.data, &loaded.recipe.evaluation.data)?;
     let reading_seconds = begin.elapsed().as_secs_f64();

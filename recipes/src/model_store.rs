@@ -11,9 +11,9 @@ use alambic_models::{Config, GenerationConfig, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{SourceModel, Student, rename_tags};
 use alambic_teachers::{
-    CheckpointOptions, EncoderTeacher, Ensemble, EnsembleMember, EnsembleOptions, GenerativeTeacher,
-    Pipeline, PipelineOptions, RecordedOptions, RecordedTable, RecordedTeacher, Teacher, TeacherError,
-    TeacherOptions, is_record,
+    AnsweringEndpoint, CheckpointOptions, EncoderTeacher, Ensemble, EnsembleMember, EnsembleOptions,
+    GenerativeTeacher, MissingAnswers, Pipeline, PipelineOptions, RecordedOptions, RecordedTable,
+    RecordedTeacher, Teacher, TeacherError, TeacherOptions, is_record,
 };
 
 use crate::builtin_models::builtin_model;
@@ -115,7 +115,7 @@ impl<'a> ModelStore<'a> {
             TeacherOptions::Ensemble(options) => {
                 options.members.iter().try_for_each(|member| self.prepare(member))
             }
-            TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) => Ok(()),
+            TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) | TeacherOptions::Endpoint(_) => Ok(()),
         }
     }
 
@@ -183,6 +183,7 @@ impl<'a> ModelStore<'a> {
             }
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(options)?),
             TeacherOptions::Recorded(options) => read_recorded(options)?,
+            TeacherOptions::Endpoint(options) => Arc::new(AnsweringEndpoint::new(options)?),
             TeacherOptions::Ensemble(options) => Arc::new(self.ensemble(options)?),
         })
     }
@@ -201,15 +202,19 @@ impl<'a> ModelStore<'a> {
                 min_confidence: 0.0,
                 ..options.clone()
             })?),
-            TeacherOptions::Recorded(_) | TeacherOptions::Ensemble(_) => self.teacher(name)?,
+            // A test word that is left out would count as one for which the teacher has no answer.
+            TeacherOptions::Recorded(options) => {
+                read_recorded(&RecordedOptions { missing: MissingAnswers::Refuse, ..options.clone() })?
+            }
+            TeacherOptions::Endpoint(_) | TeacherOptions::Ensemble(_) => self.teacher(name)?,
         })
     }
 
     fn ensemble(&self, options: &EnsembleOptions) -> Result<Ensemble, RunError> {
         let member = |name: &At<String>| {
             let member = match self.options(name)? {
-                TeacherOptions::Recorded(options) => {
-                    EnsembleMember::Table(Arc::new(RecordedTable::read(options, Extent::Whole)?))
+                TeacherOptions::Recorded(_) | TeacherOptions::Endpoint(_) => {
+                    EnsembleMember::Answering(self.teacher(name)?)
                 }
                 _ => EnsembleMember::Model(self.encoder(name)?),
             };

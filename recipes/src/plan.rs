@@ -168,12 +168,29 @@ pub struct PlannedModel {
 pub struct PlannedTeacher {
     /// Its name among the recipe's teachers.
     pub name: String,
-    /// `checkpoint`, `pipeline` or `recorded`.
+    /// `checkpoint`, `pipeline`, `recorded`, `endpoint` or `ensemble`.
     pub kind: String,
     /// Each step: model, and the language that it writes; none where the kind has no steps.
     pub steps: Vec<(String, Option<String>)>,
     /// Parameters, a model used twice counting once; none where they are not known.
     pub parameters: Option<usize>,
+    /// What a model behind an API has still to be asked, for all stages and the evaluation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<PlannedRequests>,
+}
+
+/// Requests to a model behind an API.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedRequests {
+    /// Texts.
+    pub texts: usize,
+    /// Requests, without repetitions.
+    pub requests: usize,
+    /// Tokens of prompts, roughly.
+    pub prompt_tokens: u64,
+    /// Tokens of answers, roughly.
+    pub answer_tokens: u64,
 }
 
 /// Steps and batches of a training.
@@ -397,7 +414,13 @@ fn teacher(checker: &Checker<'_>, name: &str) -> PlannedTeacher {
     let sizes = models.iter().map(|name| Some(checker.models.checkpoint(name)?.config.parameters()));
     let parameters = sizes.sum::<Option<usize>>().filter(|&sum| sum > 0);
     let kind = options.map_or("", TeacherOptions::name).to_owned();
-    PlannedTeacher { name: name.to_owned(), kind, steps, parameters }
+    let requests = checker.requests.get(name).map(|estimate| PlannedRequests {
+        texts: estimate.texts,
+        requests: estimate.requests,
+        prompt_tokens: estimate.tokens.prompt,
+        answer_tokens: estimate.tokens.completion,
+    });
+    PlannedTeacher { name: name.to_owned(), kind, steps, parameters, requests }
 }
 
 /// `min` is how many examples a batch must have for all terms to say something.

@@ -68,6 +68,22 @@ pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<
             thousands(baseline.steps as u64)
         ))?;
     }
+    let mut said: Vec<&str> = Vec::new();
+    for teacher in plan.stages.iter().filter_map(|stage| stage.teacher.as_ref()) {
+        let Some(requests) = teacher.requests.as_ref().filter(|_| !said.contains(&teacher.name.as_str()))
+        else {
+            continue;
+        };
+        said.push(&teacher.name);
+        output::line(&format!(
+            "teacher {} is still to be asked: {} about {}, with roughly {} tokens in prompts and {} in answers",
+            teacher.name,
+            counted(requests.requests, "request", "requests"),
+            counted(requests.texts, "text", "texts"),
+            thousands(requests.prompt_tokens),
+            thousands(requests.answer_tokens)
+        ))?;
+    }
     output::line(&format!("checkpoints: at most {} at a time", bytes(plan.checkpoint_bytes)))?;
     match &estimate {
         Some(estimate) => times(estimate),

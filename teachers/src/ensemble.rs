@@ -7,9 +7,7 @@ use alambic_models::bert::Head;
 use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use alambic_settings::{At, choices, settings};
 
-use crate::recorded::{
-    Answer, AnswerForm, AnsweringTeacher, AskedText, MissingAnswers, RecordedTable, placed,
-};
+use crate::recorded::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, placed};
 use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 use crate::{EncoderTeacher, TeacherError};
 
@@ -120,12 +118,12 @@ fn shown(form: &AnswerForm) -> String {
 }
 
 /// A member of an ensemble.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum EnsembleMember {
     /// A text encoder.
     Model(Arc<EncoderTeacher>),
-    /// Recorded answers.
-    Table(Arc<RecordedTable>),
+    /// A teacher that is asked about texts as they are written.
+    Answering(Arc<dyn Teacher>),
 }
 
 impl EnsembleMember {
@@ -134,27 +132,32 @@ impl EnsembleMember {
     pub fn form(&self) -> AnswerForm {
         match self {
             Self::Model(model) => model.outline().map(AnswerForm::of_model).unwrap_or_default(),
-            Self::Table(table) => table.form().clone(),
+            Self::Answering(teacher) => {
+                teacher.answering().map(|teacher| teacher.form().clone()).unwrap_or_default()
+            }
         }
     }
 
     fn digest(&self) -> String {
         match self {
             Self::Model(model) => model.weights_digest(),
-            Self::Table(table) => table.weights_digest(),
+            Self::Answering(teacher) => teacher.weights_digest(),
         }
     }
 
     fn answers(
         &self,
         texts: &[AskedText<'_>],
-        max_length: usize,
+        asking: &Asking<'_>,
     ) -> Result<Vec<Option<Answer>>, TeacherError> {
         let model = match self {
-            Self::Table(table) => return table.answers(texts, max_length, &mut |_| {}),
+            Self::Answering(teacher) => {
+                let teacher = teacher.answering().ok_or(TeacherError::NoTaps)?;
+                return teacher.answers(texts, asking, &mut |_| {});
+            }
             Self::Model(model) => model,
         };
-        let pipeline = model.encoder_pipeline()?.with_max_length(max_length)?;
+        let pipeline = model.encoder_pipeline()?.with_max_length(asking.max_length)?;
         let pairs: Vec<TextPair<'_>> = texts.iter().map(|asked| asked.texts).collect();
         let answer = match pipeline.config().head {
             Head::None => pipeline
@@ -180,7 +183,6 @@ impl EnsembleMember {
 }
 
 /// Several teachers as one.
-#[derive(Debug)]
 pub struct Ensemble {
     members: Vec<(String, EnsembleMember)>,
     weights: Vec<f32>,
@@ -207,7 +209,8 @@ impl Ensemble {
             members.iter().map(|(name, member)| (name.as_str(), member.form())).collect();
         let form = options.form(&forms).map_err(TeacherError::Ensemble)?;
         let leaves_out = members.iter().any(|(_, member)| {
-            matches!(member, EnsembleMember::Table(table) if table.missing() == MissingAnswers::LeaveOut)
+            let EnsembleMember::Answering(teacher) = member else { return false };
+            teacher.answering().is_some_and(|teacher| teacher.missing() == MissingAnswers::LeaveOut)
         });
         Ok(Self {
             weights: options.weights(members.len()),
@@ -318,7 +321,7 @@ impl AnsweringTeacher for Ensemble {
     fn answers(
         &self,
         texts: &[AskedText<'_>],
-        max_length: usize,
+        asking: &Asking<'_>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Option<Answer>>, TeacherError> {
         let identity = |count: usize| (0..count).map(Some).collect::<Vec<_>>();
@@ -336,7 +339,7 @@ impl AnsweringTeacher for Ensemble {
         for chunk in texts.chunks(CHUNK) {
             let mut by_member = Vec::new();
             for (_, member) in &self.members {
-                by_member.push(member.answers(chunk, max_length)?.into_iter());
+                by_member.push(member.answers(chunk, asking)?.into_iter());
             }
             for _ in chunk {
                 let answers: Option<Vec<Answer>> = by_member
@@ -394,7 +397,7 @@ impl Teacher for Ensemble {
     fn size(&self) -> (usize, u64) {
         let sizes = self.members.iter().map(|(_, member)| match member {
             EnsembleMember::Model(model) => model.size(),
-            EnsembleMember::Table(_) => (0, 0),
+            EnsembleMember::Answering(teacher) => teacher.size(),
         });
         sizes.fold((0, 0), |(parameters, bytes), (own, size)| (parameters + own, bytes + size))
     }

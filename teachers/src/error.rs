@@ -83,6 +83,12 @@ pub enum TeacherError {
     /// Members of an ensemble do not go together.
     #[error("{0}")]
     Ensemble(String),
+    /// A budget is spent before all texts have an answer; those that are there are kept.
+    #[error("{0}")]
+    Budget(String),
+    /// The user interrupted what was asked; the answers that are there are kept.
+    #[error("interrupted")]
+    Interrupted,
     /// No record was named.
     #[error("a teacher of recorded outputs needs a record: name one under `path`")]
     NoRecord,

@@ -29,6 +29,7 @@
 pub mod append_only_cache;
 mod augment;
 pub mod cache;
+mod candidate;
 mod checkpoint_overrides;
 mod digest;
 mod encoder;
@@ -44,11 +45,12 @@ mod teacher;
 
 pub use append_only_cache::{AppendOnlyCache, Fingerprint};
 pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
+pub use candidate::Candidate;
 pub use encoder::EncoderTeacher;
 pub use endpoint::{
-    EndpointAnswer, EndpointError, EndpointEstimate, EndpointExample, EndpointInput, EndpointOptions,
-    EndpointOutput, EndpointStop, EndpointSummary, EndpointTeacher, ResponseFormat, TokenCount, WrittenText,
-    read_answers,
+    AnsweringEndpoint, EndpointAnswer, EndpointError, EndpointEstimate, EndpointExample, EndpointExamples,
+    EndpointInput, EndpointOptions, EndpointOutput, EndpointStop, EndpointSummary, EndpointTeacher,
+    ResponseFormat, TokenCount, WrittenText, read_answers,
 };
 pub use ensemble::{Ensemble, EnsembleAverage, EnsembleMember, EnsembleOptions};
 pub use error::TeacherError;
@@ -59,7 +61,7 @@ pub use options::{
 };
 pub use pipeline::Pipeline;
 pub use recorded::{
-    Answer, AnswerForm, AnsweringTeacher, AskedText, MissingAnswers, RecordedOptions, RecordedTable,
+    Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, RecordedOptions, RecordedTable,
     RecordedTeacher, is_record, placed,
 };
-pub use teacher::{Candidate, GenerationOutput, GenerationRequest, Teacher, TeacherBatch, TeacherForcing};
+pub use teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch, TeacherForcing};

@@ -2,6 +2,7 @@
 
 use alambic_settings::{At, Location, choices, kinds, settings};
 
+use crate::endpoint::EndpointOptions;
 use crate::ensemble::EnsembleOptions;
 use crate::recorded::RecordedOptions;
 
@@ -76,6 +77,8 @@ kinds! {
         Pipeline(PipelineOptions) = "pipeline",
         /// Answers of an earlier pass, or of anybody, from a table.
         Recorded(RecordedOptions) = "recorded",
+        /// A model behind an API.
+        Endpoint(EndpointOptions) = "endpoint",
         /// Several teachers as one.
         Ensemble(EnsembleOptions) = "ensemble",
     }

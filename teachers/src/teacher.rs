@@ -6,6 +6,7 @@ use alambic_models::bert::TextInput;
 use alambic_models::{Hypothesis, Outline, TapSelection, Tokenizer, Tokens, Trace, architecture};
 use serde::{Deserialize, Serialize};
 
+use crate::candidate::Candidate;
 use crate::{AnsweringTeacher, TeacherError};
 
 /// Source text with the language of its target.
@@ -15,15 +16,6 @@ pub struct GenerationRequest {
     pub text: String,
     /// Code of the target's language.
     pub language: String,
-}
-
-/// One generated text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// The text.
-    pub text: String,
-    /// The sum of log-probabilities of the last step.
-    pub log_probability: f32,
 }
 
 /// Texts that a teacher generated for a request.
@@ -110,7 +102,7 @@ impl<'a> From<&'a architecture::Batch> for TeacherBatch<'a> {
 }
 
 /// Source of supervision: generated targets, and the taps of a forward pass.
-pub trait Teacher {
+pub trait Teacher: Send + Sync {
     /// Generates a target for each request. `progress` gets the number of requests done.
     ///
     /// # Errors

@@ -5,8 +5,8 @@
 
 mod common;
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alambic_models::{GenerationConfig, Outline, TapSelection, Tokenizer, Trace};
 use alambic_ranks::Ranks;
@@ -19,7 +19,7 @@ use common::{Workplace, chain, message, request, requests, write};
 /// A teacher that counts the requests it is asked to write.
 struct Counting<'a> {
     teacher: &'a dyn Teacher,
-    asked: Cell<usize>,
+    asked: AtomicUsize,
 }
 
 impl Teacher for Counting<'_> {
@@ -28,7 +28,7 @@ impl Teacher for Counting<'_> {
         requests: &[GenerationRequest],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<GenerationOutput>, TeacherError> {
-        self.asked.set(self.asked.get() + requests.len());
+        self.asked.fetch_add(requests.len(), Ordering::Relaxed);
         self.teacher.generate(requests, progress)
     }
 
@@ -63,13 +63,13 @@ fn complete(
     teacher: &dyn Teacher,
     requests: &[GenerationRequest],
 ) -> (Vec<GenerationOutput>, usize) {
-    let counting = Counting { teacher, asked: Cell::new(0) };
+    let counting = Counting { teacher, asked: AtomicUsize::new(0) };
     let mut done = 0;
     let written =
         GenerationRecord::complete(path, &counting, requests, &Ranks::alone(), &mut |count| done += count)
             .unwrap();
     assert_eq!(done, requests.len());
-    (written, counting.asked.get())
+    (written, counting.asked.load(Ordering::Relaxed))
 }
 
 #[test]

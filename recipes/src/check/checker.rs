@@ -6,6 +6,7 @@ use alambic_files::text::quoted;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Diagnostics, IndexMap, Origin};
+use alambic_teachers::EndpointEstimate;
 
 use super::counts::Counts;
 use super::model_info::{ModelInfo, ModelInfos};
@@ -43,6 +44,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) cache: &'a CacheOptions,
     /// How many labels of each class the stages checked so far train on.
     pub(crate) trained_classes: BTreeMap<u32, usize>,
+    /// What models behind an API have still to be asked, by the name of their teacher.
+    pub(crate) requests: IndexMap<String, EndpointEstimate>,
     /// Examples by stage; those of the baseline, the upper bound and the evaluation under these names.
     pub(crate) counts: IndexMap<String, Counts>,
 }

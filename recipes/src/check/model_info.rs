@@ -8,7 +8,9 @@ use alambic_models::bert::HeadSpec;
 use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap};
 use alambic_students::{BuildContext, SourceModel, Student, StudentError};
-use alambic_teachers::{AnswerForm, AnsweringTeacher, EnsembleOptions, RecordedTable, TeacherOptions};
+use alambic_teachers::{
+    AnswerForm, AnsweringEndpoint, AnsweringTeacher, EnsembleOptions, RecordedTable, TeacherOptions,
+};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
@@ -30,6 +32,8 @@ pub(crate) struct ModelInfos<'a> {
     pub(crate) folders: IndexMap<String, ModelInfo>,
     /// Tables of recorded answers, by the name of their teacher.
     pub(crate) recorded: IndexMap<String, Rc<RecordedTable>>,
+    /// Models behind an API, by the name of their teacher.
+    pub(crate) endpoints: IndexMap<String, Rc<AnsweringEndpoint>>,
     /// Students after each stage, by the name of the stage.
     pub(crate) stages: IndexMap<String, ModelInfo>,
 }
@@ -37,7 +41,13 @@ pub(crate) struct ModelInfos<'a> {
 impl<'a> ModelInfos<'a> {
     /// Of these teachers nothing is known yet.
     pub(crate) fn new(teachers: &'a IndexMap<String, TeacherOptions>) -> Self {
-        Self { teachers, folders: IndexMap::new(), recorded: IndexMap::new(), stages: IndexMap::new() }
+        Self {
+            teachers,
+            folders: IndexMap::new(),
+            recorded: IndexMap::new(),
+            endpoints: IndexMap::new(),
+            stages: IndexMap::new(),
+        }
     }
 
     /// The checkpoint of a name.
@@ -63,16 +73,22 @@ impl<'a> ModelInfos<'a> {
     /// known.
     pub(crate) fn answer_form(&self, name: &str) -> Option<AnswerForm> {
         match self.teachers.get(name)? {
-            TeacherOptions::Recorded(_) => self.recorded.get(name).map(|table| table.form().clone()),
+            TeacherOptions::Recorded(_) | TeacherOptions::Endpoint(_) => self.own_form(name),
             TeacherOptions::Ensemble(options) => self.ensemble_form(options)?.ok(),
             TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) => None,
         }
     }
 
+    /// Kinds of answers of a table, or of a model behind an API.
+    fn own_form(&self, name: &str) -> Option<AnswerForm> {
+        let recorded = self.recorded.get(name).map(|table| table.form());
+        recorded.or_else(|| self.endpoints.get(name).map(|endpoint| endpoint.form())).cloned()
+    }
+
     /// Kinds of answers of an ensemble, or why there are none; nothing while a member is not known.
     pub(crate) fn ensemble_form(&self, options: &EnsembleOptions) -> Option<Result<AnswerForm, String>> {
-        let member = |name: &At<String>| match self.recorded.get(&name.value) {
-            Some(table) => Some(table.form().clone()),
+        let member = |name: &At<String>| match self.own_form(&name.value) {
+            Some(form) => Some(form),
             None => Some(AnswerForm::of_model(&self.checkpoint(name)?.config.outline())),
         };
         let forms: Vec<(&str, AnswerForm)> =

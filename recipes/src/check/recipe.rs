@@ -98,6 +98,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
         evaluation: &recipe.evaluation,
         cache: &recipe.cache,
         trained_classes: BTreeMap::new(),
+        requests: IndexMap::new(),
         counts: IndexMap::new(),
     };
     if !checker.check_entries(recipe) {
@@ -269,7 +270,8 @@ impl<'a> Uses<'a> {
                 TeacherOptions::Ensemble(options) => {
                     uses.teachers.extend(options.members.iter().map(|member| member.as_str()));
                 }
-                TeacherOptions::Checkpoint(_) | TeacherOptions::Recorded(_) => {}
+                TeacherOptions::Checkpoint(_) | TeacherOptions::Recorded(_) | TeacherOptions::Endpoint(_) => {
+                }
             }
         }
         uses

@@ -328,7 +328,7 @@ impl<'a> Checker<'a> {
             let reason = format!("it reads as its teacher `{}` does", teacher.value);
             self.warn_of_unused_vocabulary(name, student, &reason);
             let answers = |options: &TeacherOptions| {
-                matches!(options, TeacherOptions::Recorded(_) | TeacherOptions::Ensemble(_))
+                !matches!(options, TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_))
             };
             if !self.models.teachers.get(&teacher.value).is_some_and(answers) {
                 return self.models.teacher(teacher).map(|info| Rc::clone(&info.tokenizer));

@@ -4,15 +4,17 @@ use std::path::Path;
 use std::rc::Rc;
 
 use alambic_data::Extent;
+use alambic_data::error::{DataError, Problem};
 use alambic_hub::Hub;
 use alambic_models::Tokenizer;
 use alambic_settings::{At, Diagnostic, Location, Origin};
 use alambic_teachers::{
-    CheckpointOptions, EnsembleOptions, PipelineOptions, RecordedOptions, RecordedTable, RecordedTeacher,
-    TeacherOptions, is_record,
+    AnsweringEndpoint, CheckpointOptions, EnsembleOptions, PipelineOptions, RecordedOptions, RecordedTable,
+    RecordedTeacher, TeacherError, TeacherOptions, is_record,
 };
 
 use super::checker::{Checker, Depth};
+use super::faults::line_of;
 use super::model_info::{ModelInfo, inspect};
 use crate::builtin_models::builtin_model;
 use crate::schema::Recipe;
@@ -25,6 +27,13 @@ impl Checker<'_> {
                 TeacherOptions::Checkpoint(options) => self.check_model(name, options, recipe),
                 TeacherOptions::Pipeline(options) => self.check_pipeline(name, options),
                 TeacherOptions::Recorded(options) => self.check_recorded(name, options),
+                TeacherOptions::Endpoint(options) => match AnsweringEndpoint::new(options) {
+                    Ok(endpoint) => drop(self.models.endpoints.insert(name.clone(), Rc::new(endpoint))),
+                    Err(error) => {
+                        let origin = self.places.key_origin(&["teacher", name]);
+                        self.error("teacher::endpoint", error.to_string(), &origin, "this endpoint");
+                    }
+                },
                 TeacherOptions::Ensemble(options) => self.check_ensemble(name, options),
             }
         }
@@ -53,8 +62,10 @@ impl Checker<'_> {
                 Err(error) => Some(error),
             }
         };
-        if let Some(error) = fault {
-            self.error("teacher::recorded", error.to_string(), &origin, "these answers");
+        match fault {
+            None => {}
+            Some(TeacherError::Data(error)) => self.report_answer_faults(name, &error, &origin),
+            Some(error) => self.error("teacher::recorded", error.to_string(), &origin, "these answers"),
         }
     }
 
@@ -197,6 +208,22 @@ impl Checker<'_> {
         }
     }
 
+    /// Reports what is wrong with the tables of a teacher's answers.
+    fn report_answer_faults(&mut self, name: &str, error: &DataError, origin: &Origin) {
+        for Problem { place, fault } in &error.problems {
+            let mut diagnostic =
+                Diagnostic::error("teacher::recorded", format!("{place}: {fault}")).help(fault.help());
+            if let Some(line) = line_of(place) {
+                diagnostic = diagnostic.label(&line, "this line");
+            }
+            self.report(diagnostic.label(origin, "these answers"));
+        }
+        if error.more > 0 {
+            let message = format!("teacher `{name}` has {} more faults like these", error.more);
+            self.error("teacher::recorded", message, origin, "in these answers");
+        }
+    }
+
     fn check_ensemble(&mut self, name: &str, options: &EnsembleOptions) {
         if options.members.is_empty() {
             let origin = self.places.origin(&["teacher", name, "ensemble", "members"]);
@@ -207,10 +234,12 @@ impl Checker<'_> {
         for member in &options.members {
             match self.models.teachers.get(&member.value) {
                 None => self.unknown("teacher", "teacher", member, &known),
-                Some(TeacherOptions::Checkpoint(_) | TeacherOptions::Recorded(_)) => {}
+                Some(
+                    TeacherOptions::Checkpoint(_) | TeacherOptions::Recorded(_) | TeacherOptions::Endpoint(_),
+                ) => {}
                 Some(other) => {
                     let message = format!("`{}` is a {} and cannot be a member", member.value, other.name());
-                    let label = "a member is a checkpoint, or recorded answers";
+                    let label = "a member is a checkpoint, recorded answers or an endpoint";
                     self.error("teacher::ensemble", message, &member.origin, label);
                 }
             }

@@ -122,6 +122,7 @@ fn may_be_replaced(loaded: &Loaded, folder: &Path) -> Result<(), RunError> {
     let teachers = loaded.recipe.teacher.values().flat_map(|options| match options {
         TeacherOptions::Checkpoint(options) => options.model.iter().collect(),
         TeacherOptions::Recorded(options) => options.path.iter().chain(&options.vectors).collect(),
+        TeacherOptions::Endpoint(options) => options.answers.iter().collect(),
         TeacherOptions::Pipeline(_) | TeacherOptions::Ensemble(_) => Vec::new(),
     });
     let read = teachers.chain([&loaded.location]).find_map(|location| match location {
@@ -261,9 +262,10 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
                 };
                 options.path.iter().chain(&options.vectors).filter_map(file).collect()
             }
-            TeacherOptions::Checkpoint(_) | TeacherOptions::Pipeline(_) | TeacherOptions::Ensemble(_) => {
-                continue;
-            }
+            TeacherOptions::Checkpoint(_)
+            | TeacherOptions::Pipeline(_)
+            | TeacherOptions::Endpoint(_)
+            | TeacherOptions::Ensemble(_) => continue,
         };
         for file in files {
             now.insert(format!("teacher `{name}`: {}", file.display()), Digest::of_file(&file)?.blake3);

@@ -96,7 +96,10 @@ pub(super) fn curve_names(recipe: &Recipe) -> IndexMap<String, String> {
     let of_teacher =
         recipe.evaluation.teacher.as_ref().and_then(|name| match recipe.teacher.get(&name.value)? {
             TeacherOptions::Checkpoint(options) => options.stage.as_ref(),
-            TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) | TeacherOptions::Ensemble(_) => None,
+            TeacherOptions::Pipeline(_)
+            | TeacherOptions::Recorded(_)
+            | TeacherOptions::Endpoint(_)
+            | TeacherOptions::Ensemble(_) => None,
         });
     let student = recipe.stages.last().and_then(|last| student_of(recipe, last).ok());
     let name = |stage: &str| {

@@ -157,7 +157,7 @@ fn train_stage(
         };
         train(context, &training, events, observer)
     };
-    run().map_err(|error| error.in_stage(stage))?.ok_or_else(|| context.interrupted())
+    run().map_err(|error| context.stopped(error).in_stage(stage))?.ok_or_else(|| context.interrupted())
 }
 
 /// Writes the folders of those of a task's teachers that read otherwise than they are published, which its training opens.

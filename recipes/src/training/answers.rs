@@ -6,7 +6,7 @@ use alambic_data::Text;
 use alambic_files::text::{elided, quoted};
 use alambic_models::{TapSelection, Trace};
 use alambic_reports::numbers::thousands;
-use alambic_teachers::{Answer, AnsweringTeacher, AskedText, MissingAnswers, TeacherError, placed};
+use alambic_teachers::{Answer, AnsweringTeacher, AskedText, Asking, MissingAnswers, TeacherError, placed};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
@@ -32,16 +32,16 @@ pub(crate) fn asked(text: &Text) -> AskedText<'_> {
 pub(crate) fn answered<T: Borrow<Text>>(
     teacher: &dyn AnsweringTeacher,
     texts: Vec<T>,
-    max_length: usize,
+    asking: &Asking<'_>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<(Vec<T>, Vec<Answer>, usize), RunError> {
     let questions: Vec<AskedText<'_>> = texts.iter().map(|text| asked(text.borrow())).collect();
-    let answers = teacher.answers(&questions, max_length, progress)?;
+    let answers = teacher.answers(&questions, asking, progress)?;
     let (all, missing) = (texts.len(), answers.iter().filter(|answer| answer.is_none()).count());
     let first = texts.iter().zip(&answers).find(|(_, answer)| answer.is_none());
     if let (Some((first, _)), MissingAnswers::Refuse) = (first, teacher.missing()) {
         return Err(RunError::Recipe(format!(
-            "{}; record them, or leave them out with `missing = \"leave-out\"`",
+            "{}; add them, or leave these texts out with `missing = \"leave-out\"`",
             lacking(teacher, missing, all, first.borrow())
         )));
     }

@@ -18,7 +18,7 @@ pub(crate) struct DatasetStatistics {
     pub(crate) validation: usize,
     /// Statistics of the teacher's generation.
     pub(crate) generation: GenerationStatistics,
-    /// Summary of the cache of teacher outputs, if they are cached.
+    /// Summary of the teacher's outputs, if they are cached or were asked for before the training.
     pub(crate) cached: Option<String>,
     /// Statistics of augmented texts.
     pub(crate) augmentation: AugmentationStatistics,

@@ -1,7 +1,7 @@
 //! Caches of a teacher whose taps are functions of the tokens.
 
 use alambic_tensor::candle::Device;
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alambic_models::{Stream, Tokenizer};
 
@@ -16,7 +16,7 @@ struct Counting {
     outline: Outline,
     tokenizer: Tokenizer,
     weights: &'static str,
-    read: Cell<usize>,
+    read: AtomicUsize,
 }
 
 impl Counting {
@@ -30,7 +30,7 @@ impl Counting {
             },
             tokenizer: Tokenizer::train_words(["some words here"], 10).unwrap(),
             weights: "first",
-            read: Cell::new(0),
+            read: AtomicUsize::new(0),
         }
     }
 }
@@ -52,7 +52,7 @@ impl Teacher for Counting {
     fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
         let TeacherBatch::Texts(input) = batch else { return Err(TeacherError::Unsupported("reads")) };
         let (batch, length) = (input.tokens.batch, input.tokens.length);
-        self.read.set(self.read.get() + batch);
+        self.read.fetch_add(batch, Ordering::Relaxed);
         let id = |row: usize, token: usize| input.tokens.ids[row * length + token] as usize;
         let mut trace = Trace::new(wanted.clone());
         let mut hidden = Vec::new();
@@ -180,16 +180,16 @@ fn a_cache_goes_on_where_it_stopped() {
     let (texts, teacher) = (texts(150), Counting::new());
     let (whole, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     complete(whole.path(), &teacher, &all(&texts), usize::MAX).unwrap();
-    assert_eq!(teacher.read.get(), 150);
-    teacher.read.set(0);
+    assert_eq!(teacher.read.load(Ordering::Relaxed), 150);
+    teacher.read.store(0, Ordering::Relaxed);
     assert!(complete(stopped.path(), &teacher, &all(&texts), 64).is_none());
     std::fs::write(stopped.path().join("shard-00002.safetensors.part"), "torn").unwrap();
     complete(stopped.path(), &teacher, &all(&texts), usize::MAX).unwrap();
-    assert_eq!(teacher.read.get(), 150, "nothing is read twice");
+    assert_eq!(teacher.read.load(Ordering::Relaxed), 150, "nothing is read twice");
     assert!(files(whole.path()) == files(stopped.path()), "the same bytes as without the stop");
-    teacher.read.set(0);
+    teacher.read.store(0, Ordering::Relaxed);
     complete(stopped.path(), &teacher, &all(&texts), usize::MAX).unwrap();
-    assert_eq!(teacher.read.get(), 0);
+    assert_eq!(teacher.read.load(Ordering::Relaxed), 0);
 }
 
 #[test]

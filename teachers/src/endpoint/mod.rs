@@ -37,6 +37,7 @@
 //! ```
 
 mod answer;
+mod answering;
 mod base_url;
 mod budget;
 mod chat;
@@ -62,8 +63,9 @@ mod template;
 mod workers;
 
 pub use answer::{EndpointAnswer, EndpointExample, EndpointInput, TokenCount, WrittenText};
+pub use answering::AnsweringEndpoint;
 pub use error::EndpointError;
-pub use options::{EndpointOptions, EndpointOutput, ResponseFormat};
+pub use options::{EndpointExamples, EndpointOptions, EndpointOutput, ResponseFormat};
 pub use summary::{EndpointEstimate, EndpointStop, EndpointSummary};
 pub use table::read_answers;
 pub use teacher::EndpointTeacher;

@@ -1,6 +1,8 @@
 //! Options of teachers over HTTP.
 
-use alambic_settings::{At, choices, settings};
+use alambic_settings::{At, Location, choices, settings};
+
+use crate::recorded::MissingAnswers;
 
 choices! {
     /// What an endpoint is asked for.
@@ -29,6 +31,24 @@ choices! {
 }
 
 settings! {
+    /// Rows of a table whose answers are known: the first one of each different answer, then the second one of each, and so on.
+    /// Texts of a validation or test split do not belong there.
+    pub struct EndpointExamples {
+        /// The table.
+        pub path: Location,
+        /// The column of the text.
+        pub text: String = "text".to_owned(),
+        /// The column of the second text, where texts come in pairs.
+        pub second: Option<String>,
+        /// The column of the answer: a class, a number, tags separated by blanks, or a text.
+        pub answer: String = "label".to_owned(),
+        /// Number of examples.
+        #[range(1..=1000)]
+        pub count: usize = 4,
+    }
+}
+
+settings! {
     /// A model behind an API like OpenAI's, as llama.cpp, vLLM, Ollama, TEI, OpenAI and others serve it.
     ///
     /// `chat/completions` is asked for labels, numbers, tags and texts, `embeddings` for embeddings. Every answer is kept as it
@@ -41,6 +61,18 @@ settings! {
         pub model: At<String>,
         /// What is asked for.
         pub output: At<EndpointOutput>,
+        /// The file of JSON lines that keeps the answers, which outlives the run: what is there is not asked again, and another
+        /// recipe can read it as a `recorded` teacher. Beside it lies one with what the answers were made with.
+        pub answers: Option<Location>,
+        /// Names of the classes or tags, which are those of the texts to be learnt.
+        pub classes: Vec<String> = Vec::new(),
+        /// Examples of right answers, which stand before the text in every prompt. Left out: none.
+        pub examples: Option<EndpointExamples>,
+        /// Numbers of an embedding, which losses have to know before the first is there.
+        #[range(1..=1_048_576)]
+        pub width: Option<usize>,
+        /// What becomes of texts whose answer does not parse.
+        pub missing: MissingAnswers = MissingAnswers::LeaveOut,
         /// Name of the environment variable that holds the key, which is sent as `Authorization: Bearer` and written nowhere.
         /// Left out: no key is sent.
         pub key_variable: Option<At<String>>,

@@ -81,6 +81,22 @@ impl EndpointSummary {
         self.texts.saturating_sub(self.recorded + self.answered)
     }
 
+    /// This and what the next texts came to.
+    pub(crate) fn and(self, next: &Self) -> Self {
+        let mut tokens = self.tokens;
+        tokens.add(next.tokens);
+        Self {
+            texts: self.texts + next.texts,
+            recorded: self.recorded + next.recorded,
+            answered: self.answered + next.answered,
+            failed: self.failed + next.failed,
+            asked: self.asked + next.asked,
+            retries: self.retries + next.retries,
+            tokens,
+            stopped: next.stopped,
+        }
+    }
+
     /// Share of the answers that do not parse, from 0 to 1; none without answers.
     #[must_use]
     pub fn failed_share(&self) -> Option<f64> {

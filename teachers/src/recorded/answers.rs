@@ -1,12 +1,15 @@
 //! Answers of a teacher for texts, whatever it is that answers.
 
+use std::sync::atomic::AtomicBool;
+
 use alambic_inference::TextPair;
 use alambic_models::{Outline, Stream};
+use alambic_ranks::Ranks;
 use indexmap::IndexSet;
 
 use super::options::MissingAnswers;
 use crate::TeacherError;
-use crate::teacher::Candidate;
+use crate::candidate::Candidate;
 
 /// What a teacher says of a text. What it does not say is empty.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -111,6 +114,17 @@ pub struct AskedText<'a> {
     pub id: Option<&'a str>,
 }
 
+/// How texts are asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// Most tokens that a model reads of a text.
+    pub max_length: usize,
+    /// The processes that ask together.
+    pub ranks: &'a Ranks,
+    /// Set from outside to have it stop.
+    pub interrupt: &'a AtomicBool,
+}
+
 /// A teacher that is asked about texts as they are written, and not about the tokens of a batch.
 pub trait AnsweringTeacher {
     /// Kinds of its answers.
@@ -127,15 +141,19 @@ pub trait AnsweringTeacher {
         false
     }
 
-    /// The answer for each text, of which models read so many tokens at most; none where there is none. `progress` gets the number
-    /// of texts done.
+    /// What asking came to, for the report, where that is not known beforehand.
+    fn summary(&self) -> Option<String> {
+        None
+    }
+
+    /// The answer for each text; none where there is none. `progress` gets the number of texts done. Every rank has to ask.
     ///
     /// # Errors
-    /// When a model fails.
+    /// When a model or a server fails, [`TeacherError::Budget`] or [`TeacherError::Interrupted`] when not all were asked.
     fn answers(
         &self,
         texts: &[AskedText<'_>],
-        max_length: usize,
+        asking: &Asking<'_>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Option<Answer>>, TeacherError>;
 }

@@ -3,7 +3,7 @@
 use alambic_files::text::quoted;
 use serde_json::Value;
 
-use crate::teacher::Candidate;
+use crate::candidate::Candidate;
 
 /// Scores of classes as a cell has them.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ mod record;
 mod rows;
 mod table;
 
-pub use answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, placed};
+pub use answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, placed};
 pub use options::{MissingAnswers, RecordedOptions};
 pub use record::RecordedTeacher;
 pub use table::{RecordedTable, is_record};

@@ -1,5 +1,7 @@
 //! Keys of a recorded teacher.
 
+use std::path::PathBuf;
+
 use alambic_data::table::Quoting;
 use alambic_settings::{Location, OneOrMany, choices, settings};
 
@@ -57,5 +59,31 @@ settings! {
         pub language: Option<String>,
         /// What becomes of texts that the table lacks.
         pub missing: MissingAnswers = MissingAnswers::Refuse,
+    }
+}
+
+impl RecordedOptions {
+    /// Options of a file of answers whose columns have their usual names.
+    pub(crate) fn of_answers(file: PathBuf, classes: Vec<String>, missing: MissingAnswers) -> Self {
+        Self {
+            path: OneOrMany(vec![Location::File(file)]),
+            header: true,
+            quoting: Quoting::AsWritten,
+            text: "text".to_owned(),
+            second: None,
+            id: None,
+            logits: None,
+            probabilities: None,
+            class: None,
+            classes,
+            number: None,
+            vector: None,
+            vectors: None,
+            vectors_array: None,
+            tags: None,
+            texts: None,
+            language: None,
+            missing,
+        }
     }
 }

@@ -11,7 +11,7 @@ use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use alambic_settings::Location;
 use indexmap::IndexMap;
 
-use super::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText};
+use super::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking};
 use super::classes::classify;
 use super::options::{MissingAnswers, RecordedOptions};
 use super::rows::{Faults, Key, LOGITS, PROBABILITIES, Row, read_rows, take_vectors};
@@ -122,7 +122,7 @@ impl AnsweringTeacher for RecordedTable {
     fn answers(
         &self,
         texts: &[AskedText<'_>],
-        _: usize,
+        _: &Asking<'_>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Option<Answer>>, TeacherError> {
         let answers = texts.iter().map(|asked| self.find(asked).cloned()).collect();

@@ -101,7 +101,10 @@ impl Results<'_> {
                 Location::Hub(name) => Some(repository(name)?.0),
                 Location::File(_) | Location::Builtin(_) => None,
             },
-            TeacherOptions::Pipeline(_) | TeacherOptions::Recorded(_) | TeacherOptions::Ensemble(_) => None,
+            TeacherOptions::Pipeline(_)
+            | TeacherOptions::Recorded(_)
+            | TeacherOptions::Endpoint(_)
+            | TeacherOptions::Ensemble(_) => None,
         })
     }
 

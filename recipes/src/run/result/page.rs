@@ -136,6 +136,9 @@ impl Results<'_> {
                     options.path.iter().map(|path| file_name(&path.to_string()).to_owned()).collect();
                 format!("answers recorded in {}", files.join(", "))
             }
+            Some(TeacherOptions::Endpoint(options)) => {
+                format!("the model {} behind an API", options.model.value)
+            }
             Some(TeacherOptions::Ensemble(options)) => {
                 let members: Vec<&str> = options.members.iter().map(|member| member.as_str()).collect();
                 format!("an ensemble of {}", members.join(", "))

@@ -80,7 +80,8 @@ pub(crate) fn conclude(
             return Err(RunError::Recipe("nothing of the evaluation suits the last stage's task".into()));
         }
         Evaluation::run(evaluators, &recipe.evaluation, context, &untrained, trainings, observer)
-    })?;
+    })
+    .map_err(|error| context.stopped(error))?;
     if !context.ranks.is_first() {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use alambic_data::{Labels, Split, Text};
 use alambic_settings::{At, Diagnostic};
-use alambic_teachers::{AnsweringTeacher, MissingAnswers, TeacherError};
+use alambic_teachers::{AnsweringTeacher, AskedText, EndpointEstimate, MissingAnswers, TeacherError};
 
 use super::options::TextsData;
 use crate::check::checker::{Checker, Depth, Site};
@@ -27,6 +27,16 @@ impl TextsData {
 }
 
 impl Checker<'_> {
+    /// Adds what an endpoint has still to be asked, over all stages and the evaluation; a text that several of them have counts for
+    /// each.
+    fn count_requests(&mut self, teacher: &At<String>, estimate: EndpointEstimate) {
+        let all = self.requests.entry(teacher.value.clone()).or_default();
+        all.texts += estimate.texts;
+        all.requests += estimate.requests;
+        all.tokens.prompt += estimate.tokens.prompt;
+        all.tokens.completion += estimate.tokens.completion;
+    }
+
     /// Reports answers that have other classes than texts with such labels, or that are missing for some of the texts.
     pub(super) fn check_teacher_answers(
         &mut self,
@@ -54,6 +64,16 @@ impl Checker<'_> {
                         "classes belong together by their names: rename them, or list the corpus's `classes`",
                     ),
             );
+        }
+        if let Some(endpoint) = self.models.endpoints.get(&teacher.value).cloned() {
+            let texts: Vec<AskedText<'_>> = texts.iter().map(|text| asked(text)).collect();
+            match endpoint.estimate(&texts) {
+                Ok(estimate) => self.count_requests(teacher, estimate),
+                Err(error) => {
+                    let label = "this endpoint is asked about these texts";
+                    self.error("teacher::endpoint", error.to_string(), &teacher.origin, label);
+                }
+            }
         }
         let Some(table) = self.models.recorded.get(&teacher.value).cloned() else { return };
         let lacks = |text: &&&Text| table.find(&asked(text)).is_none();

@@ -71,7 +71,8 @@ impl<'a> TextEvaluator<'a> {
         let teacher = options.teacher.as_ref().map(|name| context.run.models.teacher(name)).transpose()?;
         let (mut answers, mut unanswered) = (Vec::new(), 0);
         if let Some(teacher) = teacher.as_deref().and_then(Teacher::answering) {
-            (texts, answers, unanswered) = answered(teacher, texts, usize::MAX, &mut |_| {})?;
+            (texts, answers, unanswered) =
+                answered(teacher, texts, &context.run.asking(usize::MAX), &mut |_| {})?;
         }
         let names = head_of(&labels).labels;
         if texts.is_empty() || labels == Labels::None && options.teacher.is_none() {

@@ -9,6 +9,7 @@ use alambic_models::bert::{Bert, BertConfig};
 use alambic_models::{Pass, TapSelection, Tokenizer};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
+use alambic_reports::numbers::thousands;
 use alambic_teachers::Teacher;
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
@@ -63,31 +64,26 @@ impl<'a> TextTraining<'a> {
         subsample(&mut validation, job.train.validation_examples);
         let taps = job.taps();
         let answering = job.teacher.and_then(Teacher::answering).filter(|_| !taps.teacher.is_empty());
-        let mut answers = Vec::new();
+        let (mut answers, mut asked) = (Vec::new(), None);
         if let Some(teacher) = answering {
-            observer.task(
-                &format!("{}: {} answers", job.label, teacher.source()),
-                texts.len() + validation.len(),
-                0,
-            );
+            let (count, asking) = (texts.len() + validation.len(), context.asking(data.max_length()));
+            observer.task(&format!("{}: {} answers", job.label, teacher.source()), count, 0);
             let mut done = 0;
             let mut progress = |count| {
                 done += count;
                 observer.progress(done);
             };
-            let of_training;
-            let (left_out, missing);
-            (texts, of_training, left_out) = answered(teacher, texts, data.max_length(), &mut progress)?;
-            (validation, answers, missing) = answered(teacher, validation, data.max_length(), &mut progress)?;
-            answers.splice(0..0, of_training);
-            observer.finished(&format!("{} texts", texts.len() + validation.len()));
-            if left_out + missing > 0 {
-                observer.note(&format!(
-                    "{}: {} texts without an answer are left out",
-                    job.label,
-                    left_out + missing
-                ));
-            }
+            let of_validation;
+            (texts, answers, _) = answered(teacher, texts, &asking, &mut progress)?;
+            (validation, of_validation, _) = answered(teacher, validation, &asking, &mut progress)?;
+            answers.extend(of_validation);
+            let (answered, count) = (thousands(answers.len() as u64), thousands(count as u64));
+            let summary = match teacher.summary() {
+                None => format!("answers for {answered} of {count} texts"),
+                Some(summary) => format!("answers for {answered} of {count} texts; {summary}"),
+            };
+            observer.finished(&summary);
+            asked = Some(summary);
         }
         let validation: Vec<Text> = validation.into_iter().cloned().collect();
         let model = (job.config, job.tokenizer);
@@ -114,7 +110,7 @@ impl<'a> TextTraining<'a> {
                 let answers =
                     read.zip(answers).zip(tokens).map(|((text, answer), tokens)| (text, answer, tokens));
                 let answers = AnswerOutputs::new(teacher, answers, &config.labels)?;
-                (Some(TeacherOutputs::Answered(answers)), None)
+                (Some(TeacherOutputs::Answered(answers)), asked)
             }
             // What is masked anew in every epoch is never read twice.
             (Some(teacher), _) if is_masked => (Some(TeacherOutputs::Live(teacher)), None),
