@@ -1,7 +1,7 @@
 //! Languages that models write.
 
 use alambic_settings::{Diagnostic, Origin};
-use alambic_teachers::{TARGET, TeacherOptions};
+use alambic_teachers::{EndpointOutput, TARGET, TeacherOptions};
 
 use super::checker::{Checker, list};
 
@@ -42,6 +42,25 @@ impl Checker<'_> {
                 }
             }
             Some(TeacherOptions::Checkpoint(_)) => self.check_model_writes(teacher, languages),
+            Some(TeacherOptions::Endpoint(options)) => {
+                if *options.output != EndpointOutput::Text {
+                    let message = format!(
+                        "teacher `{teacher}` is asked for {} and writes no texts",
+                        options.output.name()
+                    );
+                    let label = "`text` is what writes";
+                    self.error("teacher::endpoint", message, &options.output.origin, label);
+                }
+                let first = languages.first().map(|(language, _)| language);
+                if let Some((other, origin)) = languages.iter().find(|(language, _)| Some(language) != first)
+                {
+                    let message = format!(
+                        "teacher `{teacher}` has one prompt, and is asked for several languages, `{other}` among them"
+                    );
+                    let label = "give each language a stage and a teacher of its own";
+                    self.error("teacher::language", message, origin, label);
+                }
+            }
             _ => {}
         }
     }

@@ -6,7 +6,10 @@ use alambic_data::Text;
 use alambic_files::text::{elided, quoted};
 use alambic_models::{TapSelection, Trace};
 use alambic_reports::numbers::thousands;
-use alambic_teachers::{Answer, AnsweringTeacher, AskedText, Asking, MissingAnswers, TeacherError, placed};
+use alambic_teachers::{
+    Answer, AnsweringTeacher, AskedText, Asking, GenerationRequest, MissingAnswers, Teacher, TeacherError,
+    placed,
+};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
@@ -48,6 +51,23 @@ pub(crate) fn answered<T: Borrow<Text>>(
     let (texts, answers) =
         texts.into_iter().zip(answers).filter_map(|(text, answer)| Some((text, answer?))).unzip();
     Ok((texts, answers, missing))
+}
+
+/// Has a teacher that is asked about texts asked about those of requests, before it is to write what it answers; of other teachers
+/// nothing is asked.
+///
+/// # Errors
+/// When a server fails, or not all were asked.
+pub(crate) fn ask_ahead(
+    teacher: &dyn Teacher,
+    requests: &[GenerationRequest],
+    asking: &Asking<'_>,
+) -> Result<(), RunError> {
+    let Some(teacher) = teacher.answering() else { return Ok(()) };
+    let texts: Vec<AskedText<'_>> =
+        requests.iter().map(|request| AskedText { texts: (&request.text, None), id: None }).collect();
+    teacher.answers(&texts, asking, &mut |_| {})?;
+    Ok(())
 }
 
 /// What is said of texts for which a teacher has no answer.

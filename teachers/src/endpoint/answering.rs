@@ -47,9 +47,6 @@ impl AnsweringEndpoint {
             return Err(failed("answers", "names no file on this machine for the answers").into());
         };
         let output = *options.output;
-        if output == EndpointOutput::Text {
-            return Err(failed("output", "is `text`, which no stage learns from within a run").into());
-        }
         let has_classes = matches!(output, EndpointOutput::Labels | EndpointOutput::Tags);
         if has_classes && options.classes.is_empty() {
             return Err(failed("classes", "are missing: name those of the texts to be learnt").into());
@@ -77,6 +74,12 @@ impl AnsweringEndpoint {
             missing: options.missing,
             summary: Mutex::new(None),
         })
+    }
+
+    /// The answers of the file.
+    fn table(&self) -> Result<RecordedTable, TeacherError> {
+        let options = RecordedOptions::of_answers(self.file.clone(), self.classes.clone(), self.missing);
+        RecordedTable::read(&options, Extent::Whole)
     }
 
     /// What texts will take that the file has no answers for.
@@ -170,18 +173,23 @@ impl AnsweringTeacher for AnsweringEndpoint {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let options = RecordedOptions::of_answers(self.file.clone(), self.classes.clone(), self.missing);
-        RecordedTable::read(&options, Extent::Whole)?.answers(texts, asking, &mut |_| {})
+        self.table()?.answers(texts, asking, &mut |_| {})
     }
 }
 
 impl Teacher for AnsweringEndpoint {
     fn generate(
         &self,
-        _: &[GenerationRequest],
-        _: &mut dyn FnMut(usize),
+        requests: &[GenerationRequest],
+        progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<GenerationOutput>, TeacherError> {
-        Err(TeacherError::Unsupported("is behind an API and writes no texts within a run"))
+        if requests.windows(2).any(|two| two[0].language != two[1].language) {
+            return Err(TeacherError::Unsupported(
+                "is behind an API, and its prompt asks for one language: give each language a teacher of its own",
+            ));
+        }
+        // They were asked about before.
+        self.table()?.generate(requests, progress)
     }
 
     fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {

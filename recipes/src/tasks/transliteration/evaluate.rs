@@ -23,6 +23,7 @@ use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, M
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
 use crate::options::evaluation::{EvaluationOptions, References};
+use crate::training::answers::ask_ahead;
 
 /// The language of the form that all names have, English or romanised.
 const ROMANISED: &str = "en";
@@ -62,6 +63,7 @@ impl<'a> TransliterationEvaluator<'a> {
             Some(teacher) => {
                 observer.task("evaluation: teacher writes", pairs.len(), 0);
                 let requests: Vec<GenerationRequest> = pairs.iter().map(request).collect();
+                ask_ahead(&**teacher, &requests, &context.run.asking(usize::MAX))?;
                 let mut done = 0;
                 let written = teacher.generate(&requests, &mut |count| {
                     done += count;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_data::{Direction, Entry, Split, WordPair, examples};
 use alambic_files::write;
-use alambic_ranks::Ranks;
-use alambic_teachers::{GenerationOutput, GenerationRecord, GenerationRequest, Teacher};
+use alambic_teachers::{Asking, GenerationOutput, GenerationRecord, GenerationRequest, Teacher};
 
 use super::options::{TransliterationData, WordData};
 use crate::corpora::Corpora;
@@ -14,6 +13,7 @@ use crate::error::RunError;
 use crate::folder::layout::make_folder;
 use crate::model_store::ModelStore;
 use crate::observer::Observer;
+use crate::training::answers::ask_ahead;
 use crate::training::statistics::GenerationStatistics;
 
 /// One example.
@@ -36,7 +36,7 @@ pub(crate) struct SampleCollector<'a> {
     pub(crate) models: &'a ModelStore<'a>,
     pub(crate) teacher: Option<&'a dyn Teacher>,
     /// The processes that share what teachers write.
-    pub(crate) ranks: &'a Ranks,
+    pub(crate) asking: Asking<'a>,
     /// Records go here, named by stage and split.
     pub(crate) records: PathBuf,
     pub(crate) stage: &'a str,
@@ -176,7 +176,8 @@ impl SampleCollector<'_> {
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| &requests[index].text);
         let sorted: Vec<GenerationRequest> = order.iter().map(|&index| requests[index].clone()).collect();
-        let written = GenerationRecord::complete(&path, teacher, &sorted, self.ranks, &mut |count| {
+        ask_ahead(teacher, &sorted, &self.asking)?;
+        let written = GenerationRecord::complete(&path, teacher, &sorted, self.asking.ranks, &mut |count| {
             done += count;
             observer.progress(done);
         })?;

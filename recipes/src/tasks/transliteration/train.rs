@@ -45,7 +45,7 @@ impl<'a> TransliterationTraining<'a> {
             corpora: &context.corpora,
             models: &context.models,
             teacher: job.teacher,
-            ranks: &context.ranks,
+            asking: context.asking(usize::MAX),
             records: context.folder.path().join(RECORDS),
             stage: job.stage,
         };
