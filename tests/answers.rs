@@ -32,30 +32,30 @@ fn texts(count: usize) -> Vec<String> {
 }
 
 /// A task with a teacher of random weights: its head, its data, and a loss on what the teacher says.
-struct Task {
+struct Task<'a> {
     head: Head,
-    labels: &'static [&'static str],
-    corpus: &'static str,
-    loss: &'static str,
+    labels: &'a [&'a str],
+    corpus: &'a str,
+    loss: &'a str,
     /// The suffix of the file into which answers are recorded.
-    suffix: &'static str,
+    suffix: &'a str,
 }
 
-const CLASSES: Task = Task {
+const CLASSES: Task<'_> = Task {
     head: Head::Sequence,
     labels: &["no", "yes"],
     corpus: "[data.task.corpus.texts]\npaths = \"texts.tsv\"\nlabel = \"label\"\nid = \"number\"\n",
     loss: "loss.logits = { temperature = 2.0 }\nloss.cross-entropy = {}\n",
     suffix: "jsonl",
 };
-const TAGS: Task = Task {
+const TAGS: Task<'_> = Task {
     head: Head::Tokens,
     labels: &["A", "O"],
     corpus: "[data.task.corpus.conll]\npaths = \"texts.conll\"\n",
     loss: "loss.logits = {}\n",
     suffix: "jsonl",
 };
-const VECTORS: Task = Task {
+const VECTORS: Task<'_> = Task {
     head: Head::None,
     labels: &[],
     corpus: "[data.task.corpus.texts]\npaths = \"texts.tsv\"\n",
@@ -64,12 +64,12 @@ const VECTORS: Task = Task {
 };
 
 /// Writes texts, labels and the teacher.
-fn place(task: &Task) -> tempfile::TempDir {
+fn place(task: &Task<'_>) -> tempfile::TempDir {
     place_of(task, 60)
 }
 
 /// The same with so many texts.
-fn place_of(task: &Task, count: usize) -> tempfile::TempDir {
+fn place_of(task: &Task<'_>, count: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let (mut table, mut words) = ("text\tlabel\tnumber\n".to_owned(), String::new());
@@ -95,7 +95,7 @@ fn place_of(task: &Task, count: usize) -> tempfile::TempDir {
 }
 
 /// Writes a recipe whose student of one layer learns from this teacher.
-fn recipe(folder: &Path, task: &Task, teacher: &str) {
+fn recipe(folder: &Path, task: &Task<'_>, teacher: &str) {
     let text = format!(
         "schema = 1\nname = \"recorded\"\ncache.mode = \"off\"\nstages = [\"distil\"]\n{}[data.task.split]\ntest-fraction = 0.2\n\
          validation-fraction = 0.2\n[teacher.base.checkpoint]\nmodel = \"teacher\"\n{teacher}\
@@ -227,10 +227,23 @@ fn vectors_of_two_widths_and_losses_on_hidden_states_are_refused() {
         "{said}"
     );
     std::fs::write(path.join("answers.jsonl"), rows(|_| "\"vector\": [0.6, 0.8]".into())).unwrap();
-    let hidden = Task { loss: "loss.hidden = {}\n", ..VECTORS };
-    recipe(path, &hidden, "[teacher.given.recorded]\npath = \"answers.jsonl\"\n");
-    let said = run(path, &["check", "recipe.toml"]).bad(2);
-    assert!(said.contains("hidden"), "{said}");
+    for loss in ["hidden", "relational-distance", "attention-scores"] {
+        let loss = format!("loss.{loss} = {{}}\n");
+        let task = Task { loss: &loss, ..VECTORS };
+        recipe(path, &task, "[teacher.given.recorded]\npath = \"answers.jsonl\"\n");
+        let said = run(path, &["check", "recipe.toml"]).bad(2);
+        assert!(said.contains("hidden") || said.contains("scores"), "{said}");
+    }
+    for loss in ["relational-distance", "relational-angle", "similarity-preserving", "kernel-alignment"] {
+        let loss = format!("loss.{loss} = {{ features = \"embedding\" }}\n");
+        recipe(
+            path,
+            &Task { loss: &loss, ..VECTORS },
+            "[teacher.given.recorded]\npath = \"answers.jsonl\"\n",
+        );
+        let said = run(path, &["check", "recipe.toml"]);
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+    }
 }
 
 #[test]

@@ -96,6 +96,11 @@ impl Checker<'_> {
                     let reason = "answers are taken for `data.texts` alone, neither masked nor augmented";
                     self.report_taps(path, loss, &term, reason, "this teacher answers");
                 }
+                (Ok(term), Supervision::Answers(form)) if lacks_taps(&term, form, outline.as_ref()) => {
+                    let reason =
+                        "its answers hold none of these; a loss that has `features` can compare `embedding`s";
+                    self.report_taps(path, loss, &term, reason, "this teacher answers");
+                }
                 (Ok(term), Supervision::Record) if !term.teacher_taps.is_empty() => {
                     let reason = "a record of generated texts holds none";
                     self.report_taps(path, loss, &term, reason, "this teacher is recorded");
@@ -293,4 +298,10 @@ impl Checker<'_> {
         };
         self.report(Diagnostic::warning("loss::idle", message).label(&loss.origin, label).help(help));
     }
+}
+
+/// Whether a term reads something of a teacher that answers do not hold.
+fn lacks_taps(term: &Term, form: &AnswerForm, student: Option<&Outline>) -> bool {
+    let taps = form.outline_for(student.unwrap_or(&Outline::default())).taps();
+    term.teacher_taps.iter().any(|tap| !taps.contains(tap))
 }

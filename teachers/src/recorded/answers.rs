@@ -85,7 +85,7 @@ impl AnswerForm {
             outline.classes = 1;
         }
         if self.width > 0 {
-            let stream = Stream { embedding: Some(self.width), ..Stream::new(0, 0, 0) };
+            let stream = Stream { hidden: false, embedding: Some(self.width), ..Stream::new(0, 0, 0) };
             outline.streams.insert(String::new(), stream);
         }
         outline
