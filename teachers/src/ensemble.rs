@@ -7,7 +7,7 @@ use alambic_models::bert::Head;
 use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use alambic_settings::{At, choices, settings};
 
-use crate::recorded::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, placed};
+use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, placed};
 use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 use crate::{EncoderTeacher, TeacherError};
 

@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answers;
 pub mod append_only_cache;
 mod augment;
 pub mod cache;
@@ -43,6 +44,7 @@ mod pipeline;
 mod recorded;
 mod teacher;
 
+pub use answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, placed};
 pub use append_only_cache::{AppendOnlyCache, Fingerprint};
 pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
 pub use candidate::Candidate;
@@ -60,8 +62,5 @@ pub use options::{
     CheckpointOptions, CheckpointPooling, PipelineOptions, PipelineStep, TARGET, TeacherOptions,
 };
 pub use pipeline::Pipeline;
-pub use recorded::{
-    Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, RecordedOptions, RecordedTable,
-    RecordedTeacher, is_record, placed,
-};
+pub use recorded::{RecordedOptions, RecordedTable, RecordedTeacher, is_record};
 pub use teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch, TeacherForcing};

@@ -16,9 +16,8 @@ use super::options::{EndpointExamples, EndpointOptions, EndpointOutput};
 use super::summary::{EndpointEstimate, EndpointStop, EndpointSummary};
 use super::teacher::EndpointTeacher;
 use crate::TeacherError;
-use crate::recorded::{
-    Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, RecordedOptions, RecordedTable,
-};
+use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers};
+use crate::recorded::{RecordedOptions, RecordedTable};
 use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 
 /// Endpoint with the file of its answers, which is asked about the texts of stages and evaluations.

@@ -2,7 +2,7 @@
 
 use alambic_settings::{At, Location, choices, settings};
 
-use crate::recorded::MissingAnswers;
+use crate::answers::MissingAnswers;
 
 choices! {
     /// What an endpoint is asked for.

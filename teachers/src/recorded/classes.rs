@@ -3,10 +3,10 @@
 use alambic_data::corpora::labels::{Class, Classes};
 use alambic_data::error::Fault;
 
-use super::answers::least_logit;
 use super::cells::Scores;
 use super::options::RecordedOptions;
 use super::rows::{Faults, Row};
+use crate::answers::least_logit;
 
 /// How far from 1 the sum of the probabilities of a text may be, and is then brought to 1.
 const TOLERANCE: f32 = 0.02;

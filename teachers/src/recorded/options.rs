@@ -3,17 +3,9 @@
 use std::path::PathBuf;
 
 use alambic_data::table::Quoting;
-use alambic_settings::{Location, OneOrMany, choices, settings};
+use alambic_settings::{Location, OneOrMany, settings};
 
-choices! {
-    /// What becomes of texts for which nothing is recorded.
-    pub enum MissingAnswers {
-        /// They are an error, which says how many there are and names the first.
-        Refuse = "refuse",
-        /// They are left out of training and validation, and counted.
-        LeaveOut = "leave-out",
-    }
-}
+use crate::answers::MissingAnswers;
 
 settings! {
     /// Answers of an earlier pass: a run's record of generated texts, or tables in TSV, CSV, JSON lines or Parquet with a row for

@@ -7,10 +7,10 @@ use alambic_data::source::TableSource;
 use alambic_data::table::{Columns, Header, Table};
 use alambic_files::text::quoted;
 
-use super::answers::Answer;
 use super::cells::{self, Scores};
 use super::options::RecordedOptions;
 use crate::TeacherError;
+use crate::answers::Answer;
 
 /// Names of columns of answers, where no key names others.
 pub(super) const LOGITS: &str = "logits";

@@ -11,11 +11,11 @@ use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use alambic_settings::Location;
 use indexmap::IndexMap;
 
-use super::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking};
 use super::classes::classify;
-use super::options::{MissingAnswers, RecordedOptions};
+use super::options::RecordedOptions;
 use super::rows::{Faults, Key, LOGITS, PROBABILITIES, Row, read_rows, take_vectors};
 use crate::TeacherError;
+use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers};
 use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 
 /// Answers of a teacher for texts, as tables hold them.

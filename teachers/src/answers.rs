@@ -5,11 +5,21 @@ use std::sync::atomic::AtomicBool;
 use alambic_inference::TextPair;
 use alambic_models::{Outline, Stream};
 use alambic_ranks::Ranks;
+use alambic_settings::choices;
 use indexmap::IndexSet;
 
-use super::options::MissingAnswers;
 use crate::TeacherError;
 use crate::candidate::Candidate;
+
+choices! {
+    /// What becomes of texts for which nothing is recorded.
+    pub enum MissingAnswers {
+        /// They are an error, which says how many there are and names the first.
+        Refuse = "refuse",
+        /// They are left out of training and validation, and counted.
+        LeaveOut = "leave-out",
+    }
+}
 
 /// What a teacher says of a text. What it does not say is empty.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -101,7 +111,7 @@ pub fn placed(numbers: &[f32], places: &[Option<usize>]) -> Vec<f32> {
 }
 
 /// The logit of a probability that is 0, which has to be a number: that of the least one above it.
-pub(super) fn least_logit() -> f32 {
+pub(crate) fn least_logit() -> f32 {
     f32::MIN_POSITIVE.ln()
 }
 
