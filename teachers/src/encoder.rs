@@ -94,10 +94,6 @@ impl Teacher for EncoderTeacher {
         self.digest.clone()
     }
 
-    fn generation_settings(&self) -> String {
-        String::new()
-    }
-
     fn size(&self) -> (usize, u64) {
         (self.model.config().parameters(), self.bytes)
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use alambic_inference::TextPair;
+use alambic_models::Outline;
 use alambic_models::bert::Head;
-use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
 use alambic_settings::{At, choices, settings};
 
 use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, placed};
-use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher};
 use crate::{EncoderTeacher, TeacherError};
 
 choices! {
@@ -365,16 +365,8 @@ impl Teacher for Ensemble {
         Err(TeacherError::Unsupported("is an ensemble and generates no text"))
     }
 
-    fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
-        Err(TeacherError::NoTaps)
-    }
-
     fn outline(&self) -> Option<&Outline> {
         Some(&self.outline)
-    }
-
-    fn tokenizer(&self) -> Option<&Tokenizer> {
-        None
     }
 
     fn answering(&self) -> Option<&dyn AnsweringTeacher> {
@@ -388,10 +380,6 @@ impl Teacher for Ensemble {
             hasher.update(&weight.to_le_bytes());
         }
         hasher.finalize().to_hex().to_string()
-    }
-
-    fn generation_settings(&self) -> String {
-        String::new()
     }
 
     fn size(&self) -> (usize, u64) {

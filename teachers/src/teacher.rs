@@ -117,13 +117,17 @@ pub trait Teacher: Send + Sync {
     ///
     /// # Errors
     /// When a model fails or takes other batches, or the teacher has no taps.
-    fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError>;
+    fn trace(&self, _batch: TeacherBatch<'_>, _wanted: &TapSelection) -> Result<Trace, TeacherError> {
+        Err(TeacherError::NoTaps)
+    }
 
     /// Streams of the (last) model, if the teacher has taps.
     fn outline(&self) -> Option<&Outline>;
 
     /// Tokenizer of the (last) model, if the teacher has one.
-    fn tokenizer(&self) -> Option<&Tokenizer>;
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        None
+    }
 
     /// Maximum number of tokens of a text of the (last) model, where that is known.
     fn max_length(&self) -> Option<usize> {
@@ -144,8 +148,12 @@ pub trait Teacher: Send + Sync {
     fn weights_digest(&self) -> String;
 
     /// Description of the settings that decide what is generated.
-    fn generation_settings(&self) -> String;
+    fn generation_settings(&self) -> String {
+        String::new()
+    }
 
-    /// Parameters and bytes of the models, one used twice counting once.
-    fn size(&self) -> (usize, u64);
+    /// Parameters and bytes of the models, one used twice counting once; nothing of what is no model here.
+    fn size(&self) -> (usize, u64) {
+        (0, 0)
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use alambic_data::Extent;
 use alambic_data::source::TableSource;
 use alambic_data::table::{Columns, Table};
-use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
+use alambic_models::Outline;
 use alambic_settings::{IndexMap, Location};
 
 use super::answer::{EndpointExample, EndpointInput};
@@ -18,7 +18,7 @@ use super::teacher::EndpointTeacher;
 use crate::TeacherError;
 use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers};
 use crate::recorded::{RecordedOptions, RecordedTable};
-use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher};
 
 /// Endpoint with the file of its answers, which is asked about the texts of stages and evaluations.
 #[derive(Debug)]
@@ -191,16 +191,8 @@ impl Teacher for AnsweringEndpoint {
         self.table()?.generate(requests, progress)
     }
 
-    fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
-        Err(TeacherError::NoTaps)
-    }
-
     fn outline(&self) -> Option<&Outline> {
         Some(&self.outline)
-    }
-
-    fn tokenizer(&self) -> Option<&Tokenizer> {
-        None
     }
 
     fn answering(&self) -> Option<&dyn AnsweringTeacher> {
@@ -209,13 +201,5 @@ impl Teacher for AnsweringEndpoint {
 
     fn weights_digest(&self) -> String {
         blake3::hash(self.model.as_bytes()).to_hex().to_string()
-    }
-
-    fn generation_settings(&self) -> String {
-        String::new()
-    }
-
-    fn size(&self) -> (usize, u64) {
-        (0, 0)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
+use alambic_models::Outline;
 use indexmap::IndexMap;
 
 use crate::TeacherError;
 use crate::generation_record::GenerationRecord;
-use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher};
 
 /// Teacher whose outputs were recorded.
 #[derive(Debug)]
@@ -74,15 +74,7 @@ impl Teacher for RecordedTeacher {
         Ok(written)
     }
 
-    fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
-        Err(TeacherError::NoTaps)
-    }
-
     fn outline(&self) -> Option<&Outline> {
-        None
-    }
-
-    fn tokenizer(&self) -> Option<&Tokenizer> {
         None
     }
 
@@ -92,9 +84,5 @@ impl Teacher for RecordedTeacher {
 
     fn generation_settings(&self) -> String {
         self.records[0].fingerprint().settings.clone()
-    }
-
-    fn size(&self) -> (usize, u64) {
-        (0, 0)
     }
 }

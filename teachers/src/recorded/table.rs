@@ -7,7 +7,7 @@ use alambic_data::arrays::Matrix;
 use alambic_data::error::{DataError, Fault, Place};
 use alambic_data::source::TableSource;
 use alambic_files::text::quoted;
-use alambic_models::{Outline, TapSelection, Tokenizer, Trace};
+use alambic_models::Outline;
 use alambic_settings::Location;
 use indexmap::IndexMap;
 
@@ -16,7 +16,7 @@ use super::options::RecordedOptions;
 use super::rows::{Faults, Key, LOGITS, PROBABILITIES, Row, read_rows, take_vectors};
 use crate::TeacherError;
 use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers};
-use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher};
 
 /// Answers of a teacher for texts, as tables hold them.
 #[derive(Debug)]
@@ -203,16 +203,8 @@ impl Teacher for RecordedTable {
         Ok(outputs)
     }
 
-    fn trace(&self, _: TeacherBatch<'_>, _: &TapSelection) -> Result<Trace, TeacherError> {
-        Err(TeacherError::NoTaps)
-    }
-
     fn outline(&self) -> Option<&Outline> {
         Some(&self.outline)
-    }
-
-    fn tokenizer(&self) -> Option<&Tokenizer> {
-        None
     }
 
     fn answering(&self) -> Option<&dyn AnsweringTeacher> {
@@ -221,14 +213,6 @@ impl Teacher for RecordedTable {
 
     fn weights_digest(&self) -> String {
         self.digest.clone()
-    }
-
-    fn generation_settings(&self) -> String {
-        String::new()
-    }
-
-    fn size(&self) -> (usize, u64) {
-        (0, 0)
     }
 }
 
