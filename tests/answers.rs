@@ -192,7 +192,7 @@ fn tables_that_cannot_be_used_are_refused_by_the_check() {
             "a.jsonl",
             rows(class) + &rows(|number| class(number + 1)),
             "",
-            "says something else of `good good good` than a.jsonl:1",
+            "has another answer for `good good good` than a.jsonl:1",
         ),
         ("a.jsonl", probabilities("{\"no\": 2.0, \"yes\": 5.0}"), "", "add up to 7.000"),
         ("a.jsonl", probabilities("{\"no\": \"x\", \"yes\": 5.0}"), "", "no finite number"),

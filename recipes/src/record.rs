@@ -1,14 +1,14 @@
-//! Recording what a teacher says of the texts of a recipe, as a table that a recorded teacher reads.
+//! Recording the answers of a teacher for the texts of a recipe, as a table that a recorded teacher reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alambic_data::{ContentKind, Split, Text};
 use alambic_files::write;
-use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::{Head, ProblemType};
+use alambic_inference::TextPair;
 use alambic_reports::record::{table_of_objects, write_table};
 use alambic_settings::IndexMap;
+use alambic_teachers::{Answer, AnswerForm, Teacher};
 use indexmap::IndexSet;
 use serde::Serialize;
 
@@ -59,12 +59,12 @@ enum Logits<'a> {
     Words(Vec<Option<IndexMap<&'a str, f32>>>),
 }
 
-/// Has the teacher of a stage read the stage's texts, and those of the evaluation, and writes what it says of each: JSON lines,
+/// Has the teacher of a stage read the stage's texts, and those of the evaluation, and writes its answers: JSON lines,
 /// or Parquet where `path` ends in `.parquet`. The recipe must have been [checked](crate::check()).
 ///
 /// # Errors
-/// When the stage has no teacher that encodes texts, [`RunError::Interrupted`] when it was asked to stop, and what teachers and
-/// files may say.
+/// When the stage has no teacher that encodes texts, [`RunError::Interrupted`] when it was asked to stop, and those of
+/// teachers and files.
 pub fn record(
     loaded: &Loaded,
     stage: Option<&str>,
@@ -110,7 +110,8 @@ pub fn record(
     }
     let folder = write::parent(path);
     let models = ModelStore::without_run(&recipe.teacher, folder);
-    let pipeline = models.encoder(name)?.encoder_pipeline()?.with_max_length(task.max_length())?;
+    let teacher = models.encoder(name)?;
+    let form = teacher.outline().map(AnswerForm::of_model).unwrap_or_default();
     // A text that stands in several splits or tables is read once.
     let texts: IndexSet<TextPair<'_>> = all.into_iter().map(as_pair).collect();
     let texts: Vec<TextPair<'_>> = texts.into_iter().collect();
@@ -120,7 +121,7 @@ pub fn record(
         if interrupt.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted { folder: folder.to_owned() });
         }
-        rows.extend(answers(&pipeline, chunk)?);
+        rows.extend(rows_of(chunk, teacher.answers(chunk, task.max_length())?, &form.classes));
         observer.progress(rows.len());
     }
     let is_parquet = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
@@ -158,29 +159,23 @@ fn as_pair(text: &Text) -> TextPair<'_> {
     (&text.first, text.second.as_deref())
 }
 
-/// What a model says of texts.
-fn answers<'a>(pipeline: &'a EncoderPipeline, texts: &[TextPair<'a>]) -> Result<Vec<Row<'a>>, RunError> {
-    let config = pipeline.config();
-    let row = |(text, second): TextPair<'a>| Row { text, second, logits: None, number: None, vector: None };
+/// Rows of texts with the answers of a model, whose classes have these names; none of a regression.
+fn rows_of<'a>(texts: &[TextPair<'a>], answers: Vec<Answer>, classes: &'a [String]) -> Vec<Row<'a>> {
     let named = |numbers: &[f32]| -> IndexMap<&'a str, f32> {
-        config.labels.iter().map(String::as_str).zip(numbers.iter().copied()).collect()
+        classes.iter().map(String::as_str).zip(numbers.iter().copied()).collect()
     };
-    if config.head == Head::None {
-        let vectors = pipeline.text_rows(texts, "embedding")?;
-        let with = |(text, vector)| Row { vector: Some(vector), ..row(text) };
-        return Ok(texts.iter().copied().zip(vectors).map(with).collect());
-    }
-    let logits = pipeline.logits(texts)?;
-    let with = |(text, rows): (TextPair<'a>, Vec<Vec<f32>>)| match rows.as_slice() {
-        _ if config.head == Head::Tokens => {
-            let word = |numbers: &Vec<f32>| (!numbers.is_empty()).then(|| named(numbers));
-            Row { logits: Some(Logits::Words(rows.iter().map(word).collect())), ..row(text) }
-        }
-        [numbers] if config.problem_type == ProblemType::Regression => {
-            Row { number: numbers.first().copied(), ..row(text) }
-        }
-        [numbers] => Row { logits: Some(Logits::Text(named(numbers))), ..row(text) },
-        _ => row(text),
+    let row = |(&(text, second), answer): (&TextPair<'a>, Answer)| {
+        let word = |numbers: &Vec<f32>| (!numbers.is_empty()).then(|| named(numbers));
+        let words = || Logits::Words(answer.words.iter().map(word).collect());
+        let of_text = || Logits::Text(named(&answer.logits));
+        let logits = match (answer.words.is_empty(), answer.logits.is_empty() || classes.is_empty()) {
+            (false, _) => Some(words()),
+            (true, false) => Some(of_text()),
+            (true, true) => None,
+        };
+        let number = answer.logits.first().copied().filter(|_| classes.is_empty());
+        let vector = Some(answer.vector.clone()).filter(|vector| !vector.is_empty());
+        Row { text, second, logits, number, vector }
     };
-    Ok(texts.iter().copied().zip(logits).map(with).collect())
+    texts.iter().zip(answers).map(row).collect()
 }

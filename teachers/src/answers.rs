@@ -21,7 +21,7 @@ choices! {
     }
 }
 
-/// What a teacher says of a text. What it does not say is empty.
+/// Answer of a teacher for a text; the fields of kinds that it does not give are empty.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Answer {
     /// A number for each class, or the number of a regression.
@@ -58,7 +58,7 @@ pub struct AnswerForm {
 }
 
 impl AnswerForm {
-    /// What a text encoder says, by its outline.
+    /// Kinds of answers of a text encoder, by its outline.
     #[must_use]
     pub fn of_model(outline: &Outline) -> Self {
         let is_number = outline.classes == 1;

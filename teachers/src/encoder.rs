@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use alambic_inference::{EncoderPipeline, LoadedModel};
+use alambic_inference::{EncoderPipeline, LoadedModel, TextPair};
 use alambic_models::architecture;
+use alambic_models::bert::Head;
 use alambic_models::{ModelFolder, Outline, Pass, TapSelection, Tokenizer, Trace};
 
 use crate::TeacherError;
+use crate::answers::Answer;
 use crate::digest::model_digest;
 use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch};
 
@@ -40,6 +42,28 @@ impl EncoderTeacher {
     #[must_use]
     pub fn model(&self) -> &LoadedModel {
         &self.model
+    }
+
+    /// Answers for texts, of which it reads so many tokens at most: logits of classes, the number of a regression, logits of each
+    /// word, or the embedding, by its head.
+    ///
+    /// # Errors
+    /// When the architecture is not a text encoder, has neither such a head nor an embedding, or a text cannot be encoded.
+    pub fn answers(&self, texts: &[TextPair<'_>], max_length: usize) -> Result<Vec<Answer>, TeacherError> {
+        let pipeline = self.encoder_pipeline()?.with_max_length(max_length)?;
+        let head = pipeline.config().head;
+        if head == Head::None {
+            let vectors = pipeline.text_rows(texts, "embedding")?.into_iter();
+            return Ok(vectors.map(|vector| Answer { vector, ..Answer::default() }).collect());
+        }
+        let answer = |rows: Vec<Vec<f32>>| {
+            if head == Head::Tokens {
+                Answer { words: rows, ..Answer::default() }
+            } else {
+                Answer { logits: rows.concat(), ..Answer::default() }
+            }
+        };
+        Ok(pipeline.logits(texts)?.into_iter().map(answer).collect())
     }
 
     /// Pipeline over the model as a text encoder.

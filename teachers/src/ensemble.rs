@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use alambic_inference::TextPair;
 use alambic_models::Outline;
-use alambic_models::bert::Head;
 use alambic_settings::{At, choices, settings};
 
 use crate::answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, MissingAnswers, placed};
@@ -82,7 +81,7 @@ impl EnsembleOptions {
         }
         if first.classes.is_empty() && !first.is_number {
             return Err(format!(
-                "`{first_name}` says no classes and no number; vectors are averaged by `of = \"vectors\"`"
+                "`{first_name}` gives no classes and no number; vectors are averaged by `of = \"vectors\"`"
             ));
         }
         if first.is_number && self.confidence {
@@ -157,28 +156,8 @@ impl EnsembleMember {
             }
             Self::Model(model) => model,
         };
-        let pipeline = model.encoder_pipeline()?.with_max_length(asking.max_length)?;
         let pairs: Vec<TextPair<'_>> = texts.iter().map(|asked| asked.texts).collect();
-        let answer = match pipeline.config().head {
-            Head::None => pipeline
-                .text_rows(&pairs, "embedding")?
-                .into_iter()
-                .map(|vector| Some(Answer { vector, ..Answer::default() }))
-                .collect(),
-            Head::Tokens => pipeline
-                .logits(&pairs)?
-                .into_iter()
-                .map(|words| Some(Answer { words, ..Answer::default() }))
-                .collect(),
-            _ => pipeline
-                .logits(&pairs)?
-                .into_iter()
-                .map(|rows| {
-                    Some(Answer { logits: rows.into_iter().flatten().collect(), ..Answer::default() })
-                })
-                .collect(),
-        };
-        Ok(answer)
+        Ok(model.answers(&pairs, asking.max_length)?.into_iter().map(Some).collect())
     }
 }
 
@@ -240,7 +219,7 @@ impl Ensemble {
             return Answer { logits: mean(&numbers, &self.weights), ..Answer::default() };
         }
         let row = |numbers: Vec<&[f32]>| {
-            // A word that one member has cut is one of which the ensemble says nothing.
+            // A word that one member has cut has no answer of the ensemble.
             if numbers.iter().any(|numbers| numbers.is_empty()) {
                 return Vec::new();
             }
@@ -431,7 +410,7 @@ mod tests {
     #[test]
     fn members_count_by_how_sure_they_are() {
         let own = ensemble(&[0.5, 0.5], EnsembleAverage::Probabilities, true);
-        // One that knows nothing says nothing.
+        // A member of even probabilities has no weight.
         let rows = [vec![0.0, 0.0], vec![0.9_f32.ln(), 0.1_f32.ln()]];
         assert_eq!(probabilities(&own.mean_of_classes(&rows)), [0.9, 0.1]);
         assert_eq!(probabilities(&own.mean_of_classes(&[vec![0.0, 0.0], vec![1.0, 1.0]])), [0.5, 0.5]);

@@ -70,7 +70,7 @@ pub(crate) fn ask_ahead(
     Ok(())
 }
 
-/// What is said of texts for which a teacher has no answer.
+/// Message about texts for which a teacher has no answer.
 pub(crate) fn lacking(teacher: &dyn AnsweringTeacher, count: usize, all: usize, first: &Text) -> String {
     let such = match &first.id {
         Some(id) if teacher.is_by_id() => format!("the one with the id `{}`", quoted(id)),
@@ -149,7 +149,7 @@ impl AnswerOutputs {
                     let Some(place) = *place else { continue };
                     if numbers.is_empty() {
                         return Err(RunError::Recipe(format!(
-                            "{} says nothing of word {} of `{}`",
+                            "{} holds no answer for word {} of `{}`",
                             teacher.source(),
                             number + 1,
                             elided(&quoted(&text.first))

@@ -1,4 +1,4 @@
-//! Answers that were recorded before: records of generated texts, and tables of anything that a teacher says of a text.
+//! Answers that were recorded before: records of generated texts, and tables of answers of any kind.
 
 mod cells;
 mod classes;

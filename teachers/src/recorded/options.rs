@@ -9,7 +9,7 @@ use crate::answers::MissingAnswers;
 
 settings! {
     /// Answers of an earlier pass: a run's record of generated texts, or tables in TSV, CSV, JSON lines or Parquet with a row for
-    /// each text and what the teacher says of it. Columns of answers are found by their usual names where no key names them:
+    /// each text and its answers. Columns of answers are found by their usual names where no key names them:
     /// `logits`, `probabilities`, `class`, `number`, `vector`, `tags`, `texts`; of the first three the first counts that is there.
     /// A row without any answer is one that is missing.
     pub struct RecordedOptions {

@@ -36,7 +36,7 @@ impl RecordedTable {
     ///
     /// # Errors
     /// All faults of their rows: what is no number, class or list of them, vectors of two widths, as many tags as there are not
-    /// words, rows that say different things of one text; and tables without any answer.
+    /// words, rows with different answers for one text; and tables without any answer.
     pub fn read(options: &RecordedOptions, extent: Extent) -> Result<Self, TeacherError> {
         let mut rows: Vec<Row> = Vec::new();
         let mut faults = Faults::default();
@@ -147,7 +147,7 @@ fn check_widths(rows: &[Row], faults: &mut Faults) -> usize {
     width
 }
 
-/// Rows by their keys, without those that say nothing.
+/// Rows by their keys, without those that have no answer.
 fn join(rows: Vec<Row>, faults: &mut Faults) -> IndexMap<Key, Answer> {
     let mut places: IndexMap<Key, Place> = IndexMap::new();
     let mut answers: IndexMap<Key, Answer> = IndexMap::new();
@@ -155,7 +155,7 @@ fn join(rows: Vec<Row>, faults: &mut Faults) -> IndexMap<Key, Answer> {
         match answers.get(&row.key) {
             Some(before) if *before != row.answer => {
                 let what =
-                    format!("says something else of `{}` than {}", quoted(&row.key.first), places[&row.key]);
+                    format!("has another answer for `{}` than {}", quoted(&row.key.first), places[&row.key]);
                 faults.push(&row.place, what);
             }
             Some(_) => {}
