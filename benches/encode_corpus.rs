@@ -15,7 +15,7 @@ use std::path::Path;
 
 use alambic_inference::LoadedModel;
 use alambic_models::architecture::Batch;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{EncodedText, Pass, TapSelection};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::precision::{self, MatmulPrecision};

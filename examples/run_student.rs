@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use alambic_inference::EncoderPipeline;
-use alambic_models::bert::{Bert, BertConfig, Head, HeadSpec};
+use alambic_models::text_encoder::{Head, HeadSpec, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerModel};
 use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
@@ -58,8 +58,9 @@ pub(crate) fn save_made_up(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let tokenizer = Tokenizer::train(TokenizerModel::Words, TEXTS, 30)?;
     let labels = vec!["bad".to_owned(), "good".to_owned()];
     let head = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
-    let config = BertConfig { positions: 32, ..BertConfig::new(tokenizer.size(), 2, 16, 2) }.with_head(&head);
-    let weights = Bert::initial_weights(&config, &Streams::new(1))?;
+    let config = TextEncoderConfig { positions: 32, ..TextEncoderConfig::new(tokenizer.size(), 2, 16, 2) }
+        .with_head(&head);
+    let weights = TextEncoder::initial_weights(&config, &Streams::new(1))?;
     let files = tokenizer.files(config.positions)?;
     let folder = folder.join("student");
     save_pretrained(&folder, &config.into(), &weights, &files, Precision::F32)?;

@@ -12,7 +12,7 @@
 use std::error::Error;
 
 use alambic_losses::{Inputs, Logits, LossTerm, Targets, progress};
-use alambic_models::bert::{Bert, BertConfig, Head, HeadSpec, TextInput};
+use alambic_models::text_encoder::{Head, HeadSpec, TextEncoder, TextEncoderConfig, TextInput};
 use alambic_models::{Pass, TapSelection, Tokens};
 use alambic_settings::{Node, read};
 use alambic_tensor::Streams;
@@ -40,8 +40,8 @@ pub(crate) fn distil(steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
     // All random numbers come from streams of a seed, so that every run gives the same.
     let streams = Streams::new(1);
     let (large, small) = (classifier(4, 64), classifier(1, 32));
-    let teacher = Bert::new(&large, &Bert::initial_weights(&large, &streams)?)?;
-    let parameters = Parameters::from_weights(&Bert::initial_weights(&small, &Streams::new(2))?)?;
+    let teacher = TextEncoder::new(&large, &TextEncoder::initial_weights(&large, &streams)?)?;
+    let parameters = Parameters::from_weights(&TextEncoder::initial_weights(&small, &Streams::new(2))?)?;
 
     // The options of a loss are those that a recipe has. Bound to the two models, they say which taps are needed.
     let options: Logits = read(&Node::parse("options", "temperature = 2.0")?)?;
@@ -55,7 +55,7 @@ pub(crate) fn distil(steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
         let batch = texts(step);
         let expected = teacher.trace(&batch, Pass::Evaluate, taps(&term.teacher_taps))?;
         // A network is code over weights: built over the tracked ones, it trains.
-        let student = Bert::new(&small, &parameters.tracked())?;
+        let student = TextEncoder::new(&small, &parameters.tracked())?;
         let found = student.trace(&batch, Pass::Train(&dropout), taps(&term.student_taps))?;
         let loss = term.loss(&Inputs {
             student: &found,
@@ -76,10 +76,11 @@ pub(crate) fn distil(steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
 }
 
 /// A classifier of texts with two classes.
-fn classifier(layers: usize, width: usize) -> BertConfig {
+fn classifier(layers: usize, width: usize) -> TextEncoderConfig {
     let labels = vec!["bad".to_owned(), "good".to_owned()];
     let head = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
-    BertConfig { dropout: 0.0, ..BertConfig::new(VOCABULARY, layers, width, 4) }.with_head(&head)
+    TextEncoderConfig { dropout: 0.0, ..TextEncoderConfig::new(VOCABULARY, layers, width, 4) }
+        .with_head(&head)
 }
 
 /// The texts of a step, as the tokens that a `Tokenizer` would make of real ones.

@@ -15,7 +15,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use alambic_models::Tokenizer;
-use alambic_models::bert::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
+use alambic_models::text_encoder::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
 use common::{Ended, alambic, run, student, tiny_encoder};
 use endpoint_server::{Asked, Reply, Server};
 

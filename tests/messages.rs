@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use alambic_models::Tokenizer;
-use alambic_models::bert::{Head, HeadSpec};
+use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_tensor::precision::MatmulPrecision;
 use common::{alambic, json, run, sound, tiny_encoder};
 use serde_json::Value;

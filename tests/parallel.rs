@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write;
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, HeadSpec};
+use alambic_models::text_encoder::{HeadSpec, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::{
     BuildContext, Encoder, PoolingStrategy, Preset, StudentBuilder, TokenizerKind, save_pretrained,
@@ -70,8 +70,8 @@ fn prepare(folder: &Path) {
         source_model: &|_| None,
         translations: &[],
     };
-    let config: BertConfig = encoder.config(&context).unwrap().bert().unwrap().clone();
-    let weights = Bert::initial_weights(&config, &streams).unwrap();
+    let config: TextEncoderConfig = encoder.config(&context).unwrap().text_encoder().unwrap().clone();
+    let weights = TextEncoder::initial_weights(&config, &streams).unwrap();
     let files = tokenizer.files(32).unwrap();
     let teacher = folder.join("teacher");
     std::fs::create_dir(&teacher).unwrap();

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use alambic_files::text::first_hidden;
 use alambic_models::Tokenizer;
-use alambic_models::bert::{BertConfig, Head, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling};
+use alambic_models::text_encoder::{
+    Head, HeadSpec, Pooling, PoolingMode, ProblemType, TextEncoderConfig, TokenPooling,
+};
 use alambic_tensor::precision::MatmulPrecision;
 use common::{json, json_of, run, run_with, tiny_encoder};
 use serde_json::Value;
@@ -16,7 +18,7 @@ use serde_json::Value;
 const LONGEST: usize = 8;
 
 /// Writes a model of random weights that reads eight tokens.
-fn model(folder: &Path, name: &str, task: &HeadSpec, change: impl FnOnce(&mut BertConfig)) {
+fn model(folder: &Path, name: &str, task: &HeadSpec, change: impl FnOnce(&mut TextEncoderConfig)) {
     let tokenizer = Tokenizer::train_words(["a good film", "the bad song"], 60).unwrap();
     tiny_encoder(&folder.join(name), &tokenizer, LONGEST, task, change);
 }

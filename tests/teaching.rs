@@ -7,7 +7,7 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use alambic_models::bert::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
+use alambic_models::text_encoder::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 use common::{json_of, run, tiny_encoder};
 

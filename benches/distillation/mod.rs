@@ -6,7 +6,7 @@ use alambic_losses::{
     AttentionScores, Comparison, Counted, HeadMatch, Hidden, Inputs, LayerMap, LossTerm, Padding, Pattern,
     Projections, Targets, Term, Weight,
 };
-use alambic_models::bert::{Bert, BertConfig, TextInput};
+use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig, TextInput};
 use alambic_models::{Config, Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
@@ -39,7 +39,7 @@ pub(crate) const DEFAULTS: [(&str, f64); 11] = [
 
 /// A student in training, the batch that it sees over and over, and what the teacher made of it.
 pub(crate) struct Distillation {
-    config: BertConfig,
+    config: TextEncoderConfig,
     parameters: Parameters,
     terms: Vec<Term>,
     input: TextInput,
@@ -53,7 +53,7 @@ impl Distillation {
     pub(crate) fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
         let config = encoder(options, "layers", "width");
         let streams = Streams::new(1);
-        let mut parameters = Parameters::from_weights(&Bert::initial_weights(&config, &streams)?)?;
+        let mut parameters = Parameters::from_weights(&TextEncoder::initial_weights(&config, &streams)?)?;
         let teachers = Config::from(encoder(options, "teacher-layers", "teacher-width")).outline();
         let outline = Config::from(config.clone()).outline();
         let map = LayerMap::Pattern(Pattern::Uniform);
@@ -126,8 +126,11 @@ impl Distillation {
         let weights = self.parameters.tracked();
         let wanted =
             TapSelection::named(self.terms.iter().flat_map(|term| term.student_taps.iter().cloned()));
-        let student =
-            Bert::new(&self.config, &weights)?.trace(&self.input, Pass::Train(&self.dropout), wanted)?;
+        let student = TextEncoder::new(&self.config, &weights)?.trace(
+            &self.input,
+            Pass::Train(&self.dropout),
+            wanted,
+        )?;
         let inputs = Inputs {
             student: &student,
             teacher: Some(&self.teacher),

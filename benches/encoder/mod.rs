@@ -1,12 +1,12 @@
 //! The encoder of texts that benches run.
 
-use alambic_models::bert::{BertConfig, Family, Head, ProblemType};
+use alambic_models::text_encoder::{Family, Head, ProblemType, Structure, TextEncoderConfig};
 
 use crate::timing::Options;
 
 /// An encoder without a head, of so many layers and of this width as the options of these names say.
-pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfig {
-    BertConfig {
+pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> TextEncoderConfig {
+    TextEncoderConfig {
         family: Family::Bert,
         head: Head::None,
         pooler: false,
@@ -27,6 +27,7 @@ pub(crate) fn encoder(options: &Options, layers: &str, width: &str) -> BertConfi
         dropout: options.number("dropout") as f32,
         attention_dropout: options.number("dropout") as f32,
         head_dropout: 0.0,
+        structure: Structure::default(),
         pooling: None,
     }
 }

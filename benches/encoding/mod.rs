@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use alambic_models::bert::{Bert, TextInput};
+use alambic_models::text_encoder::{TextEncoder, TextInput};
 use alambic_models::{Pass, TapSelection, Tokens};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
@@ -29,7 +29,7 @@ pub(crate) const DEFAULTS: [(&str, f64); 10] = [
 
 /// A model, and the batch that it reads over and over.
 pub(crate) struct Encoding {
-    model: Bert,
+    model: TextEncoder,
     parameters: usize,
     input: TextInput,
     wanted: TapSelection,
@@ -41,7 +41,7 @@ impl Encoding {
     pub(crate) fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
         let config = encoder(options, "layers", "width");
         let streams = Streams::new(1);
-        let weights = Bert::initial_weights(&config, &streams)?;
+        let weights = TextEncoder::initial_weights(&config, &streams)?;
         let mut generator = streams.shuffling(0);
         let texts: Vec<Vec<u32>> = (0..options.size("batch"))
             .map(|_| {
@@ -51,7 +51,7 @@ impl Encoding {
             .collect();
         let last = format!("hidden.{}", config.layers);
         Ok(Self {
-            model: Bert::new(&config, &weights)?,
+            model: TextEncoder::new(&config, &weights)?,
             parameters: weights.values().map(Tensor::elem_count).sum(),
             input: TextInput::new(Tokens::pad(&texts, config.padding)),
             wanted: TapSelection::named([last.clone()]),

@@ -1,7 +1,7 @@
 //! Models over made-up inputs of given sizes, for benchmarks.
 
 use alambic_models::architecture::{self, Architecture, Batch, Image};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{
     Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions,
     TapSelection, Tokens, Translator, embedding_tap, tap,

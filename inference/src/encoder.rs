@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::bert::{BertConfig, Head, ProblemType, TextInput};
-use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace, tap};
+use alambic_models::text_encoder::{Head, ProblemType, TextInput};
+use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, TextHead, Tokenizer, Trace, tap};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::ops::masked_mean;
@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 /// pooling.
 #[derive(Debug)]
 pub struct EncoderPipeline {
-    config: BertConfig,
+    config: Config,
     network: Arc<dyn Architecture>,
     /// Truncates.
     tokenizer: Tokenizer,
@@ -47,20 +47,21 @@ impl EncoderPipeline {
     /// # Errors
     /// When the architecture is not a text encoder.
     pub fn from_model(model: &LoadedModel) -> Result<Self, InferenceError> {
-        Self::new(model.config().bert()?, Arc::clone(model.network()), model.tokenizer(), usize::MAX)
+        Self::new(model.config(), Arc::clone(model.network()), model.tokenizer(), usize::MAX)
     }
 
     /// Pipeline over a network in memory, which truncates texts to `max_length` tokens.
     ///
     /// # Errors
-    /// When the special tokens alone are longer.
+    /// When the architecture is not a text encoder, or the special tokens alone are longer.
     pub fn new(
-        config: &BertConfig,
+        config: &Config,
         network: Arc<dyn Architecture>,
         tokenizer: &Tokenizer,
         max_length: usize,
     ) -> Result<Self, InferenceError> {
-        tokenizer.check_rows(config.vocabulary)?;
+        config.require_text_head()?;
+        tokenizer.check_rows(config.vocabulary())?;
         let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
         Ok(Self { config: config.clone(), network, tokenizer })
     }
@@ -83,8 +84,14 @@ impl EncoderPipeline {
 
     /// Configuration.
     #[must_use]
-    pub fn config(&self) -> &BertConfig {
+    pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Head of the encoder.
+    #[must_use]
+    pub fn head(&self) -> TextHead<'_> {
+        self.config.text_head().unwrap_or(TextHead::NONE)
     }
 
     /// One row of a tap for each text: `logits` or `embedding`.
@@ -100,7 +107,7 @@ impl EncoderPipeline {
     /// # Errors
     /// When a text cannot be encoded.
     pub fn mean_hidden_states(&self, texts: &[TextPair<'_>]) -> Result<Vec<Tensor>, InferenceError> {
-        let taps: Vec<String> = (0..=self.config().layers).map(|layer| tap("", "hidden", layer)).collect();
+        let taps: Vec<String> = (0..=layers(&self.config)).map(|layer| tap("", "hidden", layer)).collect();
         let rows =
             self.traces(&self.encode(texts)?, &TapSelection::named(taps.iter().cloned()), |batch, trace| {
                 let mut rows = vec![Vec::new(); batch.len()];
@@ -148,9 +155,8 @@ impl EncoderPipeline {
             BATCH,
             |batch| {
                 let batch_texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
-                let input = TextInput::pad(&batch_texts, self.config().padding);
-                let input = Batch { text: Some(input), ..Batch::default() };
-                take(batch, &self.network.forward(&input, Pass::Evaluate, wanted.clone())?)
+                let input = TextInput::pad(&batch_texts, self.config.padding());
+                take(batch, &self.network.forward(&Batch::of_texts(input), Pass::Evaluate, wanted.clone())?)
             },
         )
     }
@@ -171,7 +177,7 @@ impl EncoderPipeline {
     /// # Errors
     /// When the model has no classification head, or a text cannot be encoded.
     pub fn logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, InferenceError> {
-        match self.config().head {
+        match self.head().head {
             Head::Sequence => Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect()),
             Head::Tokens => self.word_logits(texts),
             _ => Err(InferenceError::Unsupported(
@@ -219,26 +225,31 @@ impl EncoderPipeline {
         if logits.is_empty() {
             return OUTSIDE.to_owned();
         }
-        let config = self.config();
-        if config.problem_type == ProblemType::Regression {
+        let TextHead { problem_type, labels, .. } = self.head();
+        if problem_type == ProblemType::Regression {
             return match logits {
                 [number] => number.to_string(),
-                several => named(&config.labels, several).collect::<Vec<_>>().join(", "),
+                several => named(labels, several).collect::<Vec<_>>().join(", "),
             };
         }
-        if config.problem_type == ProblemType::MultiLabel {
-            let positive = config.labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
+        if problem_type == ProblemType::MultiLabel {
+            let positive = labels.iter().zip(logits).filter(|(_, logit)| **logit > 0.0);
             return positive.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(", ");
         }
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
-        best.and_then(|index| self.config().labels.get(index).cloned()).unwrap_or_default()
+        best.and_then(|index| labels.get(index).cloned()).unwrap_or_default()
     }
 }
 
 /// The last taps of a text encoder, for which every layer runs.
-fn last_taps(config: &BertConfig) -> Vec<String> {
-    let last = tap("", "hidden", config.layers);
+fn last_taps(config: &Config) -> Vec<String> {
+    let last = tap("", "hidden", layers(config));
     [last.as_str(), "pooled", "logits", "embedding"].map(str::to_owned).into()
+}
+
+/// Layers of a text encoder.
+fn layers(config: &Config) -> usize {
+    config.outline().streams.get("").map_or(0, |stream| stream.layers)
 }
 
 /// Numbers behind their names, with three decimals.

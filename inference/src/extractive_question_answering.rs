@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::bert::{BertConfig, Head, TextInput};
-use alambic_models::{ModelError, Pass, TapSelection, TokenWindow, Tokenizer, WindowSizes};
+use alambic_models::text_encoder::{Head, TextInput};
+use alambic_models::{Config, ModelError, Pass, TapSelection, TokenWindow, Tokenizer, WindowSizes};
 
 use crate::batches::in_batches;
 use crate::{InferenceError, LoadedModel};
@@ -70,7 +70,7 @@ pub struct SpanAnswer {
 /// Extractive question answering over a text encoder with a span head.
 #[derive(Debug)]
 pub struct ExtractiveQuestionAnsweringPipeline {
-    config: BertConfig,
+    config: Config,
     network: Arc<dyn Architecture>,
     tokenizer: Tokenizer,
     options: SpanOptions,
@@ -96,7 +96,7 @@ impl ExtractiveQuestionAnsweringPipeline {
     /// # Errors
     /// When the model has no question-answering head.
     pub fn from_model(model: &LoadedModel, options: SpanOptions) -> Result<Self, InferenceError> {
-        Self::new(model.config().bert()?, Arc::clone(model.network()), model.tokenizer(), options)
+        Self::new(model.config(), Arc::clone(model.network()), model.tokenizer(), options)
     }
 
     /// Pipeline over a network in memory. Windows are no longer than the model reads.
@@ -104,15 +104,15 @@ impl ExtractiveQuestionAnsweringPipeline {
     /// # Errors
     /// When the model has no question-answering head.
     pub fn new(
-        config: &BertConfig,
+        config: &Config,
         network: Arc<dyn Architecture>,
         tokenizer: &Tokenizer,
         options: SpanOptions,
     ) -> Result<Self, InferenceError> {
-        if config.head != Head::Span {
+        if config.require_text_head()?.head != Head::Span {
             return Err(InferenceError::Unsupported("the model has no question-answering head".into()));
         }
-        tokenizer.check_rows(config.vocabulary)?;
+        tokenizer.check_rows(config.vocabulary())?;
         let max_length = options.windows.max_length.min(config.max_length());
         let options = SpanOptions { windows: WindowSizes { max_length, ..options.windows }, ..options };
         Ok(Self { config: config.clone(), network, tokenizer: tokenizer.clone(), options })
@@ -136,9 +136,12 @@ impl ExtractiveQuestionAnsweringPipeline {
             BATCH,
             |batch| {
                 let texts: Vec<_> = batch.iter().map(|&place| &windows[place].1.text).collect();
-                let input = TextInput::pad(&texts, self.config.padding);
-                let input = Batch { text: Some(input), ..Batch::default() };
-                let trace = self.network.forward(&input, Pass::Evaluate, TapSelection::named(["logits"]))?;
+                let input = TextInput::pad(&texts, self.config.padding());
+                let trace = self.network.forward(
+                    &Batch::of_texts(input),
+                    Pass::Evaluate,
+                    TapSelection::named(["logits"]),
+                )?;
                 let Some(found) = trace.get("logits") else { return Ok(vec![Vec::new(); batch.len()]) };
                 Ok(found.to_vec3::<f32>().map_err(ModelError::from)?)
             },

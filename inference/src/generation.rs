@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{self, Architecture, Batch};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{
     Config, GenerationConfig, Hypothesis, ModelError, ModelFolder, Pass, TapSelection, Tokenizer, Tokens,
     Trace,

@@ -5,7 +5,7 @@
 //! ```
 //! use alambic_inference::EncoderPipeline;
 //! use alambic_models::architecture;
-//! use alambic_models::bert::{Bert, BertConfig, Head, HeadSpec};
+//! use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig, Head, HeadSpec};
 //! use alambic_models::{Config, Tokenizer, TokenizerModel};
 //! use alambic_tensor::Streams;
 //!
@@ -13,9 +13,10 @@
 //! let tokenizer = Tokenizer::train(TokenizerModel::Words, ["a good film", "no plot at all"], 30)?;
 //! let labels = vec!["bad".to_owned(), "good".to_owned()];
 //! let head = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
-//! let config = BertConfig::new(tokenizer.size(), 1, 16, 2).with_head(&head);
-//! let weights = Bert::initial_weights(&config, &Streams::new(1))?;
-//! let network = architecture::build(&Config::Bert(config.clone()), &weights)?;
+//! let config = TextEncoderConfig::new(tokenizer.size(), 1, 16, 2).with_head(&head);
+//! let weights = TextEncoder::initial_weights(&config, &Streams::new(1))?;
+//! let config = Config::from(config);
+//! let network = architecture::build(&config, &weights)?;
 //!
 //! let pipeline = EncoderPipeline::new(&config, network.into(), &tokenizer, 32)?;
 //! let labels = pipeline.predict(&[("a good plot", None), ("no film", None)])?;

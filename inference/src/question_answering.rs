@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alambic_data::WeightedBox;
 use alambic_models::architecture::{Architecture, Batch, Image};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace, tap};
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use alambic_inference::{ExtractiveQuestionAnsweringPipeline, LoadedModel, SpanOptions};
 use alambic_models::WindowSizes;
 use alambic_models::architecture::Batch;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Pass, TapSelection};
 use serde_json::Value;
 

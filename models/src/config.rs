@@ -7,16 +7,16 @@ use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
-use crate::bert::BertConfig;
 use crate::clip::ClipConfig;
 use crate::detector::DetectorConfig;
 use crate::dual::DualConfig;
-use crate::head::HeadSpec;
+use crate::head::{HeadSpec, TextHead};
 use crate::lxmert::LxmertConfig;
 use crate::marian::MarianConfig;
 use crate::model_config::ModelConfig;
 use crate::oscar::OscarConfig;
 use crate::published::look_up;
+use crate::text_encoder::TextEncoderConfig;
 use crate::vilt::ViltConfig;
 use crate::visual_bert::VisualBertConfig;
 use crate::{ModelError, ModelFolder};
@@ -118,7 +118,7 @@ architectures! {
     /// A fusion encoder over text, tags and regions in Oscar's layout. It comes before BERT, whose type its files may name.
     Oscar(OscarConfig),
     /// A text encoder of BERT's family.
-    Bert(BertConfig),
+    TextEncoder(TextEncoderConfig),
     /// An encoder-decoder in Marian's layout.
     Marian(MarianConfig),
     /// A text and an image encoder in CLIP's layout.
@@ -185,15 +185,28 @@ impl Config {
         }
     }
 
-    /// The configuration of a text encoder.
+    /// The head of a text encoder.
+    ///
+    /// # Errors
+    /// When it is the configuration of another architecture.
+    pub fn require_text_head(&self) -> Result<TextHead<'_>, ModelError> {
+        self.text_head().ok_or_else(|| {
+            ModelError::Configuration(format!(
+                "a text encoder is needed here, and a {} is none",
+                self.model_type()
+            ))
+        })
+    }
+
+    /// The configuration of a text encoder of transformer layers.
     ///
     /// # Errors
     /// When it is that of another architecture.
-    pub fn bert(&self) -> Result<&BertConfig, ModelError> {
+    pub fn text_encoder(&self) -> Result<&TextEncoderConfig, ModelError> {
         match self {
-            Self::Bert(config) => Ok(config),
+            Self::TextEncoder(config) => Ok(config),
             other => Err(ModelError::Configuration(format!(
-                "a text encoder is needed here, and a {} is none",
+                "a text encoder of transformer layers is needed here, and a {} is none",
                 other.model_type()
             ))),
         }
@@ -215,6 +228,16 @@ mod tests {
             "bert",
             "xlm-roberta",
             "distilbert",
+            "camembert",
+            "electra",
+            "electra-discriminator",
+            "albert",
+            "mpnet",
+            "deberta-v2",
+            "deberta-v3",
+            "deberta-v2-plain",
+            "modernbert",
+            "nomic-bert",
             "marian",
             "clip",
             "lxmert",

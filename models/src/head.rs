@@ -92,4 +92,23 @@ pub struct TextHead<'c> {
     pub problem_type: ProblemType,
     /// Names of the labels, in the order of the logits.
     pub labels: &'c [String],
+    /// Whether texts come in pairs; none where nothing is known of it.
+    pub pairs: Option<bool>,
+}
+
+impl TextHead<'_> {
+    /// An encoder without a head.
+    pub const NONE: Self =
+        Self { head: Head::None, problem_type: ProblemType::SingleLabel, labels: &[], pairs: None };
+}
+
+/// Tensors of the head of masked language modelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaskedLanguageNames {
+    /// Linear layer and norm before the logits.
+    pub transform: [&'static str; 2],
+    /// Whole name of the bias of the logits.
+    pub bias: &'static str,
+    /// Whole name of the matrix of the logits, where it is not the table of words.
+    pub output: &'static str,
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::bert::BertConfig;
 use crate::outline::PROJECTIONS;
+use crate::text_encoder::TextEncoderConfig;
 use crate::{ModelError, Outline, Stream, TapSelection, Trace};
 
 /// Split of the taps of a joint sequence into `text.` and `image.`: queries, keys and values, and hidden states.
@@ -87,7 +87,7 @@ impl Joint {
 }
 
 /// The outline of a BERT encoder that reads a joint sequence: the whole without a name, and its parts.
-pub(crate) fn outline(bert: &BertConfig) -> Outline {
+pub(crate) fn outline(bert: &TextEncoderConfig) -> Outline {
     let stream = Stream::new(bert.layers, bert.width, bert.heads);
     let part = stream.projections();
     let streams =

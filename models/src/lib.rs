@@ -5,12 +5,12 @@
 //! evaluates, and the two share memory.
 //!
 //! ```
-//! use alambic_models::bert::{Bert, BertConfig, TextInput};
+//! use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig, TextInput};
 //! use alambic_models::{Pass, TapSelection, Tokens};
 //! use alambic_tensor::Streams;
 //!
-//! let config = BertConfig::new(100, 2, 16, 4);
-//! let model = Bert::new(&config, &Bert::initial_weights(&config, &Streams::new(1))?)?;
+//! let config = TextEncoderConfig::new(100, 2, 16, 4);
+//! let model = TextEncoder::new(&config, &TextEncoder::initial_weights(&config, &Streams::new(1))?)?;
 //! // Two texts of token ids, padded to one length.
 //! let texts = TextInput::new(Tokens::pad(&[vec![2, 7, 3], vec![2, 3]], config.padding));
 //! let trace = model.trace(&texts, Pass::Evaluate, TapSelection::named(["hidden.1", "attention.0"]))?;
@@ -25,7 +25,6 @@
 //! made of a builder of candle by [`ModelConfig::build_from`].
 
 pub mod architecture;
-pub mod bert;
 pub mod clip;
 mod config;
 mod config_summary;
@@ -53,6 +52,7 @@ mod patches;
 mod published;
 mod regions;
 mod tap;
+pub mod text_encoder;
 mod text_input;
 mod tokenizer;
 mod tokens;

@@ -9,10 +9,10 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::architecture::Architecture;
-use crate::bert::Pooling;
 use crate::config_summary::ConfigSummary;
 use crate::head::{HeadSpec, TextHead};
 use crate::image_input::ImageInput;
+use crate::text_encoder::Pooling;
 use crate::{ModelError, ModelFolder, Outline, published};
 
 /// The kind of network that an architecture is.
@@ -260,6 +260,11 @@ pub trait ModelConfig: Debug {
     /// Inner width of the feed-forward sublayers, those of what is read.
     fn intermediate_size(&self) -> usize {
         self.summary().intermediate_size
+    }
+
+    /// Width of the states of a text's tokens; 0 where there is no stream of them alone.
+    fn state_width(&self) -> usize {
+        self.outline().streams.get("").map_or(0, |stream| stream.width)
     }
 
     /// The padding token.

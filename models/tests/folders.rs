@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_models::ModelFolder;
-use alambic_models::bert::{Bert, BertConfig};
+use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::{Weights, load, save};
 use serde_json::json;
@@ -55,7 +55,7 @@ fn shards_make_a_whole() {
     assert_same(&model.weights().unwrap(), &whole);
     assert_eq!(model.weight_shapes().unwrap().len(), whole.len());
     assert_eq!(model.weight_files().unwrap().len(), 2);
-    Bert::open(&model).unwrap();
+    TextEncoder::open(&model).unwrap();
 
     std::fs::remove_file(folder.path().join("model-00002-of-00002.safetensors")).unwrap();
     let said = model.weights().unwrap_err().to_string();
@@ -71,7 +71,7 @@ fn shards_make_a_whole() {
 #[test]
 fn pytorch_files_with_old_names_are_read() {
     let folder = ModelFolder::open(&tests("pickle")).unwrap();
-    let config = BertConfig::open(&folder).unwrap();
+    let config = TextEncoderConfig::open(&folder).unwrap();
     let (weights, missing) = config.adopt(&folder.weights().unwrap());
     assert_eq!(missing, Vec::<String>::new());
     assert_same(&weights, &load(&tests("pickle/expected.safetensors")).unwrap());
@@ -91,10 +91,14 @@ fn other_files_than_pytorch_are_named_in_the_error() {
 #[test]
 fn configurations_survive_writing_and_reading() {
     for path in ["parity/bert/model", "parity/xlm-roberta/model", "parity/distilbert/model", "pickle"] {
-        let config = BertConfig::open(&ModelFolder::open(&tests(path)).unwrap()).unwrap();
+        let config = TextEncoderConfig::open(&ModelFolder::open(&tests(path)).unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config.to_json().to_string()).unwrap();
-        assert_eq!(BertConfig::open(&ModelFolder::open(folder.path()).unwrap()).unwrap(), config, "{path}");
+        assert_eq!(
+            TextEncoderConfig::open(&ModelFolder::open(folder.path()).unwrap()).unwrap(),
+            config,
+            "{path}"
+        );
     }
 }
 
@@ -106,7 +110,7 @@ fn configurations_that_cannot_be_built_are_refused() {
         let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
         change(&mut json);
         std::fs::write(folder.path().join("config.json"), json.to_string()).unwrap();
-        BertConfig::open(&ModelFolder::open(folder.path()).unwrap()).unwrap_err().to_string()
+        TextEncoderConfig::open(&ModelFolder::open(folder.path()).unwrap()).unwrap_err().to_string()
     };
     assert!(said(&|json| json["model_type"] = "t5".into()).contains("`t5`"));
     assert!(

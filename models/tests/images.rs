@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use alambic_models::architecture::{self, Batch, Image};
-use alambic_models::bert::TextInput;
 use alambic_models::dual::{Dual, DualConfig};
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, ModelError, ModelFolder, Pass, TapSelection, Trace, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};

@@ -4,12 +4,10 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{Bert, BertConfig, Head, TextInput};
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
     GenerationConfig, ModelFolder, Pass, Precision, TapSelection, Tokens, Trace, Translator, write_weights,
 };
-use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters};
@@ -69,92 +67,6 @@ fn assert_agrees(model: &str, trace: &Trace) {
         let found = trace.get(name).unwrap_or_else(|| panic!("{model} has no tap {name}"));
         let difference = largest_difference(found, expected);
         assert!(difference < 1e-4, "{model}: {name} differs by {difference}");
-    }
-}
-
-const BERTS: [&str; 3] = ["bert", "xlm-roberta", "distilbert"];
-
-/// Configuration, weights and inputs of a model of BERT's family.
-fn bert(model: &str) -> (BertConfig, parameters::Weights, TextInput) {
-    let opened = ModelFolder::open(&folder(model).join("model")).unwrap();
-    let config = BertConfig::open(&opened).unwrap();
-    let (weights, missing) = config.adopt(&opened.weights().unwrap());
-    assert!(missing.is_empty(), "{model} lacks {missing:?}");
-    let inputs = parameters::load(&folder(model).join("inputs.safetensors")).unwrap();
-    let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
-    let segments = inputs
-        .get("token_type_ids")
-        .map(|ids| ids.to_dtype(DType::U32).unwrap().flatten_all().unwrap().to_vec1().unwrap().into());
-    (config, weights, TextInput { segments, ..TextInput::new(tokens) })
-}
-
-#[test]
-fn bert_taps_agree_with_transformers() {
-    for model in BERTS {
-        let (config, weights, input) = bert(model);
-        let network = Bert::new(&config, &weights).unwrap();
-        let trace = network.trace(&input, Pass::Evaluate, TapSelection::All).unwrap();
-        assert_agrees(model, &trace);
-        let outline = config.outline().taps();
-        assert!(trace.taps().keys().all(|tap| outline.contains(tap)) && outline.len() == trace.taps().len());
-    }
-}
-
-#[test]
-fn bert_computes_only_what_is_wanted() {
-    for model in BERTS {
-        let (config, weights, input) = bert(model);
-        let network = Bert::new(&config, &weights).unwrap();
-        let all = network.trace(&input, Pass::Evaluate, TapSelection::All).unwrap();
-        for tap in ["hidden.0", "hidden.1", "hidden.2", "scores.0", "values.1", "logits"] {
-            let wanted = TapSelection::named([tap]).with_padding();
-            let alone = network.trace(&input, Pass::Evaluate, wanted).unwrap();
-            assert_eq!(alone.taps().keys().collect::<Vec<_>>(), [tap]);
-            let difference = largest_difference(alone.get(tap).unwrap(), all.get(tap).unwrap());
-            assert!(difference < 1e-5, "{model}: {tap} differs by {difference}");
-        }
-    }
-}
-
-#[test]
-fn masked_language_logits_are_of_the_selected_tokens() {
-    for model in BERTS {
-        let (config, _, input) = bert(model);
-        let config = BertConfig { head: Head::MaskedLanguage, pooler: false, ..config };
-        let weights = Bert::initial_weights(&config, &Streams::new(2)).unwrap();
-        let shapes: Vec<(&String, &[usize])> =
-            weights.iter().map(|(name, tensor)| (name, tensor.dims())).collect();
-        let expected = config.shapes();
-        assert!(shapes.into_iter().eq(expected.iter().map(|(name, shape)| (name, shape.as_slice()))));
-        let words = weights.values().next().unwrap().to_vec2::<f32>().unwrap();
-        let zero = |row: &Vec<f32>| row.iter().all(|value| *value == 0.0);
-        assert_eq!(words.iter().position(zero), Some(config.padding as usize));
-
-        let network = Bert::new(&config, &weights).unwrap();
-        let logits = |input: &TextInput| {
-            let trace = network.trace(input, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
-            trace.get("logits").unwrap().clone()
-        };
-        let all = logits(&input).flatten_to(1).unwrap();
-        let chosen = [1u32, 8, 9];
-        let selected = logits(&TextInput { selected: Some(chosen.to_vec().into()), ..input });
-        assert_eq!(selected.dims(), [3, config.vocabulary]);
-        let rows = Tensor::new(&chosen, all.device()).unwrap();
-        assert!(largest_difference(&selected, &all.index_select(&rows, 0).unwrap()) < 1e-5, "{model}");
-    }
-}
-
-#[test]
-fn a_loss_on_the_logits_reaches_every_parameter_of_bert() {
-    for model in BERTS {
-        let (config, weights, input) = bert(model);
-        let parameters = Parameters::from_weights(&weights).unwrap();
-        let network = Bert::new(&config, &parameters.tracked()).unwrap();
-        let trace = network.trace(&input, Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
-        let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
-        let gradients = Gradients::of(&loss, &parameters).unwrap();
-        assert_eq!(gradients.unreached(&parameters), Vec::<String>::new(), "{model}");
-        gradients.check(is_key_bias).unwrap();
     }
 }
 

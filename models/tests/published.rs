@@ -8,7 +8,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use alambic_models::architecture::{self, Batch};
-use alambic_models::bert::{Bert, BertConfig};
+use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, ModelFolder, Pass, Precision, TapSelection, write_weights};
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights, load, save};
@@ -386,16 +386,16 @@ fn a_matrix_of_the_heads_own_gives_the_logits() {
     assert!(close(&logits(&folder, "bert"), &with_own));
 
     // It is the same after it was written.
-    let config = BertConfig::open(&folder).unwrap();
+    let config = TextEncoderConfig::open(&folder).unwrap();
     let written = tempfile::tempdir().unwrap();
     fs::write(written.path().join("config.json"), config.to_json().to_string()).unwrap();
     write_weights(written.path(), &config.weights(&folder).unwrap(), Precision::F32).unwrap();
     let again = ModelFolder::open(written.path()).unwrap();
     // Labels beside a head over the vocabulary say nothing, and are not written.
     let labels = config.labels.clone();
-    assert_eq!(BertConfig { labels, ..BertConfig::open(&again).unwrap() }, config);
+    assert_eq!(TextEncoderConfig { labels, ..TextEncoderConfig::open(&again).unwrap() }, config);
     assert!(close(&logits(&again, "bert"), &with_own));
-    Bert::open(&again).unwrap();
+    TextEncoder::open(&again).unwrap();
 
     let mut none = masked(None);
     none.json["tie_word_embeddings"] = json!(false);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use alambic_models::ModelFolder;
-use alambic_models::bert::Pooling;
+use alambic_models::text_encoder::Pooling;
 use serde_json::{Value, json};
 
 /// What is said of BERT of the parity tests as a folder of sentence-transformers, with other values under some keys of a file.

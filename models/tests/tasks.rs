@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, HeadSpec, ProblemType};
+use alambic_models::text_encoder::{
+    Family, Head, HeadSpec, ProblemType, Structure, TextEncoder, TextEncoderConfig,
+};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
 
@@ -13,7 +15,7 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 #[test]
 fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
     for family in [Family::Bert, Family::Roberta, Family::DistilBert] {
-        let config = BertConfig {
+        let config = TextEncoderConfig {
             family,
             head: Head::MaskedLanguage,
             pooler: false,
@@ -35,16 +37,17 @@ fn a_head_is_kept_for_its_own_task_and_made_anew_for_another() {
             dropout: 0.0,
             attention_dropout: 0.0,
             head_dropout: 0.0,
+            structure: Structure::default(),
             pooling: None,
         };
-        let given = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
+        let given = TextEncoder::initial_weights(&config, &Streams::new(1)).unwrap();
         let language = HeadSpec { head: Head::MaskedLanguage, ..HeadSpec::none() };
-        let (same, kept) = Bert::with_head(&config, &given, &language, &Streams::new(2)).unwrap();
+        let (same, kept) = TextEncoder::with_head(&config, &given, &language, &Streams::new(2)).unwrap();
         assert!(kept.keys().eq(given.keys()), "{family:?}");
         assert!(kept.iter().all(|(name, tensor)| values(tensor) == values(&given[name])), "{family:?}");
         let labels = vec!["no".to_owned(), "yes".to_owned()];
         let classes = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
-        let (config, weights) = Bert::with_head(&same, &kept, &classes, &Streams::new(2)).unwrap();
+        let (config, weights) = TextEncoder::with_head(&same, &kept, &classes, &Streams::new(2)).unwrap();
         for (name, tensor) in &weights {
             let new = config.is_of_head(name) || name.contains("pooler");
             assert_eq!(new, !given.contains_key(name), "{family:?}: {name}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{self, Batch};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, ModelFolder, Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;

@@ -1,7 +1,8 @@
 //! A text encoder from random weights.
 
-use alambic_models::bert::{
-    Bert, BertConfig, Family, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling,
+use alambic_models::text_encoder::{
+    Family, HeadSpec, Pooling, PoolingMode, ProblemType, Structure, TextEncoder, TextEncoderConfig,
+    TokenPooling,
 };
 use alambic_models::{Config, TokenizerModel};
 use alambic_settings::{choices, settings};
@@ -148,10 +149,10 @@ pub(crate) fn bert(
     activation: ActivationFunction,
     dropout: f32,
     max_length: usize,
-) -> Result<BertConfig, StudentError> {
+) -> Result<TextEncoderConfig, StudentError> {
     check_heads(width, heads)?;
     let HeadSpec { head, labels, .. } = HeadSpec::none();
-    Ok(BertConfig {
+    Ok(TextEncoderConfig {
         family: Family::Bert,
         head,
         pooler: false,
@@ -172,12 +173,13 @@ pub(crate) fn bert(
         dropout,
         attention_dropout: dropout,
         head_dropout: dropout,
+        structure: Structure::default(),
         pooling: None,
     })
 }
 
 impl Encoder {
-    fn configure(&self, context: &BuildContext<'_>) -> Result<BertConfig, StudentError> {
+    fn configure(&self, context: &BuildContext<'_>) -> Result<TextEncoderConfig, StudentError> {
         let [layers, width, heads, inner] = self.preset.shape();
         let shape = [
             self.layers.unwrap_or(layers),
@@ -187,7 +189,7 @@ impl Encoder {
         ];
         let config = bert(context, shape, self.activation, self.dropout, self.max_length)?;
         let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, config.width)?;
-        Ok(BertConfig { pooling, ..config }.with_head(context.head))
+        Ok(TextEncoderConfig { pooling, ..config }.with_head(context.head))
     }
 }
 
@@ -198,7 +200,7 @@ impl StudentBuilder for Encoder {
 
     fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
         let config = self.configure(context)?;
-        let weights = Bert::initial_weights(&config, &context.streams)?;
+        let weights = TextEncoder::initial_weights(&config, &context.streams)?;
         Ok(InitialModel { config: config.into(), weights })
     }
 

@@ -1,6 +1,6 @@
 //! A text encoder from layers of a teacher.
 
-use alambic_models::bert::{Bert, BertConfig, Pooling, select_layers};
+use alambic_models::text_encoder::{Pooling, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, Tokenizer};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
@@ -50,9 +50,9 @@ impl EncoderLayers {
     fn plan(
         &self,
         context: &BuildContext<'_>,
-    ) -> Result<(BertConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
+    ) -> Result<(TextEncoderConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
         let SourceModel { config, weights, tokenizer } = context.require(&self.teacher)?;
-        let teacher = config.bert()?;
+        let teacher = config.text_encoder()?;
         let layers =
             layer_indices(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
         if self.new_vocabulary && self.vocabulary.is_none() {
@@ -74,13 +74,12 @@ impl EncoderLayers {
             own => own.clone(),
         };
         let dropout = |own: f32| self.dropout.unwrap_or(own);
-        let mut config = BertConfig {
-            layers: layers.len(),
+        let mut config = TextEncoderConfig {
             dropout: dropout(teacher.dropout),
             attention_dropout: dropout(teacher.attention_dropout),
             head_dropout: dropout(teacher.head_dropout),
             pooling: pooling.or(own),
-            ..teacher.clone()
+            ..teacher.clone().with_layers(&layers)
         };
         let is_whole = self.vocabulary_transfer() == VocabularyTransfer::Keep;
         if !is_whole {
@@ -98,11 +97,16 @@ impl StudentBuilder for EncoderLayers {
 
     fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
         let (config, weights, whole, layers) = self.plan(context)?;
-        let mut weights = select_layers(&weights, &layers);
+        // Weights that all layers share are not selected.
+        let mut weights = if config.structure.is_shared {
+            weights
+        } else {
+            config.names().select_layers(&weights, &layers)
+        };
         if let Some(whole) = whole {
             transfer_embeddings(&mut weights, &whole, context.tokenizer, context.translations)?;
         }
-        let (config, weights) = Bert::with_head(&config, &weights, context.head, &context.streams)?;
+        let (config, weights) = TextEncoder::with_head(&config, &weights, context.head, &context.streams)?;
         Ok(InitialModel { config: config.into(), weights })
     }
 

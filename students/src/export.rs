@@ -6,7 +6,7 @@ use alambic_files::digests::relative;
 use alambic_files::read;
 use alambic_inference::detector_folder;
 use alambic_models::architecture::{self, Architecture, Batch};
-use alambic_models::bert::{Head, pair_activation};
+use alambic_models::text_encoder::{Head, pair_activation};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use serde_json::{Map, Value, json};
 
@@ -201,8 +201,8 @@ fn keep_generation(written: &Path, config: &Config, model: &ModelFolder) -> Resu
 fn keep(written: &Path, config: &Config, model: &ModelFolder) -> Result<(), StudentError> {
     let own = model.json();
     let kept: Vec<&str> = KEPT.into_iter().filter(|key| own.get(key).is_some()).collect();
-    let activation = match config {
-        Config::Bert(encoder) if encoder.head == Head::Sequence => pair_activation(model)?,
+    let activation = match config.text_head() {
+        Some(own) if own.head == Head::Sequence => pair_activation(model)?,
         _ => None,
     };
     if kept.is_empty() && activation.is_none() {

@@ -4,7 +4,7 @@
 //! [`save_pretrained`](save_pretrained()) writes a trained one as a Hugging Face folder.
 //!
 //! ```
-//! use alambic_models::bert::HeadSpec;
+//! use alambic_models::text_encoder::HeadSpec;
 //! use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerModel};
 //! use alambic_settings::{Node, read};
 //! use alambic_students::{BuildContext, Encoder, StudentBuilder, save_pretrained};

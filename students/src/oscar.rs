@@ -2,8 +2,8 @@
 
 use alambic_inference::POSITION_FEATURES;
 use alambic_models::Config;
-use alambic_models::bert::Family;
 use alambic_models::oscar::{Oscar, OscarConfig};
+use alambic_models::text_encoder::Family;
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -57,7 +57,9 @@ impl OscarSizes {
                 (bert(context, shape, activation, dropout, self.max_length)?, Weights::new())
             }
             Some(name) => match context.require(name)? {
-                SourceModel { config: Config::Bert(bert), weights, .. } if bert.family == Family::Bert => {
+                SourceModel { config: Config::TextEncoder(bert), weights, .. }
+                    if bert.family == Family::Bert =>
+                {
                     (bert, weights)
                 }
                 SourceModel { config, .. } => {

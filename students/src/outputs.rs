@@ -1,7 +1,7 @@
 //! Outputs of a model over sample inputs, by which it is compared with what was written of it.
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::bert::Head;
+use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelError, Pass, TapSelection, tap};
 use alambic_tensor::candle::Tensor;
 use indexmap::IndexMap;
@@ -95,12 +95,12 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
     let own = |tap: &str, name, rows| (tap.to_owned(), name, rows);
     let pooled = || own("pooled", "pooler_output", Rows::All);
     match config {
-        Config::Bert(config) if config.head == Head::None => vec![
+        Config::TextEncoder(config) if config.head == Head::None => vec![
             (tap("", "hidden", config.layers), "last_hidden_state", Rows::Tokens),
             pooled(),
             own("embedding", "sentence_embedding", Rows::All),
         ],
-        Config::Bert(config) => {
+        Config::TextEncoder(config) => {
             vec![own("logits", "logits", if config.head.is_per_token() { Rows::Tokens } else { Rows::All })]
         }
         Config::Marian(config) => vec![
@@ -150,7 +150,7 @@ pub(crate) fn outputs(
     let mut outputs = Outputs::new();
     for (tap, name, rows) in declared {
         let Some(tensor) = trace.get(&tap) else { continue };
-        let is_span = config.bert().is_ok_and(|encoder| encoder.head == Head::Span);
+        let is_span = config.text_head().is_some_and(|own| own.head == Head::Span);
         if is_span {
             for (side, name) in [(0, "start_logits"), (1, "end_logits")] {
                 let side = tensor.narrow(2, side, 1).map_err(ModelError::from)?;

@@ -1,7 +1,7 @@
 //! Inputs over which a model and what was written of it are compared.
 
 use alambic_models::architecture::{Architecture, Batch, Image};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{
     Config, GenerationConfig, ImageInput, Images, ModelError, PatchInput, RegionInput, Regions, Tokenizer,
     Tokens,
@@ -94,7 +94,7 @@ fn texts(config: &Config, tokenizer: &Tokenizer, count: usize) -> Result<TextInp
 fn reads_pairs(config: &Config) -> bool {
     let reads_tags =
         matches!(config.image_input(), Some(ImageInput::Regions(RegionInput { reads_tags: true, .. })));
-    reads_tags || config.bert().is_ok_and(|encoder| encoder.pairs == Some(true))
+    reads_tags || config.text_head().is_some_and(|head| head.pairs == Some(true))
 }
 
 /// Pictures of a pattern in colours: squares, or of several shapes where the model reads these.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::write;
 use alambic_inference::DETECTOR_FOLDER;
-use alambic_models::bert::{BertConfig, Pooling};
+use alambic_models::text_encoder::Pooling;
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
@@ -51,12 +51,12 @@ pub(crate) fn write_settings(
         Precision::F32 => "float32".into(),
         Precision::F16 => "float16".into(),
     };
-    let pooling = sentence_pooling(config);
+    let pooling = config.pooling();
     let tokenizer = if pooling.is_some() { tokenizer.clone() } else { tokenizer.for_transformers()? };
     std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     tokenizer.write(folder)?;
-    if let Some((encoder, pooling)) = pooling {
-        pooling.write(folder, encoder.width, encoder.max_length(), &tokenizer)?;
+    if let Some(pooling) = pooling {
+        pooling.write(folder, config.state_width(), config.max_length(), &tokenizer)?;
     }
     // A detector reads no texts, and may know its tags by their names alone.
     if config.reads_texts() || tokenizer != TokenizerFiles::default() {
@@ -84,7 +84,7 @@ pub(crate) fn write_module_weights(
     precision: Precision,
 ) -> Result<(), StudentError> {
     let others = write_dense(folder, config, weights, precision)?;
-    let Some((_, pooling)) = sentence_pooling(config) else { return Ok(()) };
+    let Some(pooling) = config.pooling() else { return Ok(()) };
     let Some(place) = pooling.recurrent_folder() else { return Ok(()) };
     let layers = pooling.layers();
     let is_own = |name: &str| layers.iter().any(|layer| name.starts_with(layer.as_str()));
@@ -95,12 +95,6 @@ pub(crate) fn write_module_weights(
     write_module(&folder.join(place), &own, precision)
 }
 
-/// The pooling of a text encoder, with the encoder.
-fn sentence_pooling(config: &Config) -> Option<(&BertConfig, &Pooling)> {
-    let encoder = config.bert().ok()?;
-    Some((encoder, encoder.pooling.as_ref()?))
-}
-
 /// Writes the weights of dense layers behind a pooling where sentence-transformers looks for them, and gives all others.
 fn write_dense(
     folder: &Path,
@@ -109,8 +103,8 @@ fn write_dense(
     precision: Precision,
 ) -> Result<Weights, StudentError> {
     let mut others = weights.clone();
-    let pooling = sentence_pooling(config);
-    for (place, dense) in pooling.into_iter().flat_map(|(_, pooling)| pooling.dense_folders()) {
+    let pooling = config.pooling();
+    for (place, dense) in pooling.into_iter().flat_map(Pooling::dense_folders) {
         let mut own = Weights::new();
         for part in ["weight", "bias"] {
             if let Some(tensor) = others.shift_remove(&format!("{}.{part}", dense.name())) {

@@ -1,6 +1,6 @@
 //! Interface of the ways to build a student.
 
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_models::{Config, Tokenizer, TokenizerModel};
 use alambic_settings::{At, Table};
 use alambic_tensor::Streams;

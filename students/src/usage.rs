@@ -2,7 +2,7 @@
 
 use alambic_files::text::string_literal;
 use alambic_models::Config;
-use alambic_models::bert::{BertConfig, Head, PoolingMode, ProblemType};
+use alambic_models::text_encoder::{Head, PoolingMode, ProblemType, TextEncoderConfig};
 use alambic_models::vilt;
 
 /// Library that loads a folder.
@@ -54,7 +54,7 @@ pub struct PythonUsage {
 #[must_use]
 pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
     let (library, task, code) = match config {
-        Config::Bert(config) => encoder(config, example),
+        Config::TextEncoder(config) => encoder(config, example),
         Config::Marian(_) => (Library::Transformers, Some("translation"), Some(generation(example))),
         Config::Clip(_) => {
             (Library::Transformers, Some("zero-shot-image-classification"), Some(similarity(example)))
@@ -73,7 +73,10 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
 }
 
 /// Library, task and code of a text encoder.
-fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'static str>, Option<String>) {
+fn encoder(
+    config: &TextEncoderConfig,
+    example: &UsageExample,
+) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
         let trust = trust(config);
@@ -130,7 +133,7 @@ pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -
     python_usage(config, example).code?;
     let text = string_literal(&example.text);
     Some(match config {
-        Config::Bert(own) if own.pooling.is_some() && own.head == Head::None => {
+        Config::TextEncoder(own) if own.pooling.is_some() && own.head == Head::None => {
             let trust = trust(own);
             format!(
                 "from sentence_transformers import SentenceTransformer\n\n\
@@ -179,7 +182,7 @@ pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -
 }
 
 /// Argument that lets sentence-transformers run the module of recurrent pooling that lies in the folder.
-fn trust(config: &BertConfig) -> &'static str {
+fn trust(config: &TextEncoderConfig) -> &'static str {
     match config.pooling.as_ref().map(|pooling| &pooling.mode) {
         Some(PoolingMode::Recurrent { .. }) => ", trust_remote_code=True",
         Some(PoolingMode::Tokens(_)) | None => "",

@@ -5,8 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::bert::{Bert, BertConfig, Pooling, PoolingMode, TextInput, TokenPooling};
 use alambic_models::dual::{Dual, DualConfig};
+use alambic_models::text_encoder::{
+    Pooling, PoolingMode, TextEncoder, TextEncoderConfig, TextInput, TokenPooling,
+};
 use alambic_models::vilt::{Head, Vilt, ViltConfig};
 use alambic_models::{
     Config, ModelFolder, Pass, Precision, TapSelection, Tokenizer, TokenizerFiles, Tokens, write_weights,
@@ -45,7 +47,7 @@ fn held(folder: &Path) -> Vec<String> {
 fn logits(folder: &Path, inputs: &Path) -> Vec<f32> {
     let inputs = parameters::load(inputs).unwrap();
     let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
-    let network = Bert::open(&ModelFolder::open(folder).unwrap()).unwrap();
+    let network = TextEncoder::open(&ModelFolder::open(folder).unwrap()).unwrap();
     let wanted = TapSelection::named(["logits"]);
     let trace = network.trace(&TextInput::new(tokens), Pass::Evaluate, wanted).unwrap();
     trace.get("logits").map(|logits: &Tensor| logits.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
@@ -95,7 +97,7 @@ fn poolings_go_along() {
     let exported = export(&model, &formats, Precision::F32, &folder.path().join("out")).unwrap();
     let inputs = parameters::load(&parity("bert").join("inputs.safetensors")).unwrap();
     let embed = |folder: &Path| -> Vec<Vec<f32>> {
-        let network = Bert::open(&ModelFolder::open(folder).unwrap()).unwrap();
+        let network = TextEncoder::open(&ModelFolder::open(folder).unwrap()).unwrap();
         let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
         let wanted = TapSelection::named(["embedding"]);
         let trace = network.trace(&TextInput::new(tokens), Pass::Evaluate, wanted).unwrap();
@@ -217,7 +219,17 @@ fn differences(exported: &[alambic_students::ExportedFile]) -> Vec<(String, f64)
 #[test]
 fn every_family_that_is_shipped_runs_as_onnx() {
     let decoders = ["decoder_model", "decoder_with_past_model", "decoder_model_merged"];
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 18] = [
+        ("camembert", &["model"]),
+        ("electra", &["model"]),
+        ("electra-discriminator", &["model"]),
+        ("albert", &["model"]),
+        ("mpnet", &["model"]),
+        ("deberta-v2", &["model"]),
+        ("deberta-v3", &["model"]),
+        ("deberta-v2-plain", &["model"]),
+        ("modernbert", &["model"]),
+        ("nomic-bert", &["model"]),
         ("bert", &["model"]),
         ("xlm-roberta", &["model"]),
         ("distilbert", &["model"]),
@@ -283,7 +295,8 @@ fn every_head_of_vilt_runs_as_onnx() {
 #[test]
 fn every_pooling_runs_as_onnx() {
     let folder = tempfile::tempdir().unwrap();
-    let Config::Bert(bert) = Config::open(&ModelFolder::open(&parity("bert/model")).unwrap()).unwrap() else {
+    let Config::TextEncoder(bert) = Config::open(&ModelFolder::open(&parity("bert/model")).unwrap()).unwrap()
+    else {
         unreachable!("the folder is that of a BERT")
     };
     let tokens = |mode: TokenPooling| Pooling::new(PoolingMode::Tokens(vec![mode]), true);
@@ -301,15 +314,16 @@ fn every_pooling_runs_as_onnx() {
         poolings.push(Pooling { skipped: 1, ..tokens(mode) });
     }
     for (index, pooling) in poolings.into_iter().enumerate() {
-        let config = BertConfig {
-            head: alambic_models::bert::Head::None,
+        let config = TextEncoderConfig {
+            head: alambic_models::text_encoder::Head::None,
             pooling: Some(pooling.clone()),
             ..bert.clone()
         };
-        let weights = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
+        let weights = TextEncoder::initial_weights(&config, &Streams::new(1)).unwrap();
         let model = folder.path().join(index.to_string());
         std::fs::create_dir_all(&model).unwrap();
-        save_pretrained(&model, &Config::Bert(config), &weights, &vocabulary(), Precision::F32).unwrap();
+        save_pretrained(&model, &Config::TextEncoder(config), &weights, &vocabulary(), Precision::F32)
+            .unwrap();
         let formats = [ExportFormat::Onnx, ExportFormat::Int8];
         let exported =
             export(&model, &formats, Precision::F32, &folder.path().join(format!("out {index}"))).unwrap();
@@ -506,7 +520,7 @@ fn reading_options_of_a_folder_survive() {
     let config = std::fs::read_to_string(model.join("config.json")).unwrap();
     std::fs::write(model.join("config.json"), config.replace("BertForSequenceClassification", "BertModel"))
         .unwrap();
-    let width = Config::open(&ModelFolder::open(&model).unwrap()).unwrap().bert().unwrap().width;
+    let width = Config::open(&ModelFolder::open(&model).unwrap()).unwrap().text_encoder().unwrap().width;
     let write = |name: &str, text: &str| {
         let path = model.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use alambic_inference::GenerationPipeline;
-use alambic_models::bert::{Head, HeadSpec};
 use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::At;
 use alambic_students::{

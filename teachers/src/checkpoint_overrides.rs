@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::bert::{BertConfig, Pooling, PoolingMode, TokenPooling};
+use alambic_models::text_encoder::{Pooling, PoolingMode, TextEncoderConfig, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
 
 use crate::TeacherError;
@@ -40,7 +40,7 @@ impl CheckpointOptions {
         mut config: Config,
         tokenizer: Tokenizer,
     ) -> Result<(Config, Tokenizer), TeacherError> {
-        let Config::Bert(BertConfig { pooling, .. }) = &mut config else {
+        let Config::TextEncoder(TextEncoderConfig { pooling, .. }) = &mut config else {
             return Err(TeacherError::Unsupported(
                 "is not a text encoder: it takes neither `pooling` nor `prompt`",
             ));
@@ -74,11 +74,11 @@ impl CheckpointOptions {
         std::fs::create_dir_all(to).map_err(TeacherError::file(to))?;
         let before = folder.path().join("config.json");
         std::fs::copy(&before, to.join("config.json")).map_err(TeacherError::file(&before))?;
-        if let Config::Bert(config) = &config {
+        if config.text_head().is_some() {
             let files = tokenizer.files(config.max_length())?;
             files.write(to)?;
-            if let Some(pooling) = &config.pooling {
-                pooling.write(to, config.width, config.max_length(), &files)?;
+            if let Some(pooling) = config.pooling() {
+                pooling.write(to, config.state_width(), config.max_length(), &files)?;
                 for ((place, _), own) in pooling.dense_folders().into_iter().zip(folder.dense_folders()?) {
                     copy_weights(&own, &to.join(place))?;
                 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alambic_files::digests::{files_below, hash_file};
-use alambic_models::bert::Pooling;
+use alambic_models::text_encoder::Pooling;
 use alambic_models::{ModelError, ModelFolder, Tokenizer};
 
 use crate::TeacherError;

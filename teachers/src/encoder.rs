@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_inference::{EncoderPipeline, LoadedModel, TextPair};
 use alambic_models::architecture;
-use alambic_models::bert::Head;
+use alambic_models::text_encoder::Head;
 use alambic_models::{ModelFolder, Outline, Pass, TapSelection, Tokenizer, Trace};
 
 use crate::TeacherError;
@@ -51,7 +51,7 @@ impl EncoderTeacher {
     /// When the architecture is not a text encoder, has neither such a head nor an embedding, or a text cannot be encoded.
     pub fn answers(&self, texts: &[TextPair<'_>], max_length: usize) -> Result<Vec<Answer>, TeacherError> {
         let pipeline = self.encoder_pipeline()?.with_max_length(max_length)?;
-        let head = pipeline.config().head;
+        let head = pipeline.head().head;
         if head == Head::None {
             let vectors = pipeline.text_rows(texts, "embedding")?.into_iter();
             return Ok(vectors.map(|vector| Answer { vector, ..Answer::default() }).collect());

@@ -4,7 +4,7 @@
 //! A teacher generates target texts ([`Teacher::generate`]) and gives the taps of a forward pass ([`Teacher::trace`]).
 //!
 //! ```
-//! use alambic_models::bert::{Bert, BertConfig, TextInput};
+//! use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig, TextInput};
 //! use alambic_models::{ModelConfig, Precision, TapSelection, Tokenizer, TokenizerModel, write_weights};
 //! use alambic_teachers::{EncoderTeacher, Teacher};
 //! use alambic_tensor::Streams;
@@ -12,10 +12,10 @@
 //! // A folder as transformers writes it, here of random weights.
 //! let folder = tempfile::tempdir()?;
 //! let tokenizer = Tokenizer::train(TokenizerModel::Words, ["a good film"], 30)?;
-//! let config = BertConfig::new(tokenizer.size(), 2, 16, 2);
+//! let config = TextEncoderConfig::new(tokenizer.size(), 2, 16, 2);
 //! let json = ModelConfig::to_json(&config)?;
 //! std::fs::write(folder.path().join("config.json"), json.to_string())?;
-//! write_weights(folder.path(), &Bert::initial_weights(&config, &Streams::new(1))?, Precision::F32)?;
+//! write_weights(folder.path(), &TextEncoder::initial_weights(&config, &Streams::new(1))?, Precision::F32)?;
 //! tokenizer.files(config.positions)?.write(folder.path())?;
 //!
 //! let teacher = EncoderTeacher::load(folder.path())?;

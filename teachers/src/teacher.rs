@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Hypothesis, Outline, TapSelection, Tokenizer, Tokens, Trace, architecture};
 use serde::{Deserialize, Serialize};
 

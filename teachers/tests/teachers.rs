@@ -6,7 +6,7 @@
 mod common;
 
 use alambic_models::architecture::Batch;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{GenerationConfig, Pass, TapSelection, Tokens, Trace};
 use alambic_teachers::{Candidate, GenerativeTeacher, Pipeline, PipelineOptions, Teacher, TeacherForcing};
 use common::{Workplace, chain, largest_difference, message, request, requests, write, write_model};

@@ -14,7 +14,7 @@ use alambic_tensor::candle::{Device, Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{
     self, Activation, AttentionHeads, AttentionMask, CrossEntropy, Divergence, Dropout, RaggedLayout,
-    RaggedPairs, SquaredError, attend, attend_cross, attend_cross_with_taps, attend_packed,
+    RaggedPairs, Rotation, SquaredError, attend, attend_cross, attend_cross_with_taps, attend_packed,
     attend_packed_with_taps, pack_affine, squared_error,
 };
 use rand::{Rng, SeedableRng};
@@ -180,12 +180,13 @@ fn softmax() {
 const ATTENTION: [(usize, usize, usize); 4] = [(1, 1, 1), (3, 5, 7), (211, 6, 9), (9, 50, 41)];
 
 /// Masks of every kind for `heads` heads of `queries` over `keys`.
-fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> [AttentionMask; 5] {
+fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> [AttentionMask; 6] {
     let padding = AttentionMask::keys(draw.padding(batch, keys));
     let both = AttentionMask { causal: true, ..padding.clone() };
     let dropout = Dropout::new(&Streams::new(11)).mask(batch * heads * queries * keys, 0.3);
     let dropping = padding.with_dropout(dropout);
-    [AttentionMask::default(), padding, AttentionMask::causal(), both, dropping]
+    let near = padding.with_window(Some(2));
+    [AttentionMask::default(), padding, AttentionMask::causal(), both, dropping, near]
 }
 
 #[test]
@@ -240,6 +241,44 @@ fn attention_with_taps() {
         check("cross attention with taps", &inputs, |t| {
             together(attend_cross_with_taps(&t[0], &t[1], heads, &mask)?)
         });
+    }
+}
+
+#[test]
+fn attention_with_a_bias_of_its_scores() {
+    for (batch, of_bias) in [(1, 1), (3, 1), (3, 3), (120, 1)] {
+        let mut draw = Draw::new(12);
+        let heads = AttentionHeads::new(2, 12).unwrap();
+        let inputs = [draw.tensor(&[batch, 5, 36], 1.0), draw.tensor(&[of_bias, 2, 5, 5], 1.0)];
+        for mask in masks(&mut draw, (batch, 2, 5, 5)) {
+            check("attention with a bias", &inputs, |t| {
+                attend_packed(&t[0], heads, &mask.with_bias(Some(t[1].clone())))
+            });
+            check("scores with a bias", &inputs, |t| {
+                Ok(attend_packed_with_taps(&t[0], heads, &mask.with_bias(Some(t[1].clone())))?.1)
+            });
+        }
+    }
+}
+
+#[test]
+fn gated_activation() {
+    for rows in ROWS {
+        let input = [Draw::new(14).tensor(&[rows, 34], 1.0)];
+        for activation in [Activation::Gelu, Activation::Silu] {
+            check("gated activation", &input, |t| ops::gated(&t[0], activation));
+        }
+    }
+}
+
+#[test]
+fn rotation() {
+    for rows in [1, 5, 2000] {
+        let mut draw = Draw::new(13);
+        let rotation = Rotation::new(&Rotation::frequencies(100.0, 6), 9);
+        let (input, positions) = ([draw.tensor(&[rows, 20], 1.0)], draw.ids(rows, 9));
+        // Three heads are turned, two columns stay.
+        check("rotation", &input, |t| ops::rotate(&t[0], 18, &rotation, &positions));
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::bert::{
-    Bert, BertConfig, Family, Head, HeadSpec, Pooling, PoolingMode, ProblemType, TokenPooling,
-};
 use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::text_encoder::{
+    Family, Head, HeadSpec, Pooling, PoolingMode, ProblemType, Structure, TextEncoder, TextEncoderConfig,
+    TokenPooling,
+};
 use alambic_models::{Config, Precision, Tokenizer, TokenizerModel};
 use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
@@ -66,9 +67,9 @@ pub(crate) fn tiny_encoder(
     tokenizer: &Tokenizer,
     longest: usize,
     task: &HeadSpec,
-    change: impl FnOnce(&mut BertConfig),
+    change: impl FnOnce(&mut TextEncoderConfig),
 ) {
-    let config = BertConfig {
+    let config = TextEncoderConfig {
         family: Family::Bert,
         head: Head::None,
         pooler: false,
@@ -89,11 +90,12 @@ pub(crate) fn tiny_encoder(
         dropout: 0.0,
         attention_dropout: 0.0,
         head_dropout: 0.0,
+        structure: Structure::default(),
         pooling: None,
     };
     let mut config = config.with_head(task);
     change(&mut config);
-    let weights = Bert::initial_weights(&config, &Streams::new(3)).unwrap();
+    let weights = TextEncoder::initial_weights(&config, &Streams::new(3)).unwrap();
     let files = tokenizer.files(longest).unwrap();
-    save_pretrained(path, &Config::Bert(config), &weights, &files, Precision::F32).unwrap();
+    save_pretrained(path, &Config::TextEncoder(config), &weights, &files, Precision::F32).unwrap();
 }

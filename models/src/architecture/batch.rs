@@ -51,6 +51,12 @@ impl Batch {
         })
     }
 
+    /// A batch of texts alone.
+    #[must_use]
+    pub fn of_texts(text: TextInput) -> Self {
+        Self { text: Some(text), ..Self::default() }
+    }
+
     pub(crate) fn text(&self) -> Result<&TextInput, ModelError> {
         self.text.as_ref().ok_or_else(|| missing("text (`input_ids`)"))
     }

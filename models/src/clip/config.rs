@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::config_json;
-use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::layers::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
@@ -185,7 +185,8 @@ impl Tower<'_> {
                 value: part("self_attn.v_proj"),
                 output: part("self_attn.out_proj"),
             },
-            attention_norm: part("layer_norm1"),
+            attention_norm: Some(part("layer_norm1")),
+            gate: None,
             feed_forward: [part("mlp.fc1"), part("mlp.fc2"), part("layer_norm2")],
         }
     }
@@ -200,6 +201,7 @@ impl Tower<'_> {
             dropout: 0.0,
             attention_dropout: self.dropout,
             norms: Norms::Before,
+            biases: Biases::ALL,
         })
     }
 

@@ -55,7 +55,7 @@ impl Clip {
         let text_embedding = |name: &str| format!("text_model.embeddings.{name}_embedding.weight");
         let tables = TextTables {
             words: (text_embedding("token"), text.vocab_size),
-            positions: (text_embedding("position"), text.max_position_embeddings),
+            positions: Some((text_embedding("position"), text.max_position_embeddings)),
             segments: None,
         };
         let patches = PatchEmbeddings {

@@ -71,7 +71,7 @@ impl Dual {
         let table = |kind: &str, rows| (format!("text_model.embeddings.{kind}_embeddings.weight"), rows);
         let tables = TextTables {
             words: table("word", sizes.vocab_size),
-            positions: table("position", sizes.max_position_embeddings),
+            positions: Some(table("position", sizes.max_position_embeddings)),
             segments: Some(table("token_type", sizes.type_vocab_size)),
         };
         let tower = |index: usize, stream| {

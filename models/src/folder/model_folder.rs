@@ -106,6 +106,22 @@ impl ModelFolder {
         ))
     }
 
+    /// A size of the configuration, or that which it has where it has no such key.
+    ///
+    /// # Errors
+    /// When its value is no size.
+    pub(crate) fn size_or(&self, key: &str, default: usize) -> Result<usize, ModelError> {
+        let value = &self.config[key];
+        match value.as_u64() {
+            _ if value.is_null() => Ok(default),
+            Some(size) if size > 0 && i32::try_from(size).is_ok() => Ok(size as usize),
+            _ => Err(ModelError::content(
+                &self.path.join("config.json"),
+                format!("`{key}` is {}; it is a positive whole number", quoted(&value.to_string())),
+            )),
+        }
+    }
+
     /// A configuration out of `json`, which is made of that of the folder, whatever its type.
     pub(crate) fn typed<C: DeserializeOwned>(&self, json: &Value) -> Result<C, ModelError> {
         serde_json::from_value(json.clone()).map_err(|error| {

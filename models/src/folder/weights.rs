@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::stored::StoredWeights;
 use super::{header, modules, pytorch};
-use crate::bert::dense::{POOLING, prefix};
 use crate::published::without_wrappers;
+use crate::text_encoder::dense::{POOLING, prefix};
 use crate::{ModelError, ModelFolder};
 
 /// Names under which a folder may keep its weights, the preferred first. With `.index.json` behind it, a name stands

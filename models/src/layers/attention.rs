@@ -1,16 +1,20 @@
 //! Multi-head attention with its projections.
 
+use std::sync::Arc;
+
 use alambic_tensor::candle::{self, D, Module, Tensor};
 use alambic_tensor::ops::{
-    self, Activation, AttentionHeads, AttentionMask, attend_cross, attend_cross_with_taps, attend_packed,
-    attend_packed_with_taps,
+    self, Activation, AttentionHeads, AttentionMask, Rotation, attend_cross, attend_cross_with_taps,
+    attend_packed, attend_packed_with_taps, rotate,
 };
 
+use super::disentangled::DisentangledBias;
 use super::{LayerSizes, Linear, Packed, Pass, WeightSource};
 use crate::outline::{ATTENTION, tap};
 use crate::{ModelError, Trace};
 
-/// Names of the four projections of an attention block, `.weight` and `.bias` left out.
+/// Names of the four projections of an attention block, `.weight` and `.bias` left out. Queries, keys and values whose rows follow
+/// on each other in one tensor have one name.
 #[derive(Debug, Clone)]
 pub struct AttentionNames {
     /// The queries' projection.
@@ -55,7 +59,7 @@ impl Block {
         place: Place,
     ) -> Result<Self, ModelError> {
         Ok(Self {
-            output: Linear::load(source, &names.output, sizes.width, sizes.width)?,
+            output: Linear::load_with(source, &names.output, sizes.width, sizes.width, sizes.biases.linear)?,
             heads: AttentionHeads::new(sizes.heads, sizes.width)?,
             dropout: sizes.attention_dropout,
             place,
@@ -112,12 +116,24 @@ impl Block {
     }
 }
 
+/// Attention beside products of queries with keys.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AttentionScheme {
+    /// Rotation of queries and keys by their positions, counted from 0.
+    pub(crate) rotation: Option<Rotation>,
+    /// Tokens to either side that a token sees.
+    pub(crate) window: Option<usize>,
+    /// Scores of contents with relative positions.
+    pub(crate) disentangled: Option<DisentangledBias>,
+}
+
 /// Attention of a sequence over itself.
 #[derive(Debug, Clone)]
 pub(crate) struct SelfAttention {
     /// Query, key and value.
     input: Packed,
     block: Block,
+    scheme: AttentionScheme,
 }
 
 impl SelfAttention {
@@ -127,10 +143,25 @@ impl SelfAttention {
         sizes: &LayerSizes,
         place: Place,
     ) -> Result<Self, ModelError> {
-        let linear = |name: &str| Linear::load(source, name, sizes.width, sizes.width);
+        Self::load_with(source, names, sizes, AttentionScheme::default(), place)
+    }
+
+    pub(crate) fn load_with(
+        source: WeightSource<'_>,
+        names: &AttentionNames,
+        sizes: &LayerSizes,
+        scheme: AttentionScheme,
+        place: Place,
+    ) -> Result<Self, ModelError> {
+        let input = [names.query.as_str(), &names.key, &names.value];
+        let mut block = Block::load(source, names, sizes, place)?;
+        if let Some(disentangled) = &scheme.disentangled {
+            block.heads.scale = disentangled.scale(sizes.width / sizes.heads.max(1));
+        }
         Ok(Self {
-            input: Packed::new(vec![linear(&names.query)?, linear(&names.key)?, linear(&names.value)?])?,
-            block: Block::load(source, names, sizes, place)?,
+            input: Packed::load(source, &input, sizes.width, sizes.width, sizes.biases.linear)?,
+            block,
+            scheme,
         })
     }
 
@@ -142,9 +173,19 @@ impl SelfAttention {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let packed = self.input.forward(x)?;
+        let mut packed = self.input.forward(x)?;
         let width = x.dim(D::Minus1)?;
-        let mask = &self.block.dropping(mask, pass, x, x)?;
+        if let Some(rotation) = &self.scheme.rotation {
+            packed = rotate(&packed, 2 * width, rotation, &positions(&packed, mask)?)?;
+        }
+        let mut mask = self.block.dropping(mask, pass, x, x)?;
+        if self.scheme.window.is_some() {
+            mask = mask.with_window(self.scheme.window);
+        }
+        if let Some(disentangled) = &self.scheme.disentangled {
+            mask = mask.with_bias(Some(disentangled.bias(&packed, self.block.heads, pass)?));
+        }
+        let mask = &mask;
         let context = if self.block.tapped(trace) {
             let given = attend_packed_with_taps(&packed, self.block.heads, mask)?;
             let part = |index| packed.narrow(D::Minus1, index * width, width);
@@ -170,6 +211,15 @@ impl SelfAttention {
     ) -> Result<Tensor, ModelError> {
         self.block.project(&ops::attend_cached(query, cache, capacity, length, self.block.heads)?)
     }
+}
+
+/// The position of each row of packed queries, keys and values in its sequence.
+fn positions(packed: &Tensor, mask: &AttentionMask) -> Result<Arc<Vec<u32>>, ModelError> {
+    if let Some(pairs) = &mask.ragged {
+        return Ok(Arc::new(pairs.queries.positions()));
+    }
+    let (batch, length, _) = packed.dims3()?;
+    Ok(Arc::new((0..batch).flat_map(|_| 0..length as u32).collect()))
 }
 
 /// Attention of one sequence over another.

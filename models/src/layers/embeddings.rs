@@ -13,7 +13,8 @@ use crate::{ModelError, Tokens};
 #[derive(Debug, Clone)]
 pub(crate) struct TextTables {
     pub(crate) words: (String, usize),
-    pub(crate) positions: (String, usize),
+    /// None where positions come in otherwise.
+    pub(crate) positions: Option<(String, usize)>,
     /// None where texts have no segments.
     pub(crate) segments: Option<(String, usize)>,
 }
@@ -22,7 +23,7 @@ pub(crate) struct TextTables {
 #[derive(Debug, Clone)]
 pub(crate) struct TextEmbeddings {
     pub(crate) words: Tensor,
-    positions: Tensor,
+    positions: Option<Tensor>,
     segments: Option<Tensor>,
 }
 
@@ -35,7 +36,7 @@ impl TextEmbeddings {
         let table = |(name, rows): &(String, usize)| source.tensor(name, &[*rows, width]);
         Ok(Self {
             words: table(&tables.words)?,
-            positions: table(&tables.positions)?,
+            positions: tables.positions.as_ref().map(table).transpose()?,
             segments: tables.segments.as_ref().map(table).transpose()?,
         })
     }
@@ -55,7 +56,10 @@ impl TextEmbeddings {
         let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| {
             ops::embed(table, &sequences.select(ids), sequences.rows(), 1.0, None)
         };
-        let mut sum = (look_up(&self.words, &tokens.ids)? + look_up(&self.positions, positions)?)?;
+        let mut sum = look_up(&self.words, &tokens.ids)?;
+        if let Some(table) = &self.positions {
+            sum = (sum + look_up(table, positions)?)?;
+        }
         if let Some(table) = &self.segments {
             let zeros = || Arc::new(vec![0; tokens.ids.len()]);
             sum = (sum + look_up(table, &segments.cloned().unwrap_or_else(zeros))?)?;

@@ -4,7 +4,8 @@ use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::AttentionMask;
 
 use super::{
-    AttentionNames, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, Sequences, WeightSource,
+    AttentionNames, AttentionScheme, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention,
+    Sequences, WeightSource,
 };
 use crate::outline::tap;
 use crate::{ModelError, TapSelection, Trace};
@@ -14,18 +15,21 @@ use crate::{ModelError, TapSelection, Trace};
 pub struct EncoderNames {
     /// The attention block.
     pub attention: AttentionNames,
-    /// Its norm.
-    pub attention_norm: String,
+    /// Its norm; none where the states are normed before the layer.
+    pub attention_norm: Option<String>,
     /// First and second linear layer of the feed-forward sublayer, and its norm.
     pub feed_forward: [String; 3],
+    /// Linear layer whose output multiplies that of the first one, where the sublayer is gated; of the same name where both are
+    /// one tensor, whose first rows are those of the first layer.
+    pub gate: Option<String>,
 }
 
 impl EncoderNames {
     /// All of them, each layer's in the same order.
-    pub(crate) fn all(self) -> [String; 8] {
+    pub(crate) fn all(self) -> Vec<String> {
         let AttentionNames { query, key, value, output } = self.attention;
-        let [inner, outer, norm] = self.feed_forward;
-        [query, key, value, output, self.attention_norm, inner, outer, norm]
+        let own = [query, key, value, output].into_iter().chain(self.attention_norm);
+        own.chain(self.feed_forward).chain(self.gate).collect()
     }
 }
 
@@ -33,7 +37,7 @@ impl EncoderNames {
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
     attention: SelfAttention,
-    attention_norm: Norm,
+    attention_norm: Option<Norm>,
     feed_forward: FeedForward,
     norms: Norms,
     dropout: f32,
@@ -46,11 +50,28 @@ impl Layer {
         sizes: &LayerSizes,
         place: Place,
     ) -> Result<Self, ModelError> {
+        Self::load_with(source, names, sizes, AttentionScheme::default(), place)
+    }
+
+    /// A layer whose attention does more than compare queries with keys.
+    pub(crate) fn load_with(
+        source: WeightSource<'_>,
+        names: &EncoderNames,
+        sizes: &LayerSizes,
+        scheme: AttentionScheme,
+        place: Place,
+    ) -> Result<Self, ModelError> {
         let [inner, outer, norm] = &names.feed_forward;
+        let attention_norm = names.attention_norm.as_ref();
         Ok(Self {
-            attention: SelfAttention::load(source, &names.attention, sizes, place)?,
-            attention_norm: Norm::load(source, &names.attention_norm, sizes.width, sizes.epsilon)?,
-            feed_forward: FeedForward::load(source, [inner, outer, norm], sizes)?,
+            attention: SelfAttention::load_with(source, &names.attention, sizes, scheme, place)?,
+            attention_norm: attention_norm.map(|name| Norm::load_sized(source, name, sizes)).transpose()?,
+            feed_forward: FeedForward::load_gated(
+                source,
+                [inner, outer, norm],
+                names.gate.as_deref(),
+                sizes,
+            )?,
             norms: sizes.norms,
             dropout: sizes.dropout,
         })
@@ -63,20 +84,24 @@ impl Layer {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let attended = match self.norms {
-            Norms::After => {
+        let attended = match (self.norms, &self.attention_norm) {
+            (Norms::After, Some(norm)) => {
                 let attended = self.attention.forward(hidden, mask, pass, trace)?;
-                self.attention_norm.after(hidden, &attended, pass, self.dropout)?
+                norm.after(hidden, &attended, pass, self.dropout)?
             }
-            Norms::Before => {
-                let normed = self.attention_norm.forward(hidden)?;
-                let attended = self.attention.forward(&normed, mask, pass, trace)?;
+            (_, norm) => {
+                let normed = norm.as_ref().map(|norm| norm.forward(hidden)).transpose()?;
+                let attended =
+                    self.attention.forward(normed.as_ref().unwrap_or(hidden), mask, pass, trace)?;
                 (hidden + pass.dropout(&attended, self.dropout)?)?
             }
         };
         self.feed_forward.forward(&attended, pass)
     }
 }
+
+/// Branch beside a layer: one state of the layer's input and its output.
+pub(crate) type Branch<'a> = dyn Fn(&Tensor, &Tensor) -> Result<Tensor, ModelError> + 'a;
 
 /// A stack of layers over embedded tokens.
 #[derive(Debug, Clone)]
@@ -99,6 +124,19 @@ impl Encoder {
             .map(|(layer, names)| Layer::load(source, names, sizes, Place { stream, layer }))
             .collect::<Result<_, ModelError>>()?;
         Ok(Self { layers, stream })
+    }
+
+    /// The same of layers that differ in their attention.
+    pub(crate) fn load_each(
+        source: WeightSource<'_>,
+        layers: Vec<(EncoderNames, AttentionScheme)>,
+        sizes: &LayerSizes,
+        stream: &'static str,
+    ) -> Result<Self, ModelError> {
+        let load = |(layer, (names, scheme)): (usize, (EncoderNames, AttentionScheme))| {
+            Layer::load_with(source, &names, sizes, scheme, Place { stream, layer })
+        };
+        Ok(Self { layers: layers.into_iter().enumerate().map(load).collect::<Result<_, _>>()?, stream })
     }
 
     /// The layers that the wanted taps need; all of them for a tap that is not of this stream's layers.
@@ -129,11 +167,28 @@ impl Encoder {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
+        self.forward_with_branch(embedded, (sequences, mask), depth, None, pass, trace)
+    }
+
+    /// The same with a branch beside the first layer, which makes one state of the embedded tokens and the layer's output.
+    pub(crate) fn forward_with_branch(
+        &self,
+        embedded: Tensor,
+        (sequences, mask): (&Sequences, &AttentionMask),
+        depth: usize,
+        branch: Option<&Branch<'_>>,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
         let tap = |layer| tap(self.stream, "hidden", layer);
         let mut hidden = embedded;
         sequences.record(&tap(0), &hidden, trace)?;
         for (index, layer) in self.layers.iter().enumerate().take(depth) {
-            hidden = layer.forward(&hidden, mask, pass, trace)?;
+            let output = layer.forward(&hidden, mask, pass, trace)?;
+            hidden = match branch.filter(|_| index == 0) {
+                Some(branch) => branch(&hidden, &output)?,
+                None => output,
+            };
             sequences.record(&tap(index + 1), &hidden, trace)?;
         }
         Ok(hidden)

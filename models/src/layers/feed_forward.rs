@@ -1,15 +1,17 @@
 //! The position-wise feed-forward sublayer.
 
 use alambic_tensor::candle::{Module, Tensor};
-use alambic_tensor::ops::Activation;
+use alambic_tensor::ops::{self, Activation};
 
-use super::{LayerSizes, Linear, Norm, Norms, Pass, WeightSource};
+use super::{LayerSizes, Linear, Norm, Norms, Packed, Pass, WeightSource};
 use crate::ModelError;
 
 /// Two linear layers with an activation between them, a norm and a residual sum.
 #[derive(Debug, Clone)]
 pub(crate) struct FeedForward {
-    inner: Linear,
+    inner: Packed,
+    /// Whether the first half of what `inner` gives is activated and multiplied by the second, or all of it activated.
+    is_gated: bool,
     outer: Linear,
     norm: Norm,
     activation: Activation,
@@ -24,10 +26,23 @@ impl FeedForward {
         [inner, outer, norm]: [&str; 3],
         sizes: &LayerSizes,
     ) -> Result<Self, ModelError> {
+        Self::load_gated(source, [inner, outer, norm], None, sizes)
+    }
+
+    /// The same with the linear layer of a gate, if there is one.
+    pub(crate) fn load_gated(
+        source: WeightSource<'_>,
+        [inner, outer, norm]: [&str; 3],
+        gate: Option<&str>,
+        sizes: &LayerSizes,
+    ) -> Result<Self, ModelError> {
+        let (width, inner_width, has_bias) = (sizes.width, sizes.intermediate_size, sizes.biases.linear);
+        let names: Vec<&str> = std::iter::once(inner).chain(gate).collect();
         Ok(Self {
-            inner: Linear::load(source, inner, sizes.width, sizes.intermediate_size)?,
-            outer: Linear::load(source, outer, sizes.intermediate_size, sizes.width)?,
-            norm: Norm::load(source, norm, sizes.width, sizes.epsilon)?,
+            inner: Packed::load(source, &names, width, inner_width, has_bias)?,
+            is_gated: gate.is_some(),
+            outer: Linear::load_with(source, outer, inner_width, width, has_bias)?,
+            norm: Norm::load_sized(source, norm, sizes)?,
             activation: sizes.activation,
             dropout: sizes.dropout,
             norms: sizes.norms,
@@ -36,7 +51,11 @@ impl FeedForward {
 
     pub(crate) fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor, ModelError> {
         let sublayer = |x: &Tensor| {
-            let inner = self.inner.forward(x, self.activation)?;
+            let inner = if self.is_gated {
+                ops::gated(&self.inner.forward(x)?, self.activation)?
+            } else {
+                self.inner.activated(x, self.activation)?
+            };
             self.outer.forward(&inner, Activation::Identity)
         };
         match self.norms {

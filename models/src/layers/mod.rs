@@ -2,6 +2,7 @@
 
 mod answers;
 mod attention;
+mod disentangled;
 mod embeddings;
 mod encoder;
 mod feed_forward;
@@ -22,17 +23,19 @@ use crate::ModelError;
 pub use answers::ANSWERS_EPSILON;
 pub(crate) use answers::Answers;
 pub use attention::AttentionNames;
-pub(crate) use attention::{CrossAttention, Place, SelfAttention};
+pub(crate) use attention::{AttentionScheme, CrossAttention, Place, SelfAttention};
+pub use disentangled::PositionBuckets;
+pub(crate) use disentangled::{DisentangledBias, TokenConvolution};
 pub(crate) use embeddings::{TextEmbeddings, TextTables, counted_positions};
 pub use encoder::EncoderNames;
-pub(crate) use encoder::{Encoder, Layer};
+pub(crate) use encoder::{Branch, Encoder, Layer};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use patch_embeddings::PatchEmbeddings;
 pub(crate) use recurrent::Recurrent;
 pub use sequences::is_padding_computed;
 pub(crate) use sequences::{Sequences, first};
 pub(crate) use shapes::Shapes;
-pub(crate) use sizes::{LayerSizes, Norms};
+pub(crate) use sizes::{Biases, LayerSizes, Norms};
 pub(crate) use vocabulary::Vocabulary;
 
 /// Purpose of a forward pass.
@@ -121,6 +124,18 @@ impl Linear {
         Ok(Self { bias: Some(bias), ..Self::load_matrix(source, name, inputs, outputs)? })
     }
 
+    /// A layer with or without a bias.
+    pub(crate) fn load_with(
+        source: WeightSource<'_>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        has_bias: bool,
+    ) -> Result<Self, ModelError> {
+        let load = if has_bias { Self::load } else { Self::load_matrix };
+        load(source, name, inputs, outputs)
+    }
+
     /// A layer that has no bias.
     pub(crate) fn load_matrix(
         source: WeightSource<'_>,
@@ -157,6 +172,19 @@ impl Linear {
         Ok(Self { weight: LinearWeight::new(weight), bias: Some(bias) })
     }
 
+    /// A convolution over tokens whose neighbourhoods, `[kernel, width]`, stand in one row.
+    pub(crate) fn load_neighbours(
+        source: WeightSource<'_>,
+        name: &str,
+        width: usize,
+        kernel: usize,
+    ) -> Result<Self, ModelError> {
+        let weight = source.tensor(&format!("{name}.weight"), &[width, width, kernel])?;
+        let bias = source.tensor(&format!("{name}.bias"), &[width])?;
+        let weight = weight.transpose(1, 2)?.contiguous()?.flatten_from(1)?;
+        Ok(Self { weight: LinearWeight::new(weight), bias: Some(bias) })
+    }
+
     pub(crate) fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
         Ok(self.weight.linear(x, self.bias.as_ref(), activation)?)
     }
@@ -165,7 +193,7 @@ impl Linear {
         self.weight.tensor().track_op() || self.bias.as_ref().is_some_and(Tensor::track_op)
     }
 
-    /// Weights and biases of layers, all of which have a bias.
+    /// Weights of layers, and their biases: as many, or none.
     fn parts(layers: &[Self]) -> (Vec<&Tensor>, Vec<&Tensor>) {
         let biases = layers.iter().filter_map(|layer| layer.bias.as_ref());
         (layers.iter().map(|layer| layer.weight.tensor()).collect(), biases.collect())
@@ -177,18 +205,47 @@ impl Linear {
 enum Packed {
     /// To be stacked in every pass, for their gradients.
     Apart(Vec<Linear>),
-    /// Stacked once, being constant.
+    /// Stacked once, being constant, or stored so.
     Stacked(Linear),
 }
 
 impl Packed {
     fn new(layers: Vec<Linear>) -> Result<Self, ModelError> {
+        if let [only] = layers.as_slice() {
+            return Ok(Self::Stacked(only.clone()));
+        }
         if layers.iter().any(Linear::is_tracked) {
             return Ok(Self::Apart(layers));
         }
         let (weights, biases) = Linear::parts(&layers);
-        let (weight, bias) = (Tensor::cat(&weights, 0)?, Tensor::cat(&biases, 0)?);
-        Ok(Self::Stacked(Linear { weight: LinearWeight::new(weight), bias: Some(bias) }))
+        let weight = LinearWeight::new(Tensor::cat(&weights, 0)?);
+        let bias = if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) };
+        Ok(Self::Stacked(Linear { weight, bias }))
+    }
+
+    /// Layers of these names; one whose outputs follow on each other where all have one name.
+    fn load(
+        source: WeightSource<'_>,
+        names: &[&str],
+        inputs: usize,
+        outputs: usize,
+        has_bias: bool,
+    ) -> Result<Self, ModelError> {
+        let load = |name: &str, outputs| Linear::load_with(source, name, inputs, outputs, has_bias);
+        match names {
+            [first, others @ ..] if others.iter().all(|other| other == first) => {
+                Self::new(vec![load(first, names.len() * outputs)?])
+            }
+            _ => Self::new(names.iter().map(|name| load(name, outputs)).collect::<Result<_, _>>()?),
+        }
+    }
+
+    /// All outputs, activated.
+    fn activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor, ModelError> {
+        match self {
+            Self::Stacked(only) => only.forward(x, activation),
+            Self::Apart(_) => Ok(ops::activate(&self.forward(x)?, activation)?),
+        }
     }
 }
 
@@ -221,8 +278,32 @@ impl Norm {
         width: usize,
         epsilon: f64,
     ) -> Result<Self, ModelError> {
+        Self::load_with(source, name, width, epsilon, true)
+    }
+
+    /// A norm as the layers of these sizes have them.
+    pub(crate) fn load_sized(
+        source: WeightSource<'_>,
+        name: &str,
+        sizes: &LayerSizes,
+    ) -> Result<Self, ModelError> {
+        Self::load_with(source, name, sizes.width, sizes.epsilon, sizes.biases.norm)
+    }
+
+    /// A norm with or without a bias.
+    pub(crate) fn load_with(
+        source: WeightSource<'_>,
+        name: &str,
+        width: usize,
+        epsilon: f64,
+        has_bias: bool,
+    ) -> Result<Self, ModelError> {
         let weight = source.tensor(&format!("{name}.weight"), &[width])?;
-        let bias = source.tensor(&format!("{name}.bias"), &[width])?;
+        let bias = if has_bias {
+            source.tensor(&format!("{name}.bias"), &[width])?
+        } else {
+            weight.detach().zeros_like()?
+        };
         let packed =
             if weight.track_op() || bias.track_op() { None } else { Some(pack_affine(&weight, &bias)?) };
         Ok(Self { weight, bias, packed, epsilon })

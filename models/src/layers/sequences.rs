@@ -115,6 +115,16 @@ impl Sequences {
         if self.layout.is_some() { 1 } else { self.batch }
     }
 
+    /// States as layers compute them, with zeros for padding.
+    pub(crate) fn without_padding(&self, states: &Tensor) -> Result<Tensor, ModelError> {
+        if self.layout.is_some() {
+            return Ok(states.clone());
+        }
+        let kept: Vec<f32> = self.mask.iter().map(|&kept| f32::from(kept)).collect();
+        let kept = Tensor::from_vec(kept, (self.batch, states.dim(1)?, 1), device::current())?;
+        Ok(states.broadcast_mul(&kept)?)
+    }
+
     /// Keeps states, padded, if their tap is wanted.
     pub(crate) fn record(&self, tap: &str, states: &Tensor, trace: &mut Trace) -> Result<(), ModelError> {
         if trace.wants(tap) {

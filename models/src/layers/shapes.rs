@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{AttentionNames, EncoderNames};
+use super::{AttentionNames, Biases, EncoderNames};
 
 /// Name and shape of every parameter, as an architecture lists them.
 #[derive(Debug, Default)]
@@ -20,21 +20,58 @@ impl Shapes {
         self.tensor(format!("{name}.bias"), &weight[..1]);
     }
 
+    /// A weight, and a bias if there is one.
+    pub(crate) fn affine(&mut self, name: &str, weight: &[usize], has_bias: bool) {
+        if has_bias {
+            self.biased(name, weight);
+        } else {
+            self.tensor(format!("{name}.weight"), weight);
+        }
+    }
+
     /// The projections of an attention block.
     pub(crate) fn attention(&mut self, names: &AttentionNames, width: usize) {
-        for name in [&names.query, &names.key, &names.value, &names.output] {
-            self.biased(name, &[width, width]);
+        self.attention_with(names, width, true);
+    }
+
+    fn attention_with(&mut self, names: &AttentionNames, width: usize, has_biases: bool) {
+        self.together(&[&names.query, &names.key, &names.value], [width, width], has_biases);
+        self.affine(&names.output, &[width, width], has_biases);
+    }
+
+    /// Linear layers of equal shape; one whose outputs follow on each other where all have one name.
+    fn together(&mut self, names: &[&str], [outputs, inputs]: [usize; 2], has_bias: bool) {
+        if names.iter().all(|name| *name == names[0]) {
+            self.affine(names[0], &[names.len() * outputs, inputs], has_bias);
+        } else {
+            for name in names {
+                self.affine(name, &[outputs, inputs], has_bias);
+            }
         }
     }
 
     /// A layer of an encoder.
     pub(crate) fn layer(&mut self, names: &EncoderNames, width: usize, intermediate_size: usize) {
-        self.attention(&names.attention, width);
-        self.biased(&names.attention_norm, &[width]);
+        self.layer_with(names, width, intermediate_size, Biases::ALL);
+    }
+
+    /// A layer with these biases.
+    pub(crate) fn layer_with(
+        &mut self,
+        names: &EncoderNames,
+        width: usize,
+        intermediate_size: usize,
+        biases: Biases,
+    ) {
+        self.attention_with(&names.attention, width, biases.linear);
+        if let Some(norm) = &names.attention_norm {
+            self.affine(norm, &[width], biases.norm);
+        }
         let [first, second, norm] = &names.feed_forward;
-        self.biased(first, &[intermediate_size, width]);
-        self.biased(second, &[width, intermediate_size]);
-        self.biased(norm, &[width]);
+        let inner: Vec<&str> = std::iter::once(first.as_str()).chain(names.gate.as_deref()).collect();
+        self.together(&inner, [intermediate_size, width], biases.linear);
+        self.affine(second, &[width, intermediate_size], biases.linear);
+        self.affine(norm, &[width], biases.norm);
     }
 
     pub(crate) fn into_inner(self) -> IndexMap<String, Vec<usize>> {

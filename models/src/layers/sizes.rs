@@ -11,6 +11,19 @@ pub(crate) enum Norms {
     Before,
 }
 
+/// Biases that a layer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Biases {
+    /// Of linear layers.
+    pub(crate) linear: bool,
+    /// Of norms.
+    pub(crate) norm: bool,
+}
+
+impl Biases {
+    pub(crate) const ALL: Self = Self { linear: true, norm: true };
+}
+
 /// Sizes and settings of a layer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LayerSizes {
@@ -26,4 +39,5 @@ pub(crate) struct LayerSizes {
     /// Of attention probabilities.
     pub(crate) attention_dropout: f32,
     pub(crate) norms: Norms,
+    pub(crate) biases: Biases,
 }

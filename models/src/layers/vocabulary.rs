@@ -5,6 +5,7 @@ use alambic_tensor::ops::{self, Activation};
 
 use super::{Linear, Norm, WeightSource};
 use crate::ModelError;
+use crate::head::MaskedLanguageNames;
 
 /// A linear layer, a norm, and the logits of the vocabulary, whose weights are the table of words or a matrix of their own.
 #[derive(Debug, Clone)]
@@ -18,20 +19,22 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The head of these names: the linear layer, the norm, and the whole name of the bias of the logits; and of their
-    /// weights, if they are not the table of words.
+    /// The head of these names; the weights of its logits are a matrix of its own where it is `untied`. Widths are those of
+    /// states, of embeddings, and of the vocabulary.
     pub(crate) fn load(
         source: WeightSource<'_>,
-        [dense, norm, bias]: [&str; 3],
-        output: Option<&str>,
-        (width, vocabulary): (usize, usize),
+        names: &MaskedLanguageNames,
+        untied: bool,
+        [width, embedded, vocabulary]: [usize; 3],
+        (linear_bias, norm_bias): (bool, bool),
         (activation, epsilon): (Activation, f64),
     ) -> Result<Self, ModelError> {
+        let [dense, norm] = names.transform;
         Ok(Self {
-            dense: Linear::load(source, dense, width, width)?,
-            norm: Norm::load(source, norm, width, epsilon)?,
-            bias: source.tensor(bias, &[vocabulary])?,
-            output: output.map(|output| source.tensor(output, &[vocabulary, width])).transpose()?,
+            dense: Linear::load_with(source, dense, width, embedded, linear_bias)?,
+            norm: Norm::load_with(source, norm, embedded, epsilon, norm_bias)?,
+            bias: source.tensor(names.bias, &[vocabulary])?,
+            output: untied.then(|| source.tensor(names.output, &[vocabulary, embedded])).transpose()?,
             activation,
         })
     }

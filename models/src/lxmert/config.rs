@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::{config_json, decimal};
-use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::layers::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::{older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
@@ -145,7 +145,8 @@ impl LxmertConfig {
         let part = |part: &str| self.base(&format!("encoder.{stack}.{index}.{part}"));
         EncoderNames {
             attention: self.attention(&format!("{stack}.{index}.attention"), "self"),
-            attention_norm: part("attention.output.LayerNorm"),
+            attention_norm: Some(part("attention.output.LayerNorm")),
+            gate: None,
             feed_forward: [part("intermediate.dense"), part("output.dense"), part("output.LayerNorm")],
         }
     }
@@ -155,7 +156,8 @@ impl LxmertConfig {
         let part = |part: &str| self.base(&format!("encoder.x_layers.{index}.{part}"));
         EncoderNames {
             attention: self.attention(&format!("x_layers.{index}.{side}_self_att"), "self"),
-            attention_norm: part(&format!("{side}_self_att.output.LayerNorm")),
+            attention_norm: Some(part(&format!("{side}_self_att.output.LayerNorm"))),
+            gate: None,
             feed_forward: ["inter.dense", "output.dense", "output.LayerNorm"]
                 .map(|name| part(&format!("{side}_{name}"))),
         }
@@ -171,6 +173,7 @@ impl LxmertConfig {
             dropout: self.hidden_dropout_prob,
             attention_dropout: self.attention_probs_dropout_prob,
             norms: Norms::After,
+            biases: Biases::ALL,
         })
     }
 

@@ -68,7 +68,7 @@ impl Lxmert {
         let table = |kind: &str, rows| (config.base(&format!("embeddings.{kind}_embeddings.weight")), rows);
         let tables = TextTables {
             words: table("word", config.vocab_size),
-            positions: table("position", config.max_position_embeddings),
+            positions: Some(table("position", config.max_position_embeddings)),
             segments: Some(table("token_type", config.type_vocab_size)),
         };
         let norm = |name: &str| Norm::load(source, name, width, EPSILON);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config_summary::ConfigSummary;
 use crate::folder::StoredWeights;
 use crate::json::{config_json, decimal};
-use crate::layers::{LayerSizes, Norms, activation};
+use crate::layers::{Biases, LayerSizes, Norms, activation};
 use crate::published::{open, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
@@ -269,6 +269,7 @@ impl MarianConfig {
             dropout: self.dropout,
             attention_dropout: 0.0,
             norms: Norms::After,
+            biases: Biases::ALL,
         })
     }
 

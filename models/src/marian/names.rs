@@ -31,7 +31,8 @@ impl MarianConfig {
         let layer = format!("model.encoder.layers.{index}");
         EncoderNames {
             attention: attention(&format!("{layer}.self_attn")),
-            attention_norm: format!("{layer}.self_attn_layer_norm"),
+            attention_norm: Some(format!("{layer}.self_attn_layer_norm")),
+            gate: None,
             feed_forward: feed_forward(&layer),
         }
     }

@@ -4,11 +4,11 @@ use alambic_files::text::quoted;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, HeadSpec, TensorNames};
 use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::layers::Shapes;
 use crate::published::{look_up, older, with_and_without};
+use crate::text_encoder::{Family, Head, HeadSpec, TensorNames, TextEncoderConfig};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
 /// Prefix of the names of the encoder's tensors, with a head as without one.
@@ -21,7 +21,7 @@ pub const RELATION: &str = "cls.seq_relationship";
 #[derive(Debug, Clone, PartialEq)]
 pub struct OscarConfig {
     /// The encoder of text and tags, and its head.
-    pub bert: BertConfig,
+    pub bert: TextEncoderConfig,
     /// Numbers of a region's features, its place with them.
     pub features: usize,
     /// Added to the variance in the norm of embedded regions; none without such a norm, as in the first Oscar.
@@ -77,7 +77,7 @@ impl OscarConfig {
         } else {
             Head::None
         };
-        let mut bert = BertConfig { pooler: true, ..BertConfig::of_layout(folder, Family::Bert, head)? };
+        let mut bert = TextEncoderConfig { pooler: true, ..TextEncoderConfig::of_layout(folder, head)? };
         if head == Head::Sequence {
             bert.labels = labels::of(json).map_err(refuse)?;
         }
@@ -104,7 +104,7 @@ impl OscarConfig {
     /// The same encoder with the heads that a task needs.
     #[must_use]
     pub fn with_head(self, head: &HeadSpec) -> Self {
-        let bert = BertConfig { pooler: true, ..self.bert.with_head(head) };
+        let bert = TextEncoderConfig { pooler: true, ..self.bert.with_head(head) };
         Self { bert, relations: head.relations, ..self }
     }
 

@@ -7,12 +7,12 @@ use alambic_tensor::parameters::Weights;
 
 use super::OscarConfig;
 use super::config::RELATION;
-use crate::bert::{Bert, HeadSpec, TextInput};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
 use crate::layers::{Linear, Norm, Pass, Sequences, WeightSource};
 use crate::published::adopt;
 use crate::regions::side_by_side;
+use crate::text_encoder::{HeadSpec, TextEncoder, TextInput};
 use crate::{Initialiser, ModelError, Regions, TapSelection, Trace};
 
 /// Texts with tags, and regions, as Oscar reads them.
@@ -28,7 +28,7 @@ pub struct OscarInput {
 #[derive(Debug, Clone)]
 pub struct Oscar {
     config: OscarConfig,
-    bert: Bert,
+    bert: TextEncoder,
     regions: Linear,
     region_norm: Option<Norm>,
     relation: Option<Linear>,
@@ -44,7 +44,7 @@ impl Oscar {
         let [linear, norm] = OscarConfig::region_names();
         let relation = || Linear::load(source, RELATION, width, config.relations);
         Ok(Self {
-            bert: Bert::under(&config.bert, &OscarConfig::names(), weights)?,
+            bert: TextEncoder::under(&config.bert, &OscarConfig::names(), weights)?,
             regions: Linear::load(source, &linear, config.features, width)?,
             region_norm: config
                 .feature_epsilon

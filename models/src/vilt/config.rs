@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
+use crate::head::MaskedLanguageNames;
 use crate::image_input::PatchInput;
 use crate::json::{config_json, decimal, extend_object};
-use crate::layers::{AttentionNames, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::layers::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
 use crate::published::with_and_without;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
@@ -20,6 +21,13 @@ pub const VOCABULARY_BIAS: &str = "mlm_score.decoder.bias";
 
 /// Its name before.
 const OLDER_VOCABULARY_BIAS: &str = "mlm_score.bias";
+
+/// Tensors of the head of masked language modelling.
+pub(super) const MASKED_LANGUAGE: MaskedLanguageNames = MaskedLanguageNames {
+    transform: ["mlm_score.transform.dense", "mlm_score.transform.LayerNorm"],
+    bias: VOCABULARY_BIAS,
+    output: "mlm_score.decoder.weight",
+};
 
 /// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,7 +143,7 @@ impl ViltConfig {
         let stored = folder.stored()?;
         let find = |name: &str| stored.find(&Self::spellings(name));
         let words = self.base("embeddings.text_embeddings.word_embeddings.weight");
-        let output = "mlm_score.decoder.weight";
+        let output = MASKED_LANGUAGE.output;
         match (find(output), find(&words)) {
             (None, _) if folder.json()["tie_word_embeddings"] == false => Err(ModelError::content(
                 stored.first_file(),
@@ -247,6 +255,7 @@ impl ViltConfig {
             dropout: self.hidden_dropout_prob,
             attention_dropout: self.attention_probs_dropout_prob,
             norms: Norms::Before,
+            biases: Biases::ALL,
         })
     }
 
@@ -346,7 +355,8 @@ pub(crate) fn layer_names(full: &dyn Fn(&str) -> String) -> EncoderNames {
             value: full("attention.attention.value"),
             output: full("attention.output.dense"),
         },
-        attention_norm: full("layernorm_before"),
+        attention_norm: Some(full("layernorm_before")),
+        gate: None,
         feed_forward: [full("intermediate.dense"), full("output.dense"), full("layernorm_after")],
     }
 }

@@ -7,7 +7,7 @@ use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
-use super::config::VOCABULARY_BIAS;
+use super::config::MASKED_LANGUAGE;
 use super::{Head, ViltConfig};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
@@ -65,7 +65,7 @@ impl Vilt {
             |kind: &str, rows| (embedding(&format!("text_embeddings.{kind}_embeddings.weight")), rows);
         let tables = TextTables {
             words: table("word", config.vocab_size),
-            positions: table("position", config.max_position_embeddings),
+            positions: Some(table("position", config.max_position_embeddings)),
             segments: Some(table("token_type", config.type_vocab_size)),
         };
         let image = PatchEmbeddings::load(
@@ -85,9 +85,10 @@ impl Vilt {
             Head::Match => Classifier::Match(linear("rank_output", width, 1)?),
             Head::MaskedLanguage => Classifier::Vocabulary(Vocabulary::load(
                 source,
-                ["mlm_score.transform.dense", "mlm_score.transform.LayerNorm", VOCABULARY_BIAS],
-                None,
-                (width, config.vocab_size),
+                &MASKED_LANGUAGE,
+                false,
+                [width, width, config.vocab_size],
+                (true, true),
                 (activation(&config.hidden_act)?, config.layer_norm_eps),
             )?),
         };

@@ -4,10 +4,10 @@ use alambic_files::text::quoted;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::bert::{BertConfig, Family, Head, TensorNames};
 use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::published::{older, with_and_without};
+use crate::text_encoder::{Family, Head, TensorNames, TextEncoderConfig};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
 /// Prefix of the names of the encoder's tensors.
@@ -17,7 +17,7 @@ const BASE: &str = "visual_bert.";
 #[derive(Debug, Clone, PartialEq)]
 pub struct VisualBertConfig {
     /// The encoder, without a head.
-    pub bert: BertConfig,
+    pub bert: TextEncoderConfig,
     /// Numbers of a region's features.
     pub features: usize,
     /// The answers, in the order of the logits; none without a head.
@@ -33,7 +33,7 @@ impl VisualBertConfig {
         let file = folder.path().join("config.json");
         let refuse = |message: String| ModelError::content(&file, message);
         let json = folder.json();
-        let bert = BertConfig { pooler: true, ..BertConfig::of_layout(folder, Family::Bert, Head::None)? };
+        let bert = TextEncoderConfig { pooler: true, ..TextEncoderConfig::of_layout(folder, Head::None)? };
         let features = json["visual_embedding_dim"]
             .as_u64()
             .ok_or_else(|| refuse("`visual_embedding_dim` is missing or no whole number".into()))?;

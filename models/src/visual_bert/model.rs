@@ -7,11 +7,11 @@ use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
 use super::VisualBertConfig;
-use crate::bert::{Bert, TextInput};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
 use crate::layers::{Linear, Pass, Sequences, WeightSource};
 use crate::regions::side_by_side;
+use crate::text_encoder::{TextEncoder, TextInput};
 use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
 
 /// Texts and regions as VisualBERT reads them.
@@ -27,7 +27,7 @@ pub struct VisualBertInput {
 #[derive(Debug, Clone)]
 pub struct VisualBert {
     config: VisualBertConfig,
-    bert: Bert,
+    bert: TextEncoder,
     projection: Linear,
     /// `[width]`: what all regions have in common, the embeddings of their segment and their position.
     common: Tensor,
@@ -50,7 +50,7 @@ impl VisualBert {
             (row("token_type", config.bert.segments, 1)? + row("position", config.bert.positions, 0)?)?;
         let head = !config.labels.is_empty();
         Ok(Self {
-            bert: Bert::under(&config.bert, &config.names(), weights)?,
+            bert: TextEncoder::under(&config.bert, &config.names(), weights)?,
             projection: Linear::load(source, &config.embedding("visual_projection"), config.features, width)?,
             common,
             classifier: head.then(|| Linear::load(source, "cls", width, config.labels.len())).transpose()?,

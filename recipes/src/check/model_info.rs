@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use alambic_inference::detector_folder;
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_models::{Config, ModelError, ModelFolder, Tokenizer};
 use alambic_settings::{At, IndexMap};
 use alambic_students::{BuildContext, SourceModel, Student, StudentError};

@@ -3,7 +3,7 @@
 use alambic_data::Picture;
 use alambic_inference::{ImageProcessor, PatchSampler, ProcessedImage};
 use alambic_models::architecture::Batch;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, EncodedText, ModelFolder, TapSelection, Tokenizer, Trace};
 use alambic_teachers::Teacher;
 

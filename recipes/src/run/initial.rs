@@ -1,6 +1,6 @@
 //! Students before training.
 
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_models::{ModelFolder, Tokenizer};
 use alambic_students::{BuildContext, InitialModel, Student};
 use alambic_tensor::Streams;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_data::{Label, Text};
 use alambic_losses::Targets;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{EncodedText, Tokenizer};
 
 use super::masking::Masking;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alambic_losses::Targets;
 use alambic_models::Tokenizer;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_tensor::Streams;
 use rand::Rng;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use alambic_files::FileError;
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{TapShape, Trace};
 use alambic_ranks::Ranks;
 use alambic_reports::numbers::{bytes, duration, thousands};

@@ -12,7 +12,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use alambic_files::text::quoted;
-use alambic_models::bert::Head;
+use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
@@ -120,8 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(path) = &arguments.input {
         let table = TableInput::read(path, &arguments.columns)?;
         let own = config.text_head().filter(|_| kind == "encodes texts");
-        let trained = if let Config::Bert(own) = &config { own.pairs } else { None };
-        let is_pair = arguments.pair.or(trained);
+        let is_pair = arguments.pair.or(config.text_head().and_then(|own| own.pairs));
         let most = match (kind, is_pair) {
             ("encodes texts", Some(false)) => 1,
             // A tagger and an encoder without a head read a text each, unless they are told otherwise.

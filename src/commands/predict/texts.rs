@@ -4,7 +4,8 @@ use std::path::Path;
 
 use alambic_files::text::visible;
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::{Head, ProblemType};
+use alambic_models::TextHead;
+use alambic_models::text_encoder::{Head, ProblemType};
 use alambic_settings::IndexMap;
 use serde_json::{Value, json};
 
@@ -18,8 +19,8 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     if let Some(max_length) = arguments.max_length {
         pipeline = pipeline.with_max_length(max_length as usize)?;
     }
-    let config = pipeline.config();
-    if config.head == Head::Tokens {
+    let head = pipeline.head();
+    if head.head == Head::Tokens {
         if arguments.pair == Some(true) {
             return Err(Failure::Usage(
                 "`--pair` is for a model that reads pairs; this one tags words".into(),
@@ -27,9 +28,9 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         }
         return in_batches(arguments, |batch| tag_words(batch, &pipeline));
     }
-    let tap = match config.head {
+    let tap = match head.head {
         Head::Sequence => "logits",
-        Head::None if config.pooling.is_some() => "embedding",
+        Head::None if pipeline.config().pooling().is_some() => "embedding",
         _ => {
             return Err(Failure::message(format!(
                 "{}: this model predicts nothing of a text: it has no head of sequence or token classification and no \
@@ -38,7 +39,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             )));
         }
     };
-    let is_pair = arguments.pair.or(config.pairs);
+    let is_pair = arguments.pair.or(head.pairs);
     let pairs = Pairs { is_pair, split: is_pair.unwrap_or(tap == "logits") };
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
@@ -87,17 +88,17 @@ fn answer(
         let text = row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         return Ok(Answer { text, json: json!({ "text": text_json, "embedding": row }), is_cut });
     }
-    let config = pipeline.config();
+    let TextHead { problem_type, labels, .. } = pipeline.head();
     let answer = pipeline.label(row);
-    let by_name = |values: Vec<f64>| -> IndexMap<&String, f64> { config.labels.iter().zip(values).collect() };
-    let json = if config.problem_type == ProblemType::Regression && row.len() > 1 {
-        let numbers: IndexMap<&String, f32> = config.labels.iter().zip(row.iter().copied()).collect();
+    let by_name = |values: Vec<f64>| -> IndexMap<&String, f64> { labels.iter().zip(values).collect() };
+    let json = if problem_type == ProblemType::Regression && row.len() > 1 {
+        let numbers: IndexMap<&String, f32> = labels.iter().zip(row.iter().copied()).collect();
         json!({ "text": text_json, "prediction": answer, "numbers": numbers })
-    } else if config.problem_type == ProblemType::Regression {
+    } else if problem_type == ProblemType::Regression {
         json!({ "text": text_json, "prediction": row.first() })
-    } else if config.problem_type == ProblemType::MultiLabel {
+    } else if problem_type == ProblemType::MultiLabel {
         let sigmoids: Vec<f64> = row.iter().map(|logit| 1.0 / (1.0 + f64::from(-logit).exp())).collect();
-        let held = config.labels.iter().zip(row).filter(|(_, logit)| **logit > 0.0).map(|(label, _)| label);
+        let held = labels.iter().zip(row).filter(|(_, logit)| **logit > 0.0).map(|(label, _)| label);
         let held: Vec<&String> = held.collect();
         json!({ "text": text_json, "prediction": held, "probabilities": by_name(sigmoids) })
     } else {

@@ -1,7 +1,7 @@
 //! Parts of graphs that architectures share.
 
 use alambic_models::ModelError;
-use alambic_models::bert::{AttentionNames, EncoderNames};
+use alambic_models::text_encoder::{AttentionNames, EncoderNames};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 
@@ -9,7 +9,7 @@ use super::builder::{Builder, Name, float, integer, integers};
 use super::proto::element;
 
 /// Added to the scores of padding: their exponential is nothing beside any other's.
-const MASKED: f32 = -10_000.0;
+pub(super) const MASKED: f32 = -10_000.0;
 
 /// Where the norm of a sublayer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) struct LayerSizes<'a> {
     /// Added to the variance in layer norms.
     pub(super) epsilon: f64,
     pub(super) norms: Norms,
+    /// Kinds of scores that are summed, by whose number they are divided as by the width of a head.
+    pub(super) kinds: usize,
 }
 
 impl LayerSizes<'_> {
@@ -40,7 +42,8 @@ impl LayerSizes<'_> {
 /// What the tables of a text's embeddings are called, whole.
 pub(super) struct TextTables {
     pub(super) words: String,
-    pub(super) positions: String,
+    /// None where positions come in otherwise.
+    pub(super) positions: Option<String>,
     /// The name, and how many rows there are: 0 where texts have no segments.
     pub(super) segments: (String, usize),
 }
@@ -54,7 +57,30 @@ impl OnnxWeights<'_> {
     }
 
     pub(super) fn linear(&self, graph: &mut Builder, x: &str, name: &str) -> Result<Name, ModelError> {
-        graph.linear(x, name, self.get(&format!("{name}.weight"))?, self.get(&format!("{name}.bias"))?)
+        let weight = self.get(&format!("{name}.weight"))?;
+        match self.0.get(&format!("{name}.bias")) {
+            Some(bias) => graph.linear(x, name, weight, bias),
+            None => graph.product(x, &format!("{name}.weight"), weight),
+        }
+    }
+
+    /// One of `count` linear layers whose outputs follow on each other in the tensors of one name.
+    pub(super) fn linear_part(
+        &self,
+        graph: &mut Builder,
+        x: &str,
+        name: &str,
+        (index, count): (usize, usize),
+    ) -> Result<Name, ModelError> {
+        let part = |tensor: &Tensor| -> Result<Tensor, ModelError> {
+            let rows = tensor.dim(0)? / count;
+            Ok(tensor.narrow(0, index * rows, rows)?.contiguous()?)
+        };
+        let (own, weight) = (format!("{name}.part.{index}"), part(self.get(&format!("{name}.weight"))?)?);
+        match self.0.get(&format!("{name}.bias")) {
+            Some(bias) => graph.linear(x, &own, &weight, &part(bias)?),
+            None => graph.product(x, &format!("{own}.weight"), &weight),
+        }
     }
 
     pub(super) fn norm(
@@ -65,9 +91,11 @@ impl OnnxWeights<'_> {
         epsilon: f64,
     ) -> Result<Name, ModelError> {
         let weight = graph.vector(&format!("{name}.weight"), self.get(&format!("{name}.weight"))?)?;
-        let bias = graph.vector(&format!("{name}.bias"), self.get(&format!("{name}.bias"))?)?;
         let attributes = vec![integer("axis", -1), float("epsilon", epsilon as f32)];
-        Ok(graph.node("LayerNormalization", &[x, &weight, &bias], attributes))
+        let bias = self.0.get(&format!("{name}.bias"));
+        let bias = bias.map(|bias| graph.vector(&format!("{name}.bias"), bias)).transpose()?;
+        let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
+        Ok(graph.node("LayerNormalization", &inputs, attributes))
     }
 }
 
@@ -81,10 +109,12 @@ pub(super) fn embed(
     positions: impl FnOnce(&mut Builder) -> Name,
 ) -> Result<Name, ModelError> {
     let mut sum = graph.look_up(&tables.words, source.get(&tables.words)?, ids)?;
-    let positions = positions(graph);
-    let table = graph.table(&tables.positions, source.get(&tables.positions)?)?;
-    let embedded = graph.node("Gather", &[&table, &positions], Vec::new());
-    sum = graph.node("Add", &[&sum, &embedded], Vec::new());
+    if let Some(name) = &tables.positions {
+        let positions = positions(graph);
+        let table = graph.table(name, source.get(name)?)?;
+        let embedded = graph.node("Gather", &[&table, &positions], Vec::new());
+        sum = graph.node("Add", &[&sum, &embedded], Vec::new());
+    }
     let (segments, count) = &tables.segments;
     if *count > 1 {
         let kinds = graph.tokens("token_type_ids");
@@ -114,6 +144,13 @@ pub(super) fn mask_bias(graph: &mut Builder, mask: &str) -> Name {
     let (one, masked) = (graph.number("1.0", 1.0), graph.number("masked", MASKED));
     let padding = graph.node("Sub", &[&one, &mask], Vec::new());
     graph.node("Mul", &[&padding, &masked], Vec::new())
+}
+
+/// Factors `[batch, sequence, 1]`, one for tokens and zero for padding.
+pub(super) fn token_mask(graph: &mut Builder, mask: &str) -> Name {
+    let axes = graph.integers("axis of a token's state", &[1], &[2]);
+    let mask = cast(graph, mask, element::F32);
+    graph.node("Unsqueeze", &[&mask, &axes], Vec::new())
 }
 
 /// The same for a text and an image that are read as one sequence.
@@ -161,12 +198,35 @@ pub(super) fn layer(
     hidden: &str,
     bias: Option<&str>,
 ) -> Result<Name, ModelError> {
-    let [inner, outer, norm] = &names.feed_forward;
-    let hidden = sublayer(graph, source, &names.attention_norm, sizes, hidden, |graph, x| {
+    layer_around(graph, source, names, sizes, hidden, |graph, x| {
         attention(graph, source, &names.attention, sizes, x, bias)
-    })?;
-    sublayer(graph, source, norm, sizes, &hidden, |graph, x| {
-        feed_forward(graph, source, [inner, outer], sizes, x)
+    })
+}
+
+/// A layer around an attention of its own.
+pub(super) fn layer_around(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    names: &EncoderNames,
+    sizes: &LayerSizes<'_>,
+    hidden: &str,
+    attention: impl FnOnce(&mut Builder, &str) -> Result<Name, ModelError>,
+) -> Result<Name, ModelError> {
+    let [inner, outer, norm] = &names.feed_forward;
+    let hidden = sublayer(graph, source, names.attention_norm.as_deref(), sizes, hidden, attention)?;
+    sublayer(graph, source, norm.as_str(), sizes, &hidden, |graph, x| match &names.gate {
+        Some(gate) => {
+            let parts = if gate == inner {
+                [0, 1].map(|index| source.linear_part(graph, x, inner, (index, 2)))
+            } else {
+                [inner, gate].map(|name| source.linear(graph, x, name))
+            };
+            let [activated, factor] = parts;
+            let activated = activate(graph, &activated?, sizes.activation)?;
+            let gated = graph.node("Mul", &[&activated, &factor?], Vec::new());
+            source.linear(graph, &gated, outer)
+        }
+        None => feed_forward(graph, source, [inner, outer], sizes, x),
     })
 }
 
@@ -183,22 +243,26 @@ pub(super) fn feed_forward(
     source.linear(graph, &inner, outer)
 }
 
-/// A sublayer with its residual sum and its norm.
-pub(super) fn sublayer(
+/// A sublayer with its residual sum and its norm; without one where what it reads is normed already.
+pub(super) fn sublayer<'n>(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
-    norm: &str,
+    norm: impl Into<Option<&'n str>>,
     sizes: &LayerSizes<'_>,
     hidden: &str,
     inside: impl FnOnce(&mut Builder, &str) -> Result<Name, ModelError>,
 ) -> Result<Name, ModelError> {
-    match sizes.norms {
-        Norms::After => {
+    match (sizes.norms, norm.into()) {
+        (_, None) => {
+            let inside = inside(graph, hidden)?;
+            Ok(graph.node("Add", &[hidden, &inside], Vec::new()))
+        }
+        (Norms::After, Some(norm)) => {
             let inside = inside(graph, hidden)?;
             let sum = graph.node("Add", &[hidden, &inside], Vec::new());
             source.norm(graph, &sum, norm, sizes.epsilon)
         }
-        Norms::Before => {
+        (Norms::Before, Some(norm)) => {
             let normed = source.norm(graph, hidden, norm, sizes.epsilon)?;
             let inside = inside(graph, &normed)?;
             Ok(graph.node("Add", &[hidden, &inside], Vec::new()))
@@ -236,11 +300,21 @@ pub(super) fn heads(
     hidden: &str,
     order: [i64; 4],
 ) -> Result<Name, ModelError> {
+    let projected = source.linear(graph, hidden, name)?;
+    Ok(split_heads(graph, &projected, sizes, order))
+}
+
+/// A projection with its heads apart, its axes in this order.
+pub(super) fn split_heads(
+    graph: &mut Builder,
+    projected: &str,
+    sizes: &LayerSizes<'_>,
+    order: [i64; 4],
+) -> Name {
     let (heads, width) = (sizes.heads as i64, sizes.head_width() as i64);
     let split = graph.integers(&format!("{heads} heads of {width}"), &[4], &[0, 0, heads, width]);
-    let projected = source.linear(graph, hidden, name)?;
-    let apart = graph.node("Reshape", &[&projected, &split], Vec::new());
-    Ok(graph.node("Transpose", &[&apart], vec![integers("perm", &order)]))
+    let apart = graph.node("Reshape", &[projected, &split], Vec::new());
+    graph.node("Transpose", &[&apart], vec![integers("perm", &order)])
 }
 
 /// The output of attention by queries and values whose heads are apart, and keys that are turned as well.
@@ -253,7 +327,7 @@ pub(super) fn attend(
     bias: Option<&str>,
 ) -> Result<Name, ModelError> {
     let scores = graph.node("MatMul", &[query, key], Vec::new());
-    let width = sizes.head_width();
+    let width = sizes.head_width() * sizes.kinds;
     let root = graph.number(&format!("root of {width}"), (width as f32).sqrt());
     let scores = graph.node("Div", &[&scores, &root], Vec::new());
     let scores = match bias {
@@ -351,15 +425,15 @@ pub(super) fn largest_place(graph: &mut Builder, numbers: &str) -> Name {
     graph.node("ArgMax", &[&numbers], vec![integer("axis", 1), integer("keepdims", 1)])
 }
 
-/// A linear layer and a hyperbolic tangent.
-pub(super) fn linear_tanh(
+/// A linear layer with an activation, as the configuration names it.
+pub(super) fn linear_activated(
     graph: &mut Builder,
     source: &OnnxWeights<'_>,
     x: &str,
-    name: &str,
+    (name, activation): (&str, &str),
 ) -> Result<Name, ModelError> {
     let dense = source.linear(graph, x, name)?;
-    Ok(graph.node("Tanh", &[&dense], Vec::new()))
+    activate(graph, &dense, activation)
 }
 
 /// Vectors brought to length one.

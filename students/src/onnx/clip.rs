@@ -90,8 +90,11 @@ impl ClipGraphs<'_> {
     fn text(&self, graph: &mut Builder, ids: &str, mask: &str) -> Result<(Name, Name), ModelError> {
         let config = &self.config.text_config;
         let table = |kind: &str| format!("text_model.embeddings.{kind}_embedding.weight");
-        let tables =
-            TextTables { words: table("token"), positions: table("position"), segments: (String::new(), 0) };
+        let tables = TextTables {
+            words: table("token"),
+            positions: Some(table("position")),
+            segments: (String::new(), 0),
+        };
         let positions = |graph: &mut Builder| blocks::counted_positions(graph, ids);
         let mut hidden = blocks::embed(graph, &self.source, &tables, ids, positions)?;
         let zero = graph.integers("zero", &[], &[0]);
@@ -104,6 +107,7 @@ impl ClipGraphs<'_> {
             activation: &config.hidden_act,
             epsilon: config.layer_norm_eps,
             norms: Norms::Before,
+            kinds: 1,
         };
         for index in 0..config.num_hidden_layers {
             hidden = blocks::layer(graph, &self.source, &config.layer(index), &sizes, &hidden, Some(&bias))?;
@@ -154,6 +158,7 @@ impl ClipGraphs<'_> {
             activation: &config.hidden_act,
             epsilon,
             norms: Norms::Before,
+            kinds: 1,
         };
         for index in 0..config.num_hidden_layers {
             hidden = blocks::layer(graph, &self.source, &config.layer(index), &sizes, &hidden, None)?;

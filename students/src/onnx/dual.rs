@@ -34,7 +34,7 @@ fn text(config: &DualConfig, source: &OnnxWeights<'_>, storage: Storage) -> Resu
     let table = |kind: &str| format!("text_model.embeddings.{kind}_embeddings.weight");
     let tables = TextTables {
         words: table("word"),
-        positions: table("position"),
+        positions: Some(table("position")),
         segments: (table("token_type"), config.sizes.type_vocab_size),
     };
     let positions = |graph: &mut Builder| blocks::counted_positions(graph, &ids);
@@ -106,6 +106,7 @@ impl Tower {
             activation: &config.sizes.hidden_act,
             epsilon: config.sizes.layer_norm_eps,
             norms: Norms::Before,
+            kinds: 1,
         };
         for index in 0..self.layers {
             let names = DualConfig::layer(name, index);
@@ -113,7 +114,8 @@ impl Tower {
         }
         let first = first_token(&mut graph, &hidden);
         let first = source.norm(&mut graph, &first, &format!("{name}.layernorm"), sizes.epsilon)?;
-        let pooled = blocks::linear_tanh(&mut graph, source, &first, &format!("{name}.pooler.dense"))?;
+        let pooled =
+            blocks::linear_activated(&mut graph, source, &first, (&format!("{name}.pooler.dense"), "tanh"))?;
         graph.output(&pooled, self.output, &["batch".into(), width.into()]);
         Ok(graph.finish())
     }

@@ -75,6 +75,7 @@ impl MarianGraphs<'_> {
             activation: &self.config.activation_function,
             epsilon: MarianConfig::EPSILON,
             norms: Norms::After,
+            kinds: 1,
         }
     }
 
@@ -160,7 +161,7 @@ impl MarianGraphs<'_> {
             hidden = blocks::sublayer(
                 &mut graph,
                 &self.source,
-                &names.attention_norm,
+                names.attention_norm.as_str(),
                 &sizes,
                 &hidden,
                 |graph, x| {
@@ -181,7 +182,7 @@ impl MarianGraphs<'_> {
             hidden = blocks::sublayer(
                 &mut graph,
                 &self.source,
-                &names.cross_norm,
+                names.cross_norm.as_str(),
                 &sizes,
                 &hidden,
                 |graph, x| {
@@ -190,9 +191,10 @@ impl MarianGraphs<'_> {
                 },
             )?;
             let [inner, outer, norm] = &names.feed_forward;
-            hidden = blocks::sublayer(&mut graph, &self.source, norm, &sizes, &hidden, |graph, x| {
-                blocks::feed_forward(graph, &self.source, [inner, outer], &sizes, x)
-            })?;
+            hidden =
+                blocks::sublayer(&mut graph, &self.source, norm.as_str(), &sizes, &hidden, |graph, x| {
+                    blocks::feed_forward(graph, &self.source, [inner, outer], &sizes, x)
+                })?;
             present.extend(own);
         }
         let logits = self.logits(&mut graph, &hidden)?;

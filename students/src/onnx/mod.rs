@@ -1,6 +1,5 @@
 //! Students as ONNX files, written and read back without Python.
 
-mod bert;
 mod blocks;
 mod builder;
 mod clip;
@@ -10,8 +9,10 @@ mod marian;
 mod oscar;
 mod pooling;
 mod proto;
+mod relative;
 mod running;
 mod runtime;
+mod text_encoder;
 mod vilt;
 
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ pub fn export(
     // A graph is put together without a look at the shapes of weights; the network says what does not fit.
     architecture::build(config, weights)?;
     let graphs = match config {
-        Config::Bert(config) => vec![("model", bert::graph(config, weights, storage)?)],
+        Config::TextEncoder(config) => vec![("model", text_encoder::graph(config, weights, storage)?)],
         Config::Marian(config) => marian::graphs(config, weights, storage)?,
         Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
         Config::Clip(config) => clip::graphs(config, weights, storage)?,
@@ -113,8 +114,8 @@ mod tests {
     use std::path::Path;
 
     use alambic_models::ModelFolder;
-    use alambic_models::bert::{Bert, BertConfig, Head};
     use alambic_models::dual::{Dual, DualConfig};
+    use alambic_models::text_encoder::{Head, TextEncoder, TextEncoderConfig};
     use alambic_models::vilt::ViltConfig;
     use alambic_tensor::Streams;
 
@@ -191,14 +192,29 @@ mod tests {
 
     #[test]
     fn graphs_of_text_encoders_are_whole() {
-        for model in ["bert", "xlm-roberta", "distilbert"] {
+        for model in [
+            "bert",
+            "xlm-roberta",
+            "distilbert",
+            "camembert",
+            "electra",
+            "electra-discriminator",
+            "albert",
+            "mpnet",
+            "deberta-v2",
+            "deberta-v3",
+            "deberta-v2-plain",
+            "modernbert",
+            "nomic-bert",
+        ] {
             let folder = folder(model);
             let config = Config::open(&folder).unwrap();
             let weights = config.weights(&folder).unwrap();
             for storage in STORAGES {
-                let (model, _) = bert::graph(config.bert().unwrap(), &weights, storage).unwrap();
+                let (model, _) =
+                    text_encoder::graph(config.text_encoder().unwrap(), &weights, storage).unwrap();
                 let graph = whole(&model);
-                assert_eq!(count(graph, "Softmax"), config.bert().unwrap().layers);
+                assert_eq!(count(graph, "Softmax"), config.text_encoder().unwrap().layers);
             }
         }
     }
@@ -210,9 +226,10 @@ mod tests {
         {
             let config = Config::open(&folder("bert")).unwrap();
             let head = Head::MaskedLanguage;
-            let config = BertConfig { head, untied, pooler: false, ..config.bert().unwrap().clone() };
-            let weights = Bert::initial_weights(&config, &Streams::new(1)).unwrap();
-            let (model, _) = bert::graph(&config, &weights, Storage::F32).unwrap();
+            let config =
+                TextEncoderConfig { head, untied, pooler: false, ..config.text_encoder().unwrap().clone() };
+            let weights = TextEncoder::initial_weights(&config, &Streams::new(1)).unwrap();
+            let (model, _) = text_encoder::graph(&config, &weights, Storage::F32).unwrap();
             let output = whole(&model).initializer.iter().find(|constant| constant.name == matrix);
             // That of words is stored as it is looked up in.
             let own = if untied { weights[matrix].t().unwrap() } else { weights[matrix].clone() };

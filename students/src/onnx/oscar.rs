@@ -1,13 +1,13 @@
 //! Oscar as a graph, whose inputs for regions are called as transformers calls those of `VisualBERT`.
 
 use alambic_models::ModelError;
-use alambic_models::bert::Head;
 use alambic_models::oscar::{OscarConfig, RELATION};
+use alambic_models::text_encoder::Head;
 use alambic_tensor::parameters::Weights;
 
-use super::bert;
 use super::blocks::{self, OnnxWeights, first_token};
 use super::builder::{Builder, Finished, Storage, integer};
+use super::text_encoder;
 
 /// The graph. Inputs: `input_ids`, `attention_mask` and `token_type_ids` of text and tags, `visual_embeds` `[batch, regions,
 /// features]` (a region's place behind its features) and `visual_attention_mask`. Outputs: `logits` of the answers or of the
@@ -22,7 +22,7 @@ pub(super) fn graph(
     let mut graph = Builder::new("oscar", storage);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
-    let text = bert::embed(&mut graph, &source, &names, encoder, &ids)?;
+    let text = text_encoder::embed(&mut graph, &source, &names, encoder, &ids)?;
     let regions = graph.numbers("visual_embeds", &["batch".into(), "regions".into(), config.features.into()]);
     let region_mask = graph.whole_numbers("visual_attention_mask", &["batch".into(), "regions".into()]);
     let [linear, norm] = OscarConfig::region_names();
@@ -32,19 +32,21 @@ pub(super) fn graph(
     }
     let mut hidden = graph.node("Concat", &[&text, &image], vec![integer("axis", 1)]);
     let bias = blocks::mask_bias_of_both(&mut graph, &mask, &region_mask);
-    let sizes = bert::sizes(encoder);
+    let sizes = text_encoder::sizes(encoder);
     for index in 0..encoder.layers {
         hidden = blocks::layer(&mut graph, &source, &names.layer(index), &sizes, &hidden, Some(&bias))?;
     }
     let first = first_token(&mut graph, &hidden);
-    let pooled = blocks::linear_tanh(&mut graph, &source, &first, &names.pooler())?;
+    let (pooler, activation) = names.pooler();
+    let pooled = blocks::linear_activated(&mut graph, &source, &first, (&pooler, activation))?;
     let width = encoder.width;
     if encoder.head == Head::None {
         graph.output(&hidden, "last_hidden_state", &["batch".into(), "length".into(), width.into()]);
         graph.output(&pooled, "pooler_output", &["batch".into(), width.into()]);
     } else {
         let text = blocks::first_rows(&mut graph, &hidden, &ids);
-        let logits = bert::classify(&mut graph, &source, &names, encoder, &text, Some(&pooled))?;
+        let logits =
+            text_encoder::classify(&mut graph, &source, &names, encoder, (&text, &mask), Some(&pooled))?;
         let classes = encoder.classes().into();
         if encoder.head.is_per_token() {
             graph.output(&logits, "logits", &["batch".into(), "sequence".into(), classes]);

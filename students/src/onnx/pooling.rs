@@ -1,7 +1,7 @@
 //! Poolings of a text's states as parts of a graph.
 
 use alambic_models::ModelError;
-use alambic_models::bert::{Pooling, PoolingMode, PoolingStep, TokenPooling};
+use alambic_models::text_encoder::{Pooling, PoolingMode, PoolingStep, TokenPooling};
 use alambic_tensor::candle::Tensor;
 
 use super::blocks::{
@@ -65,7 +65,7 @@ fn pooled_tokens(graph: &mut Builder, mask: &str, skipped: usize) -> Name {
 }
 
 /// One vector of the states of a text's tokens.
-fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: TokenPooling) -> Name {
+pub(super) fn gather(graph: &mut Builder, hidden: &str, mask: &str, mode: TokenPooling) -> Name {
     let tokens = graph.integers("token axis", &[1], &[1]);
     let last = graph.integers("last axis", &[1], &[2]);
     let sum =

@@ -39,6 +39,7 @@ pub(super) fn graph(
         activation: &config.hidden_act,
         epsilon: config.layer_norm_eps,
         norms: Norms::Before,
+        kinds: 1,
     };
     for index in 0..config.num_hidden_layers {
         hidden = blocks::layer(&mut graph, &source, &config.layer(index), &sizes, &hidden, Some(&bias))?;
@@ -59,7 +60,7 @@ fn embed_text(
     let table = |kind: &str| name(&format!("{kind}_embeddings.weight"));
     let tables = TextTables {
         words: table("word"),
-        positions: table("position"),
+        positions: Some(table("position")),
         segments: (table("token_type"), config.type_vocab_size),
     };
     let positions = |graph: &mut Builder| blocks::counted_positions(graph, ids);
@@ -119,7 +120,7 @@ fn head(
         return Ok(());
     }
     let first = first_token(graph, hidden);
-    let pooled = blocks::linear_tanh(graph, source, &first, &config.base("pooler.dense"))?;
+    let pooled = blocks::linear_activated(graph, source, &first, (&config.base("pooler.dense"), "tanh"))?;
     let (logits, count) = match config.head {
         Head::Answers => (perceptron(graph, source, &pooled, "classifier")?, config.labels.len()),
         Head::Match => (source.linear(graph, &pooled, "rank_output")?, 1),

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use alambic_models::bert::{BertConfig, Head, TextInput};
-use alambic_models::{EncodedText, TapSelection, Tokenizer};
+use alambic_models::text_encoder::{Head, TextInput};
+use alambic_models::{Config, EncodedText, TapSelection, Tokenizer};
 use alambic_tensor::candle::Tensor;
 
 use super::candidates::{best, candidate_words};
@@ -21,7 +21,7 @@ const BEFORE: usize = 1;
 #[derive(Debug)]
 pub(super) struct MaskedLanguageModel {
     teacher: EncoderTeacher,
-    config: BertConfig,
+    config: Config,
     /// Cuts a text and its copy to what the model reads.
     tokenizer: Tokenizer,
     mask: u32,
@@ -46,8 +46,8 @@ type Proposed = Vec<Vec<Option<Vec<String>>>>;
 
 impl MaskedLanguageModel {
     pub(super) fn new(teacher: EncoderTeacher) -> Result<Self, TeacherError> {
-        let config = teacher.model().config().bert()?.clone();
-        if config.head != Head::MaskedLanguage {
+        let config = teacher.model().config().clone();
+        if config.require_text_head()?.head != Head::MaskedLanguage {
             return Err(TeacherError::Unsupported("has no masked-language head"));
         }
         let vocabulary = teacher.model().tokenizer();
@@ -55,7 +55,7 @@ impl MaskedLanguageModel {
         if whole.is_empty() {
             return Err(TeacherError::NoWholeWords("the masked language model"));
         }
-        let mut words = vec![None; config.vocabulary.max(vocabulary.size())];
+        let mut words = vec![None; config.vocabulary().max(vocabulary.size())];
         for (id, word) in &whole {
             words[*id as usize] = Some(word.clone());
         }
@@ -95,7 +95,7 @@ impl MaskedLanguageModel {
         queries.sort_by_key(|query| query.input.ids.len());
         for batch in queries.chunks(BATCH) {
             let inputs: Vec<&EncodedText> = batch.iter().map(|query| &query.input).collect();
-            let mut input = TextInput::pad(&inputs, self.config.padding);
+            let mut input = TextInput::pad(&inputs, self.config.padding());
             let length = input.tokens.length;
             let selected = batch.iter().enumerate().map(|(row, query)| (row * length + query.place) as u32);
             input.selected = Some(selected.collect::<Vec<_>>().into());

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use alambic_models::bert::{Bert, BertConfig, Family, Head, ProblemType};
+use alambic_models::text_encoder::{Family, Head, ProblemType, Structure, TextEncoder, TextEncoderConfig};
 use alambic_models::{Precision, Tokenizer, word_spans, write_weights};
 use alambic_ranks::Ranks;
 use alambic_tensor::Streams;
@@ -24,7 +24,7 @@ const TEXTS: [&str; 4] = [
 /// embedding.
 fn model(head: Head, seed: u64) -> (TempDir, EncoderTeacher) {
     let tokenizer = Tokenizer::train_words(TEXTS, 200).unwrap();
-    let config = BertConfig {
+    let config = TextEncoderConfig {
         family: Family::Bert,
         head,
         pooler: false,
@@ -45,9 +45,10 @@ fn model(head: Head, seed: u64) -> (TempDir, EncoderTeacher) {
         dropout: 0.0,
         attention_dropout: 0.0,
         head_dropout: 0.0,
+        structure: Structure::default(),
         pooling: None,
     };
-    let mut weights = Bert::initial_weights(&config, &Streams::new(seed)).unwrap();
+    let mut weights = TextEncoder::initial_weights(&config, &Streams::new(seed)).unwrap();
     let (name, table) =
         weights.iter_mut().find(|(name, _)| name.ends_with("word_embeddings.weight")).unwrap();
     assert!(name.contains("embeddings"));

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::digests::{self, DIGESTS, Digests};
 use alambic_files::lock::{LOCK, Lock};
 use alambic_files::{FileError, read, write};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{EncodedText, ModelError, Outline, TapSelection, TapShape, Trace};
 use alambic_ranks::Ranks;
 use alambic_tensor::candle::Tensor;

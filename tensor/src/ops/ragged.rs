@@ -66,6 +66,12 @@ impl RaggedLayout {
         self.offsets[sequence]..self.offsets[sequence + 1]
     }
 
+    /// The place of each token in its padded row.
+    #[must_use]
+    pub fn positions(&self) -> Vec<u32> {
+        self.places.iter().map(|&place| place % self.length as u32).collect()
+    }
+
     /// The tokens of padded values, `[batch, length]` row by row.
     ///
     /// # Panics

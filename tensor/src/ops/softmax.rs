@@ -49,12 +49,14 @@ vectorised! {
 /// Softmax over the keys that the mask lets a query of an example look at; the others, and a row without any, become zero.
 pub(super) fn masked_softmax_row(row: &mut [f32], mask: &AttentionMask, example: usize, query: usize) {
     let width = row.len();
-    // Keys after the query come last, and stay out of the sums.
-    let (seen, later) = row.split_at_mut(if mask.causal { width.min(query + 1) } else { width });
-    later.fill(0.0);
+    // Keys out of reach stay out of the sums.
+    let (start, end) = mask.range(query, width);
+    row[..start].fill(0.0);
+    row[end..].fill(0.0);
+    let seen = &mut row[start..end];
     let any = match &mask.keys {
         None => !seen.is_empty(),
-        Some(keys) => rule_out(seen, &keys[example * width..example * width + seen.len()]),
+        Some(keys) => rule_out(seen, &keys[example * width + start..example * width + end]),
     };
     if any {
         softmax_row(seen);
@@ -130,7 +132,7 @@ fn allowed(mask: &AttentionMask, shape: &Shape, device: &Device) -> Result<Tenso
     };
     mask.check_keys(*batch, *keys)?;
     let batches = if mask.keys.is_some() { *batch } else { 1 };
-    let rows = if mask.causal { *queries } else { 1 };
+    let rows = if mask.depends_on_query() { *queries } else { 1 };
     let mut values = Vec::with_capacity(batches * rows * keys);
     for example in 0..batches {
         for query in 0..rows {

@@ -11,9 +11,11 @@ use super::cross_entropy::cross_entropy_composite;
 use super::divergence::divergence_composite;
 use super::dropout::dropout_composite;
 use super::embedding::embed_composite;
+use super::gated::gated_composite;
 use super::layer_norm::{layer_norm_composite, residual_layer_norm_composite};
 use super::linear::{linear_composite, linear_packed_composite};
 use super::ragged::{gather_composite, scatter_composite};
+use super::rotary::rotate_composite;
 use super::softmax::softmax_composite;
 use super::squared_error::squared_error_composite;
 use super::*;
@@ -252,6 +254,44 @@ fn layer_norm_dropout_and_embedding_are_the_ones() {
 }
 
 #[test]
+fn gated_activation_is_the_one() {
+    let x = variable(&[3, 2, 10], 0.0);
+    for activation in [Activation::Gelu, Activation::Silu, Activation::Identity] {
+        compare(
+            "gated activation",
+            &[&x],
+            || vec![gated_composite(&x, activation).unwrap()],
+            || vec![gated(&x, activation).unwrap()],
+        );
+    }
+    assert!(gated(&variable(&[2, 5], 0.0), Activation::Gelu).is_err());
+}
+
+#[test]
+fn rotation_is_the_one_and_keeps_products_of_equal_distance() {
+    let x = variable(&[6, 10], 0.0);
+    let (rotation, positions) =
+        (Rotation::new(&Rotation::frequencies(10.0, 4), 6), Arc::new(vec![0, 1, 2, 0, 5, 1]));
+    compare(
+        "rotation",
+        &[&x],
+        || vec![rotate_composite(&x, 8, &rotation, &positions).unwrap()],
+        || vec![rotate(&x, 8, &rotation, &positions).unwrap()],
+    );
+    assert!(rotate(&x, 6, &rotation, &positions).is_err(), "one and a half heads");
+    assert!(rotate(&x, 8, &rotation, &Arc::new(vec![0, 1, 2, 0, 6, 1])).is_err(), "beyond the rotation");
+    let row = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap().reshape((1, 4)).unwrap();
+    let (query, key) = (row(&[1.0, -2.0, 0.5, 3.0]), row(&[0.3, 1.0, -1.0, 2.0]));
+    let product = |query_position: u32, key_position: u32| {
+        let at = |x: &Tensor, position| rotate(x, 4, &rotation, &Arc::new(vec![position])).unwrap();
+        let product = (at(&query, query_position) * at(&key, key_position)).unwrap();
+        product.sum_all().unwrap().to_scalar::<f32>().unwrap()
+    };
+    assert!((product(1, 3) - product(3, 5)).abs() < 1e-5);
+    assert!((product(1, 3) - product(3, 4)).abs() > 1e-2);
+}
+
+#[test]
 fn attention_and_softmax_are_the_ones_whatever_the_mask() {
     let packed = variable(&[2, 4, 24], 0.0);
     let heads = AttentionHeads::new(2, 8).unwrap();
@@ -262,7 +302,8 @@ fn attention_and_softmax_are_the_ones_whatever_the_mask() {
         AttentionMask::default(),
         AttentionMask { keys: keys.clone(), ..AttentionMask::default() },
         AttentionMask::causal(),
-        AttentionMask { keys, causal: true, dropout, ragged: None },
+        AttentionMask { keys: keys.clone(), causal: true, dropout, ..AttentionMask::default() },
+        AttentionMask { keys, window: Some(1), ..AttentionMask::default() },
     ];
     let scores = variable(&[2, 2, 4, 4], 3.0);
     for mask in masks {
@@ -289,6 +330,17 @@ fn attention_and_softmax_are_the_ones_whatever_the_mask() {
             || vec![softmax(&scores, Some(&mask)).unwrap()],
         );
     }
+    let bias = variable(&[1, 2, 4, 4], 5.0);
+    let mask = AttentionMask::causal().with_bias(Some(bias.as_tensor().clone()));
+    compare(
+        "attention with a bias",
+        &[&packed, &bias],
+        || {
+            let parts = packed.chunk(3, D::Minus1).unwrap();
+            vec![attention_composite([&parts[0], &parts[1], &parts[2]], heads, &mask).unwrap().0]
+        },
+        || vec![attend_packed(&packed, heads, &mask).unwrap()],
+    );
     compare(
         "softmax",
         &[&scores],

@@ -6,7 +6,7 @@ use alambic_data::Split;
 use alambic_inference::{ImageProcessor, ProcessedImage};
 use alambic_losses::Targets;
 use alambic_models::architecture::{self, Batch};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, EncodedText, Pass, Tokenizer};
 use alambic_tensor::Streams;
 use rand::Rng;

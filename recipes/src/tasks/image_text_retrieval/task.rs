@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};

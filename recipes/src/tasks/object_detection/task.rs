@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use alambic_data::{ContentKind, Picture, Split, is_in_subsample};
 use alambic_losses::TargetKind;
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 

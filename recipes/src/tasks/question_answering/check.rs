@@ -2,7 +2,7 @@
 
 use alambic_data::{ContentKind, PassageQuestion, Split};
 use alambic_models::Config;
-use alambic_models::bert::Head;
+use alambic_models::text_encoder::Head;
 use alambic_reports::metrics::{PredictionKind, TaskDescription};
 use alambic_settings::{Diagnostic, Origin};
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, PassageQuestion, Split};
 use alambic_inference::SpanOptions;
 use alambic_losses::TargetKind;
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use alambic_data::{PassageQuestion, Split};
 use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
 use alambic_losses::Targets;
-use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{EncodedText, Pass, TokenWindow, Tokenizer, Trace, WindowSizes};
+use alambic_models::architecture::Batch;
+use alambic_models::text_encoder::TextInput;
+use alambic_models::{Config, EncodedText, Pass, TokenWindow, Tokenizer, Trace, WindowSizes};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
@@ -41,7 +42,7 @@ struct Example {
 
 /// Questions about passages, and the student and the teacher that answer them.
 pub(crate) struct PassageTraining<'a> {
-    config: &'a BertConfig,
+    config: &'a Config,
     tokenizer: &'a Tokenizer,
     options: SpanOptions,
     examples: Vec<Example>,
@@ -63,7 +64,7 @@ impl<'a> PassageTraining<'a> {
         job: &'a Job<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let (config, corpora) = (job.config.bert()?, &context.corpora);
+        let (config, corpora) = (job.config, &context.corpora);
         let options = data.span_options(corpora)?;
         let teacher = job.teacher;
         if let Some(other) = teacher.and_then(Teacher::tokenizer)
@@ -87,7 +88,7 @@ impl<'a> PassageTraining<'a> {
             None => (None, None),
             Some(teacher) => {
                 let all = examples.iter().chain(&validation).map(|example| &example.text);
-                let texts = EncodedTexts { texts: all.collect(), padding: config.padding };
+                let texts = EncodedTexts { texts: all.collect(), padding: config.padding() };
                 let request = Request { stage: job.stage, taps: &taps.teacher, texts };
                 let reads = job.cache.reads_per_text(examples.len());
                 let (outputs, cached) = open(job.cache, teacher, &request, reads, observer)?;
@@ -128,9 +129,10 @@ impl<'a> PassageTraining<'a> {
     ) -> Result<ForwardOutputs, RunError> {
         let own: Vec<&Example> = batch.iter().map(|&index| &examples[index]).collect();
         let texts: Vec<&EncodedText> = own.iter().map(|example| &example.text).collect();
-        let input = TextInput::pad(&texts, self.config.padding);
+        let input = TextInput::pad(&texts, self.config.padding());
         let wanted = self.taps.of_student();
-        let student = Bert::new(self.config, context.weights)?.trace(&input, pass, wanted)?;
+        let model = self.config.build(context.weights)?;
+        let student = model.forward(&Batch::of_texts(input.clone()), pass, wanted)?;
         let teacher = match &self.outputs {
             None => None,
             Some(outputs) => {
@@ -178,7 +180,7 @@ impl TrainingTask for PassageTraining<'_> {
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let Some(metric) = self.metric else { return self.validation_loss(context) };
-        let network = Arc::new(Bert::new(self.config, context.weights)?);
+        let network = self.config.build(context.weights)?.into();
         let pipeline =
             ExtractiveQuestionAnsweringPipeline::new(self.config, network, self.tokenizer, self.options)?;
         let labelled: Vec<&PassageQuestion> =

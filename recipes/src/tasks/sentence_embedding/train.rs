@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use alambic_data::Split;
 use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
-use alambic_models::bert::{Bert, BertConfig, TextInput};
-use alambic_models::{EncodedText, ModelError, Pass, Tokenizer, Trace};
+use alambic_models::architecture::Batch;
+use alambic_models::text_encoder::TextInput;
+use alambic_models::{Config, EncodedText, ModelError, Pass, Tokenizer, Trace};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
@@ -30,7 +31,7 @@ use crate::training::validation::defined_value;
 
 /// Sentences and translations, and the student and the teacher that read them.
 pub(crate) struct SentenceTraining<'a> {
-    config: &'a BertConfig,
+    config: &'a Config,
     tokenizer: &'a Tokenizer,
     /// Side of each pair that the student reads: sentence and translation, or one of them.
     read: Vec<Vec<EncodedText>>,
@@ -61,7 +62,7 @@ impl<'a> SentenceTraining<'a> {
         job: &'a Job<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let (config, corpora) = (job.config.bert()?, &context.corpora);
+        let (config, corpora) = (job.config, &context.corpora);
         let Some(options) = data.parallel.iter().next() else {
             return Err(RunError::Recipe(format!("stage `{}` has no sentences", job.stage)));
         };
@@ -208,11 +209,12 @@ impl TrainingTask for SentenceTraining<'_> {
             places.push(entry.index() as u32);
             entry.or_insert(&self.read[row][side]);
         }
-        let model = Bert::new(self.config, context.weights)?;
+        let model = self.config.build(context.weights)?;
         let texts: Vec<&EncodedText> = texts.into_values().collect();
-        let input = TextInput::pad(&texts, self.config.padding);
+        let input = TextInput::pad(&texts, self.config.padding());
         let wanted = self.taps.of_student();
-        let mut student = model.trace(&input, Pass::Train(context.dropout), wanted)?;
+        let input = Batch::of_texts(input);
+        let mut student = model.forward(&input, Pass::Train(context.dropout), wanted)?;
         if texts.len() < places.len() {
             student = student.rows(&places)?;
         }
@@ -236,7 +238,7 @@ impl TrainingTask for SentenceTraining<'_> {
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let pipeline = EncoderPipeline::new(
             self.config,
-            Arc::new(Bert::new(self.config, context.weights)?),
+            self.config.build(context.weights)?.into(),
             self.tokenizer,
             usize::MAX,
         )?;

@@ -1,7 +1,7 @@
 //! Checks of texts that are augmented, and of the models that augment them.
 
 use alambic_models::Config;
-use alambic_models::bert::Head;
+use alambic_models::text_encoder::Head;
 use alambic_settings::{At, Diagnostic, Origin};
 
 use super::augment::neighbours_of;

@@ -2,7 +2,7 @@
 
 use alambic_data::{Split, Text};
 use alambic_models::Config;
-use alambic_models::bert::{Head, HeadSpec, ProblemType};
+use alambic_models::text_encoder::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{TaskDescription, find};
 use alambic_settings::{Diagnostic, Origin};
 

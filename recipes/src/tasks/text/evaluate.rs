@@ -7,7 +7,7 @@ use alambic_data::texts::OUTSIDE;
 use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_files::text::shell_word;
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::ProblemType;
+use alambic_models::text_encoder::ProblemType;
 use alambic_reports::metrics::Prediction;
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -131,12 +131,12 @@ impl EvaluatedTeacher {
                 vec![Prediction::Nothing; texts.len()],
             ));
         }
-        if pipeline.config().labels != test_set.classes
-            && pipeline.config().problem_type != ProblemType::Regression
+        if pipeline.head().labels != test_set.classes
+            && pipeline.head().problem_type != ProblemType::Regression
         {
             return Err(RunError::Recipe(format!(
                 "teacher `{name}` predicts the classes {}, and the test split has {}",
-                pipeline.config().labels.join(", "),
+                pipeline.head().labels.join(", "),
                 test_set.classes.join(", ")
             )));
         }

@@ -2,7 +2,7 @@
 
 use alambic_data::{Label, Labels, Text};
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::{Head, HeadSpec, ProblemType};
+use alambic_models::text_encoder::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{Prediction, PredictionKind};
 
 use crate::error::RunError;
@@ -73,12 +73,12 @@ pub(crate) fn predict(
 
 /// The prediction that the logits of a text stand for; see [`EncoderPipeline::logits`].
 pub(crate) fn prediction(pipeline: &EncoderPipeline, rows: &[Vec<f32>]) -> Prediction {
-    let config = pipeline.config();
+    let head = pipeline.head();
     match rows {
-        _ if config.head == Head::Tokens => {
+        _ if head.head == Head::Tokens => {
             Prediction::Tags(rows.iter().map(|row| pipeline.label(row)).collect())
         }
-        [row] if config.problem_type == ProblemType::Regression => {
+        [row] if head.problem_type == ProblemType::Regression => {
             row.first().map_or(Prediction::Nothing, |number| Prediction::number(*number))
         }
         [row] => Prediction::Class(pipeline.label(row)),

@@ -1,12 +1,11 @@
 //! Training a model that reads texts.
 
 use std::borrow::Borrow;
-use std::sync::Arc;
 
 use alambic_data::{Label, Split, Text};
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::bert::{Bert, BertConfig};
-use alambic_models::{Pass, TapSelection, Tokenizer};
+use alambic_models::architecture::{Architecture, Batch};
+use alambic_models::{Config, Pass, TapSelection, Tokenizer};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
 use alambic_reports::numbers::thousands;
@@ -36,7 +35,8 @@ const BATCH: usize = 32;
 
 /// Texts, and the student and the teacher that read them.
 pub(crate) struct TextTraining<'a> {
-    config: &'a BertConfig,
+    config: &'a Config,
+    labels: &'a [String],
     tokenizer: &'a Tokenizer,
     splits: EncodedSplits,
     taps: Taps,
@@ -57,7 +57,7 @@ impl<'a> TextTraining<'a> {
         job: &'a Job<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let config = job.config.bert()?;
+        let (config, labels) = (job.config, job.config.require_text_head()?.labels);
         let (mut texts, augmentation) =
             data.augmented(context, job, data.selected(&context.corpora, Split::Train)?, observer)?;
         let mut validation = data.selected(&context.corpora, Split::Validation)?.concat();
@@ -109,7 +109,7 @@ impl<'a> TextTraining<'a> {
                 let tokens = splits.examples.first_tokens().chain(splits.validation.first_tokens());
                 let answers =
                     read.zip(answers).zip(tokens).map(|((text, answer), tokens)| (text, answer, tokens));
-                let answers = AnswerOutputs::new(teacher, answers, &config.labels)?;
+                let answers = AnswerOutputs::new(teacher, answers, labels)?;
                 (Some(TeacherOutputs::Answered(answers)), asked)
             }
             // What is masked anew in every epoch is never read twice.
@@ -124,10 +124,10 @@ impl<'a> TextTraining<'a> {
         };
         // Where no term trains the head, its predictions say nothing of what is learnt.
         let predicts = taps.student.iter().any(|tap| tap == "logits");
-        let labels = context.corpora.labels(&data.names())?;
+        let kind = kind_of(context.corpora.labels(&data.names())?);
         let is_labelled = splits.validation_texts.iter().any(|text| text.label != Label::None);
         let metric = if predicts && !is_masked && is_labelled {
-            job.optional_metric(TaskDescription::new(kind_of(labels), &config.labels))?
+            job.optional_metric(TaskDescription::new(kind, labels))?
         } else {
             None
         };
@@ -142,6 +142,7 @@ impl<'a> TextTraining<'a> {
         };
         Ok(Self {
             config,
+            labels,
             tokenizer: job.tokenizer,
             splits,
             taps,
@@ -163,12 +164,12 @@ impl<'a> TextTraining<'a> {
     ) -> Result<ForwardOutputs, RunError> {
         let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
         let batch = examples.batch(batch, epoch);
-        let model = Bert::new(self.config, context.weights)?;
+        let model = self.config.build(context.weights)?;
         let wanted = self.taps.of_student();
         let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps);
         let teacher = self.outputs.as_ref().map(trace).transpose()?;
         Ok(ForwardOutputs {
-            student: model.trace(&batch.own, pass, wanted)?,
+            student: model.forward(&Batch::of_texts(batch.own), pass, wanted)?,
             teacher,
             targets: batch.targets,
         })
@@ -211,21 +212,20 @@ impl TrainingTask for TextTraining<'_> {
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         if self.is_masked {
-            return perplexity(&Bert::new(self.config, context.weights)?, &self.splits.validation);
+            return perplexity(&*self.config.build(context.weights)?, &self.splits.validation);
         }
         let Some(metric) = self.metric else { return self.validation_loss(context) };
         let pipeline = EncoderPipeline::new(
             self.config,
-            Arc::new(Bert::new(self.config, context.weights)?),
+            self.config.build(context.weights)?.into(),
             self.tokenizer,
             self.splits.max_length,
         )?;
         let is_labelled = |text: &&Text| text.label != Label::None;
         let texts: Vec<&Text> = self.splits.validation_texts.iter().filter(is_labelled).collect();
-        let references: Vec<Prediction> =
-            texts.iter().map(|text| reference(text, &self.config.labels)).collect();
+        let references: Vec<Prediction> = texts.iter().map(|text| reference(text, self.labels)).collect();
         let predictions = predict(&pipeline, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
-        let value = validation_value(metric, &predictions, &references, &self.config.labels)?;
+        let value = validation_value(metric, &predictions, &references, self.labels)?;
         // What has no value, as a correlation of predictions that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
             Direction::Lower => f64::MAX,
@@ -235,11 +235,11 @@ impl TrainingTask for TextTraining<'_> {
 }
 
 /// The perplexity of a model over masked texts: `exp(-1/N Σ log p)` over the N tokens that were chosen.
-fn perplexity(model: &Bert, texts: &EncodedExamples) -> Result<f64, RunError> {
+fn perplexity(model: &dyn Architecture, texts: &EncodedExamples) -> Result<f64, RunError> {
     let indices: Vec<usize> = (0..texts.count()).collect();
     let parts = in_turns(indices.chunks(BATCH), |batch| {
         let TextBatch { own, targets, .. } = texts.batch(batch, VALIDATION);
-        let trace = model.trace(&own, Pass::Evaluate, TapSelection::named(["logits"]))?;
+        let trace = model.forward(&Batch::of_texts(own), Pass::Evaluate, TapSelection::named(["logits"]))?;
         let Some(logits) = trace.get("logits") else { return Ok((0.0, 0.0)) };
         let count: f32 = targets.labelled.iter().sum();
         let settings = CrossEntropy { targets: targets.classes, weights: targets.labelled, smoothing: 0.0 };

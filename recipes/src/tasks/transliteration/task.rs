@@ -2,7 +2,7 @@
 
 use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
-use alambic_models::bert::HeadSpec;
+use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};

@@ -2,7 +2,7 @@
 
 use alambic_data::Split;
 use alambic_models::architecture::{self, Batch};
-use alambic_models::bert::TextInput;
+use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, Pass};
 use alambic_reports::metrics::PredictionKind;
 use alambic_teachers::{Teacher, TeacherForcing};

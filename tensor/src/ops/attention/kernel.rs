@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::{AttentionHeads, AttentionMask};
@@ -87,6 +88,26 @@ impl AttentionSizes<'_> {
                 Lengths::Even { queries, keys } => self.batch * queries * keys,
                 Lengths::Ragged(pairs) => pairs.count(),
             }
+    }
+
+    /// Fails unless a bias of this shape has a number for each score, of each example or of one for all.
+    pub(super) fn check_bias(&self, bias: &[usize]) -> Result<()> {
+        let Lengths::Even { queries, keys } = self.lengths else {
+            bail!("attention: a bias does not go with a ragged layout")
+        };
+        match *bias {
+            [batch, heads, of_queries, of_keys]
+                if (batch == 1 || batch == self.batch)
+                    && [heads, of_queries, of_keys] == [self.heads.count, queries, keys] =>
+            {
+                Ok(())
+            }
+            _ => bail!(
+                "attention: a bias of {bias:?} does not fit scores of [{}, {}, {queries}, {keys}]",
+                self.batch,
+                self.heads.count
+            ),
+        }
     }
 
     /// Does something with every head of every example, in parallel: `work` is given scratch of its task and the place of the
@@ -175,7 +196,7 @@ fn room<T: Clone>(scratch: &mut Vec<T>, count: usize, nothing: T) -> &mut [T] {
 pub(super) fn forward(
     sizes: AttentionSizes<'_>,
     (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
-    mask: &AttentionMask,
+    (mask, bias): (&AttentionMask, Option<&[f32]>),
     saved: SavedOutputs,
 ) -> AttentionOutput {
     let AttentionSizes { width, heads, .. } = sizes;
@@ -213,6 +234,11 @@ pub(super) fn forward(
             );
             probabilities.assume_init_mut()
         };
+        if let Some(bias) = bias {
+            // One for all examples begins anew with each.
+            let first = place.first_pair % bias.len();
+            add_scaled(probabilities, &bias[first..first + each], 1.0);
+        }
         if saved >= SavedOutputs::Scores {
             // SAFETY: there is room, and the place of this head is written by this task alone.
             unsafe {
@@ -261,16 +287,18 @@ pub(super) struct Upstream<'a> {
     pub(super) probabilities: Option<&'a [f32]>,
 }
 
-/// Writes the gradients of query, key and value, all of their rows.
+/// Writes the gradients of query, key and value, all of their rows, and those of the bias of each score, if there is one.
 pub(super) fn backward(
     sizes: AttentionSizes<'_>,
     (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
     (probabilities, dropped): (&[f32], Option<&DropoutMask>),
     upstream: Upstream<'_>,
     (query_target, key_target, value_target): (MatrixViewMut, MatrixViewMut, MatrixViewMut),
+    of_bias: Option<&mut [f32]>,
 ) {
     let AttentionSizes { width, heads, .. } = sizes;
     let head_width = sizes.head_width();
+    let of_bias = of_bias.map(|values| MatrixViewMut { pointer: values.as_mut_ptr(), step: 1 });
     let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), place: &HeadPlace| {
         let &HeadPlace { queries: (first_query, queries), keys: (first_key, keys), column, .. } = place;
         let pairs = place.first_pair..place.first_pair + place.pairs();
@@ -298,6 +326,12 @@ pub(super) fn backward(
             }
             if let Some(more) = upstream.scores {
                 add_scaled(scores, &more[pairs.clone()], heads.scale);
+            }
+            if let Some(of_bias) = of_bias {
+                let own = of_bias.at(pairs.start, 0).pointer;
+                for (index, score) in scores.iter().enumerate() {
+                    own.add(index).write(score / heads.scale);
+                }
             }
             let kept = if dropped.is_some() { room(kept, pairs.len(), 0.0) } else { &mut [] };
             let kept = after_dropout(dropped, pairs.start, probabilities, kept);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, bail};
+use candle_core::{Result, Tensor, bail};
 
 use crate::ops::dropout::DropoutMask;
 use crate::ops::ragged::{RaggedLayout, RaggedPairs};
@@ -17,6 +17,11 @@ pub struct AttentionMask {
     pub ragged: Option<RaggedPairs>,
     /// A query sees no key after itself.
     pub causal: bool,
+    /// A query sees no key that is more places away than this, before or after itself.
+    pub window: Option<usize>,
+    /// Bias of the scores before the softmax, `[batch, heads, queries, keys]`, or of one example for all. Not for a ragged
+    /// layout.
+    pub bias: Option<Tensor>,
     /// Dropout of the probabilities, `[batch, heads, queries, keys]`, or of those of ragged pairs, after the softmax.
     pub dropout: Option<DropoutMask>,
 }
@@ -46,10 +51,36 @@ impl AttentionMask {
         Self { dropout, ..self.clone() }
     }
 
+    /// The same, with no key further away than `window`.
+    #[must_use]
+    pub fn with_window(&self, window: Option<usize>) -> Self {
+        Self { window, ..self.clone() }
+    }
+
+    /// The same, with a bias of the scores.
+    #[must_use]
+    pub fn with_bias(&self, bias: Option<Tensor>) -> Self {
+        Self { bias, ..self.clone() }
+    }
+
+    /// Whether which keys a query sees depends on its place.
+    pub(crate) fn depends_on_query(&self) -> bool {
+        self.causal || self.window.is_some()
+    }
+
+    /// The keys out of `width`, whether padding or not, that a query sees: the first, and the one behind the last.
+    pub(crate) fn range(&self, query: usize, width: usize) -> (usize, usize) {
+        let end = if self.causal { width.min(query + 1) } else { width };
+        match self.window {
+            None => (0, end),
+            Some(window) => (query.saturating_sub(window).min(end), end.min(query + window + 1)),
+        }
+    }
+
     /// Whether a query of an example may look at a key out of `width`.
     pub(crate) fn is_allowed(&self, example: usize, query: usize, key: usize, width: usize) -> bool {
-        !(self.causal && key > query)
-            && self.keys.as_ref().is_none_or(|keys| keys[example * width + key] != 0)
+        let (start, end) = self.range(query, width);
+        (start..end).contains(&key) && self.keys.as_ref().is_none_or(|keys| keys[example * width + key] != 0)
     }
 
     /// Fails unless the mask was made for so many examples and keys.

@@ -11,6 +11,7 @@ use crate::matrix::MatrixViewMut;
 use crate::ops::composite::is_needed;
 use crate::ops::dropout::{DropoutMask, dropout_composite};
 use crate::ops::softmax::softmax_composite;
+use crate::vector::add_scaled;
 use crate::{buffer, graph};
 
 /// Packing of query, key and value in the inputs.
@@ -29,6 +30,8 @@ struct Attention {
     heads: AttentionHeads,
     mask: AttentionMask,
     packing: Packing,
+    /// Whether a bias of the scores is the last of the inputs.
+    has_bias: bool,
 }
 
 /// Result of attention.
@@ -60,14 +63,18 @@ pub(super) fn run<const N: usize>(
     if is_needed(inputs[0]) {
         return run_composite(inputs, heads, mask, packing);
     }
-    let mut contiguous = Vec::with_capacity(N);
-    for input in inputs {
+    let mut contiguous = Vec::with_capacity(N + 1);
+    for input in inputs.into_iter().chain(&mask.bias) {
         contiguous.push(input.contiguous()?);
     }
     let inputs: Vec<&Tensor> = contiguous.iter().collect();
-    let operation = Attention { heads, mask: mask.clone(), packing };
+    // The bias is an input as the others are, so that it gets its gradient.
+    let operation = Attention { heads, mask: mask.with_bias(None), packing, has_bias: mask.bias.is_some() };
     let sizes = operation.sizes(inputs[0].shape(), inputs[N - 1].shape())?;
-    if let [_, key, value] = inputs[..]
+    if let Some(bias) = inputs.get(N) {
+        sizes.check_bias(bias.dims())?;
+    }
+    if let [_, key, value] = inputs[..N]
         && key.shape() != value.shape()
     {
         bail!("attention: keys of {:?} and values of {:?} differ in shape", key.shape(), value.shape())
@@ -150,8 +157,8 @@ pub(crate) fn attention_composite(
     let mask = AttentionMask {
         keys: Some(Arc::new(pairs.keys.mask())),
         ragged: None,
-        causal: mask.causal,
         dropout: mask.dropout.as_ref().map(lay_out),
+        ..mask.clone()
     };
     let (context, scores, probabilities) = padded_composite(padded.each_ref(), heads, &mask)?;
     // A query that is padding has scores of zero, and probabilities of none.
@@ -173,8 +180,12 @@ fn padded_composite(
         x.reshape((batch, length, heads.count, width / heads.count))?.transpose(1, 2)?.contiguous()
     };
     let (query, key, value) = (split(query)?, split(key)?, split(value)?);
-    let scores = (query.matmul(&key.t()?)? * f64::from(heads.scale))?;
-    let masked = (mask.keys.is_some() || mask.causal).then_some(mask);
+    let products = (query.matmul(&key.t()?)? * f64::from(heads.scale))?;
+    let scores = match &mask.bias {
+        Some(bias) => products.broadcast_add(bias)?,
+        None => products,
+    };
+    let masked = (mask.keys.is_some() || mask.depends_on_query()).then_some(mask);
     let probabilities = softmax_composite(&scores, masked)?;
     let kept = match &mask.dropout {
         Some(dropped) => dropout_composite(&probabilities, dropped)?,
@@ -255,7 +266,8 @@ impl Attention {
                 offset: places[i].0,
                 step: places[i].1,
             });
-            kernel::forward(sizes, (query, key, value), &self.mask, saved)
+            let bias = self.has_bias.then(|| slices[slices.len() - 1]);
+            kernel::forward(sizes, (query, key, value), (&self.mask, bias), saved)
         })
     }
 
@@ -268,7 +280,9 @@ impl Attention {
         upstream: &[Option<Tensor>],
     ) -> Result<Vec<Tensor>> {
         let inputs: Vec<&Tensor> = inputs.iter().collect();
+        let (inputs, bias) = inputs.split_at(inputs.len() - usize::from(self.has_bias));
         let sizes = self.sizes(inputs[0].shape(), inputs[inputs.len() - 1].shape())?;
+        let mut of_bias = vec![0.0; if self.has_bias { sizes.probabilities() } else { 0 }];
         let (places, assignment) = (self.places(sizes.width), self.assignment());
         // Without a gradient of the context, zeros.
         let nothing;
@@ -281,7 +295,7 @@ impl Attention {
         let present: Vec<&Tensor> =
             std::iter::once(of_context).chain(upstream.iter().skip(1).flatten()).collect();
         let given = |index: usize| upstream.get(index).is_some_and(Option::is_some);
-        let gradients = with_slices(&inputs, |slices| {
+        let gradients = with_slices(inputs, |slices| {
             with_slices(&present, |present| {
                 let mut gradients: Vec<Vec<f32>> =
                     slices.iter().map(|values| Vec::with_capacity(values.len())).collect();
@@ -313,6 +327,7 @@ impl Attention {
                     (probabilities, self.mask.dropout.as_ref()),
                     upstream,
                     (target(0), target(1), target(2)),
+                    self.has_bias.then_some(of_bias.as_mut_slice()),
                 );
                 for (gradient, values) in gradients.iter_mut().zip(slices) {
                     // SAFETY: query, key and value together make up all of the inputs, and their gradients were just
@@ -322,12 +337,23 @@ impl Attention {
                 gradients
             })
         })??;
-        gradients
-            .into_iter()
-            .zip(inputs)
+        let of_inputs = gradients.into_iter().zip(inputs);
+        let of_bias = bias.iter().map(|bias| (sum_examples(of_bias.as_slice(), bias.elem_count()), bias));
+        of_inputs
+            .chain(of_bias)
             .map(|(gradient, tensor)| Tensor::from_vec(gradient, tensor.shape(), tensor.device()))
             .collect()
     }
+}
+
+/// Gradients of a bias, which examples may share.
+fn sum_examples(gradients: &[f32], elements: usize) -> Vec<f32> {
+    let (first, others) = gradients.split_at(elements.min(gradients.len()));
+    let mut sum = first.to_vec();
+    for other in others.chunks_exact(elements.max(1)) {
+        add_scaled(&mut sum, other, 1.0);
+    }
+    sum
 }
 
 /// Calls `read` with the elements of tensors.

@@ -1,0 +1,92 @@
+//! Comparison of traces with those of transformers, where they count.
+
+use std::path::{Path, PathBuf};
+
+use alambic_models::text_encoder::TextInput;
+use alambic_models::{Tokens, Trace};
+use alambic_tensor::candle::Tensor;
+use alambic_tensor::parameters::{self, Weights};
+
+/// Folder of a parity model.
+pub(crate) fn folder(model: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
+}
+
+pub(crate) fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
+    (left - right).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+}
+
+/// One text of a batch, without its padding.
+pub(crate) fn row(input: &TextInput, row: usize) -> TextInput {
+    let tokens = &input.tokens;
+    let own = row * tokens.length..(row + 1) * tokens.length;
+    let kept = |values: &[u32]| {
+        let of_row = values[own.clone()].iter().zip(&tokens.mask[own.clone()]);
+        of_row.filter(|(_, kept)| **kept == 1).map(|(value, _)| *value).collect::<Vec<_>>()
+    };
+    TextInput {
+        segments: input.segments.as_ref().map(|segments| kept(segments).into()),
+        ..TextInput::new(Tokens::pad(&[kept(&tokens.ids)], 0))
+    }
+}
+
+/// Kind of a tap: the last part of its name that is no number.
+fn kind(tap: &str) -> &str {
+    tap.rsplit('.').find(|part| part.parse::<usize>().is_err()).unwrap_or_default()
+}
+
+/// Which numbers of a tap count: not those of padding, and no scores that a mask takes away.
+fn counted(tap: &str, expected: &Tensor, all: &Weights, mask: Option<&Tensor>) -> Vec<bool> {
+    let mut counted = vec![true; expected.elem_count()];
+    let dims = expected.dims();
+    if let Some(mask) = mask.filter(|_| !tap.starts_with("image.")) {
+        let mask = mask.to_dtype(alambic_tensor::candle::DType::F32).unwrap().to_vec2::<f32>().unwrap();
+        let length = mask[0].len();
+        let is_kept = |row: usize, place: usize| mask[row][place] != 0.0;
+        for (index, counted) in counted.iter_mut().enumerate() {
+            match (kind(tap), dims) {
+                ("hidden" | "queries" | "keys" | "values" | "logits", &[_, own, width]) if own == length => {
+                    *counted = is_kept(index / (own * width), index / width % own);
+                }
+                ("scores" | "attention", &[_, heads, queries, keys])
+                    if queries == length && keys == length =>
+                {
+                    let example = index / (heads * queries * keys);
+                    *counted = is_kept(example, index / keys % queries)
+                        && (kind(tap) == "attention" || is_kept(example, index % keys));
+                }
+                _ => {}
+            }
+        }
+    }
+    if kind(tap) == "scores"
+        && let Some(probabilities) = all.get(&tap.replace("scores", "attention"))
+    {
+        let probabilities = probabilities.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for (counted, probability) in counted.iter_mut().zip(probabilities) {
+            *counted &= probability != 0.0;
+        }
+    }
+    counted
+}
+
+/// Fails unless every expected tap is in the trace, finite, and differs where it counts by at most 1e-4 of its largest number,
+/// or 1e-4.
+pub(crate) fn assert_agrees(model: &str, trace: &Trace) {
+    let expected = parameters::load(&folder(model).join("expected.safetensors")).unwrap();
+    let inputs = parameters::load(&folder(model).join("inputs.safetensors")).unwrap();
+    for (name, tensor) in &expected {
+        let found = trace.get(name).unwrap_or_else(|| panic!("{model} has no tap {name}"));
+        assert_eq!(found.dims(), tensor.dims(), "{model}: {name}");
+        let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let (found, values) = (values(found), values(tensor));
+        let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        let counted = counted(name, tensor, &expected, inputs.get("attention_mask"));
+        assert!(counted.contains(&true), "{model}: nothing of {name} counts");
+        for ((found, expected), counted) in found.iter().zip(&values).zip(counted) {
+            let difference = (found - expected).abs();
+            let is_close = !counted || difference <= (1e-4 * largest).max(1e-4);
+            assert!(found.is_finite() && is_close, "{model}: {name} differs by {difference}");
+        }
+    }
+}
