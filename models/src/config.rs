@@ -7,6 +7,7 @@ use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
+use crate::causal::CausalConfig;
 use crate::clip::ClipConfig;
 use crate::detector::DetectorConfig;
 use crate::dual::DualConfig;
@@ -119,6 +120,8 @@ architectures! {
     Oscar(OscarConfig),
     /// A text encoder of BERT's family.
     TextEncoder(TextEncoderConfig),
+    /// A decoder-only transformer, read as an encoder of texts.
+    Causal(CausalConfig),
     /// An encoder-decoder in Marian's layout.
     Marian(MarianConfig),
     /// A text and an image encoder in CLIP's layout.

@@ -25,6 +25,7 @@
 //! made of a builder of candle by [`ModelConfig::build_from`].
 
 pub mod architecture;
+pub mod causal;
 pub mod clip;
 mod config;
 mod config_summary;

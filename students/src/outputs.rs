@@ -1,7 +1,7 @@
 //! Outputs of a model over sample inputs, by which it is compared with what was written of it.
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::text_encoder::Head;
+use alambic_models::text_encoder::{Head, LAST_STATE};
 use alambic_models::{Config, ModelError, Pass, TapSelection, tap};
 use alambic_tensor::candle::Tensor;
 use indexmap::IndexMap;
@@ -96,7 +96,11 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
     let pooled = || own("pooled", "pooler_output", Rows::All);
     match config {
         Config::TextEncoder(config) if config.head == Head::None => vec![
-            (tap("", "hidden", config.layers), "last_hidden_state", Rows::Tokens),
+            if config.structure.is_pre_norm {
+                own(LAST_STATE, "last_hidden_state", Rows::Tokens)
+            } else {
+                (tap("", "hidden", config.layers), "last_hidden_state", Rows::Tokens)
+            },
             pooled(),
             own("embedding", "sentence_embedding", Rows::All),
         ],

@@ -2,6 +2,7 @@
 
 use alambic_files::text::string_literal;
 use alambic_models::Config;
+use alambic_models::causal::CausalConfig;
 use alambic_models::text_encoder::{Head, PoolingMode, ProblemType, TextEncoderConfig};
 use alambic_models::vilt;
 
@@ -55,6 +56,7 @@ pub struct PythonUsage {
 pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
     let (library, task, code) = match config {
         Config::TextEncoder(config) => encoder(config, example),
+        Config::Causal(own) => causal(own, example),
         Config::Marian(_) => (Library::Transformers, Some("translation"), Some(generation(example))),
         Config::Clip(_) => {
             (Library::Transformers, Some("zero-shot-image-classification"), Some(similarity(example)))
@@ -72,6 +74,25 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
     PythonUsage { library, task, code }
 }
 
+/// Library, task and code of a decoder-only transformer that encodes texts.
+fn causal(config: &CausalConfig, example: &UsageExample) -> (Library, Option<&'static str>, Option<String>) {
+    let text = string_literal(&example.text);
+    if config.pooling.is_some() {
+        return (Library::SentenceTransformers, Some("sentence-similarity"), Some(embeddings(&text, "")));
+    }
+    let code = states("AutoModel", "last_hidden_state", &text);
+    (Library::Transformers, Some("feature-extraction"), Some(code))
+}
+
+/// Code that prints the embedding of a text.
+fn embeddings(text: &str, trust: &str) -> String {
+    format!(
+        "from sentence_transformers import SentenceTransformer\n\n\
+         model = SentenceTransformer(\".\"{trust})\n\
+         print(model.encode([{text}]))"
+    )
+}
+
 /// Library, task and code of a text encoder.
 fn encoder(
     config: &TextEncoderConfig,
@@ -79,12 +100,7 @@ fn encoder(
 ) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
-        let trust = trust(config);
-        let code = format!(
-            "from sentence_transformers import SentenceTransformer\n\n\
-             model = SentenceTransformer(\".\"{trust})\n\
-             print(model.encode([{text}]))"
-        );
+        let code = embeddings(&text, trust(config));
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }
     let is_rating = config.head == Head::Sequence && config.problem_type == ProblemType::Regression;

@@ -147,6 +147,18 @@ impl Linear {
         Ok(Self { weight: LinearWeight::new(weight), bias: None })
     }
 
+    /// A layer whose matrix is stored as `[inputs, outputs]`.
+    pub(crate) fn load_transposed(
+        source: WeightSource<'_>,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Self, ModelError> {
+        let weight = source.tensor(&format!("{name}.weight"), &[inputs, outputs])?.t()?.contiguous()?;
+        let bias = source.tensor(&format!("{name}.bias"), &[outputs])?;
+        Ok(Self { weight: LinearWeight::new(weight), bias: Some(bias) })
+    }
+
     /// A convolution over patches that do not overlap, which is a linear layer over each patch, `[channels, patch,
     /// patch]` in one row.
     pub(crate) fn load_patches(

@@ -22,6 +22,10 @@ use crate::layers::{
 use crate::text_input::TextInput;
 use crate::{Initialiser, ModelError, ModelFolder, TapSelection, Tokens, Trace};
 
+/// Tap of the last hidden state behind a norm after all layers, as transformers' models give it. It is read where it is named, and
+/// is not among all taps: without such a norm it is the last hidden state.
+pub const LAST_STATE: &str = "last_hidden_state";
+
 /// A head with its weights.
 #[derive(Debug, Clone)]
 enum ClassifierLayers {
@@ -224,6 +228,9 @@ impl TextEncoder {
         trace.record_mask("", &tokens.mask);
         let embedded = self.norm_embeddings(&embedded, &sequences)?;
         let hidden = self.layers(&embedded, &sequences, pass, &mut trace)?;
+        if trace.wanted().names().is_some() && trace.wants(LAST_STATE) {
+            trace.record(LAST_STATE, &sequences.pad(&hidden)?);
+        }
         if trace.wants("embedding")
             && let Some(pooling) = &self.pooling
         {

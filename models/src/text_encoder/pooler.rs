@@ -16,7 +16,7 @@ const LEAST: f32 = -1e30;
 
 /// Pooling over the weights of a model.
 #[derive(Debug, Clone)]
-pub(super) struct Pooler {
+pub(crate) struct Pooler {
     pooling: Pooling,
     recurrent: Option<Recurrent>,
     dense: Vec<(Linear, Activation)>,
@@ -24,7 +24,7 @@ pub(super) struct Pooler {
 
 impl Pooler {
     /// Of states of this width.
-    pub(super) fn load(
+    pub(crate) fn load(
         source: WeightSource<'_>,
         pooling: &Pooling,
         state: usize,
@@ -53,7 +53,7 @@ impl Pooler {
     }
 
     /// The vectors `[batch, width]` of hidden states `[batch, length, state]`.
-    pub(super) fn forward(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
+    pub(crate) fn forward(&self, hidden: &Tensor, tokens: &Tokens) -> Result<Tensor, ModelError> {
         let mut vectors = match (&self.recurrent, &self.pooling.mode) {
             (Some(recurrent), _) => recurrent.forward(hidden, tokens)?,
             (None, PoolingMode::Tokens(modes)) => gather(hidden, &self.gathered(tokens), modes)?,

@@ -291,7 +291,7 @@ impl Pooling {
     }
 
     /// Adds its parameters to those of a model.
-    pub(super) fn shapes(&self, shapes: &mut Shapes, state: usize) {
+    pub(crate) fn shapes(&self, shapes: &mut Shapes, state: usize) {
         if let PoolingMode::Recurrent { width, both } = self.mode {
             Recurrent::shapes(shapes, POOLING, state, width, both);
         }
