@@ -17,9 +17,11 @@ use crate::marian::MarianConfig;
 use crate::model_config::ModelConfig;
 use crate::oscar::OscarConfig;
 use crate::published::look_up;
+use crate::siglip::SiglipConfig;
 use crate::text_encoder::TextEncoderConfig;
 use crate::vilt::ViltConfig;
 use crate::visual_bert::VisualBertConfig;
+use crate::vit::VitConfig;
 use crate::{ModelError, ModelFolder};
 
 /// Class of the tokenizer by `model_type`, as an architecture declares it.
@@ -118,7 +120,7 @@ macro_rules! architectures {
 architectures! {
     /// A fusion encoder over text, tags and regions in Oscar's layout. It comes before BERT, whose type its files may name.
     Oscar(OscarConfig),
-    /// A text encoder of BERT's family.
+    /// A text encoder of transformer layers.
     TextEncoder(TextEncoderConfig),
     /// A decoder-only transformer, read as an encoder of texts.
     Causal(CausalConfig),
@@ -126,6 +128,10 @@ architectures! {
     Marian(MarianConfig),
     /// A text and an image encoder in CLIP's layout.
     Clip(ClipConfig),
+    /// A text and an image encoder in SigLIP's layout, or one of them.
+    Siglip(SiglipConfig),
+    /// An image encoder in ViT's layout.
+    Vit(VitConfig),
     /// A detector of objects, in our own layout.
     Detector(DetectorConfig),
     /// A text and an image tower with a small head over both, in our own layout.
@@ -241,6 +247,12 @@ mod tests {
             "deberta-v2-plain",
             "modernbert",
             "nomic-bert",
+            "gpt2",
+            "llama",
+            "qwen3",
+            "siglip",
+            "siglip-text",
+            "vit",
             "marian",
             "clip",
             "lxmert",

@@ -83,6 +83,8 @@ pub struct ImageProcessorConfig {
 enum Kind {
     Clip,
     Vilt,
+    /// Of `ViT` and `SigLIP`: images are stretched to a square.
+    Square,
 }
 
 impl ImageProcessorConfig {
@@ -108,6 +110,17 @@ impl ImageProcessorConfig {
         }
     }
 
+    /// `ViT`'s and `SigLIP`'s: the whole image, stretched to a square.
+    #[must_use]
+    pub fn square(size: usize, resampling: Resampling) -> Self {
+        Self {
+            resizing: Resizing::Exact(size, size),
+            resampling,
+            crop: None,
+            normalization: ImageNormalization::VILT,
+        }
+    }
+
     /// Width and height to which an image is resized, before it is cropped.
     #[must_use]
     pub fn sides(&self, image: (usize, usize)) -> (usize, usize) {
@@ -125,9 +138,34 @@ impl ImageProcessorConfig {
     /// # Errors
     /// When a file says what is not supported, or makes images of another size than the model reads.
     pub(crate) fn open_clip(folder: &ModelFolder, size: usize) -> Result<Option<Self>, ModelError> {
+        Self::open_of_size(folder, Kind::Clip, Self::clip(size), size)
+    }
+
+    /// Image processor of a folder whose model reads images that are stretched to squares of `size` pixels; none where no file says
+    /// anything that is not usual.
+    ///
+    /// # Errors
+    /// As [`Self::open_clip`].
+    pub(crate) fn open_square(
+        folder: &ModelFolder,
+        size: usize,
+        usual: Resampling,
+    ) -> Result<Option<Self>, ModelError> {
+        Self::open_of_size(folder, Kind::Square, Self::square(size, usual), size)
+    }
+
+    fn open_of_size(
+        folder: &ModelFolder,
+        kind: Kind,
+        usual: Self,
+        size: usize,
+    ) -> Result<Option<Self>, ModelError> {
         let Some((file, json)) = find(folder.path())? else { return Ok(None) };
         let fault = |message: String| ModelError::content(&file, message);
-        let config = Self::read(&json, Kind::Clip).map_err(fault)?;
+        let mut config = Self::read(&json, kind).map_err(fault)?;
+        if kind == Kind::Square && json["resample"].is_null() {
+            config.resampling = usual.resampling;
+        }
         let read = match (config.crop, config.resizing) {
             (Some(crop), _) => crop,
             (None, Resizing::Exact(width, height)) => (width, height),
@@ -141,7 +179,7 @@ impl ImageProcessorConfig {
                 "images become {width} by {height} pixels, and the model reads {size} by {size}"
             )));
         }
-        Ok((config != Self::clip(size)).then_some(config))
+        Ok((config != usual).then_some(config))
     }
 
     /// Image processor of a folder whose model reads images as `ViLT` does; none where no file says anything that is not usual.
@@ -176,12 +214,15 @@ impl ImageProcessorConfig {
         let usual = match kind {
             Kind::Clip => Self::clip(224),
             Kind::Vilt => Self::vilt(384, 32),
+            Kind::Square => Self::square(224, Resampling::Bilinear),
         };
         let declared = sides(&json["size"], "size")?;
         let resizing = match (is_set("do_resize", true), declared, kind) {
             (false, ..) => Resizing::Unchanged,
             (true, None, _) => usual.resizing,
-            (true, Some(sides), Kind::Clip) => sides,
+            // Older files name the side of the square alone.
+            (true, Some(Resizing::ShorterSide(size)), Kind::Square) => Resizing::Exact(size, size),
+            (true, Some(sides), Kind::Clip | Kind::Square) => sides,
             (true, Some(Resizing::ShorterSide(size)), Kind::Vilt) => Resizing::Fitted { size, divisor: 32 },
             (true, Some(_), Kind::Vilt) => return Err("`size` names no `shortest_edge`".into()),
         };
@@ -275,9 +316,13 @@ fn check_class(json: &Value, kind: Kind) -> Result<(), String> {
         ["image_processor_type", "feature_extractor_type"].into_iter().find_map(|key| json[key].as_str());
     let Some(declared) = declared else { return Ok(()) };
     let class = declared.strip_suffix("Fast").or_else(|| declared.strip_suffix("Pil")).unwrap_or(declared);
-    let known = match kind {
-        Kind::Clip => ["CLIPImageProcessor", "CLIPFeatureExtractor"],
-        Kind::Vilt => ["ViltImageProcessor", "ViltFeatureExtractor"],
+    let known: &[&str] = match kind {
+        Kind::Clip => &["CLIPImageProcessor", "CLIPFeatureExtractor"],
+        Kind::Vilt => &["ViltImageProcessor", "ViltFeatureExtractor"],
+        // What this program writes of any model that reads squares is CLIP's.
+        Kind::Square => {
+            &["ViTImageProcessor", "ViTFeatureExtractor", "SiglipImageProcessor", "CLIPImageProcessor"]
+        }
     };
     if known.contains(&class) {
         return Ok(());

@@ -52,6 +52,7 @@ mod outline;
 mod patches;
 mod published;
 mod regions;
+pub mod siglip;
 mod tap;
 pub mod text_encoder;
 mod text_input;
@@ -61,6 +62,7 @@ mod unused_tensors;
 mod var_builder;
 pub mod vilt;
 pub mod visual_bert;
+pub mod vit;
 
 pub use config::Config;
 pub use config_summary::ConfigSummary;

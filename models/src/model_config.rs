@@ -26,6 +26,8 @@ pub enum Role {
     FusionEncoder,
     /// An encoder of texts and an encoder of images.
     DualEncoder,
+    /// An encoder of images alone.
+    ImageEncoder,
     /// A network that finds the objects in an image, and reads no texts.
     ObjectDetector,
 }
@@ -279,7 +281,7 @@ pub trait ModelConfig: Debug {
 
     /// Whether the model reads texts.
     fn reads_texts(&self) -> bool {
-        self.role() != Role::ObjectDetector
+        !matches!(self.role(), Role::ObjectDetector | Role::ImageEncoder)
     }
 
     /// Whether the model writes texts.

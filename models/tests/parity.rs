@@ -2,19 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-use std::path::Path;
+mod traces;
 
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{
-    GenerationConfig, ModelFolder, Pass, Precision, TapSelection, Tokens, Trace, Translator, write_weights,
+    GenerationConfig, ModelFolder, Pass, Precision, TapSelection, Tokens, Translator, write_weights,
 };
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters};
-
-fn folder(model: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
-}
+use traces::{assert_agrees, folder};
 
 fn marian() -> Marian {
     let folder = ModelFolder::open(&folder("marian").join("model")).unwrap();
@@ -57,16 +54,6 @@ fn marian_with_tables_of_each_language_agrees_with_transformers_before_and_after
             let trace = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::All).unwrap();
             assert_agrees(&kind, &trace);
         }
-    }
-}
-
-/// Fails unless every expected tap is in the trace and differs by less than 1e-4.
-fn assert_agrees(model: &str, trace: &Trace) {
-    let expected = parameters::load(&folder(model).join("expected.safetensors")).unwrap();
-    for (name, expected) in &expected {
-        let found = trace.get(name).unwrap_or_else(|| panic!("{model} has no tap {name}"));
-        let difference = largest_difference(found, expected);
-        assert!(difference < 1e-4, "{model}: {name} differs by {difference}");
     }
 }
 

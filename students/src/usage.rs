@@ -64,7 +64,7 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
         Config::Vilt(config) if config.head == vilt::Head::Answers => {
             (Library::Transformers, Some("visual-question-answering"), Some(visual_answer(example)))
         }
-        Config::Vilt(_) => (Library::Transformers, None, None),
+        Config::Vilt(_) | Config::Siglip(_) | Config::Vit(_) => (Library::Transformers, None, None),
         Config::Dual(_) | Config::Oscar(_) | Config::Lxmert(_) | Config::VisualBert(_) => {
             let answers = config.outline().labels.len() > 1;
             (Library::Alambic, answers.then_some("visual-question-answering"), None)

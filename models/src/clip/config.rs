@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::config_json;
-use crate::layers::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
-use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream};
+use crate::layers::{EncoderNames, Shapes, Tower};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,18 +114,6 @@ impl Default for ClipVisionConfig {
     }
 }
 
-/// Sizes of the layers of a tower.
-pub(super) struct Tower<'a> {
-    pub(super) base: &'static str,
-    pub(super) layers: usize,
-    width: usize,
-    heads: usize,
-    intermediate_size: usize,
-    activation: &'a str,
-    epsilon: f64,
-    dropout: f32,
-}
-
 impl ClipTextConfig {
     /// Names of the tensors of a layer, counted from 0.
     #[must_use]
@@ -135,7 +123,7 @@ impl ClipTextConfig {
 
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
-            base: "text_model",
+            base: "text_model.",
             layers: self.num_hidden_layers,
             width: self.hidden_size,
             heads: self.num_attention_heads,
@@ -156,7 +144,7 @@ impl ClipVisionConfig {
 
     pub(super) fn tower(&self) -> Tower<'_> {
         Tower {
-            base: "vision_model",
+            base: "vision_model.",
             layers: self.num_hidden_layers,
             width: self.hidden_size,
             heads: self.num_attention_heads,
@@ -171,42 +159,6 @@ impl ClipVisionConfig {
     #[must_use]
     pub fn grid(&self) -> usize {
         self.image_size / self.patch_size.max(1)
-    }
-}
-
-impl Tower<'_> {
-    /// The tensors of a layer, counted from 0.
-    pub(super) fn layer(&self, index: usize) -> EncoderNames {
-        let part = |part: &str| format!("{}.encoder.layers.{index}.{part}", self.base);
-        EncoderNames {
-            attention: AttentionNames {
-                query: part("self_attn.q_proj"),
-                key: part("self_attn.k_proj"),
-                value: part("self_attn.v_proj"),
-                output: part("self_attn.out_proj"),
-            },
-            attention_norm: Some(part("layer_norm1")),
-            gate: None,
-            feed_forward: [part("mlp.fc1"), part("mlp.fc2"), part("layer_norm2")],
-        }
-    }
-
-    pub(super) fn sizes(&self) -> Result<LayerSizes, ModelError> {
-        Ok(LayerSizes {
-            width: self.width,
-            heads: self.heads,
-            intermediate_size: self.intermediate_size,
-            activation: activation(self.activation)?,
-            epsilon: self.epsilon,
-            dropout: 0.0,
-            attention_dropout: self.dropout,
-            norms: Norms::Before,
-            biases: Biases::ALL,
-        })
-    }
-
-    fn stream(&self, projection: usize) -> Stream {
-        Stream { embedding: Some(projection), ..Stream::new(self.layers, self.width, self.heads) }
     }
 }
 

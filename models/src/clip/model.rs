@@ -9,7 +9,7 @@ use alambic_tensor::parameters::Weights;
 use super::ClipConfig;
 use crate::initialise::deviation;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, WeightSource,
+    Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, Tower, WeightSource,
     counted_positions,
 };
 use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
@@ -65,12 +65,12 @@ impl Clip {
                 [vision.num_channels, vision.patch_size, wide],
                 false,
             )?,
-            first: source.tensor("vision_model.embeddings.class_embedding", &[wide])?.unsqueeze(0)?,
+            first: Some(source.tensor("vision_model.embeddings.class_embedding", &[wide])?.unsqueeze(0)?),
             positions: source
                 .tensor("vision_model.embeddings.position_embedding.weight", &[1 + grid * grid, wide])?,
             grid,
         };
-        let encoder = |tower: super::config::Tower<'_>, stream| {
+        let encoder = |tower: Tower<'_>, stream| {
             let layers: Vec<_> = (0..tower.layers).map(|index| tower.layer(index)).collect();
             Encoder::load(source, &layers, &tower.sizes()?, stream)
         };

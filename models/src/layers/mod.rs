@@ -11,10 +11,11 @@ mod recurrent;
 mod sequences;
 mod shapes;
 mod sizes;
+mod tower;
 mod vocabulary;
 
 use alambic_files::text::quoted;
-use alambic_tensor::candle::{self, Module, Tensor};
+use alambic_tensor::candle::{self, DType, Module, Tensor};
 use alambic_tensor::ops::{self, Activation, Dropout, LinearWeight, pack_affine};
 use alambic_tensor::parameters::Weights;
 
@@ -36,6 +37,7 @@ pub use sequences::is_padding_computed;
 pub(crate) use sequences::{Sequences, first};
 pub(crate) use shapes::Shapes;
 pub(crate) use sizes::{Biases, LayerSizes, Norms};
+pub(crate) use tower::Tower;
 pub(crate) use vocabulary::Vocabulary;
 
 /// Purpose of a forward pass.
@@ -266,7 +268,12 @@ impl Module for Packed {
         match self {
             Self::Stacked(Linear { weight, bias }) => weight.linear(x, bias.as_ref(), Activation::Identity),
             Self::Apart(layers) => {
-                let (weights, biases) = Linear::parts(layers);
+                let (weights, mut biases) = Linear::parts(layers);
+                let zeros =
+                    weights.iter().map(|weight| Tensor::zeros(weight.dim(0)?, DType::F32, x.device()));
+                let zeros =
+                    if biases.is_empty() { zeros.collect::<candle::Result<_>>()? } else { Vec::new() };
+                biases.extend(&zeros);
                 ops::linear_packed(x, &weights, &biases)
             }
         }

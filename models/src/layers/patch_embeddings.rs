@@ -9,13 +9,13 @@ use alambic_tensor::ops::{self, Activation};
 use super::{Linear, WeightSource};
 use crate::{ModelError, Patches};
 
-/// A linear layer over patches, a first token, and a table of positions for a square grid.
+/// A linear layer over patches, perhaps a first token, and a table of positions for a square grid.
 #[derive(Debug, Clone)]
 pub(crate) struct PatchEmbeddings {
     pub(crate) projection: Linear,
-    /// `[1, width]`: what stands before the patches.
-    pub(crate) first: Tensor,
-    /// `[1 + grid * grid, width]`: of the first token, and then row by row.
+    /// `[1, width]`: what stands before the patches; none where nothing does.
+    pub(crate) first: Option<Tensor>,
+    /// `[1 + grid * grid, width]`: of the first token, if there is one, and then row by row.
     pub(crate) positions: Tensor,
     /// Rows and columns of the table.
     pub(crate) grid: usize,
@@ -35,7 +35,7 @@ impl PatchEmbeddings {
         let projection = format!("{name}.patch_embeddings.projection");
         Ok(Self {
             projection: Linear::load_patches(source, &projection, [channels, patch, width], true)?,
-            first: whole("cls_token", 1)?,
+            first: Some(whole("cls_token", 1)?),
             positions: whole("position_embeddings", 1 + grid * grid)?,
             grid,
         })
@@ -46,7 +46,8 @@ impl PatchEmbeddings {
         let batch = patches.values.dim(0)?;
         let embedded = self.projection.forward(&patches.values, Activation::Identity)?;
         let embedded = (embedded + self.places(patches)?)?;
-        let first = (&self.first + self.positions.narrow(0, 0, 1)?)?;
+        let Some(first) = &self.first else { return Ok(embedded) };
+        let first = (first + self.positions.narrow(0, 0, 1)?)?;
         let first = first.unsqueeze(0)?.broadcast_as((batch, 1, first.dim(1)?))?;
         Ok(Tensor::cat(&[first.contiguous()?, embedded], 1)?)
     }
@@ -55,7 +56,7 @@ impl PatchEmbeddings {
     /// the corners aligned; zero for padding.
     fn places(&self, patches: &Patches) -> Result<Tensor, ModelError> {
         let (batch, count, _) = patches.values.dims3()?;
-        let last = self.grid.saturating_sub(1);
+        let (last, before) = (self.grid.saturating_sub(1), usize::from(self.first.is_some()));
         // The cell at or before a place, and how far beyond it the place lies.
         let cell = |place: u32, cells: u32| {
             let exact = if cells > 1 { place as f32 * last as f32 / (cells - 1) as f32 } else { 0.0 };
@@ -68,7 +69,7 @@ impl PatchEmbeddings {
             let [rows, columns] = patches.grids[index / count.max(1)];
             let ((top, down), (left, right)) = (cell(row, rows), cell(column, columns));
             let (bottom, end) = ((top + 1).min(last), (left + 1).min(last));
-            let at = |row: usize, column: usize| (1 + row * self.grid + column) as u32;
+            let at = |row: usize, column: usize| (before + row * self.grid + column) as u32;
             let real = f32::from(real);
             for (corner, (id, share)) in [
                 (at(top, left), (1.0 - down) * (1.0 - right)),

@@ -1,4 +1,4 @@
-//! The configuration files of BERT's family.
+//! The configuration files of text encoders.
 
 use alambic_files::text::quoted;
 use alambic_tensor::ops::Activation;
@@ -23,7 +23,7 @@ const PAIRS: &str = "reads_pairs";
 /// PyTorch's name of the activation that changes nothing.
 const IDENTITY: &str = "torch.nn.modules.linear.Identity";
 
-/// Configuration of a text encoder of BERT's family, in one set of keys for all of them.
+/// Configuration of a text encoder of transformer layers, in one set of keys for all families.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextEncoderConfig {
     /// The family.

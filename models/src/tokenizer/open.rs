@@ -6,6 +6,7 @@ use std::sync::Arc;
 use alambic_files::read;
 use alambic_files::text::quoted;
 use serde_json::Value;
+use tokenizers::{PaddingParams, PaddingStrategy};
 
 use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary};
 use super::encoding::Tokenizer;
@@ -16,6 +17,20 @@ use super::parsing::library;
 use super::slow;
 use crate::folder::modules;
 use crate::{ModelError, ModelFolder, json};
+
+/// Padding of every text, for models that read it; none for others. `SigLIP` was trained on texts of one length, and its last place
+/// stands for a text, padding or not.
+fn padding(model: &Value) -> Option<PaddingParams> {
+    let text = match model["model_type"].as_str()? {
+        "siglip" => &model["text_config"],
+        "siglip_text_model" => model,
+        _ => return None,
+    };
+    let number = |key: &str, usual: u64| text[key].as_u64().unwrap_or(usual);
+    let length = usize::try_from(number("max_position_embeddings", 64)).ok()?;
+    let pad_id = u32::try_from(number("pad_token_id", 1)).ok()?;
+    Some(PaddingParams { strategy: PaddingStrategy::Fixed(length), pad_id, ..PaddingParams::default() })
+}
 
 impl Tokenizer {
     /// Reads the tokenizer of a model's folder as transformers and sentence-transformers do: `tokenizer.json`, or else the
@@ -115,6 +130,7 @@ impl Tokenizer {
         if own.options.max_length == Some(0) && (model.is_null() || model["model_type"] == "detector") {
             own.options.max_length = None;
         }
+        own.inner.with_padding(padding(&model));
         if let Some(max_length) = own.options.max_length.filter(|max_length| *max_length < own.min_length()) {
             let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
             let (file, key) =

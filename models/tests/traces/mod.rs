@@ -2,32 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::text_encoder::TextInput;
-use alambic_models::{Tokens, Trace};
+use alambic_models::Trace;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::{self, Weights};
 
 /// Folder of a parity model.
 pub(crate) fn folder(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
-}
-
-pub(crate) fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
-    (left - right).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
-}
-
-/// One text of a batch, without its padding.
-pub(crate) fn row(input: &TextInput, row: usize) -> TextInput {
-    let tokens = &input.tokens;
-    let own = row * tokens.length..(row + 1) * tokens.length;
-    let kept = |values: &[u32]| {
-        let of_row = values[own.clone()].iter().zip(&tokens.mask[own.clone()]);
-        of_row.filter(|(_, kept)| **kept == 1).map(|(value, _)| *value).collect::<Vec<_>>()
-    };
-    TextInput {
-        segments: input.segments.as_ref().map(|segments| kept(segments).into()),
-        ..TextInput::new(Tokens::pad(&[kept(&tokens.ids)], 0))
-    }
 }
 
 /// Kind of a tap: the last part of its name that is no number.

@@ -14,7 +14,7 @@ use crate::teacher::Teacher;
 
 /// Masked texts in a forward pass.
 const BATCH: usize = 32;
-/// Special tokens before a text, in all of BERT's family.
+/// Special tokens before a text, in all families of text encoders.
 const BEFORE: usize = 1;
 
 /// A model with a masked-language head.

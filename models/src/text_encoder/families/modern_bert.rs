@@ -202,6 +202,11 @@ impl FamilyDeclaration for ModernBert {
             "mlp_dropout": decimal(config.dropout),
             "classifier_dropout": decimal(config.head_dropout),
             "classifier_pooling": if structure.classifies_mean { "mean" } else { "cls" },
+            // Left out, they would be those of the published vocabulary; nothing is read by them.
+            "bos_token_id": Value::Null,
+            "eos_token_id": Value::Null,
+            "cls_token_id": Value::Null,
+            "sep_token_id": Value::Null,
             "local_attention": 2 * rotary.window,
             "layer_types": types,
             "global_rope_theta": rotary.base,
