@@ -94,6 +94,12 @@ impl EncoderPipeline {
         self.config.text_head().unwrap_or(TextHead::NONE)
     }
 
+    /// Numbers of a text's embedding; none where the model gives none.
+    #[must_use]
+    pub fn embedding_width(&self) -> Option<usize> {
+        self.config.outline().streams.get("").and_then(|stream| stream.embedding)
+    }
+
     /// One row of a tap for each text: `logits` or `embedding`.
     ///
     /// # Errors
@@ -135,7 +141,7 @@ impl EncoderPipeline {
 
     /// An encoded text, if it has any token.
     fn check_tokens(&self, encoded: EncodedText) -> Result<EncodedText, InferenceError> {
-        if encoded.ids.is_empty() {
+        if encoded.ids.is_empty() && !self.config.reads_empty_texts() {
             let fault = "it encodes the text into no token and adds no special tokens";
             return Err(self.tokenizer.fault(fault).into());
         }

@@ -18,6 +18,7 @@ use crate::model_config::ModelConfig;
 use crate::oscar::OscarConfig;
 use crate::published::look_up;
 use crate::siglip::SiglipConfig;
+use crate::static_embeddings::StaticConfig;
 use crate::text_encoder::TextEncoderConfig;
 use crate::vilt::ViltConfig;
 use crate::visual_bert::VisualBertConfig;
@@ -124,6 +125,8 @@ architectures! {
     TextEncoder(TextEncoderConfig),
     /// A decoder-only transformer, read as an encoder of texts.
     Causal(CausalConfig),
+    /// Static embeddings in the layouts of model2vec and sentence-transformers.
+    Static(StaticConfig),
     /// An encoder-decoder in Marian's layout.
     Marian(MarianConfig),
     /// A text and an image encoder in CLIP's layout.

@@ -53,6 +53,7 @@ mod patches;
 mod published;
 mod regions;
 pub mod siglip;
+pub mod static_embeddings;
 mod tap;
 pub mod text_encoder;
 mod text_input;

@@ -264,6 +264,11 @@ pub trait ModelConfig: Debug {
         self.summary().intermediate_size
     }
 
+    /// Whether a text of no token has an embedding.
+    fn reads_empty_texts(&self) -> bool {
+        false
+    }
+
     /// Width of the states of a text's tokens; 0 where there is no stream of them alone.
     fn state_width(&self) -> usize {
         self.outline().streams.get("").map_or(0, |stream| stream.width)

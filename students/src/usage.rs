@@ -57,6 +57,10 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
     let (library, task, code) = match config {
         Config::TextEncoder(config) => encoder(config, example),
         Config::Causal(own) => causal(own, example),
+        Config::Static(_) => {
+            let code = embeddings(&string_literal(&example.text), "");
+            (Library::SentenceTransformers, Some("sentence-similarity"), Some(code))
+        }
         Config::Marian(_) => (Library::Transformers, Some("translation"), Some(generation(example))),
         Config::Clip(_) => {
             (Library::Transformers, Some("zero-shot-image-classification"), Some(similarity(example)))

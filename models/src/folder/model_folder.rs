@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use alambic_files::read;
 use alambic_files::text::quoted;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::modules;
 use crate::{ModelError, json};
@@ -35,7 +35,12 @@ impl ModelFolder {
         let path = modules::transformer(root)?;
         let file = path.join("config.json");
         refuse_adapter(&path)?;
-        let config: Value = json::read_if_there(&file)?.ok_or_else(|| no_config(&file, root))?;
+        let config: Value = match json::read_if_there(&file)? {
+            Some(config) => config,
+            // sentence-transformers writes none for static embeddings.
+            None if modules::is_static(root)? => json!({ "model_type": "model2vec" }),
+            None => return Err(no_config(&file, root)),
+        };
         if !config.is_object() {
             return Err(ModelError::content(
                 &file,

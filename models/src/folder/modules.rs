@@ -17,6 +17,9 @@ const PACKAGE: &str = "sentence_transformers.";
 /// The module that reads tokens.
 const TRANSFORMER: &str = "Transformer";
 
+/// The module of static embeddings.
+pub(crate) const STATIC: &str = "StaticEmbedding";
+
 /// The module that is a linear layer.
 pub(super) const DENSE: &str = "Dense";
 
@@ -65,7 +68,8 @@ pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>, ModelError> {
 /// The folder that holds configuration, weights and tokenizer of a model: the model's own, or in older folders of
 /// sentence-transformers one within it.
 pub(crate) fn transformer(root: &Path) -> Result<PathBuf, ModelError> {
-    let first = read(root)?.into_iter().flatten().find(|module| module.kind() == TRANSFORMER);
+    let reads = |module: &Module| [TRANSFORMER, STATIC].contains(&module.kind());
+    let first = read(root)?.into_iter().flatten().find(reads);
     let Some(module) = first else { return Ok(root.to_owned()) };
     let folder = module.folder(root)?;
     if folder.is_dir() {
@@ -74,6 +78,11 @@ pub(crate) fn transformer(root: &Path) -> Result<PathBuf, ModelError> {
     let message =
         format!("there is no folder `{}`, in which its {TRANSFORMER} should lie", quoted(&module.path));
     Err(ModelError::content(&root.join(MODULES), message))
+}
+
+/// Whether the first module of a folder is one of static embeddings.
+pub(crate) fn is_static(root: &Path) -> Result<bool, ModelError> {
+    Ok(read(root)?.is_some_and(|modules| modules.first().is_some_and(|module| module.kind() == STATIC)))
 }
 
 /// Whether a module is the one that reads tokens.

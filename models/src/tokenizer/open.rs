@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alambic_files::read;
 use alambic_files::text::quoted;
 use serde_json::Value;
-use tokenizers::{PaddingParams, PaddingStrategy};
+use tokenizers::{PaddingParams, PaddingStrategy, PostProcessorWrapper};
 
 use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary};
 use super::encoding::Tokenizer;
@@ -131,6 +131,10 @@ impl Tokenizer {
             own.options.max_length = None;
         }
         own.inner.with_padding(padding(&model));
+        // Static embeddings are those of a text's own tokens.
+        if model["model_type"] == "model2vec" || modules::is_static(folder)? {
+            own.inner.with_post_processor(None::<PostProcessorWrapper>);
+        }
         if let Some(max_length) = own.options.max_length.filter(|max_length| *max_length < own.min_length()) {
             let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
             let (file, key) =

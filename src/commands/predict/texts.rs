@@ -30,7 +30,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     }
     let tap = match head.head {
         Head::Sequence => "logits",
-        Head::None if pipeline.config().pooling().is_some() => "embedding",
+        Head::None if pipeline.embedding_width().is_some() => "embedding",
         _ => {
             return Err(Failure::message(format!(
                 "{}: this model predicts nothing of a text: it has no head of sequence or token classification and no \

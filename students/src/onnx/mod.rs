@@ -12,6 +12,7 @@ mod proto;
 mod relative;
 mod running;
 mod runtime;
+mod static_embeddings;
 mod text_encoder;
 mod vilt;
 
@@ -81,6 +82,7 @@ pub fn export(
     architecture::build(config, weights)?;
     let graphs = match config {
         Config::TextEncoder(config) => vec![("model", text_encoder::graph(config, weights, storage)?)],
+        Config::Static(config) => vec![("model", static_embeddings::graph(config, weights, storage)?)],
         Config::Marian(config) => marian::graphs(config, weights, storage)?,
         Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
         Config::Clip(config) => clip::graphs(config, weights, storage)?,
