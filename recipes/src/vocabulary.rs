@@ -64,6 +64,7 @@ pub(crate) fn transfer_vocabulary(
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
         VocabularyTransfer::Keep => whole.clone(),
+        VocabularyTransfer::OwnTokens { removed } => whole.own_tokens(&removed)?,
         VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
         VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,
         VocabularyTransfer::Extend { kept, added } => {

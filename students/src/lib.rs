@@ -48,6 +48,7 @@ mod outputs;
 mod samples;
 mod save_pretrained;
 mod sizes;
+mod static_embeddings;
 mod student_builder;
 mod two_tower;
 mod usage;
@@ -70,6 +71,7 @@ pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
 pub use save_pretrained::{add_detector, rename_tags, save_pretrained};
 pub use sizes::TransformerSizes;
+pub use static_embeddings::{StaticEmbedding, TokenVectors};
 pub use student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};
 pub use two_tower::TowerSource;
 pub use usage::{Library, PythonUsage, UsageExample, python_usage};
@@ -87,6 +89,8 @@ kinds! {
         Encoder(Encoder) = "encoder",
         /// A text encoder from chosen layers of a teacher.
         EncoderLayers(EncoderLayers) = "encoder-layers",
+        /// A vector for each token of a teacher's vocabulary, and their mean for a text.
+        Static(StaticEmbedding) = "static",
         /// A fusion encoder over text and image from random weights, at any size.
         Fusion(Fusion) = "fusion",
         /// A text and an image tower with a small head over both.

@@ -12,7 +12,7 @@ use crate::StudentError;
 use crate::alignment::align;
 
 /// Change of the source model's vocabulary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VocabularyTransfer {
     /// None.
     Keep,
@@ -20,6 +20,12 @@ pub enum VocabularyTransfer {
     Prune(usize),
     /// A new vocabulary of so many tokens is trained.
     Retrain(usize),
+    /// The tokens of a text alone, without those that the model puts around it; those that match a regular expression at their
+    /// beginning are left out.
+    OwnTokens {
+        /// The expression; empty for none.
+        removed: String,
+    },
     /// At most so many tokens stay, if a number is given, and so many are added.
     Extend {
         /// Maximum number of tokens that stay.

@@ -88,6 +88,25 @@ impl Stored {
 }
 
 impl StaticConfig {
+    /// Name of the table among the weights, `[vocabulary, width]`.
+    pub const TABLE: &str = TABLE;
+
+    /// A configuration of these sizes, for texts of any length.
+    #[must_use]
+    pub fn new(vocabulary: usize, width: usize, normalise: bool, left_out: Option<u32>) -> Self {
+        let published = json!({ "model_type": MODEL_TYPE, "seq_length": UNLIMITED });
+        Self { vocabulary, width, normalise, left_out, max_length: UNLIMITED, published }
+    }
+
+    /// Sets what `config.json` says of how the table was made: numbers of principal components, constant of inverse frequency,
+    /// origin of the vectors.
+    pub fn set_published(&mut self, components: Option<usize>, sif: Option<f64>, vectors: &str) {
+        self.published["apply_pca"] = components.map_or(Value::Null, Value::from);
+        self.published["sif_coefficient"] = sif.map_or(Value::Null, Value::from);
+        let pooling = if vectors == "states" { "mean" } else { vectors };
+        self.published["pooling"] = pooling.into();
+    }
+
     /// Reads the configuration of a folder, and the shapes of its table.
     ///
     /// # Errors

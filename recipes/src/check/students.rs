@@ -25,6 +25,9 @@ impl Checker<'_> {
                     }
                 }
             }
+            Student::Static(options) => {
+                self.check_source_model("encoder", &options.teacher, None, position);
+            }
             Student::EncoderLayers(options) => {
                 self.check_source_model("encoder", &options.teacher, options.layers.as_ref(), position);
             }
