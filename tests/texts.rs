@@ -43,6 +43,9 @@ fn every_method_runs_on_made_up_reviews() {
         ("tinybert", &["fine-tune", "layers", "prediction"]),
         ("tinybert-augmented", &["fine-tune", "layers", "prediction"]),
         ("tinybert-general", &["fine-tune", "general", "layers", "prediction"]),
+        ("matrix", &["fine-tune", "distil"]),
+        ("matrix-general", &["language", "fine-tune", "general", "distil"]),
+        ("matrix-masked", &["language", "fine-tune", "general", "distil"]),
     ] {
         let outcome = smoke(folder.path(), method, stages);
         for model in ["teacher", "student", "baseline"] {
@@ -58,6 +61,40 @@ fn every_method_runs_on_made_up_reviews() {
         // TinyBERT ends with one term alone, which needs no share; its first stages have three, as DistilBERT's.
         let shares: f64 = event["shares"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{method}: {event}");
+    }
+}
+
+#[test]
+fn a_matrix_student_predicts_is_exported_and_leaves_words_that_it_never_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let decay = "stage.distil.train.optimiser.adamw.weight-decay=0.5";
+    let table = |steps: &str| {
+        let set = format!("stage.distil.train.steps={steps}");
+        smoke_with(folder.path(), "matrix", &["fine-tune", "distil"], &[decay, &set]);
+        let run = folder.path().join("matrix");
+        let weights = run.join("checkpoints/distil/finished/model.safetensors");
+        let weights = alambic_tensor::parameters::load(&weights).unwrap();
+        std::fs::rename(&run, folder.path().join(format!("matrix-{steps}"))).unwrap();
+        weights["embeddings.forward_matrices.weight"].to_vec2::<f32>().unwrap()
+    };
+    let (one, five) = (table("1"), table("5"));
+    // Padding counts for nothing, and so neither decay nor running means move its matrix.
+    assert_eq!(one[0], five[0]);
+    assert!(one.iter().zip(&five).any(|(one, five)| one != five));
+    let model = folder.path().join("matrix-5/student");
+    let config = json_of(&model.join("config.json"));
+    assert_eq!(config["architectures"][0], "CmowCbowHybridForSequenceClassification");
+    let model = model.display().to_string();
+    let long = "a good film ".repeat(400);
+    let predicted = run(folder.path(), &["predict", &model, "--json", "a good film", "", &long]);
+    assert_eq!(predicted.code, Some(0), "{}", predicted.stderr);
+    assert_eq!(predicted.stdout.lines().count(), 3, "{}", predicted.stdout);
+    let exported =
+        run(folder.path(), &["export", &model, "--format", "hf,onnx,int8", "--to", "out", "--json"]);
+    assert_eq!(exported.code, Some(0), "{}", exported.stderr);
+    let taps = run(folder.path(), &["list", "taps", &model]);
+    for tap in ["hidden.1", "pooled", "logits"] {
+        assert!(taps.stdout.contains(tap), "{}", taps.stdout);
     }
 }
 

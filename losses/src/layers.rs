@@ -46,6 +46,7 @@ impl Layers {
         kind: &str,
     ) -> Result<(Vec<String>, Vec<String>), LossError> {
         self.without_embeddings(term)?;
+        self.with_attention(term)?;
         Ok(self
             .pairs
             .iter()
@@ -61,8 +62,24 @@ impl Layers {
             .unzip()
     }
 
-    /// Fails unless both have the same number of heads.
+    /// Fails unless both have attention.
+    fn with_attention(&self, term: &'static str) -> Result<(), LossError> {
+        for (side, stream) in [("student", self.student), ("teacher", self.teacher)] {
+            if stream.attention.0 == 0 {
+                return Err(LossError::Incompatible {
+                    term,
+                    reason: format!(
+                        "the {side} has no attention; compare `hidden` states, embeddings (`representation`) or `logits`"
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails unless both have attention with the same number of heads.
     pub(crate) fn same_heads(&self, term: &'static str, instead: &str) -> Result<(), LossError> {
+        self.with_attention(term)?;
         if self.student.heads == self.teacher.heads {
             return Ok(());
         }

@@ -14,6 +14,7 @@ use crate::dual::DualConfig;
 use crate::head::{HeadSpec, TextHead};
 use crate::lxmert::LxmertConfig;
 use crate::marian::MarianConfig;
+use crate::matrix::MatrixConfig;
 use crate::model_config::ModelConfig;
 use crate::oscar::OscarConfig;
 use crate::published::look_up;
@@ -127,6 +128,8 @@ architectures! {
     Causal(CausalConfig),
     /// Static embeddings in the layouts of model2vec and sentence-transformers.
     Static(StaticConfig),
+    /// Matrix embeddings, in our own layout.
+    Matrix(MatrixConfig),
     /// An encoder-decoder in Marian's layout.
     Marian(MarianConfig),
     /// A text and an image encoder in CLIP's layout.
@@ -257,6 +260,7 @@ mod tests {
             "siglip-text",
             "vit",
             "marian",
+            "matrix/none",
             "clip",
             "lxmert",
             "vilt",

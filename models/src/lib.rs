@@ -46,6 +46,7 @@ mod labels;
 mod layers;
 pub mod lxmert;
 pub mod marian;
+pub mod matrix;
 mod model_config;
 pub mod oscar;
 mod outline;

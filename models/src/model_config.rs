@@ -192,6 +192,12 @@ pub trait ModelConfig: Debug {
         &[]
     }
 
+    /// Tables of which a training step changes the rows that its batch looks up, and leaves the others as they are: neither weight
+    /// decay nor the optimiser's running means move them.
+    fn sparse_tables(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The head of a text encoder; none for other architectures.
     fn text_head(&self) -> Option<TextHead<'_>> {
         None

@@ -42,6 +42,7 @@ mod export;
 mod export_card;
 mod export_folder;
 mod fusion;
+mod matrix_embeddings;
 pub mod onnx;
 mod oscar;
 mod outputs;
@@ -67,6 +68,7 @@ pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{ExportFormat, ExportedFile, export};
 pub use fusion::Fusion;
+pub use matrix_embeddings::{BackwardOrder, MatrixDirections, MatrixEmbedding, MatrixHead, PairJoin};
 pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
 pub use save_pretrained::{add_detector, rename_tags, save_pretrained};
@@ -91,6 +93,8 @@ kinds! {
         EncoderLayers(EncoderLayers) = "encoder-layers",
         /// A vector for each token of a teacher's vocabulary, and their mean for a text.
         Static(StaticEmbedding) = "static",
+        /// Matrices and a vector for each token, multiplied and added up.
+        Matrix(MatrixEmbedding) = "matrix",
         /// A fusion encoder over text and image from random weights, at any size.
         Fusion(Fusion) = "fusion",
         /// A text and an image tower with a small head over both.

@@ -108,6 +108,13 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
             vec![own("logits", "logits", if config.head.is_per_token() { Rows::Tokens } else { Rows::All })]
         }
         Config::Static(_) => vec![own("embedding", "sentence_embedding", Rows::All)],
+        Config::Matrix(config) if config.head == Head::None => vec![
+            own("hidden.1", "last_hidden_state", Rows::Tokens),
+            own("embedding", "sentence_embedding", Rows::All),
+        ],
+        Config::Matrix(config) => {
+            vec![own("logits", "logits", if config.head.is_per_token() { Rows::Tokens } else { Rows::All })]
+        }
         Config::Marian(config) => vec![
             (tap("encoder", "hidden", config.encoder_layers), "last_hidden_state", Rows::Tokens),
             own("logits", "logits", Rows::Target),

@@ -237,7 +237,7 @@ mod tests {
         let points: Vec<[f32; 2]> = [(-5.0, 1.0), (5.0, 1.0), (-5.0, -1.0), (5.0, -1.0)]
             .map(|(along, across): (f32, f32)| [7.0 + 0.6 * along + 0.8 * across, 0.8 * along - 0.6 * across])
             .to_vec();
-        let points = Tensor::new(points.as_slice(), &Device::Cpu).unwrap();
+        let points = Tensor::from_iter(points.into_iter().flatten(), &Device::Cpu).unwrap().reshape((4, 2)).unwrap();
         let found = principal_components(&points, 2).unwrap().to_vec2::<f32>().unwrap();
         for (row, expected) in found.iter().zip([[-5.0, 1.0], [5.0, 1.0], [-5.0, -1.0], [5.0, -1.0f32]]) {
             for (number, expected) in row.iter().zip(expected) {

@@ -3,6 +3,7 @@
 use alambic_files::text::string_literal;
 use alambic_models::Config;
 use alambic_models::causal::CausalConfig;
+use alambic_models::matrix::MatrixConfig;
 use alambic_models::text_encoder::{Head, PoolingMode, ProblemType, TextEncoderConfig};
 use alambic_models::vilt;
 
@@ -73,9 +74,21 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
             let answers = config.outline().labels.len() > 1;
             (Library::Alambic, answers.then_some("visual-question-answering"), None)
         }
+        Config::Matrix(config) => (Library::Alambic, matrix_task(config), None),
         Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),
     };
     PythonUsage { library, task, code }
+}
+
+/// Task of matrix embeddings, as the hub names it.
+fn matrix_task(config: &MatrixConfig) -> Option<&'static str> {
+    Some(match config.head {
+        Head::None => "feature-extraction",
+        Head::Sequence => "text-classification",
+        Head::Tokens => "token-classification",
+        Head::Span => "question-answering",
+        Head::MaskedLanguage => "fill-mask",
+    })
 }
 
 /// Library, task and code of a decoder-only transformer that encodes texts.

@@ -219,7 +219,7 @@ fn differences(exported: &[alambic_students::ExportedFile]) -> Vec<(String, f64)
 #[test]
 fn every_family_that_is_shipped_runs_as_onnx() {
     let decoders = ["decoder_model", "decoder_with_past_model", "decoder_model_merged"];
-    let cases: [(&str, &[&str]); 18] = [
+    let cases: [(&str, &[&str]); 24] = [
         ("camembert", &["model"]),
         ("electra", &["model"]),
         ("electra-discriminator", &["model"]),
@@ -238,6 +238,12 @@ fn every_family_that_is_shipped_runs_as_onnx() {
         ("vilt", &["model"]),
         ("oscar/answers", &["model"]),
         ("oscar/pretraining", &["model"]),
+        ("matrix/none", &["model"]),
+        ("matrix/pairs", &["model"]),
+        ("matrix/published", &["model"]),
+        ("matrix/low-rank", &["model"]),
+        ("matrix/cosine", &["model"]),
+        ("matrix/vectors", &["model"]),
     ];
     for (family, graphs) in cases {
         let folder = tempfile::tempdir().unwrap();

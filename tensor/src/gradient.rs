@@ -76,6 +76,26 @@ impl SparseGradient {
         Self { shape, ids: groups.iter().map(|group| ids[group[0]]).collect(), values: sums }
     }
 
+    /// The rows of a whole gradient `[rows, ..]` in CPU memory that are not zero throughout.
+    ///
+    /// # Errors
+    /// When it is not `f32`.
+    pub(crate) fn of_rows(gradient: &Tensor) -> Result<Self> {
+        let rows = gradient.dim(0)?;
+        let width = gradient.elem_count() / rows.max(1);
+        let ids = (0..rows as u32).collect();
+        let values = buffer::with_slice(gradient, "gradients", <[f32]>::to_vec)?;
+        Ok(Self { shape: (rows, width), ids, values }.without_zero_rows())
+    }
+
+    /// The rows that are not zero throughout.
+    pub(crate) fn without_zero_rows(&self) -> Self {
+        let rows = self.ids.iter().zip(self.values.chunks_exact(self.shape.1.max(1)));
+        let kept = rows.filter(|(_, row)| row.iter().any(|&value| value != 0.0));
+        let (ids, values): (Vec<u32>, Vec<&[f32]>) = kept.map(|(&id, row)| (id, row)).unzip();
+        Self { shape: self.shape, ids, values: values.concat() }
+    }
+
     /// The shape of the table.
     pub(crate) fn shape(&self) -> (usize, usize) {
         self.shape

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use alambic_settings::settings;
 use candle_core::{CpuStorage, Device, InplaceOp1, InplaceOp2, Layout, Tensor, Var, bail};
-use indexmap::IndexMap;
 use indexmap::map::Entry;
+use indexmap::{IndexMap, IndexSet};
 use rayon::prelude::*;
 
 use crate::TensorError;
@@ -102,13 +102,23 @@ pub struct AdamW {
     options: AdamWOptions,
     step: usize,
     moments: IndexMap<String, Moments>,
+    /// Tables of which a step changes only the rows that have a gradient.
+    sparse: IndexSet<String>,
 }
 
 impl AdamW {
     /// An optimiser before its first step.
     #[must_use]
     pub fn new(options: AdamWOptions) -> Self {
-        Self { options, step: 0, moments: IndexMap::new() }
+        Self { options, step: 0, moments: IndexMap::new(), sparse: IndexSet::new() }
+    }
+
+    /// The same optimiser, whose steps change of these tables only the rows that have a gradient other than zero, which are rows that
+    /// the batch looked up. Neither weight decay nor the running means move the others, and their running means stay as they are,
+    /// as in PyTorch's `SparseAdam`; bias correction counts all steps.
+    #[must_use]
+    pub fn with_sparse_tables<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        Self { sparse: names.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Steps taken.
@@ -160,6 +170,10 @@ impl AdamW {
                 epsilon: *epsilon as f32,
                 keep: if decayed { 1.0 - (learning_rate * weight_decay) as f32 } else { 1.0 },
             };
+            if self.sparse.contains(name) {
+                update_sparse(variable, gradient, moments, coefficients)?;
+                continue;
+            }
             match (moments, gradient) {
                 (Moments::Cpu { first, second, updated }, Gradient::Dense(gradient)) => {
                     *updated = None;
@@ -172,12 +186,13 @@ impl AdamW {
                     for &id in gradient.ids() {
                         updated[id as usize] = true;
                     }
+                    let updated = Some(updated.as_slice());
                     let update =
                         UpdateRows { gradient, updated, moments: Mutex::new((first, second)), coefficients };
                     variable.as_tensor().inplace_op1(&update)?;
                 }
                 (Moments::Device { first, second }, gradient) => {
-                    update_composite(variable, &gradient.tensor()?, (first, second), coefficients)?;
+                    update_composite(variable, &gradient.tensor()?, (first, second), None, coefficients)?;
                 }
             }
         }
@@ -239,21 +254,70 @@ vectorised! {
     }
 }
 
-/// Composite of the update, out of candle's operations, for a parameter that is not in CPU memory.
+/// Composite of the update, out of candle's operations, for a parameter that is not in CPU memory. Where elements are chosen, 1 in
+/// `[length]`, the others and their means stay as they are.
 fn update_composite(
     variable: &Var,
     gradient: &Tensor,
     (first, second): (&mut Tensor, &mut Tensor),
+    chosen: Option<&Tensor>,
     c: Coefficients,
 ) -> candle_core::Result<()> {
     let number = f64::from;
     let gradient = (gradient.flatten_all()? * number(c.gradient_scale))?;
-    *first = ((&*first * number(c.beta1))? + (&gradient * number(1.0 - c.beta1))?)?;
-    *second = ((&*second * number(c.beta2))? + (gradient.sqr()? * number(1.0 - c.beta2))?)?;
-    let denominator = second.sqrt()?.affine(number(c.inverse_root_correction), number(c.epsilon))?;
-    let change = ((&*first / denominator)? * number(c.step_size))?;
+    let new_first = ((&*first * number(c.beta1))? + (&gradient * number(1.0 - c.beta1))?)?;
+    let new_second = ((&*second * number(c.beta2))? + (gradient.sqr()? * number(1.0 - c.beta2))?)?;
+    let denominator = new_second.sqrt()?.affine(number(c.inverse_root_correction), number(c.epsilon))?;
+    let change = ((&new_first / denominator)? * number(c.step_size))?;
     let values = variable.as_tensor().detach();
-    variable.set(&((&values * number(c.keep))? - change.reshape(values.shape())?)?)
+    let new_values = ((&values * number(c.keep))? - change.reshape(values.shape())?)?;
+    let choose = |new: Tensor, old: &Tensor| match chosen {
+        None => Ok(new),
+        Some(chosen) => chosen.reshape(old.shape())?.where_cond(&new, old),
+    };
+    (*first, *second) = (choose(new_first, first)?, choose(new_second, second)?);
+    variable.set(&choose(new_values, &values)?)
+}
+
+/// The step of a table of which only rows with a gradient other than zero are changed.
+fn update_sparse(
+    variable: &Var,
+    gradient: &Gradient,
+    moments: &mut Moments,
+    coefficients: Coefficients,
+) -> Result<(), TensorError> {
+    match moments {
+        Moments::Cpu { first, second, updated } => {
+            *updated = None;
+            let rows;
+            let gradient = match gradient {
+                Gradient::Sparse(gradient) => {
+                    rows = gradient.without_zero_rows();
+                    &rows
+                }
+                Gradient::Dense(gradient) => {
+                    rows = SparseGradient::of_rows(gradient)?;
+                    &rows
+                }
+            };
+            let moments = Mutex::new((first, second));
+            let update = UpdateRows { gradient, updated: None, moments, coefficients };
+            variable.as_tensor().inplace_op1(&update)?;
+        }
+        Moments::Device { first, second } => {
+            let gradient = gradient.tensor()?;
+            let rows = gradient.flatten_from(1)?;
+            let chosen = rows.abs()?.max_keepdim(1)?.gt(0.0)?.broadcast_as(rows.shape())?.contiguous()?;
+            update_composite(
+                variable,
+                &gradient,
+                (first, second),
+                Some(&chosen.flatten_all()?),
+                coefficients,
+            )?;
+        }
+    }
+    Ok(())
 }
 
 struct Update<'a> {
@@ -311,8 +375,8 @@ vectorised! {
 /// reading it; and of rows that never had one, nothing but the weights.
 struct UpdateRows<'a> {
     gradient: &'a SparseGradient,
-    /// The rows that had a gradient so far, those of this step included.
-    updated: &'a [bool],
+    /// The rows that had a gradient so far, those of this step included; none where rows without a gradient stay as they are.
+    updated: Option<&'a [bool]>,
     /// Running means of gradients and of their squares.
     moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
     coefficients: Coefficients,
@@ -347,10 +411,15 @@ impl InplaceOp1 for UpdateRows<'_> {
                         let gradient = &gradients[next * width..][..width];
                         update(values, gradient, first, second, self.coefficients);
                         next += 1;
-                    } else if self.updated[row] {
-                        update(values, &nothing, first, second, self.coefficients);
-                    } else if self.coefficients.keep != 1.0 {
-                        decay(values, self.coefficients.keep);
+                        continue;
+                    }
+                    match self.updated {
+                        None => {}
+                        Some(updated) if updated[row] => {
+                            update(values, &nothing, first, second, self.coefficients);
+                        }
+                        Some(_) if self.coefficients.keep != 1.0 => decay(values, self.coefficients.keep),
+                        Some(_) => {}
                     }
                 }
             });
@@ -387,6 +456,72 @@ mod tests {
         };
         for (found, expected) in run(true).iter().zip(run(false)) {
             assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn sparse_tables_change_in_rows_with_a_gradient_alone() {
+        use crate::ops::embed;
+        use std::sync::Arc;
+
+        let values: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7).sin()).collect();
+        let table = Tensor::from_vec(values, (4, 3), &Device::Cpu).unwrap();
+        let weights: Weights = [("table".to_owned(), table)].into();
+        #[derive(Clone, Copy, PartialEq)]
+        enum Form {
+            Sparse,
+            Dense,
+            Device,
+        }
+        let run = |form: Form, steps: &[&[u32]]| {
+            let parameters = Parameters::from_weights(&weights).unwrap();
+            let options = AdamWOptions { learning_rate: 0.1, weight_decay: 0.5, ..AdamWOptions::default() };
+            let mut optimiser = AdamW::new(options).with_sparse_tables(["table"]);
+            if form == Form::Device {
+                let nothing = Tensor::zeros(12, candle_core::DType::F32, &Device::Cpu).unwrap();
+                let moments = Moments::Device { first: nothing.clone(), second: nothing };
+                optimiser.moments.insert("table".to_owned(), moments);
+            }
+            for ids in steps {
+                let table = &parameters.tracked()["table"];
+                // Row 3 is looked up as well, and counts for nothing, as padding does.
+                let ids: Vec<u32> = ids.iter().copied().chain([3]).collect();
+                let rows = embed(table, &Arc::new(ids.clone()), 1, 1.0, None).unwrap();
+                let counted = rows.narrow(1, 0, ids.len() - 1).unwrap();
+                let mut loss = counted.sqr().unwrap().sum_all().unwrap();
+                if form != Form::Sparse {
+                    let nothing = (table * table.zeros_like().unwrap()).unwrap();
+                    loss = (loss + nothing.sum_all().unwrap()).unwrap();
+                }
+                let gradients = Gradients::of(&loss, &parameters).unwrap();
+                let is_sparse = matches!(gradients.get("table").unwrap(), Gradient::Sparse(_));
+                assert_eq!(is_sparse, form == Form::Sparse);
+                optimiser.step(&parameters, &gradients, 1.0, 1.0).unwrap();
+            }
+            let state = optimiser.state().unwrap();
+            let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            [
+                values(&parameters.detached()["table"]),
+                values(&state["table.first"]),
+                values(&state["table.second"]),
+            ]
+        };
+        let start = weights["table"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let [table, first, second] = run(Form::Sparse, &[&[0, 0], &[1]]);
+        // Rows 2 and 3 had no gradient: neither decay nor means reach them.
+        assert_eq!((&table[6..], &first[6..], &second[6..]), (&start[6..], &[0.0; 6][..], &[0.0; 6][..]));
+        // Row 0 was changed by the first step, and the second left it and its means alone.
+        let [after_one, first_after_one, _] = run(Form::Sparse, &[&[0, 0]]);
+        assert_eq!((&table[..3], &first[..3]), (&after_one[..3], &first_after_one[..3]));
+        assert!(table[..6].iter().zip(&start).all(|(own, start)| own != start));
+        for form in [Form::Dense, Form::Device] {
+            for (found, expected) in run(form, &[&[0, 0], &[1]])
+                .concat()
+                .iter()
+                .zip([&table, &first, &second].map(Vec::as_slice).concat())
+            {
+                assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found} and {expected}");
+            }
         }
     }
 

@@ -293,7 +293,8 @@ impl Tokenizer {
     }
 
     /// Whether the second text of a pair is of another segment than the first.
-    pub(super) fn tells_segments(&self) -> bool {
+    #[must_use]
+    pub fn tells_segments(&self) -> bool {
         self.encode_text("a", Some("a")).is_ok_and(|pair| !pair.segments.is_empty())
     }
 

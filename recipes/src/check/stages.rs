@@ -235,7 +235,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder`, `encoder-layers` and `static` encode texts; `encoder-decoder` and `encoder-decoder-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
+                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder` and `encoder-decoder-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
         );
         None
     }

@@ -2,7 +2,9 @@
 
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Node};
-use alambic_students::{ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, OscarSizes, Student};
+use alambic_students::{
+    ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, MatrixEmbedding, OscarSizes, Student,
+};
 
 use super::checker::{Checker, list};
 use super::model_info::ModelInfo;
@@ -17,6 +19,7 @@ impl Checker<'_> {
             Student::EncoderDecoderLayers(options) => self.check_layers(options, position),
             // Its sizes are compared with each other where it is configured.
             Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) => {}
+            Student::Matrix(options) => self.check_matrices(name, options),
             Student::Oscar(options) => {
                 self.check_tags(options);
                 for teacher in options.encoder.iter().chain(&options.detector) {
@@ -75,6 +78,19 @@ impl Checker<'_> {
                 Diagnostic::error("student::size", message).label(&heads, format!("{} heads", options.heads));
             if width != heads {
                 diagnostic = diagnostic.label(&width, format!("width {}", options.width));
+            }
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reports sizes of matrix embeddings that do not fit each other.
+    fn check_matrices(&mut self, name: &str, options: &MatrixEmbedding) {
+        for (key, message) in options.faults() {
+            let place = |key: &str| self.places.origin(&["model", name, "matrix", key]);
+            let (own, side) = (place(key), place("side"));
+            let mut diagnostic = Diagnostic::error("student::size", message).label(&own, "does not fit");
+            if side != own {
+                diagnostic = diagnostic.label(&side, format!("side {}", options.side));
             }
             self.report(diagnostic);
         }

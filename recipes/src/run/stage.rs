@@ -247,7 +247,7 @@ fn state(
     let Optimiser::AdamW(optimiser) = training.train.optimiser.clone();
     let weights = parameters.detached();
     Ok(TrainState {
-        optimiser: AdamW::new(optimiser),
+        optimiser: AdamW::new(optimiser).with_sparse_tables(initial.config.sparse_tables()),
         average: ExponentialMovingAverage::new(training.train.ema_decay, &weights)?,
         progress: Progress {
             step: 0,

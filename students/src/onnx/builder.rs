@@ -147,6 +147,59 @@ impl Builder {
         Ok(output)
     }
 
+    /// The value of `step` after so many repetitions, a whole number of its own: it is given the number of the repetition, from 0, and
+    /// the value before it, at first `start`. With `keeps_each`, the values of all repetitions as well, one behind the other along a
+    /// first axis. A step may read everything that is there before.
+    ///
+    /// This is a `Loop`, which the runtimes have that lack `Scan`.
+    pub(super) fn repeat(
+        &mut self,
+        count: &str,
+        start: &str,
+        keeps_each: bool,
+        step: &mut dyn FnMut(&mut Self, &str, &str) -> Name,
+    ) -> (Name, Option<Name>) {
+        self.count += 1;
+        let name = format!("Loop {}", self.count);
+        let [index, condition, before] =
+            ["repetition", "condition", "before"].map(|part| format!("{name} {part}"));
+        let outer = std::mem::take(&mut self.graph.node);
+        let after = step(self, &index, &before);
+        let goes_on = self.node("Identity", &[&condition], Vec::new());
+        let mut outputs = vec![(goes_on, element::BOOL), (after.clone(), element::F32)];
+        if keeps_each {
+            outputs.push((self.node("Identity", &[&after], Vec::new()), element::F32));
+        }
+        let node = std::mem::replace(&mut self.graph.node, outer);
+        let typed = |(name, element): (Name, i32)| {
+            let kind = Type { tensor: Some(TensorType { element, shape: None }) };
+            Value { name, kind: Some(kind) }
+        };
+        let body = Graph {
+            node,
+            name: format!("{name} body"),
+            input: vec![
+                value(&index, element::I64, &[]),
+                value(&condition, element::BOOL, &[]),
+                typed((before, element::F32)),
+            ],
+            output: outputs.into_iter().map(typed).collect(),
+            ..Graph::default()
+        };
+        let output: Vec<Name> =
+            (0..1 + usize::from(keeps_each)).map(|index| format!("{name}:{index}")).collect();
+        self.graph.node.push(Node {
+            // No condition: only the number of repetitions counts.
+            input: vec![count.to_owned(), String::new(), start.to_owned()],
+            output: output.clone(),
+            name,
+            op_type: "Loop".into(),
+            attribute: vec![graph("body", body)],
+        });
+        let mut output = output.into_iter();
+        (output.next().unwrap_or_default(), output.next())
+    }
+
     /// A branch, whose constants are those of the whole graph, and the number of its outputs.
     fn branch(
         &mut self,

@@ -6,6 +6,7 @@ mod clip;
 mod dual;
 mod images;
 mod marian;
+mod matrix_embeddings;
 mod oscar;
 mod pooling;
 mod proto;
@@ -54,6 +55,8 @@ pub(crate) const FOLDER: &str = "onnx";
 /// all `[batch, sequence]`, to `logits`; without a head to `last_hidden_state`, `pooler_output` and `sentence_embedding`,
 /// those that it has.
 ///
+/// Matrix embeddings are the same, and take `token_type_ids` where they read pairs of texts.
+///
 /// An encoder-decoder is four. `encoder_model.onnx` gives `last_hidden_state`. `decoder_model.onnx` takes it as
 /// `encoder_hidden_states`, with `encoder_attention_mask` and `input_ids`, to `logits` and `present.LAYER.decoder.key` and the
 /// like; `decoder_with_past_model.onnx` takes these as `past_key_values.LAYER.decoder.key`; `decoder_model_merged.onnx` is
@@ -83,6 +86,7 @@ pub fn export(
     let graphs = match config {
         Config::TextEncoder(config) => vec![("model", text_encoder::graph(config, weights, storage)?)],
         Config::Static(config) => vec![("model", static_embeddings::graph(config, weights, storage)?)],
+        Config::Matrix(config) => vec![("model", matrix_embeddings::graph(config, weights, storage)?)],
         Config::Marian(config) => marian::graphs(config, weights, storage)?,
         Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
         Config::Clip(config) => clip::graphs(config, weights, storage)?,
@@ -133,10 +137,11 @@ mod tests {
     fn follow<'a>(nodes: &'a [Node], known: &mut HashSet<&'a String>, used: &mut HashSet<&'a String>) {
         for node in nodes {
             for branch in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
+                known.extend(branch.input.iter().map(|input| &input.name));
                 follow(&branch.node, known, used);
                 assert!(branch.output.iter().all(|output| known.contains(&output.name)));
             }
-            for input in &node.input {
+            for input in node.input.iter().filter(|input| !input.is_empty()) {
                 assert!(known.contains(input), "{} reads `{input}`, which is not there yet", node.name);
                 used.insert(input);
             }
@@ -217,6 +222,23 @@ mod tests {
                     text_encoder::graph(config.text_encoder().unwrap(), &weights, storage).unwrap();
                 let graph = whole(&model);
                 assert_eq!(count(graph, "Softmax"), config.text_encoder().unwrap().layers);
+            }
+        }
+    }
+
+    #[test]
+    fn graphs_of_matrix_embeddings_are_whole() {
+        for model in ["matrix/none", "matrix/pairs", "matrix/published"] {
+            let folder = folder(model);
+            let config = Config::open(&folder).unwrap();
+            let weights = config.weights(&folder).unwrap();
+            let Config::Matrix(config) = config else { panic!("{model}") };
+            for storage in STORAGES {
+                let (model, _) = matrix_embeddings::graph(&config, &weights, storage).unwrap();
+                let graph = whole(&model);
+                let readings = if config.splits_pairs() || config.head == Head::None { 2 } else { 1 };
+                let directions = config.names().matrices.iter().filter(|(_, table)| table.is_some()).count();
+                assert_eq!(count(graph, "Loop"), readings * directions);
             }
         }
     }

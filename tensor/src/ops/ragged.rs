@@ -124,6 +124,19 @@ impl RaggedLayout {
         gather(states, &Arc::new(firsts), (tokens, width), &[self.batch, width])
     }
 
+    /// States `[tokens, width]`, those of each sequence in the reverse order.
+    ///
+    /// # Errors
+    /// When the states are of another shape or not `f32`.
+    pub fn reverse(&self, states: &Tensor) -> Result<Tensor> {
+        if states.dims2()?.0 != self.tokens() {
+            bail!("ragged layout: states {:?} are not [{}, ..]", states.dims(), self.tokens())
+        }
+        let rows = (0..self.batch).flat_map(|sequence| self.rows(sequence).rev().map(|row| row as u32));
+        let rows = Tensor::from_iter(rows, states.device())?;
+        states.contiguous()?.index_select(&rows, 0)
+    }
+
     /// Whether a sequence has no token.
     fn has_empty(&self) -> bool {
         self.offsets.windows(2).any(|pair| pair[0] == pair[1])
