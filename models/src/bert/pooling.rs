@@ -101,6 +101,34 @@ impl Pooling {
         Self { mode, steps: normalise.then_some(PoolingStep::Normalise).into_iter().collect(), skipped: 0 }
     }
 
+    /// The same pooling of states of a width with one dense layer behind it, which has a bias and no activation and gives so many
+    /// numbers; what brings vectors to length one stands behind that.
+    ///
+    /// # Errors
+    /// When the pooling is recurrent, whose folder has no place for a dense layer, or has a dense layer already.
+    pub fn with_dense(self, state: usize, outputs: usize) -> Result<Self, ModelError> {
+        let refused = |reason: &str| Err(ModelError::Configuration(reason.to_owned()));
+        if !self.layers().is_empty() {
+            return refused("a recurrent pooling takes no dense layer behind it");
+        }
+        if self.dense().count() > 0 {
+            return refused("the pooling has a dense layer already");
+        }
+        let inputs = self.gathered(state);
+        let dense = PoolingStep::Dense(Dense { index: 0, inputs, outputs, has_bias: true, activation: None });
+        Ok(Self { steps: std::iter::once(dense).chain(self.steps).collect(), ..self })
+    }
+
+    /// The same pooling whose vectors are brought to length one at the end, or are not.
+    #[must_use]
+    pub fn normalising(mut self, normalise: bool) -> Self {
+        while self.steps.last() == Some(&PoolingStep::Normalise) {
+            self.steps.pop();
+        }
+        self.steps.extend(normalise.then_some(PoolingStep::Normalise));
+        self
+    }
+
     /// The pooling of a sentence-transformers folder; none where there is no `modules.json`, or no pooling in it.
     ///
     /// # Errors
