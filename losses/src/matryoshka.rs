@@ -37,10 +37,9 @@ impl Matryoshka {
             return refused(format!("`matryoshka` has the width {} twice", twice.1));
         }
         if !weights.is_empty() && weights.len() != widths.len() {
-            let (factors, widths) = (weights.len(), widths.len());
-            return refused(format!(
-                "`matryoshka-weights` has {factors} factors, and `matryoshka` {widths} widths"
-            ));
+            let widths = format!("{} widths", widths.len());
+            let factors = format!("{} of their factors", weights.len());
+            return refused(format!("`matryoshka` names {widths}, and `matryoshka-weights` {factors}"));
         }
         let weight = |place: usize| weights.get(place).copied().unwrap_or(1.0);
         Ok(Widths(widths.iter().enumerate().map(|(place, own)| (*own, weight(place))).collect()))

@@ -77,10 +77,18 @@ fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'st
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
         let trust = trust(config);
+        let used = match &example.second {
+            None => format!("print(model.encode([{text}]))"),
+            Some(second) => format!(
+                "vectors = model.encode([{text}, {}])\n\
+                 print(model.similarity(vectors[:1], vectors[1:]))",
+                string_literal(second)
+            ),
+        };
         let code = format!(
             "from sentence_transformers import SentenceTransformer\n\n\
              model = SentenceTransformer(\".\"{trust})\n\
-             print(model.encode([{text}]))"
+             {used}"
         );
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }

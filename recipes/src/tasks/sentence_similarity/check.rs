@@ -105,7 +105,7 @@ impl SimilarityData {
         term: &Term,
         checker: &mut Checker<'_>,
     ) {
-        if !term.targets.contains(&TargetKind::Similarities) || self.form() != SentenceExamples::Pairs {
+        if !term.targets.contains(&TargetKind::Similarities) || !self.has_scores(&checker.corpora) {
             return;
         }
         let names = self.sentences.iter().flat_map(|own| &own.data);

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use alambic_data::{ContentKind, Labels, Text};
+use alambic_data::{ContentKind, Labels, Split, Text};
+use alambic_inference::TextPair;
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::bert::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
@@ -97,6 +98,18 @@ impl Task for SimilarityData {
 
     fn max_length(&self) -> usize {
         self.sentences.iter().map(|own| own.max_length).max().unwrap_or_default()
+    }
+
+    fn cacheable_texts<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Option<Result<Vec<&'c Text>, RunError>> {
+        Some(self.rows(corpora, split))
+    }
+
+    fn read_texts<'c>(&self, row: &'c Text) -> Vec<TextPair<'c>> {
+        row.texts().map(|text| (text, None)).collect()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
