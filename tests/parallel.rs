@@ -58,7 +58,7 @@ fn prepare(folder: &Path) {
         activation: alambic_students::ActivationFunction::Gelu,
         dropout: 0.0,
         max_length: 32,
-        embedding: EmbeddingOptions { pooling: Some(PoolingStrategy::Mean), ..EmbeddingOptions::default() },
+        embedding: EmbeddingOptions::pooled(PoolingStrategy::Mean),
         vocabulary: 500,
         pieces: TokenizerKind::Words,
     };

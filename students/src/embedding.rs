@@ -46,10 +46,12 @@ settings! {
     }
 }
 
-impl Default for EmbeddingOptions {
-    fn default() -> Self {
+impl EmbeddingOptions {
+    /// Options of a pooling and nothing else.
+    #[must_use]
+    pub fn pooled(pooling: PoolingStrategy) -> Self {
         Self {
-            pooling: None,
+            pooling: Some(pooling),
             pooling_width: None,
             embedding_width: None,
             normalize: None,
@@ -57,9 +59,7 @@ impl Default for EmbeddingOptions {
             default_prompt: None,
         }
     }
-}
 
-impl EmbeddingOptions {
     /// The tokenizer with the prompts that are named.
     ///
     /// # Errors
