@@ -42,14 +42,14 @@ pub(crate) fn check(folder: &ModelFolder, is_pooled: bool) -> Result<Option<usiz
     let model: Value = json::read_if_there(&path)?.unwrap_or_default();
     let kept = match &model["truncate_dim"] {
         Value::Null => None,
-        value => match value.as_u64().and_then(|kept| usize::try_from(kept).ok()).filter(|kept| *kept > 0) {
-            Some(kept) => Some(kept),
-            None => {
+        value => {
+            let kept = value.as_u64().and_then(|kept| usize::try_from(kept).ok()).filter(|kept| *kept > 0);
+            Some(kept.ok_or_else(|| {
                 let found = quoted(&value.to_string());
                 let fault = format!("`truncate_dim` is {found}, and a number of at least 1 is needed");
-                return Err(ModelError::content(&path, fault));
-            }
-        },
+                ModelError::content(&path, fault)
+            })?)
+        }
     };
     let Some(path) = transformer_file(folder.path())? else { return Ok(kept) };
     let config: Value = json::read(&path)?;

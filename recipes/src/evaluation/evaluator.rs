@@ -24,7 +24,7 @@ pub(crate) struct EvaluationContext<'a> {
     pub(crate) stage_teacher: Option<&'a At<String>>,
     /// The folder of the student that the last stage left.
     pub(crate) student: &'a Path,
-    /// Widths smaller than its embedding's to which a loss of the last stage has the student's embedding truncated.
+    /// Widths smaller than its embedding's to which a loss of its stages has the student's embedding truncated.
     pub(crate) widths: Vec<usize>,
     /// Makes the student as it was before any training, and opens the folder of the trained one, whose vocabulary it has.
     pub(crate) untrained: &'a dyn Fn() -> Result<(InitialModel, ModelFolder), RunError>,

@@ -28,8 +28,8 @@ use crate::run::environment::{self, Environment};
 use crate::run::evaluation::{ComparedModel, Evaluation, Predictions, in_precision};
 use crate::run::initial::untrained;
 use crate::run::trainings::{SeedRun, Trainings};
-use crate::schema::StageOptions;
-use crate::stage_order::stage_options;
+use crate::schema::Recipe;
+use crate::stage_order::{stage_options, student_of};
 use crate::training::output::PROJECTIONS;
 
 /// Everything that is known at the end of a run.
@@ -72,7 +72,7 @@ pub(crate) fn conclude(
         options: &recipe.evaluation,
         stage_teacher: stage.teacher.as_ref(),
         student: &student,
-        widths: truncated_widths(stage, &student)?,
+        widths: truncated_widths(recipe, last, &student)?,
         untrained: &untrained,
     };
     let kind = context.corpora.kind(&recipe.evaluation.data);
@@ -97,10 +97,16 @@ pub(crate) fn conclude(
     results.write(observer).map(Some)
 }
 
-/// The widths to which losses of a stage have the embeddings of its student truncated, the largest first, without their own.
-fn truncated_widths(stage: &StageOptions, student: &Path) -> Result<Vec<usize>, RunError> {
-    let losses = stage.loss.iter().flat_map(|loss| loss.inner().matryoshka());
-    let mut widths: Vec<usize> = losses.copied().collect();
+/// The widths to which losses of the stages of the last student have its embeddings truncated, the largest first, without its own.
+fn truncated_widths(recipe: &Recipe, last: &str, student: &Path) -> Result<Vec<usize>, RunError> {
+    let name = student_of(recipe, last)?;
+    let mut widths: Vec<usize> = Vec::new();
+    for stage in recipe.stages.iter() {
+        if student_of(recipe, stage)? == name {
+            let losses = stage_options(recipe, stage)?.loss.iter();
+            widths.extend(losses.flat_map(|loss| loss.inner().matryoshka()));
+        }
+    }
     if !widths.is_empty() {
         let outline = Config::open(&ModelFolder::open(student)?)?.outline();
         let own = outline.streams.get("").and_then(|stream| stream.embedding).unwrap_or_default();
