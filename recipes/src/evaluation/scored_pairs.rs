@@ -105,7 +105,7 @@ mod tests {
         };
         let embed = |texts: &[&str]| {
             assert_eq!(texts, ["east", "between", "north"]);
-            let rows: Vec<[f32; 2]> = texts.iter().map(vector).collect();
+            let rows: Vec<Vec<f32>> = texts.iter().map(|text| vector(text).to_vec()).collect();
             Ok(Tensor::new(rows, device::current())?)
         };
         let pairs = [("east", "between"), ("north", "east"), ("between", "north")];

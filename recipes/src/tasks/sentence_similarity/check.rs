@@ -109,11 +109,11 @@ impl SimilarityData {
             return;
         }
         let names = self.sentences.iter().flat_map(|own| &own.data);
-        let without = names.filter(|name| {
+        let mut without = names.filter(|name| {
             let corpus = checker.corpora.dataset::<Text>(name);
             corpus.is_ok_and(|corpus| corpus.details.labels != Labels::Numbers)
         });
-        let Some(name) = without.cloned().next() else { return };
+        let Some(name) = without.next().cloned() else { return };
         let message =
             format!("the loss `{}` needs a score for each pair, and `{}` has none", loss.name(), name.value);
         let declared = checker.places.key_origin(&["data", &name.value]);

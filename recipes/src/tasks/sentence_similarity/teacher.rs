@@ -19,7 +19,7 @@ use crate::training::answers::answered;
 /// The teacher, read as the student is.
 pub(super) enum EvaluatedTeacher {
     /// A model.
-    Model(Arc<EncoderTeacher>, EncoderPipeline),
+    Model(Arc<EncoderTeacher>, Box<EncoderPipeline>),
     /// Answers, and the embedding of each text.
     Answers(Arc<dyn Teacher>, IndexMap<String, Vec<f32>>),
 }
@@ -37,7 +37,7 @@ impl EvaluatedTeacher {
         let teacher = context.run.models.teacher(name)?;
         let Some(answering) = teacher.answering() else {
             let model = context.run.models.encoder(name)?;
-            let pipeline = model.encoder_pipeline()?;
+            let pipeline = Box::new(model.encoder_pipeline()?);
             return Ok((Self::Model(model, pipeline), 0));
         };
         let questions: Vec<Text> = texts.iter().map(|text| single(text)).collect();
@@ -63,7 +63,7 @@ impl EvaluatedTeacher {
     /// The pipeline of a model; none of answers.
     pub(super) fn pipeline(&self) -> Option<&EncoderPipeline> {
         match self {
-            Self::Model(_, pipeline) => Some(pipeline),
+            Self::Model(_, pipeline) => Some(pipeline.as_ref()),
             Self::Answers(..) => None,
         }
     }

@@ -86,13 +86,13 @@ impl<'a> TextTraining<'a> {
             }
         }
         let is_masked = data.is_masked();
-        let (outputs, cached) = match job.teacher.filter(|_| !taps.teacher.is_empty() && is_masked) {
+        let live = job.teacher.filter(|_| !taps.teacher.is_empty() && is_masked);
+        let (outputs, cached) = if let Some(teacher) = live {
             // What is masked anew in every epoch is never read twice.
-            Some(teacher) => (Some(TeacherOutputs::Live(teacher)), None),
-            None => {
-                let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
-                outputs_over(job, &taps, &splits, read, answers, observer)?
-            }
+            (Some(TeacherOutputs::Live(teacher)), None)
+        } else {
+            let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
+            outputs_over(job, &taps, &splits, read, answers, observer)?
         };
         // Where no term trains the head, its predictions say nothing of what is learnt.
         let predicts = taps.student.iter().any(|tap| tap == "logits");
