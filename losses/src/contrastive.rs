@@ -7,6 +7,7 @@ use alambic_tensor::candle::Tensor;
 use crate::arithmetic::{gathered_cross_entropy, in_batch_cross_entropy, normalised};
 use crate::features::Features;
 use crate::layers::projection;
+use crate::matryoshka::{Matryoshka, first_numbers};
 use crate::{Inputs, LossError, LossTerm, Temperature, Term, Weight};
 
 settings! {
@@ -33,6 +34,9 @@ settings! {
         /// Whether the texts of all ranks are those of one batch, where several train together. Else each rank compares those of its
         /// own.
         pub gather: bool = false,
+        /// Widths to which embeddings are truncated.
+        #[flatten]
+        pub widths: Matryoshka
     }
 }
 
@@ -46,22 +50,31 @@ impl LossTerm for Contrastive {
         let trained =
             (self.project || own != other).then(|| projection(NAME, &self.stream, "projection", own, other));
         let name = trained.as_ref().map(|projection| projection.name.clone());
+        let is_of_embedding = self.features == Features::Embedding && trained.is_none();
+        let widths = self.widths.bind_compared(NAME, own, is_of_embedding)?;
         let (temperature, gather) = (self.temperature, self.gather);
         let compute = move |inputs: &Inputs<'_>| {
             let temperature = temperature.at(inputs.progress);
             let (student, teacher) = features.compute(inputs)?;
-            let student = normalised(&inputs.project(&student, name.as_deref())?)?;
-            let teacher = normalised(&teacher)?;
-            if gather && inputs.ranks.is_some_and(|ranks| !ranks.is_alone()) {
-                let scale = Tensor::new((1.0 / temperature) as f32, student.device())?;
-                return gathered_cross_entropy(inputs, (&student, &teacher), &scale);
-            }
-            in_batch_cross_entropy(&(student.matmul(&teacher.t()?)? / temperature)?)
+            let student = inputs.project(&student, name.as_deref())?;
+            widths.sum(|width| {
+                let student = normalised(&first_numbers(&student, width)?)?;
+                let teacher = normalised(&first_numbers(&teacher, width)?)?;
+                if gather && inputs.ranks.is_some_and(|ranks| !ranks.is_alone()) {
+                    let scale = Tensor::new((1.0 / temperature) as f32, student.device())?;
+                    return gathered_cross_entropy(inputs, (&student, &teacher), &scale);
+                }
+                in_batch_cross_entropy(&(student.matmul(&teacher.t()?)? / temperature)?)
+            })
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute))
             .scheduling("temperature", temperature)
             .comparing_examples()
             .gathering(self.gather);
         Ok(Term { projections: trained.into_iter().collect(), ..term })
+    }
+
+    fn matryoshka(&self) -> &[usize] {
+        &self.widths.matryoshka
     }
 }

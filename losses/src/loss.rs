@@ -10,10 +10,11 @@ use alambic_settings::{
 };
 
 use crate::{
-    Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, CrossAttention, CrossEntropy,
-    Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden, ImageTextContrast, KernelAlignment,
-    Logits, LossTerm, Matching, MultipleNegatives, Patient, RelationalAngle, RelationalDistance, Relations,
-    Representation, Sequence, SimilarityPreserving, SquaredError, WordLevel,
+    Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
+    CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
+    ImageTextContrast, KernelAlignment, Logits, LossTerm, Matching, MultipleNegatives, Patient,
+    RelationalAngle, RelationalDistance, Relations, Representation, Sequence, SimilarityPreserving,
+    SquaredError, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -42,6 +43,8 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<Affinity>("affinity"),
     loss_kind::<Contrastive>("contrastive"),
     loss_kind::<MultipleNegatives>("multiple-negatives"),
+    loss_kind::<CosineSimilarity>("cosine-similarity"),
+    loss_kind::<Cosent>("cosent"),
     loss_kind::<Sequence>("sequence"),
     loss_kind::<WordLevel>("word-level"),
     loss_kind::<EncoderMatch>("encoder-match"),

@@ -12,7 +12,7 @@ use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
-use crate::{Inputs, Loss, LossError, Targets, Term, mask_names};
+use crate::{Inputs, Loss, LossError, TargetKind, Targets, Term, mask_names};
 
 /// Value and gradients of a term on two traces.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// A trace holds taps by their names, and the inputs that were traced: `attention_mask` is the mask of every stream that has none
 /// of its own ([`mask_names`]), but for the decoder's, whose mask is `decoder_attention_mask`; without a mask all tokens
 /// count. `labels` of the student's
-/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; `relation_labels`
+/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; of pairs of texts they are
+/// scores. `texts` numbers the texts of embeddings, of more than two an example as a matrix with a row for each; `relation_labels`
 /// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Projections are read from
 /// the student's trace.
 ///
@@ -247,8 +248,12 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
     }
     if let Some(texts) = student.get("texts") {
+        let per_example = if let [sides, _] = texts.dims() { *sides } else { 2 };
         let texts = texts.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
-        return Ok(Targets { texts: Arc::new(texts), ..Targets::default() });
+        return Ok(Targets { texts: Arc::new(texts), texts_per_example: per_example, ..Targets::default() });
+    }
+    if let Some(labels) = student.get("labels").filter(|_| term.targets == [TargetKind::Similarities]) {
+        return Ok(Targets { numbers: Arc::new(numbers(labels)?), ..Targets::default() });
     }
     let Some(logits) = student.get("logits").filter(|_| term.student_taps.iter().any(|tap| tap == "logits"))
     else {

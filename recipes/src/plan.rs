@@ -495,7 +495,8 @@ fn cache(
     subsample(&mut texts, MEASURED);
     let max_length = task.max_length().min(info.config.max_length()).min(teacher.config.max_length());
     let tokenizer = teacher.tokenizer.with_max_length(max_length).ok()?;
-    let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
+    let read = texts.iter().flat_map(|row| task.read_texts(row));
+    let encoded = read.map(|(first, second)| tokenizer.encode_text(first, second));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
     let precision = &recipe.cache.precision;
     let measured = estimate_size(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;

@@ -7,6 +7,7 @@ use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
 use crate::StudentError;
+use crate::embedding::EmbeddingOptions;
 use crate::vocabulary_transfer::VocabularyTransfer;
 
 /// Model whose weights or sizes a student takes.
@@ -94,6 +95,11 @@ pub trait StudentBuilder {
 
     /// Task that the architecture is made for.
     fn task_kind(&self) -> TaskKind;
+
+    /// How it makes embeddings; none of students of other kinds than text encoders.
+    fn embedding(&self) -> Option<&EmbeddingOptions> {
+        None
+    }
 
     /// Maximum number of tokens of a vocabulary that is trained on the stage's texts; none where its size is not an option.
     fn max_vocabulary(&self) -> Option<usize> {

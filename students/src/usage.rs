@@ -97,6 +97,16 @@ fn embeddings(text: &str, trust: &str) -> String {
     )
 }
 
+/// Code that prints the similarity of two texts.
+fn similarity_of_texts(text: &str, other: &str, trust: &str) -> String {
+    format!(
+        "from sentence_transformers import SentenceTransformer\n\n\
+         model = SentenceTransformer(\".\"{trust})\n\
+         vectors = model.encode([{text}, {other}])\n\
+         print(model.similarity(vectors[:1], vectors[1:]))"
+    )
+}
+
 /// Library, task and code of a text encoder.
 fn encoder(
     config: &TextEncoderConfig,
@@ -104,7 +114,10 @@ fn encoder(
 ) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
-        let code = embeddings(&text, trust(config));
+        let code = match &example.second {
+            None => embeddings(&text, trust(config)),
+            Some(second) => similarity_of_texts(&text, &string_literal(second), trust(config)),
+        };
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }
     let is_rating = config.head == Head::Sequence && config.problem_type == ProblemType::Regression;

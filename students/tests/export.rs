@@ -313,6 +313,8 @@ fn every_pooling_runs_as_onnx() {
         poolings.push(tokens(mode));
         poolings.push(Pooling { skipped: 1, ..tokens(mode) });
     }
+    poolings.push(Pooling { kept: Some(3), ..tokens(TokenPooling::Mean) });
+    poolings.push(tokens(TokenPooling::Mean).normalising(true).with_dense(bert.width, 5).unwrap());
     for (index, pooling) in poolings.into_iter().enumerate() {
         let config = TextEncoderConfig {
             head: alambic_models::text_encoder::Head::None,

@@ -4,8 +4,8 @@ use alambic_settings::kinds;
 
 use super::{
     Aksharantar, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
-    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpTranslations, Moses, NamesTable, ParallelTable,
-    ReadCorpus, Squad, Texts, Tmx, Vqa,
+    MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpTranslations, Moses, NamesTable,
+    ParallelTable, ReadCorpus, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -49,6 +49,8 @@ kinds! {
         EasyVqa(EasyVqa) = "easy-vqa",
         /// Made-up passages with questions about them, for trying a recipe without data.
         MadeUpPassages(MadeUpPassages) = "made-up-passages",
+        /// Made-up pairs of sentences, for trying a recipe without data.
+        MadeUpPairs(MadeUpPairs) = "made-up-pairs",
         /// Made-up reviews, for trying a recipe without data.
         MadeUpReviews(MadeUpReviews) = "made-up-reviews",
         /// Made-up orders with tagged words, for trying a recipe without data.

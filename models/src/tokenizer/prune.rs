@@ -66,9 +66,11 @@ impl Tokenizer {
             .filter_map(|token| token["id"].as_u64())
             .filter(|id| !needed.contains(id))
             .collect();
-        let is_removed =
-            |token: &str| !removed.is_empty() && expression.find(token).is_some_and(|found| found.start() == 0);
-        let kept = (0..tokens.len()).filter(|&id| !special.contains(&(id as u64)) && !is_removed(&tokens[id]));
+        let is_removed = |token: &str| {
+            !removed.is_empty() && expression.find(token).is_some_and(|found| found.start() == 0)
+        };
+        let kept =
+            (0..tokens.len()).filter(|&id| !special.contains(&(id as u64)) && !is_removed(&tokens[id]));
         let ids: HashMap<u64, u64> = kept.enumerate().map(|(new, old)| (old as u64, new as u64)).collect();
         if self.unknown().is_some_and(|unknown| !ids.contains_key(&u64::from(unknown))) || ids.is_empty() {
             let message =

@@ -7,6 +7,7 @@ mod object_detection;
 mod question_answering;
 mod registry;
 mod sentence_embedding;
+mod sentence_similarity;
 pub(crate) mod task;
 pub(crate) mod template;
 mod text;

@@ -9,6 +9,7 @@ use super::image_text_retrieval::options::CaptionsData;
 use super::object_detection::options::ObjectsData;
 use super::question_answering::options::PassagesData;
 use super::sentence_embedding::options::SentencesData;
+use super::sentence_similarity::options::SimilarityData;
 use super::task::Task;
 use super::template::{TaskTemplates, Template};
 use super::text::options::TextsData;
@@ -20,7 +21,7 @@ macro_rules! tasks {
     ($($field:ident: $data:ty),+ $(,)?) => {
         settings! {
             /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
-            /// generate texts; texts, for encoders; questions and texts about images, for models that read images; objects, for models
+            /// generate texts; texts, for encoders; sentences, for models that embed them; questions and texts about images, for models that read images; objects, for models
             /// that detect them.
             pub struct StageData {
                 $(
@@ -53,6 +54,7 @@ macro_rules! tasks {
 // A kind that evaluates a corpus for its own last stages alone stands before one that does for any.
 tasks! {
     transliteration: TransliterationData,
+    sentence_similarity: SimilarityData,
     text: TextsData,
     sentence_embedding: SentencesData,
     image_text_retrieval: CaptionsData,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use alambic_data::{ContentKind, Split, Text};
+use alambic_inference::TextPair;
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::Metric;
@@ -108,9 +109,14 @@ pub(crate) trait Task {
         usize::MAX
     }
 
-    /// The texts of a split that a teacher reads whose outputs may be cached; none where they never are.
+    /// The rows of a split that a teacher reads whose outputs may be cached; none where they never are.
     fn cacheable_texts<'c>(&self, _: &'c Corpora, _: Split) -> Option<Result<Vec<&'c Text>, RunError>> {
         None
+    }
+
+    /// What a model reads of a row, text by text: the row's text, or both of a pair together.
+    fn read_texts<'c>(&self, row: &'c Text) -> Vec<TextPair<'c>> {
+        vec![(&row.first, row.second.as_deref())]
     }
 
     /// Why its teacher's outputs cannot be cached ahead of a run; none if they can.

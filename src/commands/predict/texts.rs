@@ -39,11 +39,18 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             )));
         }
     };
+    if tap != "embedding" && arguments.truncate_dim.is_some() {
+        return Err(Failure::Usage(
+            "`--truncate-dim` is for a model that gives embeddings; this one has a head".into(),
+        ));
+    }
+    let kept = arguments.truncate_dim.map_or(usize::MAX, |kept| kept as usize);
     let is_pair = arguments.pair.or(head.pairs);
     let pairs = Pairs { is_pair, split: is_pair.unwrap_or(tap == "logits") };
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
-        let rows = pipeline.text_rows(&texts, tap)?;
+        let mut rows = pipeline.text_rows(&texts, tap)?;
+        rows.iter_mut().for_each(|row| row.truncate(kept));
         rows.iter()
             .zip(&texts)
             .zip(batch)
