@@ -9,6 +9,7 @@ use alambic_tensor::ops::{self, Activation, GatheredRows};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
+use crate::lists::ScoreSource;
 use crate::mask::{mask_names, mask_tensor};
 use crate::schedule::ScheduledValue;
 
@@ -33,6 +34,23 @@ pub struct Targets {
     pub texts: Arc<Vec<u32>>,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
+    /// What is known of the passages of each query's list.
+    pub lists: ListTargets,
+}
+
+/// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
+#[derive(Debug, Clone, Default)]
+pub struct ListTargets {
+    /// `[queries, passages]`: 1 where a passage stands, else 0.
+    pub listed: Arc<Vec<f32>>,
+    /// `[queries, passages]`: grades of relevance, above 0 where a passage is relevant; empty where there are none.
+    pub relevance: Arc<Vec<f32>>,
+    /// `[queries, passages]`: scores of the data, NaN where a passage has none; empty where there are none.
+    pub scores: Arc<Vec<f32>>,
+    /// `[queries, all passages of the batch]`: 1 where a passage may count for a query, else 0.
+    pub batch_listed: Arc<Vec<f32>>,
+    /// `[queries, all passages of the batch]`: grades of the passages of the query's own list, else 0.
+    pub batch_relevance: Arc<Vec<f32>>,
 }
 
 /// Targets over which a term counts: the field of [`Targets`] that it reads. The teacher's outputs are none.
@@ -52,6 +70,10 @@ pub enum TargetKind {
     TextPairs,
     /// How each text and image belong together.
     Relations,
+    /// Queries with lists of passages, some of which are relevant.
+    PassageLists,
+    /// Scores of the passages of queries' lists.
+    PassageScores,
 }
 
 impl TargetKind {
@@ -66,6 +88,8 @@ impl TargetKind {
             Self::TeacherText => "texts that a teacher generated",
             Self::TextPairs => "pairs of texts of one meaning",
             Self::Relations => "relations between text and image",
+            Self::PassageLists => "queries with passages",
+            Self::PassageScores => "scores of queries' passages",
         }
     }
 
@@ -80,6 +104,16 @@ impl TargetKind {
             Self::TeacherText => "sequence",
             Self::TextPairs => "multiple-negatives",
             Self::Relations => "matching",
+            Self::PassageLists => "list-cross-entropy",
+            Self::PassageScores => "margin-mse",
+        }
+    }
+
+    /// The targets of a term over lists whose scores come from this source.
+    pub(crate) fn of_lists(source: ScoreSource) -> &'static [Self] {
+        match source {
+            ScoreSource::Teacher => &[Self::PassageLists],
+            ScoreSource::Data => &[Self::PassageScores],
         }
     }
 }

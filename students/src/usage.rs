@@ -33,8 +33,10 @@ impl Library {
 pub struct UsageExample {
     /// The text as the tokenizer is to see it, tags included.
     pub text: String,
-    /// The second text of a pair: the passage in which a question is answered.
+    /// The second text of a pair: the passage in which a question is answered, or that is searched for a query.
     pub second: Option<String>,
+    /// Whether vectors are compared by their dot product, and not by their cosine.
+    pub has_dot_product: bool,
     /// Arguments of `generate`, for instance `max_length=40`; empty for its defaults.
     pub generate: String,
 }
@@ -77,10 +79,19 @@ fn encoder(config: &BertConfig, example: &UsageExample) -> (Library, Option<&'st
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
         let trust = trust(config);
+        let dot = if example.has_dot_product { ", similarity_fn_name=\"dot\"" } else { "" };
+        let shown = match &example.second {
+            None => format!("print(model.encode([{text}]))"),
+            Some(second) => format!(
+                "passages = model.encode([{}])\n\
+                 print(model.similarity(model.encode([{text}]), passages))",
+                string_literal(second)
+            ),
+        };
         let code = format!(
             "from sentence_transformers import SentenceTransformer\n\n\
-             model = SentenceTransformer(\".\"{trust})\n\
-             print(model.encode([{text}]))"
+             model = SentenceTransformer(\".\"{trust}{dot})\n\
+             {shown}"
         );
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }
