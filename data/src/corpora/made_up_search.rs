@@ -73,15 +73,7 @@ const NAMES: [&str; 16] = [
     "asha", "pavel", "nadia", "bruno",
 ];
 
-const CLOSING: [&str; 5] = [
-    "it opens at nine every morning .",
-    "the shop is near the station .",
-    "guests like the friendly service .",
-    "it is closed on sundays .",
-    "prices are low all year .",
-];
-
-const ASKING: [&str; 4] = ["where can i", "who helps me to", "a place to", "i want to"];
+const ASKING: [&str; 4] = ["where to", "who can", "a shop to", "i want to"];
 
 /// What a shop does with what, and where: numbers of the lists above.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,11 +103,10 @@ impl ReadCorpus for MadeUpSearch {
             let words = (random.random_range(0..WORKS[0].len()), random.random_range(0..THINGS[0].len()));
             let (work, thing) = (WORKS[shop.work][words.0][0], THINGS[shop.thing][words.1]);
             let name = NAMES.choose(&mut random).copied().unwrap_or_default();
-            let closing = CLOSING.choose(&mut random).copied().unwrap_or_default();
             let passage = Passage {
                 id: format!("p{number}"),
                 title: format!("shop of {name}"),
-                text: format!("{name} {work} {thing} in {} . {closing}", PLACES[shop.place]),
+                text: format!("{work} {thing} in {}", PLACES[shop.place]),
             };
             builder.add_passage(passage, Place::line(NAME, number + 1));
             spoken.push(words);
