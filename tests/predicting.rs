@@ -145,13 +145,18 @@ fn score_of_a_cross_encoder_has_the_function_that_its_folder_names() {
         }
         std::fs::write(&config, own.to_string()).unwrap();
         let ended = run(folder.path(), &["predict", "model", "--json", "a film\tthe song"]);
-        if ended.code == Some(0) { Ok(answers(&ended.stdout)[0]["prediction"].as_f64().unwrap()) } else { Err(ended.stderr) }
+        if ended.code == Some(0) {
+            Ok(answers(&ended.stdout)[0]["prediction"].as_f64().unwrap())
+        } else {
+            Err(ended.stderr)
+        }
     };
     let named = |name: &str| [("sentence_transformers", serde_json::json!({ "activation_fn": name }))];
     let identity = "torch.nn.modules.linear.Identity";
     let logit = score(Value::Null, &named(identity)).unwrap();
     let sigmoid = 1.0 / (1.0 + (-logit).exp());
-    let is_near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
+    let is_near =
+        |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
     is_near(score(Value::Null, &[]).unwrap(), sigmoid);
     is_near(score(Value::Null, &[("sbert_ce_default_activation_function", identity.into())]).unwrap(), logit);
     is_near(score("regression".into(), &[]).unwrap(), logit);

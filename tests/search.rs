@@ -45,11 +45,19 @@ fn bi_encoder_that_learns_from_a_cross_encoder_finds_more_than_words_do() {
 #[test]
 fn reranker_scores_pairs_and_reranks_what_words_find() {
     let folder = tempfile::tempdir().unwrap();
-    let few = ["--set", "train.steps=20", "--set", "stage.judge.train.steps=20", "--set", "train.validate-every=10"];
+    let few = [
+        "--set",
+        "train.steps=20",
+        "--set",
+        "stage.judge.train.steps=20",
+        "--set",
+        "train.validate-every=10",
+    ];
     let outcome = outcome(folder.path(), "reranker", &few);
     for model in ["teacher", "student", "baseline"] {
         // What BM25 does not find first is not reranked.
-        let (own, words) = (metric(&outcome, model, "recall-at-100"), metric(&outcome, "bm25", "recall-at-100"));
+        let (own, words) =
+            (metric(&outcome, model, "recall-at-100"), metric(&outcome, "bm25", "recall-at-100"));
         assert!(own <= words + 1e-9, "{model} has {own} and BM25 {words}");
     }
     let config = json_of(&folder.path().join("run/student/config.json"));

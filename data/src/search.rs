@@ -193,8 +193,7 @@ impl SearchBuilder {
     /// The place of a passage that is known by its text alone.
     pub(crate) fn passage_of_text(&mut self, text: &str) -> String {
         let id = text.to_owned();
-        let passage =
-            || Passage { id: String::new(), title: String::new(), text: text.to_owned() };
+        let passage = || Passage { id: String::new(), title: String::new(), text: text.to_owned() };
         self.passages.entry(id.clone()).or_insert_with(passage);
         id
     }
@@ -247,8 +246,7 @@ impl SearchBuilder {
         let known = judged.passages.entry(index).or_insert((None, None));
         match (known.0, relevance) {
             (Some(one), Some(other)) if one != other => {
-                let fault =
-                    Fault::TwoJudgements { query: query.to_owned(), passage: passage.to_owned() };
+                let fault = Fault::TwoJudgements { query: query.to_owned(), passage: passage.to_owned() };
                 return self.fault(place, fault);
             }
             (None, _) => known.0 = relevance,
@@ -294,9 +292,10 @@ impl SearchBuilder {
             }
             examples.push(query);
         }
-        let unjudged = self.queries.len().saturating_sub(
-            examples.iter().map(|query| query.id.as_str()).collect::<HashSet<_>>().len(),
-        );
+        let unjudged = self
+            .queries
+            .len()
+            .saturating_sub(examples.iter().map(|query| query.id.as_str()).collect::<HashSet<_>>().len());
         let Self { passages, sources, fingerprints, statistics, problems, .. } = self;
         problems.or(())?;
         let source = sources.into_iter().collect::<Vec<_>>().join(", ");

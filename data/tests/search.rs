@@ -57,7 +57,8 @@ fn folder_of_beir_is_read_with_its_splits() {
     assert_eq!(texts, ["Bells They ring.", "Honey is sweet.", "Lamps They shine."]);
     assert_eq!((dataset.details.languages.len(), dataset.statistics.kept), (1, 3));
     assert_eq!(dataset.statistics.dropped["queries without a judgement"], 1);
-    let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.with_split_files([true, true]);
+    let options =
+        SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.with_split_files([true, true]);
     dataset.split(&options, &HoldOut::default()).unwrap();
     let [train, validation, test] = [&dataset.splits.train, &dataset.splits.validation, &dataset.splits.test];
     assert_eq!((train.len(), validation.len(), test.len()), (1, 1, 1));
@@ -207,7 +208,11 @@ fn every_fault_of_judgements_has_its_line() {
     let not_number = |text: &str| Fault::NotNumber { column: "score".into(), found: text.into() };
     assert_eq!(
         found,
-        [(Some(2), not_number("much")), (Some(3), Fault::EmptyField("corpus-id")), (Some(4), not_number("inf"))]
+        [
+            (Some(2), not_number("much")),
+            (Some(3), Fault::EmptyField("corpus-id")),
+            (Some(4), not_number("inf"))
+        ]
     );
     let found = faults(&retrieval(path, write(path, "three.txt", "q1 0 d1 1\nq2 0 d2\nq3 0 3 x\n")));
     assert_eq!(found[0], (Some(2), Fault::ColumnCount { found: 3, expected: 4 }));
@@ -219,10 +224,16 @@ fn ids_that_are_given_twice_and_empty_corpora_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let qrels = || write(path, "qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t1\n");
-    let twice = format!("{CORPUS}{{\"_id\": \"d2\", \"text\": \"Again.\"}}\n{{\"_id\": \"\", \"text\": \"Nobody.\"}}\n");
+    let twice = format!(
+        "{CORPUS}{{\"_id\": \"d2\", \"text\": \"Again.\"}}\n{{\"_id\": \"\", \"text\": \"Nobody.\"}}\n"
+    );
     let corpus = Retrieval {
         passages: one(write(path, "twice.jsonl", &twice)),
-        queries: one(write(path, "twice-queries.jsonl", &format!("{QUERIES}{{\"_id\": \"q1\", \"text\": \"again\"}}\n"))),
+        queries: one(write(
+            path,
+            "twice-queries.jsonl",
+            &format!("{QUERIES}{{\"_id\": \"q1\", \"text\": \"again\"}}\n"),
+        )),
         ..retrieval(path, qrels())
     };
     let found = faults(&corpus);

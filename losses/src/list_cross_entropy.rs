@@ -46,11 +46,8 @@ impl LossTerm for ListCrossEntropy {
 }
 
 fn compute(inputs: &Inputs<'_>, in_batch: bool) -> Result<Tensor, LossError> {
-    let lists = if in_batch {
-        ScoredLists::of_batch(NAME, inputs)?
-    } else {
-        ScoredLists::new(NAME, inputs, None)?
-    };
+    let lists =
+        if in_batch { ScoredLists::of_batch(NAME, inputs)? } else { ScoredLists::new(NAME, inputs, None)? };
     let mut wanted = vec![0.0; lists.queries * lists.passages];
     let mut queries = 0.0_f64;
     for query in 0..lists.queries {

@@ -80,7 +80,8 @@ impl ScoredLists {
         source: Option<ScoreSource>,
     ) -> Result<Self, LossError> {
         let lists = &inputs.targets.lists;
-        Self::of(term, inputs.student(RELEVANCE)?, (&lists.listed, &lists.relevance))?.with_scores(term, inputs, source)
+        Self::of(term, inputs.student(RELEVANCE)?, (&lists.listed, &lists.relevance))?
+            .with_scores(term, inputs, source)
     }
 
     /// All passages of a batch as one list of each query.

@@ -12,8 +12,9 @@ use alambic_settings::{
 use crate::{
     Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, CrossAttention, CrossEntropy,
     Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden, ImageTextContrast, KernelAlignment,
-    ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
-    Representation, Sequence, SimilarityPreserving, SquaredError, WordLevel,
+    ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, Matching, MultipleNegatives, PairwiseLogistic,
+    Patient, RelationalAngle, RelationalDistance, Relations, Representation, Sequence, SimilarityPreserving,
+    SquaredError, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.

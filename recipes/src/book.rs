@@ -101,7 +101,17 @@ mod tests {
     fn every_shipped_recipe_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut names = shipped(folder, "");
-        for part in ["epik", "text", "text/smoke", "vision", "vision/smoke", "parallel", "parallel/smoke", "search", "search/smoke"] {
+        for part in [
+            "epik",
+            "text",
+            "text/smoke",
+            "vision",
+            "vision/smoke",
+            "parallel",
+            "parallel/smoke",
+            "search",
+            "search/smoke",
+        ] {
             names.extend(shipped(&folder.join(part), &format!("{part}/")));
         }
         names.sort();

@@ -4,8 +4,8 @@ use alambic_settings::kinds;
 
 use super::{
     Aksharantar, Beir, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
-    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, ParallelTable,
-    ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
+    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable,
+    ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;

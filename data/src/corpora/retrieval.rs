@@ -93,7 +93,8 @@ fn read_passage_table(
     let source = TableSource::open(location, extent)?;
     builder.add_source(&source.name, source.fingerprint());
     let optional = [IDS[0], IDS[1], "title"];
-    let table = Table::read(&source, &Columns { texts: &["text"], optional: &optional, ..Columns::default() })?;
+    let table =
+        Table::read(&source, &Columns { texts: &["text"], optional: &optional, ..Columns::default() })?;
     builder.statistics.add_table(&table);
     let (ids, texts, titles) = (ids(&table)?, table.column("text")?, table.optional("title"));
     for row in 0..table.rows() {
@@ -120,7 +121,8 @@ pub(super) fn read_queries(
     for location in locations {
         let source = TableSource::open(location, extent)?;
         builder.add_source(&source.name, source.fingerprint());
-        let table = Table::read(&source, &Columns { texts: &["text"], optional: &IDS, ..Columns::default() })?;
+        let table =
+            Table::read(&source, &Columns { texts: &["text"], optional: &IDS, ..Columns::default() })?;
         builder.statistics.add_table(&table);
         let (ids, texts) = (ids(&table)?, table.column("text")?);
         for row in 0..table.rows() {
@@ -200,7 +202,8 @@ fn read_rated_table(source: &TableSource, builder: &mut SearchBuilder) -> Result
         match (missing, number(numbers[row])) {
             (Some((name, _)), _) => problems.push(place, Fault::EmptyField(name)),
             (None, None) => {
-                let fault = Fault::NotNumber { column: number_name.to_owned(), found: numbers[row].to_owned() };
+                let fault =
+                    Fault::NotNumber { column: number_name.to_owned(), found: numbers[row].to_owned() };
                 problems.push(place, fault);
             }
             (None, Some(number)) => {

@@ -294,12 +294,11 @@ impl Checker<'_> {
             return;
         }
         if missing.contains(&TargetKind::PassageScores) {
-            let message = format!("the loss `{}` learns scores of the data, and these have none", loss.name());
-            self.report(
-                Diagnostic::error("loss::lists", message)
-                    .label(&loss.origin, "this term")
-                    .help("give the corpus a column of `scores`, or leave `scores = \"data\"` out and name a teacher"),
-            );
+            let message =
+                format!("the loss `{}` learns scores of the data, and these have none", loss.name());
+            self.report(Diagnostic::error("loss::lists", message).label(&loss.origin, "this term").help(
+                "give the corpus a column of `scores`, or leave `scores = \"data\"` out and name a teacher",
+            ));
             return;
         }
         let names = missing.iter().map(|target| target.name()).collect::<Vec<_>>().join(" or ");

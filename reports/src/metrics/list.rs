@@ -6,7 +6,8 @@ use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
     accuracy, agreement, cer, cer_total, correlation, exact_match, f1, matthews, phonetic_accuracy,
-    phonetic_accuracy_shuffled, recall, retrieval, span_f1, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
+    phonetic_accuracy_shuffled, recall, retrieval, span_f1, token_accuracy, token_f1, vqa_accuracy,
+    word_accuracy,
 };
 use crate::error::{ReportError, Result};
 

@@ -150,7 +150,8 @@ impl Prediction {
                 Some(places.first().is_some_and(|first| relevant.contains(first)))
             }
             (Self::Ranking(places), Self::Relevance(grades)) => {
-                let is_relevant = |first: &usize| grades.iter().any(|(own, grade)| own == first && *grade > 0.0);
+                let is_relevant =
+                    |first: &usize| grades.iter().any(|(own, grade)| own == first && *grade > 0.0);
                 Some(places.first().is_some_and(is_relevant))
             }
             _ => Some(self.normalized() == reference.normalized()),
@@ -213,7 +214,8 @@ impl fmt::Display for Prediction {
                 formatter.write_str(&places.join(" "))
             }
             Self::Relevance(grades) => {
-                let grades: Vec<String> = grades.iter().map(|(place, grade)| format!("{place}:{grade}")).collect();
+                let grades: Vec<String> =
+                    grades.iter().map(|(place, grade)| format!("{place}:{grade}")).collect();
                 formatter.write_str(&grades.join(" "))
             }
             Self::Nothing => Ok(()),

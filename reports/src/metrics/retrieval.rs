@@ -86,8 +86,7 @@ fn discounted(grades: impl Iterator<Item = f64>, most: usize) -> f64 {
 fn ndcg(found: &[usize], grades: &[(usize, f64)], most: usize) -> f64 {
     let mut ideal: Vec<f64> = grades.iter().map(|(_, grade)| grade.max(0.0)).collect();
     ideal.sort_unstable_by(|one, other| other.total_cmp(one));
-    discounted(found.iter().map(|place| grade(*place, grades)), most)
-        / discounted(ideal.into_iter(), most)
+    discounted(found.iter().map(|place| grade(*place, grades)), most) / discounted(ideal.into_iter(), most)
 }
 
 fn reciprocal_rank(found: &[usize], grades: &[(usize, f64)], most: usize) -> f64 {
@@ -110,7 +109,8 @@ mod tests {
     fn grades_count_as_they_are_and_queries_without_any_not_at_all() {
         let found = [vec![7, 3, 9], vec![1], vec![4]].map(Prediction::Ranking);
         let relevance = |grades: &[(usize, f64)]| Prediction::Relevance(grades.to_vec());
-        let grades = [relevance(&[(3, 2.0), (9, 1.0), (5, 1.0)]), relevance(&[(1, 0.0)]), relevance(&[(2, 1.0)])];
+        let grades =
+            [relevance(&[(3, 2.0), (9, 1.0), (5, 1.0)]), relevance(&[(1, 0.0)]), relevance(&[(2, 1.0)])];
         let names = ["ndcg-at-10", "mrr-at-10", "recall-at-100"];
         let scores = score_all(&names, &found, &grades, 1).unwrap();
         let value = |name: &str| scores[name].value().unwrap();

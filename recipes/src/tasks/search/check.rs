@@ -6,6 +6,7 @@ use alambic_models::Config;
 use alambic_models::bert::Head;
 use alambic_reports::metrics::{PredictionKind, TaskDescription};
 use alambic_settings::{At, Diagnostic, Origin};
+use indexmap::IndexSet;
 
 use super::options::{EncoderType, SearchData};
 use crate::check::checker::{Checker, Depth, Site, list};
@@ -30,18 +31,22 @@ impl SearchData {
             let origin = checker.table_origin(site, "search", index);
             is_known &= checker.check_corpora(&options.data, &origin, ContentKind::Search);
             if first.as_ref().is_some_and(|first| *first != options.reading()) {
-                let message = format!("the queries of `{}` are to be read in different ways", site.path.join("."));
+                let message =
+                    format!("the queries of `{}` are to be read in different ways", site.path.join("."));
                 checker.report(
-                    Diagnostic::error("recipe::data", message)
-                        .label(&origin, "not as the first")
-                        .help("give all tables the same keys but for `data` and `fraction`, or make it two stages"),
+                    Diagnostic::error("recipe::data", message).label(&origin, "not as the first").help(
+                        "give all tables the same keys but for `data` and `fraction`, or make it two stages",
+                    ),
                 );
             }
             if options.encoder == EncoderType::CrossEncoder && options.scale.is_some() {
-                let origin = checker.places.origin(&site.key(&["data", "search", &index.to_string(), "scale"]));
+                let origin =
+                    checker.places.origin(&site.key(&["data", "search", &index.to_string(), "scale"]));
                 let message = "`scale` is not used: a cross-encoder's score is its logit".to_owned();
                 checker.report(
-                    Diagnostic::warning("recipe::unused", message).label(&origin, "of a cross-encoder").help("leave it out"),
+                    Diagnostic::warning("recipe::unused", message)
+                        .label(&origin, "of a cross-encoder")
+                        .help("leave it out"),
                 );
             }
         }
@@ -103,8 +108,8 @@ impl SearchData {
         checker: &mut Checker<'_>,
     ) {
         let is_other = |tap: &&String| tap.as_str() != RELEVANCE && tap.as_str() != BATCH_RELEVANCE;
-        let others: Vec<&str> =
-            term.student_taps.iter().chain(&term.teacher_taps).filter(is_other).map(String::as_str).collect();
+        let taps = term.student_taps.iter().chain(&term.teacher_taps).filter(is_other);
+        let others: IndexSet<&str> = taps.map(String::as_str).collect();
         if others.is_empty() {
             return;
         }
@@ -152,9 +157,11 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         check_scorer("student", &config, &evaluation.origin, checker);
     }
     let corpora = checker.corpora.datasets::<SearchQuery>(&evaluation.data).unwrap_or_default();
-    let test = corpora.iter().flat_map(|corpus| &corpus.splits.test).filter(|query| query.has_positive()).count();
+    let test =
+        corpora.iter().flat_map(|corpus| &corpus.splits.test).filter(|query| query.has_positive()).count();
     if checker.depth == Depth::Whole && test == 0 {
-        let diagnostic = Diagnostic::error("data::empty", "the test splits of the evaluation hold no judged query");
+        let diagnostic =
+            Diagnostic::error("data::empty", "the test splits of the evaluation hold no judged query");
         let help = "give the judgements of the test split, as `test-qrels` or `qrels/test.tsv`, or set `split.test-fraction`";
         checker.report(diagnostic.label(&evaluation.origin, "nothing to be evaluated on").help(help));
     }
@@ -175,7 +182,8 @@ fn check_scorer(side: &str, config: &Config, origin: &Origin, checker: &mut Chec
     if scores {
         return;
     }
-    let message = format!("the {side} scores no passages: it has neither one logit for a pair of texts nor a pooling");
+    let message =
+        format!("the {side} scores no passages: it has neither one logit for a pair of texts nor a pooling");
     checker.report(
         Diagnostic::error("evaluation::labels", message)
             .label(origin, format!("the {side} that is evaluated here"))

@@ -167,7 +167,8 @@ impl Evaluator for SearchEvaluator<'_> {
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let student = EncoderPipeline::load(student)?.with_max_length(self.options.max_length)?;
         let read = |pipeline: &EncoderPipeline, batch: &[usize]| -> Result<(), RunError> {
-            Ok(pipeline.forward(&batch.iter().map(|&index| self.read(pipeline, index)).collect::<Vec<_>>())?)
+            Ok(pipeline
+                .forward(&batch.iter().map(|&index| self.read(pipeline, index)).collect::<Vec<_>>())?)
         };
         let by_student = |batch: &[usize]| read(&student, batch);
         let by_teacher = |batch: &[usize]| self.pipeline.as_ref().map_or(Ok(()), |own| read(own, batch));
@@ -222,8 +223,10 @@ impl Evaluator for SearchEvaluator<'_> {
                 languages.push(language.clone());
             }
         }
-        let mut limits =
-            vec!["It was evaluated on queries and passages like those that it was trained on, and on no others.".to_owned()];
+        let mut limits = vec![
+            "It was evaluated on queries and passages like those that it was trained on, and on no others."
+                .to_owned(),
+        ];
         limits.extend(self.purpose());
         CardMetadata {
             task: if is_bi_encoder { "sentence-similarity" } else { "text-ranking" },

@@ -77,13 +77,18 @@ impl<'c> Pool<'c> {
     }
 
     /// The list of an epoch: relevant passages, which take turns, and others, which are drawn.
-    pub(super) fn list(&self, epoch: u64, number: usize, options: &SearchOptions, streams: &Streams) -> Vec<Candidate> {
+    pub(super) fn list(
+        &self,
+        epoch: u64,
+        number: usize,
+        options: &SearchOptions,
+        streams: &Streams,
+    ) -> Vec<Candidate> {
         let (relevant, mut others): (Vec<&Candidate>, Vec<&Candidate>) =
             self.candidates.iter().partition(|candidate| candidate.is_relevant());
         let wanted = options.positives.min(relevant.len());
-        let mut list: Vec<Candidate> = (0..wanted)
-            .map(|place| *relevant[(epoch as usize * wanted + place) % relevant.len()])
-            .collect();
+        let mut list: Vec<Candidate> =
+            (0..wanted).map(|place| *relevant[(epoch as usize * wanted + place) % relevant.len()]).collect();
         // A list of scores alone has no relevant passage, and others in its place.
         let room = options.positives + options.negatives - list.len();
         if others.len() > room {
@@ -96,11 +101,7 @@ impl<'c> Pool<'c> {
 
 impl SearchData {
     /// The queries of a split, with the number of the collection that each searches; collections are those of all tables in turn.
-    pub(super) fn asked<'c>(
-        &self,
-        corpora: &'c Corpora,
-        split: Split,
-    ) -> Result<Vec<Asked<'c>>, RunError> {
+    pub(super) fn asked<'c>(&self, corpora: &'c Corpora, split: Split) -> Result<Vec<Asked<'c>>, RunError> {
         let mut asked = Vec::new();
         let mut collection = 0;
         for options in self.search.iter() {

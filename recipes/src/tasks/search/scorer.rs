@@ -114,7 +114,8 @@ impl<'a> Scorer<'a> {
                     if own.is_empty() {
                         continue;
                     }
-                    let passages = vectors(pipeline, collection.texts.iter().map(AsRef::as_ref), *similarity)?;
+                    let passages =
+                        vectors(pipeline, collection.texts.iter().map(AsRef::as_ref), *similarity)?;
                     for part in own.chunks(QUERIES) {
                         let texts = part.iter().map(|&place| asked[place].query.text.as_str());
                         let queries = vectors(pipeline, texts, *similarity)?;
@@ -230,7 +231,9 @@ fn check_finite(rows: &[Vec<f32>]) -> Result<(), RunError> {
     if rows.iter().flatten().all(|number| number.is_finite()) {
         return Ok(());
     }
-    Err(RunError::Recipe("a model gives scores or vectors that hold infinity or NaN, by which nothing can be ranked".into()))
+    Err(RunError::Recipe(
+        "a model gives scores or vectors that hold infinity or NaN, by which nothing can be ranked".into(),
+    ))
 }
 
 /// The scores of a teacher that is asked: numbers for pairs, or the similarity of the vectors of texts.
@@ -243,7 +246,8 @@ fn answered(
     let missing = |text: TextPair<'_>| {
         let (first, second) = text;
         let shown = |text: &str| alambic_files::text::elided(&alambic_files::text::quoted(text));
-        let second = second.map_or_else(String::new, |second| format!(" with the passage `{}`", shown(second)));
+        let second =
+            second.map_or_else(String::new, |second| format!(" with the passage `{}`", shown(second)));
         RunError::Recipe(format!(
             "{} holds no answer for `{}`{second}; add it, or leave such passages out with `missing = \"leave-out\"`",
             teacher.source(),
@@ -251,7 +255,8 @@ fn answered(
         ))
     };
     let ask = |texts: &[TextPair<'_>]| -> Result<Vec<Vec<f32>>, RunError> {
-        let asked: Vec<AskedText<'_>> = texts.iter().map(|texts| AskedText { texts: *texts, id: None }).collect();
+        let asked: Vec<AskedText<'_>> =
+            texts.iter().map(|texts| AskedText { texts: *texts, id: None }).collect();
         let answers = teacher.answers(&asked, asking, &mut |_| {})?;
         let numbers = |(answer, text): (Option<alambic_teachers::Answer>, &TextPair<'_>)| match answer {
             Some(answer) if !answer.logits.is_empty() => Ok(answer.logits),

@@ -38,7 +38,8 @@ impl SearchData {
             self.asked(corpora, Split::Train)?.iter().map(|asked| asked.query.text.as_str()).collect();
         for options in self.search.iter() {
             for corpus in corpora.datasets::<SearchQuery>(&options.data)? {
-                let parts = |passage: &'c alambic_data::Passage| [passage.title.as_str(), passage.text.as_str()];
+                let parts =
+                    |passage: &'c alambic_data::Passage| [passage.title.as_str(), passage.text.as_str()];
                 texts.extend(corpus.details.passages.iter().flat_map(parts).filter(|text| !text.is_empty()));
             }
         }
@@ -119,6 +120,15 @@ impl Task for SearchData {
     fn transfer_texts<'c>(&'c self, corpora: &'c Corpora) -> Result<TransferTexts<'c>, RunError> {
         let all: Vec<&str> = self.training_texts(corpora)?.into_iter().collect();
         Ok(TransferTexts { sources: all.clone(), all, translations: Vec::new() })
+    }
+
+    /// The bias of a cross-encoder's only logit: losses over a list compare the scores of its passages, and what all of them have
+    /// cancels.
+    fn untrainable_parameters(&self) -> &'static [&'static str] {
+        match self.encoder() {
+            EncoderType::BiEncoder => &[],
+            EncoderType::CrossEncoder => &["classifier.bias", "classifier.out_proj.bias"],
+        }
     }
 
     fn max_length(&self) -> usize {

@@ -113,7 +113,8 @@ impl<'a> SearchTraining<'a> {
         let run = |texts: &[EncodedText], tap: &str| -> Result<Tensor, RunError> {
             let input = TextInput::pad(&texts.iter().collect::<Vec<_>>(), self.config.padding);
             let trace = model.trace(&input, Pass::Train(context.dropout), TapSelection::named([tap]))?;
-            let missing = || RunError::Recipe(format!("the student has no tap `{tap}`, and so scores no passages"));
+            let missing =
+                || RunError::Recipe(format!("the student has no tap `{tap}`, and so scores no passages"));
             trace.get(tap).cloned().ok_or_else(missing)
         };
         let mut trace = Trace::new(TapSelection::All);
@@ -128,9 +129,10 @@ impl<'a> SearchTraining<'a> {
             }
             EncoderType::BiEncoder => {
                 let queries = batch.lists.iter().map(|(pool, _)| pool.asked.query.text.as_str());
-                let passages = batch.passages.iter().map(|(collection, passage)| {
-                    self.collections[*collection].texts[*passage].as_ref()
-                });
+                let passages = batch
+                    .passages
+                    .iter()
+                    .map(|(collection, passage)| self.collections[*collection].texts[*passage].as_ref());
                 let texts = queries.chain(passages).map(|text| self.reader.encode_text(text, None));
                 let vectors = run(&texts.collect::<Result<Vec<_>, ModelError>>()?, "embedding")?;
                 let vectors = match self.options.similarity {
@@ -259,13 +261,18 @@ impl<'b, 'c> BatchLists<'b, 'c> {
         let mut batch_relevance = vec![0.0; queries * passages];
         for (number, (pool, list)) in self.lists.iter().enumerate() {
             for (place, &(collection, passage)) in self.passages.iter().enumerate() {
-                let own = list.iter().find(|candidate| {
-                    (pool.asked.collection, candidate.passage) == (collection, passage)
-                });
+                let own = list
+                    .iter()
+                    .find(|candidate| (pool.asked.collection, candidate.passage) == (collection, passage));
                 // A passage of another query that is known to be relevant to this one is no negative of it.
                 let is_relevant = || {
                     collection == pool.asked.collection
-                        && pool.asked.query.passages.iter().any(|listed| listed.passage == passage && listed.is_relevant())
+                        && pool
+                            .asked
+                            .query
+                            .passages
+                            .iter()
+                            .any(|listed| listed.passage == passage && listed.is_relevant())
                 };
                 let cell = number * passages + place;
                 batch_relevance[cell] = own.map_or(0.0, |candidate| candidate.relevance);
@@ -313,12 +320,19 @@ impl TrainingTask for SearchTraining<'_> {
             let mut trace = Trace::new(TapSelection::All);
             let scores = batch.rows(0.0, |_, _, candidate| candidate.teacher);
             let shape = (batch.lists.len(), batch.length);
-            trace.record(RELEVANCE, &Tensor::from_vec(scores, shape, device::current())?.to_dtype(DType::F32)?);
+            trace.record(
+                RELEVANCE,
+                &Tensor::from_vec(scores, shape, device::current())?.to_dtype(DType::F32)?,
+            );
             Some(trace)
         } else {
             None
         };
-        Ok(ForwardOutputs { student, teacher, targets: Targets { lists: batch.targets(), ..Targets::default() } })
+        Ok(ForwardOutputs {
+            student,
+            teacher,
+            targets: Targets { lists: batch.targets(), ..Targets::default() },
+        })
     }
 
     fn primary_metric(&self) -> PrimaryMetric {
@@ -382,12 +396,15 @@ mod tests {
 
     #[test]
     fn relevant_passages_take_turns_and_others_are_drawn_by_epoch() {
-        let query = alambic_data::SearchQuery { id: "q".into(), text: "q".into(), passages: Vec::new(), split: None };
+        let query =
+            alambic_data::SearchQuery { id: "q".into(), text: "q".into(), passages: Vec::new(), split: None };
         let mut candidates: Vec<Candidate> = (2..22).map(|passage| candidate(passage, 0.0)).collect();
         candidates.extend([candidate(0, 1.0), candidate(1, 2.0)]);
         let pool = Pool { asked: Asked { collection: 0, query: &query }, candidates };
-        let options: SearchOptions =
-            alambic_settings::read(&alambic_settings::Node::parse("options", "data = []\nnegatives = 4").unwrap()).unwrap();
+        let options: SearchOptions = alambic_settings::read(
+            &alambic_settings::Node::parse("options", "data = []\nnegatives = 4").unwrap(),
+        )
+        .unwrap();
         let streams = Streams::new(1);
         let list = |epoch| -> Vec<usize> {
             pool.list(epoch, 0, &options, &streams).iter().map(|candidate| candidate.passage).collect()
