@@ -8,7 +8,7 @@ use unicode_normalization::char::is_combining_mark;
 ///
 /// `score(q, p) = Σ_t ln(1 + (N - n_t + ½) / (n_t + ½)) · f_t / (f_t + k1 (1 - b + b |p| / avg|p|))`
 ///
-/// over the terms t of the query, as often as each stands there, with N passages, n_t of them with the term, f_t its number in
+/// over the terms t of the query, as often as each stands there, with N passages, `n_t` of them with the term, `f_t` its number in
 /// the passage, and |p| the passage's number of terms. Terms are runs of letters and digits in lower case, and single characters
 /// of the scripts that put no blanks between words; there are no stop words and no stemming. Robertson and Zaragoza (2009),
 /// section 3; `rank_bm25`'s Okapi form differs in the first factor, which may become negative there.
@@ -129,7 +129,7 @@ mod tests {
         assert!(terms_of(" .,; ").is_empty());
     }
 
-    /// Scores of PyPI's `bm25s` 0.2 with `method="lucene"`, by `reports/tests/golden/search.py`.
+    /// Scores of `bm25s` 0.2 with `method="lucene"`, by `reports/tests/golden/search.py`.
     #[test]
     fn scores_are_those_of_lucene() {
         let passages = [

@@ -4,8 +4,8 @@ use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::candle::{D, Tensor};
 
-use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, teacher_taps};
-use crate::{Inputs, LossError, LossTerm, TargetKind, Temperature, Term, Weight};
+use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, list_targets, teacher_taps};
+use crate::{Inputs, LossError, LossTerm, Temperature, Term, Weight};
 
 settings! {
     /// The teacher's distribution over the passages of a list.
@@ -38,7 +38,7 @@ impl LossTerm for ListKl {
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs);
         Ok(Term::new(NAME, self.weight, vec![RELEVANCE.to_owned()], taps, Box::new(compute))
             .scheduling("temperature", self.temperature)
-            .with_targets(TargetKind::of_lists(self.scores)))
+            .with_targets(list_targets(self.scores)))
     }
 }
 

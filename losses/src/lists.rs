@@ -6,7 +6,7 @@ use alambic_tensor::candle::{D, Tensor};
 use alambic_tensor::device;
 
 use crate::arithmetic::weighted_mean;
-use crate::{Inputs, LossError};
+use crate::{Inputs, LossError, TargetKind};
 
 /// The tap of a model's scores of the passages of each query's list: `[queries, passages]`, with zeros behind shorter lists.
 pub const RELEVANCE: &str = "relevance";
@@ -55,6 +55,14 @@ pub(crate) fn teacher_taps(
             check_scores(term, "teacher", teacher.ok_or(LossError::NoTeacher(term))?)?;
             Ok(vec![RELEVANCE.to_owned()])
         }
+    }
+}
+
+/// The targets of a term over lists whose scores come from a source.
+pub(crate) fn list_targets(source: ScoreSource) -> &'static [TargetKind] {
+    match source {
+        ScoreSource::Teacher => &[TargetKind::PassageLists],
+        ScoreSource::Data => &[TargetKind::PassageScores],
     }
 }
 

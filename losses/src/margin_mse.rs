@@ -4,8 +4,8 @@ use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
 
-use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, teacher_taps};
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
+use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, list_targets, teacher_taps};
+use crate::{Inputs, LossError, LossTerm, Term, Weight};
 
 choices! {
     /// The pairs of passages of a list between which margins are compared.
@@ -44,7 +44,7 @@ impl LossTerm for MarginMse {
         let options = self.clone();
         let compute = move |inputs: &Inputs<'_>| options.compute(inputs);
         Ok(Term::new(NAME, self.weight, vec![RELEVANCE.to_owned()], taps, Box::new(compute))
-            .with_targets(TargetKind::of_lists(self.scores)))
+            .with_targets(list_targets(self.scores)))
     }
 }
 

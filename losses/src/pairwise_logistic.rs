@@ -4,7 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
 
-use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, teacher_taps};
+use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, list_targets, teacher_taps};
 use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 choices! {
@@ -45,7 +45,7 @@ impl LossTerm for PairwiseLogistic {
         let (taps, targets) = match self.target {
             PairwiseTarget::Relevance => (Vec::new(), &[TargetKind::PassageLists][..]),
             PairwiseTarget::Order | PairwiseTarget::Probability => {
-                (teacher_taps(NAME, self.scores, teacher)?, TargetKind::of_lists(self.scores))
+                (teacher_taps(NAME, self.scores, teacher)?, list_targets(self.scores))
             }
         };
         let options = self.clone();

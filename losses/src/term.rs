@@ -9,7 +9,6 @@ use alambic_tensor::ops::{self, Activation, GatheredRows};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
-use crate::lists::ScoreSource;
 use crate::mask::{mask_names, mask_tensor};
 use crate::schedule::ScheduledValue;
 
@@ -106,14 +105,6 @@ impl TargetKind {
             Self::Relations => "matching",
             Self::PassageLists => "list-cross-entropy",
             Self::PassageScores => "margin-mse",
-        }
-    }
-
-    /// The targets of a term over lists whose scores come from this source.
-    pub(crate) fn of_lists(source: ScoreSource) -> &'static [Self] {
-        match source {
-            ScoreSource::Teacher => &[Self::PassageLists],
-            ScoreSource::Data => &[Self::PassageScores],
         }
     }
 }

@@ -241,15 +241,14 @@ fn read_trec(source: &TableSource) -> Result<Vec<Rated>, DataError> {
         let place = Place::line(&source.name, number);
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             [] => {}
-            [query, _, passage, grade] => match self::number(grade) {
-                Some(number) => {
+            [query, _, passage, grade] => {
+                if let Some(number) = self::number(grade) {
                     rated.push(Rated { query: query.to_owned(), passage: passage.to_owned(), number, place });
-                }
-                None => {
+                } else {
                     let fault = Fault::NotNumber { column: "4".to_owned(), found: grade.to_owned() };
                     problems.push(place, fault);
                 }
-            },
+            }
             ref fields => problems.push(place, Fault::ColumnCount { found: fields.len(), expected: 4 }),
         }
     }

@@ -353,7 +353,7 @@ impl Fault {
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or name it in the recipe".into(),
             Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
-            Self::DuplicateKey(_) => "remove one of the two".into(),
+            Self::DuplicateKey(_) | Self::TwoJudgements { .. } => "remove one of the two".into(),
             Self::NotOneValue { .. } => {
                 "name what lies within an object as `KEY.KEY`; lists are not read".into()
             }
@@ -379,7 +379,6 @@ impl Fault {
             Self::UnknownQuery(_) => "add the query, or remove this line".into(),
             Self::NoPositive(_) => "add a judgement above 0, or remove those of this query".into(),
             Self::NoJudgements => "add `qrels/train.tsv`, or name the files under `retrieval`".into(),
-            Self::TwoJudgements { .. } => "remove one of the two".into(),
             Self::NumberCount { .. } => {
                 "give a number for each passage, in their order: first the positive, then the negatives".into()
             }

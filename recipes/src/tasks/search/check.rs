@@ -98,31 +98,25 @@ impl SearchData {
                 .help("give it `pooling = \"mean\"`, or the data `encoder = \"cross-encoder\"`"),
         );
     }
+}
 
-    /// Reports a term that reads other taps than scores.
-    pub(super) fn check_scores(
-        &self,
-        site: &Site<'_>,
-        loss: &At<Loss>,
-        term: &Term,
-        checker: &mut Checker<'_>,
-    ) {
-        let is_other = |tap: &&String| tap.as_str() != RELEVANCE && tap.as_str() != BATCH_RELEVANCE;
-        let taps = term.student_taps.iter().chain(&term.teacher_taps).filter(is_other);
-        let others: IndexSet<&str> = taps.map(String::as_str).collect();
-        if others.is_empty() {
-            return;
-        }
-        let message = format!(
-            "the loss `{}` reads {}, and stage `{}` trains scores of passages alone",
-            loss.name(),
-            list(others),
-            site.name
-        );
-        checker.report(Diagnostic::error("loss::taps", message).label(&loss.origin, "this term").help(
-            "use `list-cross-entropy` for labels, and `margin-mse`, `list-kl` or `pairwise-logistic` for a teacher's scores",
-        ));
+/// Reports a term that reads other taps than scores.
+pub(super) fn check_scores(site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
+    let is_other = |tap: &&String| tap.as_str() != RELEVANCE && tap.as_str() != BATCH_RELEVANCE;
+    let taps = term.student_taps.iter().chain(&term.teacher_taps).filter(is_other);
+    let others: IndexSet<&str> = taps.map(String::as_str).collect();
+    if others.is_empty() {
+        return;
     }
+    let message = format!(
+        "the loss `{}` reads {}, and stage `{}` trains scores of passages alone",
+        loss.name(),
+        list(others),
+        site.name
+    );
+    checker.report(Diagnostic::error("loss::taps", message).label(&loss.origin, "this term").help(
+        "use `list-cross-entropy` for labels, and `margin-mse`, `list-kl` or `pairwise-logistic` for a teacher's scores",
+    ));
 }
 
 /// The evaluation of models that score passages.

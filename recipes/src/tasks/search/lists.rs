@@ -82,7 +82,7 @@ impl<'c> Pool<'c> {
         epoch: u64,
         number: usize,
         options: &SearchOptions,
-        streams: &Streams,
+        streams: Streams,
     ) -> Vec<Candidate> {
         let (relevant, mut others): (Vec<&Candidate>, Vec<&Candidate>) =
             self.candidates.iter().partition(|candidate| candidate.is_relevant());

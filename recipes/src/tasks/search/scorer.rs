@@ -1,10 +1,11 @@
 //! Models that score passages for queries: bi-encoders, cross-encoders, and teachers that are asked.
 
 use alambic_inference::{EncoderPipeline, TextPair, nearest_neighbours};
-use alambic_models::ModelError;
-use alambic_models::bert::Head;
+use alambic_models::bert::{Head, TextInput};
+use alambic_models::{EncodedText, ModelError};
 use alambic_reports::metrics::Prediction;
-use alambic_teachers::{AnsweringTeacher, AskedText, Asking, MissingAnswers};
+use alambic_teachers::cache::EncodedTexts;
+use alambic_teachers::{AnsweringTeacher, AskedText, Asking, MissingAnswers, Teacher, TeacherError};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use indexmap::IndexSet;
@@ -12,6 +13,10 @@ use indexmap::IndexSet;
 use super::collection::{Asked, Collection, RESULTS, ranked};
 use super::options::{SearchOptions, Similarity};
 use crate::error::RunError;
+use crate::observer::Observer;
+use crate::training::job::Job;
+use crate::training::taps::Taps;
+use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
 
 /// The tap of vectors of texts.
 const EMBEDDING: &str = "embedding";
@@ -35,7 +40,7 @@ pub(super) enum Scorer<'a> {
     Answers(&'a dyn AnsweringTeacher, Asking<'a>, Similarity),
 }
 
-impl<'a> Scorer<'a> {
+impl Scorer<'_> {
     /// A finished model, or one in training, of which `what` says which one it is.
     ///
     /// # Errors
@@ -221,7 +226,9 @@ fn vectors<'t>(
     if similarity == Similarity::Cosine {
         for row in &mut rows {
             let length = row.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-            row.iter_mut().for_each(|number| *number /= length);
+            for number in row {
+                *number /= length;
+            }
         }
     }
     Ok(Tensor::new(rows, device::current()).map_err(ModelError::from)?)
@@ -273,6 +280,56 @@ fn answered(
     let texts: IndexSet<&str> = texts(lists).collect();
     let rows = ask(&texts.iter().map(|text| (*text, None)).collect::<Vec<_>>())?;
     Ok(similarities(lists, &texts, &rows, similarity))
+}
+
+/// The scores of a teacher that is a model, out of the cache of its outputs, which seeds and resumed runs share; none where they are
+/// not to be cached.
+///
+/// # Errors
+/// When the model fails, its outputs cannot be cached though they have to be, or the run is to stop.
+pub(super) fn cached_scores(
+    teacher: &dyn Teacher,
+    lists: &[List<'_>],
+    (job, options, reads): (&Job<'_>, &SearchOptions, f64),
+    observer: &mut dyn Observer,
+) -> Result<Option<Vec<Vec<f32>>>, RunError> {
+    let (Some(outline), Some(tokenizer)) = (teacher.outline(), teacher.tokenizer()) else { return Ok(None) };
+    let reads_pairs = outline.classes == 1 && !outline.classes_of_tokens;
+    let texts: IndexSet<&str> = if reads_pairs { IndexSet::new() } else { texts(lists).collect() };
+    let read: Vec<TextPair<'_>> =
+        if reads_pairs { pairs(lists) } else { texts.iter().map(|text| (*text, None)).collect() };
+    let room = teacher.max_length().unwrap_or(usize::MAX);
+    let tokenizer = tokenizer.with_max_length(options.max_length.min(room))?;
+    let encoded: Vec<EncodedText> = read
+        .into_iter()
+        .map(|(first, second)| tokenizer.encode_text(first, second))
+        .collect::<Result<_, ModelError>>()?;
+    let tap = if reads_pairs { "logits" } else { EMBEDDING };
+    let taps = Taps::of_teacher_alone(tap);
+    let padding = tokenizer.padding()?;
+    let request = Request {
+        stage: job.stage,
+        taps: &taps.teacher,
+        texts: EncodedTexts { texts: encoded.iter().collect(), padding },
+    };
+    let (outputs @ TeacherOutputs::Cached(_), _) = open(job.cache, teacher, &request, reads, observer)?
+    else {
+        return Ok(None);
+    };
+    let mut rows: Vec<Vec<f32>> = Vec::with_capacity(encoded.len());
+    let places: Vec<usize> = (0..encoded.len()).collect();
+    for part in places.chunks(QUERIES) {
+        let input = TextInput::pad(&part.iter().map(|&place| &encoded[place]).collect::<Vec<_>>(), padding);
+        let trace = outputs.trace(part, &input, &taps)?;
+        let tensor = trace.get(tap).ok_or_else(|| TeacherError::MissingTap(tap.to_owned()))?;
+        rows.extend(tensor.to_vec2::<f32>().map_err(ModelError::from)?);
+    }
+    check_finite(&rows)?;
+    Ok(Some(if reads_pairs {
+        in_lists(lists, rows.into_iter().map(|row| row.first().copied().unwrap_or(f32::NAN)))
+    } else {
+        similarities(lists, &texts, &rows, options.similarity)
+    }))
 }
 
 #[cfg(test)]

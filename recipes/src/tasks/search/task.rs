@@ -148,7 +148,7 @@ impl Task for SearchData {
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
-        self.check_scores(site, loss, term, checker);
+        super::check::check_scores(site, loss, term, checker);
     }
 
     fn evaluates(&self, kind: ContentKind) -> bool {

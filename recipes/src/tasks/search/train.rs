@@ -10,7 +10,6 @@ use alambic_models::{EncodedText, ModelError, Pass, TapSelection, Tokenizer, Tra
 use alambic_ranks::share;
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_reports::numbers::thousands;
-use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{D, DType, Tensor};
 use alambic_tensor::device;
@@ -20,7 +19,7 @@ use super::check::description;
 use super::collection::{Asked, Collection};
 use super::lists::{Candidate, Pool};
 use super::options::{EncoderType, SearchData, SearchOptions, Similarity};
-use super::scorer::{List, Scorer};
+use super::scorer::{List, Scorer, cached_scores};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::observer::Observer;
@@ -162,26 +161,24 @@ fn score_pools(
     (job, options): (&Job<'_>, &SearchOptions),
     observer: &mut dyn Observer,
 ) -> Result<String, RunError> {
-    let name = job.teacher_name.ok_or_else(|| {
-        RunError::Recipe(format!("stage `{}` has losses on a teacher's scores and no teacher", job.stage))
-    })?;
-    let scorer = match job.teacher.and_then(Teacher::answering) {
-        Some(teacher) => Scorer::Answers(teacher, context.asking(options.max_length), options.similarity),
-        None => {
-            let what = format!("teacher `{}`", name.value);
-            Scorer::of_model(context.models.encoder(name)?.encoder_pipeline()?, options, &what)?
-        }
+    let (Some(teacher), Some(name)) = (job.teacher, job.teacher_name) else {
+        let message = format!("stage `{}` has losses on a teacher's scores and no teacher", job.stage);
+        return Err(RunError::Recipe(message));
     };
     let lists: Vec<List<'_>> = pools.iter().map(|pool| pool.whole_list(collections)).collect();
-    let count: usize = pools.iter().map(|pool| pool.candidates.len()).sum();
-    let task = format!("{}: the teacher's scores of {} passages", job.label, thousands(count as u64));
-    observer.task(&task, lists.len(), 0);
-    let mut done = 0;
-    let mut progress = |more| {
-        done += more;
-        observer.progress(done);
+    let reads = job.cache.reads_per_text(lists.len());
+    let scores = if let Some(answering) = teacher.answering() {
+        let asking = context.asking(options.max_length);
+        let scorer = Scorer::Answers(answering, asking, options.similarity);
+        score_live(&scorer, &lists, context, job, observer)?
+    } else if let Some(scores) = cached_scores(teacher, &lists, (job, options, reads), observer)? {
+        scores
+    } else {
+        let encoder = context.models.encoder(name)?;
+        let what = format!("teacher `{}`", name.value);
+        let scorer = Scorer::of_model(encoder.encoder_pipeline()?, options, &what)?;
+        score_live(&scorer, &lists, context, job, observer)?
     };
-    let scores = share(&context.ranks, || scorer.score(&lists, &mut progress))?;
     drop(lists);
     let (mut scored, mut missing) = (0_u64, 0_u64);
     for (pool, scores) in pools.iter_mut().zip(scores) {
@@ -190,12 +187,42 @@ fn score_pools(
             *(if score.is_nan() { &mut missing } else { &mut scored }) += 1;
         }
     }
-    let mut summary = format!("scores of {} passages", thousands(scored));
-    if missing > 0 {
-        summary.push_str(&format!("; {} without one are left out", thousands(missing)));
+    let left_out = if missing > 0 {
+        format!("; {} without one are left out", thousands(missing))
+    } else {
+        String::new()
+    };
+    Ok(format!("scores of {} passages{left_out}", thousands(scored)))
+}
+
+/// Lists that are scored before it is asked whether the run is to stop.
+const LISTS: usize = 64;
+
+/// Scores lists by what is not cached.
+fn score_live(
+    scorer: &Scorer<'_>,
+    lists: &[List<'_>],
+    context: &RunContext<'_>,
+    job: &Job<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Vec<f32>>, RunError> {
+    let count: usize = lists.iter().map(|list| list.passages.len()).sum();
+    let task = format!("{}: the teacher's scores of {} passages", job.label, thousands(count as u64));
+    observer.task(&task, lists.len(), 0);
+    let mut scores = Vec::with_capacity(lists.len());
+    for part in lists.chunks(LISTS) {
+        if context.ranks.any(context.is_interrupted())? {
+            return Err(context.interrupted());
+        }
+        scores.extend(match scorer {
+            // Whoever is asked shares the work of asking by itself.
+            Scorer::Answers(..) => scorer.score(part, &mut |_| {})?,
+            _ => share(&context.ranks, || scorer.score(part, &mut |_| {}))?,
+        });
+        observer.progress(scores.len());
     }
-    observer.finished(&summary);
-    Ok(summary)
+    observer.finished(&format!("{} scores", thousands(count as u64)));
+    Ok(scores)
 }
 
 /// The lists of a batch.
@@ -312,7 +339,7 @@ impl TrainingTask for SearchTraining<'_> {
     ) -> Result<ForwardOutputs, RunError> {
         let list = |&number: &usize| {
             let pool = &self.pools[number];
-            (pool, pool.list(epoch, number, self.options, &self.streams))
+            (pool, pool.list(epoch, number, self.options, self.streams))
         };
         let batch = BatchLists::new(batch.iter().map(list).collect());
         let student = self.student(&batch, context)?;
@@ -407,7 +434,7 @@ mod tests {
         .unwrap();
         let streams = Streams::new(1);
         let list = |epoch| -> Vec<usize> {
-            pool.list(epoch, 0, &options, &streams).iter().map(|candidate| candidate.passage).collect()
+            pool.list(epoch, 0, &options, streams).iter().map(|candidate| candidate.passage).collect()
         };
         assert_eq!((list(0)[0], list(1)[0], list(2)[0]), (0, 1, 0));
         assert_eq!(list(3), list(3));
