@@ -97,7 +97,7 @@ fn run_over_queries_that_is_resumed_ends_with_the_same_bytes() {
 
 /// A small student over a table with scores, of which `more` lines of a recipe say how it learns.
 fn of_table(folder: &Path, more: &str) -> String {
-    let rows: String = (0..60)
+    let rows: Vec<String> = (0..60)
         .map(|number| {
             let word = ["bells", "lamps", "boats", "honey"][number % 4];
             let other = ["bells", "lamps", "boats", "honey"][(number + 1) % 4];
@@ -108,7 +108,7 @@ fn of_table(folder: &Path, more: &str) -> String {
             )
         })
         .collect();
-    std::fs::write(folder.join("triples.jsonl"), &rows).unwrap();
+    std::fs::write(folder.join("triples.jsonl"), rows.concat()).unwrap();
     let answers: String = (0..60)
         .flat_map(|number| {
             let word = ["bells", "lamps", "boats", "honey"][number % 4];

@@ -45,7 +45,9 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
         let mut rows = pipeline.text_rows(&texts, tap)?;
-        rows.iter_mut().for_each(|row| function.apply(row));
+        for row in &mut rows {
+            function.apply(row);
+        }
         rows.iter()
             .zip(&texts)
             .zip(batch)
@@ -101,7 +103,9 @@ impl ScoreFunction {
 
     fn apply(self, row: &mut [f32]) {
         if self == Self::Sigmoid {
-            row.iter_mut().for_each(|number| *number = (1.0 / (1.0 + f64::from(-*number).exp())) as f32);
+            for number in row {
+                *number = (1.0 / (1.0 + f64::from(-*number).exp())) as f32;
+            }
         }
     }
 }
