@@ -12,9 +12,9 @@ use alambic_settings::{
 use crate::{
     Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
     CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
-    ImageTextContrast, KernelAlignment, Logits, LossTerm, Matching, MultipleNegatives, Patient,
-    RelationalAngle, RelationalDistance, Relations, Representation, Sequence, SimilarityPreserving,
-    SquaredError, WordLevel,
+    ImageTextContrast, KernelAlignment, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, Matching,
+    MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
+    Representation, Sequence, SimilarityPreserving, SquaredError, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -45,6 +45,10 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<MultipleNegatives>("multiple-negatives"),
     loss_kind::<CosineSimilarity>("cosine-similarity"),
     loss_kind::<Cosent>("cosent"),
+    loss_kind::<ListCrossEntropy>("list-cross-entropy"),
+    loss_kind::<MarginMse>("margin-mse"),
+    loss_kind::<ListKl>("list-kl"),
+    loss_kind::<PairwiseLogistic>("pairwise-logistic"),
     loss_kind::<Sequence>("sequence"),
     loss_kind::<WordLevel>("word-level"),
     loss_kind::<EncoderMatch>("encoder-match"),

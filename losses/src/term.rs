@@ -36,6 +36,23 @@ pub struct Targets {
     pub texts_per_example: usize,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
+    /// What is known of the passages of each query's list.
+    pub lists: ListTargets,
+}
+
+/// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
+#[derive(Debug, Clone, Default)]
+pub struct ListTargets {
+    /// `[queries, passages]`: 1 where a passage stands, else 0.
+    pub listed: Arc<Vec<f32>>,
+    /// `[queries, passages]`: grades of relevance, above 0 where a passage is relevant; empty where there are none.
+    pub relevance: Arc<Vec<f32>>,
+    /// `[queries, passages]`: scores of the data, NaN where a passage has none; empty where there are none.
+    pub scores: Arc<Vec<f32>>,
+    /// `[queries, all passages of the batch]`: 1 where a passage may count for a query, else 0.
+    pub batch_listed: Arc<Vec<f32>>,
+    /// `[queries, all passages of the batch]`: grades of the passages of the query's own list, else 0.
+    pub batch_relevance: Arc<Vec<f32>>,
 }
 
 /// Targets over which a term counts: the field of [`Targets`] that it reads. The teacher's outputs are none.
@@ -57,6 +74,10 @@ pub enum TargetKind {
     Similarities,
     /// How each text and image belong together.
     Relations,
+    /// Queries with lists of passages, some of which are relevant.
+    PassageLists,
+    /// Scores of the passages of queries' lists.
+    PassageScores,
 }
 
 impl TargetKind {
@@ -72,6 +93,8 @@ impl TargetKind {
             Self::TextPairs => "pairs of texts of one meaning",
             Self::Similarities => "scores of pairs of texts",
             Self::Relations => "relations between text and image",
+            Self::PassageLists => "queries with passages",
+            Self::PassageScores => "scores of queries' passages",
         }
     }
 
@@ -87,6 +110,8 @@ impl TargetKind {
             Self::TextPairs => "multiple-negatives",
             Self::Similarities => "cosine-similarity",
             Self::Relations => "matching",
+            Self::PassageLists => "list-cross-entropy",
+            Self::PassageScores => "margin-mse",
         }
     }
 }

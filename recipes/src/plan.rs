@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
-use alambic_losses::ScheduledValue;
+use alambic_losses::{BATCH_RELEVANCE, RELEVANCE, ScheduledValue};
 use alambic_models::{Outline, Stream};
 use alambic_ranks::Ranks;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
@@ -452,6 +452,8 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Ve
     let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
         let shape = |tap: &str| match outline.tap_shape(tap) {
+            _ if tap == RELEVANCE => "queries × passages".to_owned(),
+            _ if tap == BATCH_RELEVANCE => "queries × passages of the batch".to_owned(),
             Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
             Some(form) => form.to_string(),
             None if outline.pairs => "batch × batch".to_owned(),

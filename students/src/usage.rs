@@ -34,8 +34,10 @@ impl Library {
 pub struct UsageExample {
     /// The text as the tokenizer is to see it, tags included.
     pub text: String,
-    /// The second text of a pair: the passage in which a question is answered.
+    /// The second text of a pair: the passage in which a question is answered, or that is searched for a query.
     pub second: Option<String>,
+    /// Whether vectors are compared by their dot product, and not by their cosine.
+    pub has_dot_product: bool,
     /// Arguments of `generate`, for instance `max_length=40`; empty for its defaults.
     pub generate: String,
 }
@@ -89,19 +91,19 @@ fn causal(config: &CausalConfig, example: &UsageExample) -> (Library, Option<&'s
 }
 
 /// Code that prints the embedding of a text.
-fn embeddings(text: &str, trust: &str) -> String {
+fn embeddings(text: &str, options: &str) -> String {
     format!(
         "from sentence_transformers import SentenceTransformer\n\n\
-         model = SentenceTransformer(\".\"{trust})\n\
+         model = SentenceTransformer(\".\"{options})\n\
          print(model.encode([{text}]))"
     )
 }
 
 /// Code that prints the similarity of two texts.
-fn similarity_of_texts(text: &str, other: &str, trust: &str) -> String {
+fn similarity_of_texts(text: &str, other: &str, options: &str) -> String {
     format!(
         "from sentence_transformers import SentenceTransformer\n\n\
-         model = SentenceTransformer(\".\"{trust})\n\
+         model = SentenceTransformer(\".\"{options})\n\
          vectors = model.encode([{text}, {other}])\n\
          print(model.similarity(vectors[:1], vectors[1:]))"
     )
@@ -114,9 +116,11 @@ fn encoder(
 ) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
+        let dot = if example.has_dot_product { ", similarity_fn_name=\"dot\"" } else { "" };
+        let options = format!("{}{dot}", trust(config));
         let code = match &example.second {
-            None => embeddings(&text, trust(config)),
-            Some(second) => similarity_of_texts(&text, &string_literal(second), trust(config)),
+            None => embeddings(&text, &options),
+            Some(second) => similarity_of_texts(&text, &string_literal(second), &options),
         };
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }

@@ -2,7 +2,7 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,teacher,elder,vectors-of-teacher}.safetensors`
+writes `cases.json`, `{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,teacher,elder,vectors-of-teacher,judge}.safetensors`
 and `expected.safetensors` beside itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -385,10 +385,74 @@ CASES = [
      sum(energy(S[f"hidden.{m}"], T[f"hidden.{2 * m}"]) for m in (1, 2))),
 ]
 
+# Lists of passages of three queries, the second of two passages and the third without a relevant one.
+DRAW = torch.Generator().manual_seed(28)
+LIST_MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]])
+GRADES = torch.tensor([[0.0, 2.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+LISTED, JUDGE = ({"relevance": (2 * torch.randn(3, 4, generator=DRAW)).float().double()} for _ in range(2))
+LISTED["relevance.batch"] = (2 * torch.randn(3, 4, generator=DRAW)).float().double()
+RATED = (3 * torch.randn(3, 4, generator=DRAW)).float().double()
+for tensor in LISTED.values():
+    tensor.requires_grad_()
+
+
+def rows(numbers):
+    """The scores of each list without its padding, with the grades."""
+    return [(row[kept.bool()], grades[kept.bool()]) for row, kept, grades in zip(numbers, LIST_MASK, GRADES)]
+
+
+def list_cross_entropy(numbers):
+    kept = [(row, grades > 0) for row, grades in rows(numbers) if (grades > 0).any()]
+    return torch.stack([-(right / right.sum() * row.log_softmax(0)).sum() for row, right in kept]).mean()
+
+
+def margins(numbers, others, every=False):
+    errors = []
+    for (own, grades), (other, _) in zip(rows(numbers), rows(others)):
+        for i in range(len(own)):
+            for j in range(len(own)):
+                if (i < j) if every else (grades[i] > 0 and grades[j] == 0):
+                    errors.append(((own[i] - own[j]) - (other[i] - other[j])) ** 2)
+    return torch.stack(errors).mean()
+
+
+def list_kl(numbers, others, temperature=1):
+    return torch.stack([
+        F.kl_div((own / temperature).log_softmax(0), (other / temperature).softmax(0), reduction="sum")
+        for (own, _), (other, _) in zip(rows(numbers), rows(others))
+    ]).mean()
+
+
+def pairwise_logistic(numbers, others, probability=False):
+    losses = []
+    for (own, grades), (other, _) in zip(rows(numbers), rows(others)):
+        for i in range(len(own)):
+            for j in range(len(own)):
+                if probability and i < j:
+                    losses.append(F.binary_cross_entropy_with_logits(own[i] - own[j], (other[i] - other[j]).sigmoid()))
+                elif not probability and other[i] > other[j]:
+                    losses.append(-F.logsigmoid(own[i] - own[j]))
+    return torch.stack(losses).mean()
+
+
+L, BATCHED, J = LISTED["relevance"], LISTED["relevance.batch"], JUDGE["relevance"]
+CASES += [
+    ("list-cross-entropy", "list-cross-entropy", [], "listed", list_cross_entropy(L)),
+    ("list-cross-entropy in batch", "list-cross-entropy", ["in-batch=true"], "listed", list_cross_entropy(BATCHED)),
+    ("margin-mse", "margin-mse", [], "listed", margins(L, J)),
+    ("margin-mse of all", "margin-mse", ['pairs="all"'], "listed", margins(L, J, True)),
+    ("margin-mse of data", "margin-mse", ['scores="data"'], "listed", margins(L, RATED)),
+    ("list-kl", "list-kl", [], "listed", list_kl(L, J)),
+    ("list-kl at 2", "list-kl", ["temperature=2", "squared-temperature=false"], "listed", list_kl(L, J, 2)),
+    ("pairwise-logistic", "pairwise-logistic", [], "listed", pairwise_logistic(L, J)),
+    ("pairwise-logistic of grades", "pairwise-logistic", ['target="relevance"'], "listed", pairwise_logistic(L, GRADES)),
+    ("pairwise-logistic of probabilities", "pairwise-logistic", ['target="probability"'], "listed", pairwise_logistic(L, J, True)),
+]
+
 expected = {}
 for name, _, _, whose, value in CASES:
     trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
-             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS}[whose]
+             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -406,11 +470,14 @@ save_file({**single(TRIPLES), "texts": TRIPLE_TEXTS}, HERE / "triples.safetensor
 save_file({**single(SCORED), "labels": PAIR_SCORES.float()}, HERE / "scored.safetensors")
 save_file(single(VECTORS), HERE / "vectors.safetensors")
 save_file(single(VECTORS_OF_TEACHER), HERE / "vectors-of-teacher.safetensors")
+save_file({**single(LISTED), "list_mask": LIST_MASK, "relevance_labels": GRADES.float(), "relevance_scores": RATED.float()},
+          HERE / "listed.safetensors")
+save_file(single(JUDGE), HERE / "judge.safetensors")
 save_file(single(PAIRED), HERE / "paired.safetensors")
 save_file(single(ELDER), HERE / "elder.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
 cases = [{"name": name, "loss": loss, "options": options, "student": whose,
-          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
+          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher", "listed": "judge"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 print(f"{len(cases)} cases, {len(expected)} tensors")

@@ -1,6 +1,6 @@
 //! Loss terms, checked against student, teacher and data.
 
-use alambic_losses::{Loss, LossError, ScheduledValue, TargetKind, Term};
+use alambic_losses::{Loss, LossError, RELEVANCE, ScheduledValue, TargetKind, Term};
 use alambic_models::{Outline, stream_of_embedding};
 use alambic_settings::{At, Diagnostic};
 use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
@@ -93,7 +93,7 @@ impl Checker<'_> {
                 (Ok(term), Supervision::Answers(_))
                     if !term.teacher_taps.is_empty() && !task.takes_answers() =>
                 {
-                    let reason = "answers are taken for `data.sentences`, and for `data.texts` that are neither masked nor augmented";
+                    let reason = "answers are taken for `data.sentences` and `data.search`, and for `data.texts` that are neither masked nor augmented";
                     self.report_taps(path, loss, &term, reason, "this teacher answers");
                 }
                 (Ok(term), Supervision::Answers(form)) if lacks_taps(&term, form, outline.as_ref()) => {
@@ -327,6 +327,22 @@ impl Checker<'_> {
             );
             return;
         }
+        if missing.contains(&TargetKind::PassageLists) {
+            let message = format!("the loss `{}` needs queries with passages", loss.name());
+            let help = "give it `data.search`";
+            self.report(
+                Diagnostic::error("loss::lists", message).label(&loss.origin, "this term").help(help),
+            );
+            return;
+        }
+        if missing.contains(&TargetKind::PassageScores) {
+            let message =
+                format!("the loss `{}` learns scores of the data, and these have none", loss.name());
+            self.report(Diagnostic::error("loss::lists", message).label(&loss.origin, "this term").help(
+                "give the corpus a column of `scores`, or leave `scores = \"data\"` out and name a teacher",
+            ));
+            return;
+        }
         let names = missing.iter().map(|target| target.name()).collect::<Vec<_>>().join(" or ");
         let message = format!("the loss `{}` has no targets in these data", loss.name());
         let label = format!("needs {names}");
@@ -345,5 +361,6 @@ impl Checker<'_> {
 /// Whether a term reads something of a teacher that answers do not hold.
 fn lacks_taps(term: &Term, form: &AnswerForm, student: Option<&Outline>) -> bool {
     let taps = form.outline_for(student.unwrap_or(&Outline::default())).taps();
-    term.teacher_taps.iter().any(|tap| !taps.contains(tap))
+    // Scores of passages are made of numbers or vectors, of which a bound term has one or the other.
+    term.teacher_taps.iter().any(|tap| tap != RELEVANCE && !taps.contains(tap))
 }

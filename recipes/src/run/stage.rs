@@ -242,6 +242,7 @@ fn state(
         name.ends_with("embed_positions.weight")
             || name == "final_logits_bias"
             || training.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
+            || training.task.untrainable_parameters().iter().any(|prefix| name.starts_with(prefix))
     });
     let sampler = BatchSampler::new(task, terms, &training.train.batch, training.seed);
     let Optimiser::AdamW(optimiser) = training.train.optimiser.clone();

@@ -6,6 +6,7 @@ mod image_text_retrieval;
 mod object_detection;
 mod question_answering;
 mod registry;
+mod search;
 mod sentence_embedding;
 mod sentence_similarity;
 pub(crate) mod task;

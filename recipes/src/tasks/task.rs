@@ -104,6 +104,11 @@ pub(crate) trait Task {
         Ok(TransferTexts::default())
     }
 
+    /// Beginnings of the names of parameters that none of its losses can train, and that are frozen for that.
+    fn untrainable_parameters(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The most tokens of an example.
     fn max_length(&self) -> usize {
         usize::MAX
