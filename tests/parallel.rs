@@ -68,6 +68,7 @@ fn prepare(folder: &Path) {
         head: &HeadSpec::none(),
         streams,
         source_model: &|_| None,
+        texts: &[],
         translations: &[],
     };
     let config: TextEncoderConfig = encoder.config(&context).unwrap().text_encoder().unwrap().clone();

@@ -90,7 +90,7 @@ pub use attention::Attention;
 pub use attention_scores::{AttentionScores, HeadMatch, Padding};
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use comparison::Comparison;
-pub use contrastive::Contrastive;
+pub use contrastive::{ContrastDirection, Contrastive};
 pub use cosent::Cosent;
 pub use cosine_similarity::CosineSimilarity;
 pub use cross_attention::{CrossAttention, Part};

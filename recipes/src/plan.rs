@@ -449,6 +449,7 @@ fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool)
 fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Vec<PlannedLoss> {
     let student = info.config.outline();
     let teacher = checker.outline_of_teacher(options, &student).unwrap_or_default();
+    let teacher = options.data.task().outline_of_targets(&student, teacher);
     let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
         let shape = |tap: &str| match outline.tap_shape(tap) {

@@ -64,7 +64,7 @@ pub(crate) fn transfer_vocabulary(
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
         VocabularyTransfer::Keep => whole.clone(),
-        VocabularyTransfer::OwnTokens { removed } => whole.own_tokens(&removed)?,
+        VocabularyTransfer::OwnTokens { removed, words } => whole.own_tokens(&removed, all(), words)?,
         VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
         VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,
         VocabularyTransfer::Extend { kept, added } => {

@@ -36,7 +36,7 @@ settings! {
         pub embedding_width: Option<usize>,
         /// Whether embeddings are brought to length one (`Normalize` of sentence-transformers). Left out: as those of the teacher
         /// whose layers the student takes, and else they are.
-        pub normalize: Option<bool>,
+        pub normalise: Option<bool>,
         /// Prompts by name, which sentence-transformers puts before texts when it is asked to (`encode(…, prompt_name="query")`),
         /// beside those of the tokenizer's folder.
         pub prompts: IndexMap<String, String> = IndexMap::new(),
@@ -54,7 +54,7 @@ impl EmbeddingOptions {
             pooling: Some(pooling),
             pooling_width: None,
             embedding_width: None,
-            normalize: None,
+            normalise: None,
             prompts: IndexMap::new(),
             default_prompt: None,
         }
@@ -87,8 +87,8 @@ impl EmbeddingOptions {
         }
         let named = self.pooling.map(|pooled| pooled.pooling(self.pooling_width.unwrap_or(state)));
         let Some(mut pooling) = named.or(own) else {
-            let key = if self.embedding_width.is_some() { "embedding-width" } else { "normalize" };
-            return if self.embedding_width.is_none() && self.normalize.is_none() {
+            let key = if self.embedding_width.is_some() { "embedding-width" } else { "normalise" };
+            return if self.embedding_width.is_none() && self.normalise.is_none() {
                 Ok(None)
             } else {
                 Err(StudentError::Incompatible(format!(
@@ -101,7 +101,7 @@ impl EmbeddingOptions {
                 .with_dense(state, width)
                 .map_err(|error| StudentError::Incompatible(format!("`embedding-width`: {error}")))?;
         }
-        Ok(Some(match self.normalize {
+        Ok(Some(match self.normalise {
             Some(normalise) => pooling.normalising(normalise),
             None => pooling,
         }))

@@ -19,6 +19,7 @@
 //!     head: &HeadSpec::none(),
 //!     streams: Streams::new(1),
 //!     source_model: &|_| None,
+//!     texts: &[],
 //!     translations: &[],
 //! })?;
 //!

@@ -38,6 +38,8 @@ pub struct BuildContext<'a> {
     pub streams: Streams,
     /// Source models by the name of their teacher.
     pub source_model: &'a dyn Fn(&str) -> Option<SourceModel>,
+    /// Texts of the training split.
+    pub texts: &'a [&'a str],
     /// Texts of the training split in the language of the source model, each with its translation.
     pub translations: &'a [(&'a str, &'a str)],
 }

@@ -56,13 +56,13 @@ impl Stored {
         let stored = folder.stored()?;
         let names = TABLES.map(str::to_owned);
         let table = stored.find(&names).and_then(|name| stored.shape(name));
-        let Some(&[rows, width]) = table.as_deref() else {
+        let Some(&[rows, width]) = table else {
             let message = format!("there is no table `{}` or `{}` of two dimensions", TABLES[0], TABLES[1]);
             return Err(ModelError::content(stored.first_file(), message));
         };
         let length = |name: &str| {
             let shape = stored.find(&[name.to_owned()]).and_then(|name| stored.shape(name));
-            match shape.as_deref() {
+            match shape {
                 None => Ok(None),
                 Some(&[length]) => Ok(Some(length)),
                 Some(shape) => Err(ModelError::content(
@@ -152,7 +152,7 @@ impl StaticConfig {
     }
 
     /// The table of a folder, `[vocabulary, width]`, with the weights of its tokens and the rows that they share.
-    pub(super) fn table(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+    pub(super) fn table(folder: &ModelFolder) -> Result<Weights, ModelError> {
         let (stored, vocabulary) = Stored::of(folder)?;
         let mut shapes = IndexMap::from([(TABLE.to_owned(), vec![stored.rows, stored.width])]);
         if stored.has_weights {

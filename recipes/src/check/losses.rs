@@ -81,9 +81,12 @@ impl Checker<'_> {
                 (Supervision::Absent, outline) => {
                     loss.inner().bind(outline.as_ref().unwrap_or(&Outline::default()), None)
                 }
-                (Supervision::Known(teacher), Some(student)) => loss.inner().bind(student, Some(teacher)),
+                (Supervision::Known(teacher), Some(student)) => {
+                    loss.inner().bind(student, Some(&task.outline_of_targets(student, teacher.clone())))
+                }
                 (Supervision::Answers(form), Some(student)) => {
-                    loss.inner().bind(student, Some(&form.outline_for(student)))
+                    let teacher = task.outline_of_targets(student, form.outline_for(student));
+                    loss.inner().bind(student, Some(&teacher))
                 }
                 // A teacher of the student's own form shows which taps the term reads.
                 (Supervision::Record, Some(student)) => loss.inner().bind(student, Some(student)),

@@ -388,7 +388,9 @@ impl<'a> Checker<'a> {
     /// The loss terms of a stage, bound to what is known of its student and teacher; those that do not fit are left out.
     pub(crate) fn terms(&self, options: &StageOptions, student: &ModelInfo) -> Vec<Term> {
         let student = student.config.outline();
+        let task = options.data.task();
         let teacher = self.outline_of_teacher(options, &student);
+        let teacher = teacher.map(|teacher| task.outline_of_targets(&student, teacher));
         options.loss.iter().filter_map(|loss| loss.inner().bind(&student, teacher.as_ref()).ok()).collect()
     }
 

@@ -221,6 +221,7 @@ fn bind(training: &Training<'_>, config: &Config) -> Result<Vec<Term>, RunError>
         // Records of generated texts have no taps: a term that needs some does not fit them.
         None => teacher.outline().cloned().unwrap_or_default(),
     });
+    let teacher = teacher.map(|teacher| training.task.outline_of_targets(&student, teacher));
     training.loss.iter().map(|loss| Ok(loss.inner().bind(&student, teacher.as_ref())?)).collect()
 }
 

@@ -7,7 +7,7 @@ use alambic_models::text_encoder::TextEncoderConfig;
 use alambic_settings::{At, Diagnostic, Origin};
 
 use super::examples::single;
-use super::options::{SentenceData, SentenceExamples, SimilarityData};
+use super::options::{SentenceData, SentenceExamples, SentenceTargets, SimilarityData};
 use crate::check::checker::{Checker, Depth, Site};
 use crate::check::counts::{Counts, Sort};
 use crate::check::model_info::ModelInfo;
@@ -16,6 +16,9 @@ use crate::check::model_info::ModelInfo;
 const SENTENCES: Sort = Sort { key: "sentences", name: "sentences" };
 /// Pairs, as they are counted.
 const PAIRS: Sort = Sort { key: "sentence-pairs", name: "sentence pairs" };
+
+/// The tap of vectors of texts.
+pub(super) const EMBEDDING: &str = "embedding";
 
 impl SimilarityData {
     /// Counts the examples of a training, and reports rows of which none can be made.
@@ -52,16 +55,16 @@ impl SimilarityData {
             let mut counts: Vec<usize> = rows.into_iter().filter(|_| is_paired).map(negatives).collect();
             counts.sort_unstable();
             counts.dedup();
-            (options.examples, counts)
+            (options.examples, options.targets, counts)
         };
         let forms: Vec<_> = self.sentences.iter().map(form).collect();
         let Some(first) = forms.first() else { return true };
-        let place = forms.iter().position(|other| other != first || other.1.len() > 1);
+        let place = forms.iter().position(|other| other != first || other.2.len() > 1);
         let Some(index) = place else { return true };
         let origin = checker.table_origin(site, "sentences", index);
         let message = format!("`{}` makes examples of several kinds", site.path.join("."));
         checker.report(Diagnostic::error("recipe::data", message).label(&origin, "not as the first").help(
-            "give all tables of a stage the same `examples`, and corpora with as many `negatives`; or make it two stages",
+            "give all tables of a stage the same `examples` and `targets`, and corpora with as many `negatives`; or make it two stages",
         ));
         false
     }
@@ -94,6 +97,30 @@ impl SimilarityData {
             )
             .label(&origin, "pairs of a text with itself, which differ by their dropout")
             .help("give the student a `dropout`, such as 0.1"),
+        );
+    }
+
+    /// Reports a term that reads more of the teacher than its embeddings, where their principal components are learnt.
+    pub(super) fn check_components(
+        &self,
+        site: &Site<'_>,
+        loss: &At<Loss>,
+        term: &Term,
+        checker: &mut Checker<'_>,
+    ) {
+        let is_embedding = |tap: &String| tap == EMBEDDING;
+        if self.targets_of_teacher() == SentenceTargets::Pooled || term.teacher_taps.iter().all(is_embedding)
+        {
+            return;
+        }
+        let origin = checker.table_origin(site, "sentences", 0);
+        let taps: Vec<String> = term.teacher_taps.iter().map(|tap| format!("`{tap}`")).collect();
+        let message = format!("the loss `{}` reads {} of the teacher", loss.name(), taps.join(", "));
+        checker.report(
+            Diagnostic::error("loss::components", message)
+                .label(&loss.origin, "this term")
+                .label(&origin, "learns the principal components of the teacher's embeddings alone")
+                .help("let the loss have `features = \"embedding\"`, or leave `targets` out"),
         );
     }
 

@@ -8,7 +8,7 @@ use alambic_data::{Label, Split, Text};
 use alambic_settings::At;
 use indexmap::IndexSet;
 
-use super::options::{SentenceData, SentenceExamples, SimilarityData};
+use super::options::{SentenceData, SentenceExamples, SentenceTargets, SimilarityData};
 use crate::corpora::Corpora;
 use crate::error::RunError;
 
@@ -45,6 +45,11 @@ impl SimilarityData {
     /// How examples are made; that of the first table, since all are alike.
     pub(super) fn form(&self) -> SentenceExamples {
         self.sentences.first().map_or(SentenceExamples::Texts, |own| own.examples)
+    }
+
+    /// What of a teacher's embeddings is learnt; that of the first table, since all are alike.
+    pub(super) fn targets_of_teacher(&self) -> SentenceTargets {
+        self.sentences.first().map_or(SentenceTargets::Pooled, |own| own.targets)
     }
 
     /// The rows of a split, those of all tables one after another.

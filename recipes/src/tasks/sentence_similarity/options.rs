@@ -17,6 +17,16 @@ choices! {
     }
 }
 
+choices! {
+    /// What of a teacher's embeddings is learnt.
+    pub enum SentenceTargets {
+        /// The embeddings themselves. A loss brings vectors of another width to theirs by a projection that is trained along.
+        Pooled = "pooled",
+        /// Their principal components over the training texts, as many as the student's embeddings have numbers.
+        Components = "components",
+    }
+}
+
 settings! {
     /// Sentences of one language. A text that also stands in a validation or test split of any corpus, letters and digits alone
     /// being compared, is never trained on.
@@ -25,6 +35,8 @@ settings! {
         pub data: Vec<At<String>>,
         /// Examples that are made of their rows.
         pub examples: SentenceExamples = SentenceExamples::Texts,
+        /// What of the teacher's embeddings is learnt.
+        pub targets: SentenceTargets = SentenceTargets::Pooled,
         /// Score of two texts that have nothing in common. Scores of pairs are scaled, so that it is 0.
         pub lowest_score: f64 = 0.0,
         /// Score of two texts that say the same. Scores of pairs are scaled, so that it is 1.

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Labels, Split, Text};
 use alambic_inference::TextPair;
 use alambic_losses::{Loss, TargetKind, Term};
+use alambic_models::Outline;
 use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
 use super::evaluate::SentenceEvaluator;
-use super::options::{SentenceExamples, SimilarityData};
+use super::options::{SentenceExamples, SentenceTargets, SimilarityData};
 use super::train::SimilarityTraining;
 use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
@@ -112,6 +113,17 @@ impl Task for SimilarityData {
         row.texts().map(|text| (text, None)).collect()
     }
 
+    fn outline_of_targets(&self, student: &Outline, mut teacher: Outline) -> Outline {
+        if self.targets_of_teacher() == SentenceTargets::Components {
+            let own = student.streams.get("").and_then(|own| own.embedding);
+            let other = teacher.streams.get_mut("").and_then(|other| other.embedding.as_mut());
+            if let (Some(own), Some(other)) = (own, other) {
+                *other = own.min(*other);
+            }
+        }
+        teacher
+    }
+
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
         Some("its teacher's outputs for sentences are cached when it runs")
     }
@@ -126,6 +138,7 @@ impl Task for SimilarityData {
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
         self.check_rows_of_pairs(site, loss, term, checker);
+        self.check_components(site, loss, term, checker);
     }
 
     fn evaluates(&self, kind: ContentKind) -> bool {

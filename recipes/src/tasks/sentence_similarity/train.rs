@@ -7,19 +7,26 @@ use alambic_data::{Split, Text};
 use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
 use alambic_models::architecture::Batch;
-use alambic_models::{Config, Pass, Tokenizer};
+use alambic_models::text_encoder::TextInput;
+use alambic_models::{Config, EncodedText, ModelError, Pass, Tokenizer};
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
-use alambic_teachers::Teacher;
+use alambic_teachers::cache::EncodedTexts;
+use alambic_teachers::{Teacher, TeacherError};
+use alambic_tensor::candle::{self, Tensor};
+use alambic_tensor::device;
+use alambic_tensor::principal_components::PrincipalComponents;
 use indexmap::{IndexMap, IndexSet};
 
+use super::check::EMBEDDING;
 use super::examples::{SentenceExample, single};
-use super::options::{SentenceExamples, SimilarityData};
+use super::options::{SentenceExamples, SentenceTargets, SimilarityData};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::scored_pairs::cosines;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
+use crate::training::answers::AnswerOutputs;
 use crate::training::encoded::EncodedSplits;
 use crate::training::encoded_examples::EncodedExamples;
 use crate::training::job::Job;
@@ -32,7 +39,7 @@ use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, Train
 use crate::training::teacher_outputs::TeacherOutputs;
 use crate::training::validation::{validation_loss, validation_value};
 
-/// Examples that are validated together.
+/// Examples that are validated together, and texts that a teacher reads together.
 const BATCH: usize = 32;
 
 /// Examples of one split, by the places of their texts among those of the split.
@@ -92,7 +99,11 @@ impl<'a> SimilarityTraining<'a> {
         let model = (job.config, job.tokenizer);
         let splits = EncodedSplits::new(&texts, validation_texts, data.max_length(), model, job.teacher)?;
         let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
-        let (outputs, cached) = outputs_over(job, &taps, &splits, read, answers, observer)?;
+        let (mut outputs, cached) = outputs_over(job, &taps, &splits, read, answers, observer)?;
+        if data.targets_of_teacher() == SentenceTargets::Components {
+            let width = job.config.embedding_width().unwrap_or_default();
+            outputs = outputs.map(|outputs| components(&outputs, &splits, &taps, width)).transpose()?;
+        }
         let has_scores = !validation.scores.is_empty();
         let metric = if has_scores { job.optional_metric(PredictionKind::Number)? } else { None };
         let statistics = DatasetStatistics {
@@ -197,6 +208,35 @@ impl TrainingTask for SimilarityTraining<'_> {
         // What has no value, as a correlation of cosines that are all the same, is no better than any other.
         Ok(validation_value(metric, &predictions, &references, &[])?.unwrap_or(-1.0))
     }
+}
+
+/// The principal components over the training texts of a teacher's embeddings, at most `width` of them.
+fn components<'a>(
+    outputs: &TeacherOutputs<'_>,
+    splits: &EncodedSplits,
+    taps: &Taps,
+    width: usize,
+) -> Result<TeacherOutputs<'a>, RunError> {
+    let EncodedTexts { texts, padding } = splits.read_by_teacher();
+    // Those of about one length together, since the teacher may have to read them.
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|&place| texts[place].ids.len());
+    let mut vectors = vec![Vec::new(); texts.len()];
+    for batch in order.chunks(BATCH) {
+        let read: Vec<&EncodedText> = batch.iter().map(|&place| texts[place]).collect();
+        let trace = outputs.trace(batch, &TextInput::pad(&read, padding), taps)?;
+        let found = trace.get(EMBEDDING).ok_or_else(|| TeacherError::MissingTap(EMBEDDING.to_owned()))?;
+        for (&place, vector) in batch.iter().zip(found.to_vec2::<f32>().map_err(ModelError::from)?) {
+            vectors[place] = vector;
+        }
+    }
+    let reduced = || -> candle::Result<Vec<Vec<f32>>> {
+        let vectors = Tensor::new(vectors, device::current())?;
+        let of_training = vectors.narrow(0, 0, splits.examples.count())?;
+        let components = PrincipalComponents::of(&of_training, width.min(vectors.dim(1)?))?;
+        components.apply(&vectors)?.to_vec2()
+    };
+    Ok(TeacherOutputs::Answered(AnswerOutputs::of_vectors(reduced().map_err(ModelError::from)?)))
 }
 
 /// The texts of examples, each once.
