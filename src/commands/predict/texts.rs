@@ -49,7 +49,9 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
         let mut rows = pipeline.text_rows(&texts, tap)?;
-        rows.iter_mut().for_each(|row| row.truncate(kept));
+        for row in &mut rows {
+            row.truncate(kept);
+        }
         rows.iter()
             .zip(&texts)
             .zip(batch)
