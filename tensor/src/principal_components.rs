@@ -63,6 +63,29 @@ impl PrincipalComponents {
         Ok(Self { mean, components: Tensor::from_vec(components, (inputs, width), device)? })
     }
 
+    /// The same components, rotated among themselves so that the coordinates of vectors lie as near as they can to other vectors
+    /// (orthogonal Procrustes problem; Schönemann, 1966): `coordinates` and `others` are `[rows, components]`. Distances and angles
+    /// of coordinates stay as they are.
+    ///
+    /// # Errors
+    /// When the others have another shape.
+    pub fn rotated_towards(self, coordinates: &Tensor, others: &Tensor) -> Result<Self> {
+        let (coordinates, others) = (coordinates.to_dtype(DType::F64)?, others.to_dtype(DType::F64)?);
+        let products = coordinates.t()?.contiguous()?.matmul(&others)?;
+        let (rows, columns) = products.dims2()?;
+        let products = DMatrix::from_row_slice(rows, columns, &products.flatten_all()?.to_vec1::<f64>()?);
+        let (Some(left), Some(right)) = ({
+            let own = products.svd(true, true);
+            (own.u, own.v_t)
+        }) else {
+            candle_core::bail!("products of {rows} by {columns} have no singular vectors");
+        };
+        // Stored column by column, as nalgebra does.
+        let rotation =
+            Tensor::from_slice((left * right).as_slice(), (columns, rows), self.mean.device())?.t()?;
+        Ok(Self { components: self.components.matmul(&rotation.contiguous()?)?, ..self })
+    }
+
     /// The coordinates of vectors `[rows, inputs]`: `[rows, components]`, in 32 bits.
     ///
     /// # Errors
@@ -102,5 +125,19 @@ mod tests {
             PrincipalComponents::of(&points, 1).unwrap().apply(&points).unwrap().to_vec2::<f32>().unwrap();
         assert!((first[0][0] + 5.0).abs() < 1e-5);
         assert!(PrincipalComponents::of(&points, 3).is_err());
+    }
+
+    #[test]
+    fn coordinates_are_rotated_towards_other_vectors() {
+        let points: Vec<f32> = (0..60).map(|number| ((number * 37 % 23) as f32).sin()).collect();
+        let points = Tensor::from_vec(points, (20, 3), &Device::Cpu).unwrap();
+        let components = PrincipalComponents::of(&points, 2).unwrap();
+        let coordinates = components.apply(&points).unwrap();
+        let (sine, cosine) = 0.7_f32.sin_cos();
+        let rotation = Tensor::new(&[[cosine, sine], [sine, -cosine]], &Device::Cpu).unwrap();
+        let others = (coordinates.matmul(&rotation).unwrap() * 3.0).unwrap();
+        let rotated = components.rotated_towards(&coordinates, &others).unwrap().apply(&points).unwrap();
+        let differences = ((rotated * 3.0).unwrap() - others).unwrap().abs().unwrap();
+        assert!(differences.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|own| *own < 1e-5));
     }
 }

@@ -179,9 +179,7 @@ impl StaticConfig {
         })?;
         let mut table = match table {
             Some(name) => whole_numbers(name)?.to_dtype(DType::F32)?,
-            None => {
-                weights.shift_remove(TABLE).ok_or_else(|| ModelError::MissingTensor(TABLE.into()))?
-            }
+            None => weights.shift_remove(TABLE).ok_or_else(|| ModelError::MissingTensor(TABLE.into()))?,
         };
         if stored.has_mapping {
             let mapping = whole_numbers("mapping")?;

@@ -95,6 +95,7 @@ pub(crate) fn train(
         label: &training.label,
         stage: training.stage,
         config: &initial.config,
+        initial: &initial.weights,
         tokenizer: training.tokenizer,
         teacher: training.teacher,
         teacher_name: training.teacher_name,

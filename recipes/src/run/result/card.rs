@@ -35,7 +35,7 @@ impl Results<'_> {
         let CardMetadata { task, tags, languages, example, output, command, limits } = self.evaluation.card();
         let python = python_usage(&Config::open(&ModelFolder::open(shipped)?)?, &example);
         let mut tags: Vec<String> = tags.into_iter().map(str::to_owned).collect();
-        if python.library == Library::SentenceTransformers {
+        if matches!(python.library, Library::SentenceTransformers | Library::Model2Vec) {
             tags.push(python.library.name().to_owned());
         }
         tags.push("knowledge-distillation".to_owned());

@@ -22,7 +22,8 @@ choices! {
     pub enum SentenceTargets {
         /// The embeddings themselves. A loss brings vectors of another width to theirs by a projection that is trained along.
         Pooled = "pooled",
-        /// Their principal components over the training texts, as many as the student's embeddings have numbers.
+        /// Their principal components over the training texts, as many as the student's embeddings have numbers, rotated towards
+        /// those of the untrained student.
         Components = "components",
     }
 }

@@ -8,7 +8,7 @@ use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
 use alambic_models::architecture::Batch;
 use alambic_models::text_encoder::TextInput;
-use alambic_models::{Config, EncodedText, ModelError, Pass, Tokenizer};
+use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer, Trace};
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
 use alambic_teachers::cache::EncodedTexts;
 use alambic_teachers::{Teacher, TeacherError};
@@ -41,6 +41,9 @@ use crate::training::validation::{validation_loss, validation_value};
 
 /// Examples that are validated together, and texts that a teacher reads together.
 const BATCH: usize = 32;
+
+/// Training texts by which a teacher's components are rotated.
+const ROTATED: usize = 10_000;
 
 /// Examples of one split, by the places of their texts among those of the split.
 struct NumberedExamples {
@@ -101,8 +104,7 @@ impl<'a> SimilarityTraining<'a> {
         let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
         let (mut outputs, cached) = outputs_over(job, &taps, &splits, read, answers, observer)?;
         if data.targets_of_teacher() == SentenceTargets::Components {
-            let width = job.config.embedding_width().unwrap_or_default();
-            outputs = outputs.map(|outputs| components(&outputs, &splits, &taps, width)).transpose()?;
+            outputs = outputs.map(|outputs| components(&outputs, &splits, &taps, job)).transpose()?;
         }
         let has_scores = !validation.scores.is_empty();
         let metric = if has_scores { job.optional_metric(PredictionKind::Number)? } else { None };
@@ -210,33 +212,60 @@ impl TrainingTask for SimilarityTraining<'_> {
     }
 }
 
-/// The principal components over the training texts of a teacher's embeddings, at most `width` of them.
+/// The principal components over the training texts of a teacher's embeddings, as many as the student's have numbers, rotated towards
+/// those of the untrained student: else the student would have to learn a rotation, of which the vectors of rare tokens see little.
 fn components<'a>(
     outputs: &TeacherOutputs<'_>,
     splits: &EncodedSplits,
     taps: &Taps,
-    width: usize,
+    job: &Job<'_>,
 ) -> Result<TeacherOutputs<'a>, RunError> {
     let EncodedTexts { texts, padding } = splits.read_by_teacher();
-    // Those of about one length together, since the teacher may have to read them.
-    let mut order: Vec<usize> = (0..texts.len()).collect();
-    order.sort_by_key(|&place| texts[place].ids.len());
-    let mut vectors = vec![Vec::new(); texts.len()];
-    for batch in order.chunks(BATCH) {
+    let of_teacher = |batch: &[usize]| -> Result<Trace, RunError> {
         let read: Vec<&EncodedText> = batch.iter().map(|&place| texts[place]).collect();
-        let trace = outputs.trace(batch, &TextInput::pad(&read, padding), taps)?;
-        let found = trace.get(EMBEDDING).ok_or_else(|| TeacherError::MissingTap(EMBEDDING.to_owned()))?;
-        for (&place, vector) in batch.iter().zip(found.to_vec2::<f32>().map_err(ModelError::from)?) {
-            vectors[place] = vector;
-        }
-    }
+        outputs.trace(batch, &TextInput::pad(&read, padding), taps)
+    };
+    let places: Vec<usize> = (0..texts.len()).collect();
+    let teacher = embeddings(&places, |place| texts[place].ids.len(), of_teacher)?;
+    let network = job.config.build(job.initial)?;
+    let of_student = |batch: &[usize]| -> Result<Trace, RunError> {
+        let input = Batch { text: Some(splits.examples.batch(batch, 0).own), ..Batch::default() };
+        Ok(network.forward(&input, Pass::Evaluate, TapSelection::named([EMBEDDING]))?)
+    };
+    let training = splits.examples.count();
+    let some: Vec<usize> = (0..training).step_by(training.div_ceil(ROTATED).max(1)).collect();
+    let student = embeddings(&some, |place| texts[place].ids.len(), of_student)?;
     let reduced = || -> candle::Result<Vec<Vec<f32>>> {
-        let vectors = Tensor::new(vectors, device::current())?;
-        let of_training = vectors.narrow(0, 0, splits.examples.count())?;
-        let components = PrincipalComponents::of(&of_training, width.min(vectors.dim(1)?))?;
-        components.apply(&vectors)?.to_vec2()
+        let width = student.dim(1)?.min(teacher.dim(1)?);
+        let mut components = PrincipalComponents::of(&teacher.narrow(0, 0, training)?, width)?;
+        if student.dim(1)? == width {
+            let places: Vec<u32> = some.iter().map(|&place| place as u32).collect();
+            let coordinates =
+                components.apply(&teacher.index_select(&Tensor::new(places, teacher.device())?, 0)?)?;
+            components = components.rotated_towards(&coordinates, &student)?;
+        }
+        components.apply(&teacher)?.to_vec2()
     };
     Ok(TeacherOutputs::Answered(AnswerOutputs::of_vectors(reduced().map_err(ModelError::from)?)))
+}
+
+/// The embeddings `[texts, width]` of texts by their places, those of about one length being read together.
+fn embeddings(
+    places: &[usize],
+    length: impl Fn(usize) -> usize,
+    read: impl Fn(&[usize]) -> Result<Trace, RunError>,
+) -> Result<Tensor, RunError> {
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by_key(|&index| length(places[index]));
+    let mut vectors = vec![Vec::new(); places.len()];
+    for batch in order.chunks(BATCH) {
+        let trace = read(&batch.iter().map(|&index| places[index]).collect::<Vec<_>>())?;
+        let found = trace.get(EMBEDDING).ok_or_else(|| TeacherError::MissingTap(EMBEDDING.to_owned()))?;
+        for (&index, vector) in batch.iter().zip(found.to_vec2::<f32>().map_err(ModelError::from)?) {
+            vectors[index] = vector;
+        }
+    }
+    Ok(Tensor::new(vectors, device::current()).map_err(ModelError::from)?)
 }
 
 /// The texts of examples, each once.
