@@ -1,6 +1,6 @@
 //! Agreement of static embeddings with model2vec and sentence-transformers, on the tiny folders in `tests/static`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 use std::path::{Path, PathBuf};
 
