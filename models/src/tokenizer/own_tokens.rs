@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn what_an_expression_matches_at_the_beginning_of_a_token_is_left_out() {
         let whole = Tokenizer::train(TokenizerModel::WordPiece, TEXTS, 100).unwrap();
-        let own = whole.own_tokens("do|at", [], 0).unwrap();
+        let own = whole.own_tokens("do|he", [], 0).unwrap();
         assert!(whole.id("dogs").is_ok() && own.id("dogs").is_err());
-        assert!(own.id("cat").is_ok());
+        assert!(own.id("the").is_ok());
         assert!(own.own_tokens(r"\[UNK", [], 0).unwrap_err().to_string().contains("unknown tokens"));
         assert!(own.own_tokens("(", [], 0).unwrap_err().to_string().contains("`(`"));
         let merged = Tokenizer::train(TokenizerModel::Bpe, TEXTS, 100).unwrap();
