@@ -90,6 +90,8 @@ fn a_quick_check_refuses_what_is_wrong_in_the_recipe_itself() {
             "vision-damaged-image",
             "vision-unanswered",
             "text-cut-vocabulary",
+            "sentences-unscored-evaluation",
+            "search-negatives",
         ]
         .contains(&name.as_str());
         let output =

@@ -146,6 +146,17 @@ fn guide_of_vectors_leads_to_an_encoder() {
 }
 
 #[test]
+fn guide_of_search_leads_to_a_reranker() {
+    let short = ["stage.judge.train.steps=2", "stage.distil.train.steps=2", "evaluation.timed-examples=2"];
+    let folder = follow("search", &short);
+    let outcome: serde_json::Value =
+        json(&std::fs::read_to_string(folder.path().join("runs/finder/metrics.json")).unwrap());
+    for model in ["teacher", "student", "bm25"] {
+        assert!(outcome["models"][model]["metrics"]["ndcg-at-10"].is_number(), "{model}: {outcome}");
+    }
+}
+
+#[test]
 fn guide_of_images_leads_to_a_model_that_finds_them() {
     let short = ["stage.large.train.steps=2", "stage.distil.train.steps=2", "evaluation.timed-examples=2"];
     follow("images", &short);

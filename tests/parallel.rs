@@ -10,7 +10,8 @@ use std::path::Path;
 use alambic_models::text_encoder::{HeadSpec, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::{
-    BuildContext, Encoder, PoolingStrategy, Preset, StudentBuilder, TokenizerKind, save_pretrained,
+    BuildContext, EmbeddingOptions, Encoder, PoolingStrategy, Preset, StudentBuilder, TokenizerKind,
+    save_pretrained,
 };
 use alambic_tensor::Streams;
 use common::{json, json_of, run};
@@ -57,8 +58,7 @@ fn prepare(folder: &Path) {
         activation: alambic_students::ActivationFunction::Gelu,
         dropout: 0.0,
         max_length: 32,
-        pooling: Some(PoolingStrategy::Mean),
-        pooling_width: None,
+        embedding: EmbeddingOptions::pooled(PoolingStrategy::Mean),
         vocabulary: 500,
         pieces: TokenizerKind::Words,
     };
@@ -68,6 +68,7 @@ fn prepare(folder: &Path) {
         head: &HeadSpec::none(),
         streams,
         source_model: &|_| None,
+        texts: &[],
         translations: &[],
     };
     let config: TextEncoderConfig = encoder.config(&context).unwrap().text_encoder().unwrap().clone();

@@ -129,6 +129,48 @@ fn a_tab_is_white_space_for_a_model_of_single_texts() {
     assert!(config.contains("torch.nn.modules.linear.Identity"), "{config}");
 }
 
+/// What sentence-transformers' `CrossEncoder.predict` gives: `tests/python/cross_encoder_predicts.py` holds the two against each
+/// other.
+#[test]
+fn score_of_a_cross_encoder_has_the_function_that_its_folder_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = HeadSpec { regression: true, pairs: Some(true), ..classes(&["LABEL_0"]) };
+    model(folder.path(), "model", &number, |_| {});
+    let config = folder.path().join("model/config.json");
+    let written: Value = json(&std::fs::read_to_string(&config).unwrap());
+    let score = |problem_type: Value, named: &[(&str, Value)]| -> Result<f64, String> {
+        let mut own = written.clone();
+        own["problem_type"] = problem_type;
+        own.as_object_mut().unwrap().remove("sentence_transformers");
+        for (key, value) in named {
+            own[*key] = value.clone();
+        }
+        std::fs::write(&config, own.to_string()).unwrap();
+        let ended = run(folder.path(), &["predict", "model", "--json", "a film\tthe song"]);
+        if ended.code == Some(0) {
+            Ok(answers(&ended.stdout)[0]["prediction"].as_f64().unwrap())
+        } else {
+            Err(ended.stderr)
+        }
+    };
+    let named = |name: &str| [("sentence_transformers", serde_json::json!({ "activation_fn": name }))];
+    let identity = "torch.nn.modules.linear.Identity";
+    let logit = score(Value::Null, &named(identity)).unwrap();
+    let sigmoid = 1.0 / (1.0 + (-logit).exp());
+    let is_near =
+        |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
+    is_near(score(Value::Null, &[]).unwrap(), sigmoid);
+    is_near(score(Value::Null, &[("sbert_ce_default_activation_function", identity.into())]).unwrap(), logit);
+    is_near(score("regression".into(), &[]).unwrap(), logit);
+    is_near(score("regression".into(), &named("torch.nn.modules.activation.Sigmoid")).unwrap(), sigmoid);
+    let said = score(Value::Null, &named("torch.nn.modules.activation.Tanh")).unwrap_err();
+    assert!(said.contains("Tanh") && said.contains("Identity and Sigmoid"), "{said}");
+    // What version 6 writes goes before.
+    let newer = folder.path().join("model/config_sentence_transformers.json");
+    std::fs::write(newer, serde_json::json!({ "activation_fn": identity }).to_string()).unwrap();
+    is_near(score(Value::Null, &[]).unwrap(), logit);
+}
+
 #[test]
 fn table_is_read_by_the_names_of_its_columns() {
     let folder = tempfile::tempdir().unwrap();

@@ -68,6 +68,8 @@ fn template_of_each_kind_of_task_is_sound_with_the_files_that_it_names() {
     write("data.conll", rows(&tagged));
     let hindi = |at: usize| format!("{}\tफिल्म {at} अच्छी है\n", numbered(at));
     write("pairs.tsv", format!("en\thi\n{}", rows(&hindi)));
+    let scored = |at: usize| format!("{}\t{} or so\t{}\n", numbered(at), numbered(at / 2), at % 6);
+    write("sts.tsv", format!("sentence1\tsentence2\tscore\n{}", rows(&scored)));
     let passage = |at: usize| {
         format!(
             "{{\"paragraphs\": [{{\"context\": \"The film number {at} ran in May.\", \"qas\": [{{\"id\": \"{at}\", \
@@ -77,10 +79,15 @@ fn template_of_each_kind_of_task_is_sound_with_the_files_that_it_names() {
     };
     let passages = (0..200).map(passage).collect::<Vec<_>>().join(", ");
     write("data.json", format!("{{\"data\": [{passages}]}}"));
+    write("corpus.jsonl", rows(&|at| format!("{{\"_id\": \"p{at}\", \"text\": \"{}\"}}\n", numbered(at))));
+    write("queries.jsonl", rows(&|at| format!("{{\"_id\": \"q{at}\", \"text\": \"which film is {at}\"}}\n")));
+    write("qrels.tsv", format!("query-id\tcorpus-id\tscore\n{}", rows(&|at| format!("q{at}\tp{at}\t1\n"))));
+    let triple = |at: usize| format!("which film is {at}\t{}\t{}\n", numbered(at), numbered(at + 1));
+    write("triples.tsv", format!("query\tpositive\tnegative\n{}", rows(&triple)));
     let tasks = json(&run(folder.path(), &["list", "tasks", "--json"]).good());
     let tasks: Vec<&str> =
         tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
-    assert_eq!(tasks.len(), 10, "{tasks:?}");
+    assert_eq!(tasks.len(), 13, "{tasks:?}");
     for task in tasks {
         run(folder.path(), &["new", task, "--from", task]).good();
         let ended = run(folder.path(), &["check", &format!("{task}.toml")]);

@@ -3,11 +3,14 @@
     cargo build --release
     python whole.py cold MODEL [--rounds 5]
     python whole.py distil TEACHER TRAIN.tsv DEV.tsv [--steps 735] [--forms published bucketed]
+    python whole.py embed TEACHER SENTENCES.tsv TRAIN.tsv DEV.tsv [--steps 6000] [--set KEY=VALUE]…
 
 `cold` has `alambic predict` and a transformers script (`first_sentence.py`) read one sentence, MODEL being a folder of a
 text encoder. `distil` has `alambic run` (`task_distillation.toml`, in `f32` and in `bf16`) and `task_distillation.py`
 distil the same teacher into a student of the same sizes over as many steps. Of a peer the seconds from tokenised texts to
 the saved checkpoint count; of `alambic` all that the process does, reading, tokenising, evaluation and reporting included.
+`embed` has `alambic run` (`recipes/text/embed.toml`) and sentence-transformers (`sentence_distillation.py`) distil a sentence encoder
+over as many steps from the same start: that of the run, whose folder `untrained/` the script reads. They run one after the other.
 """
 
 import argparse
@@ -89,6 +92,37 @@ def distil(options):
             print(f"alambic, {precision}, at {seconds / other:.2f} of PyTorch, {form}")
 
 
+def embed(options):
+    teacher, sentences, train, dev = (
+        path.resolve() for path in [options.teacher, options.sentences, options.train, options.dev]
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        said = {
+            "data.unlabelled.corpus.texts.paths": json.dumps(str(sentences)),
+            "data.pairs.corpus.texts.paths": json.dumps(str(train)),
+            "data.pairs.corpus.texts.test-paths": json.dumps(str(dev)),
+            "teacher.encoder.checkpoint.model": json.dumps(str(teacher)),
+            "train.steps": options.steps,
+            "train.epochs": 1000,
+            "threads": options.threads,
+        }
+        flags = [word for name, value in said.items() for word in ["--set", f"{name}={value}"]]
+        flags += [word for flag in options.set for word in ["--set", flag]]
+        recipe = HERE.parent.parent / "recipes" / "text" / "embed.toml"
+        command = [ALAMBIC, "run", recipe, "--no-baseline", "--out", folder / "run", "--json", *flags]
+        outcome, own, memory = run(command)
+        models = json.loads(outcome)["models"]
+        found = {name: models[name]["metrics"]["spearman"] for name in ["teacher", "untrained", "student"]}
+        print(f"alambic               {own:8.1f} s, {memory / 2**20:6.0f} MiB, {found}", flush=True)
+        script = [sys.executable, HERE / "sentence_distillation.py", teacher, sentences, train, dev]
+        start = ["--student", folder / "run" / "untrained", "--out", folder / "other"]
+        result = json.loads(run([*script, *start, "--steps", options.steps, "--threads", options.threads])[0].splitlines()[-1])
+        other, memory = result["seconds"]["all"], result["peak-memory-bytes"]
+        print(f"sentence-transformers {other:8.1f} s, {memory / 2**20:6.0f} MiB, {result['spearman']}", flush=True)
+    print(f"alambic at {own / other:.2f} of sentence-transformers")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(required=True)
@@ -104,6 +138,13 @@ def main():
     one.add_argument("--forms", nargs="*", default=["published", "bucketed"], help="(both)")
     one.add_argument("--precisions", nargs="*", default=["f32", "bf16"], help="(f32 bf16)")
     one.set_defaults(does=distil)
+    one = commands.add_parser("embed")
+    for name in ["teacher", "sentences", "train", "dev"]:
+        one.add_argument(name, type=pathlib.Path)
+    one.add_argument("--steps", type=int, default=6000, help="(6000)")
+    one.add_argument("--threads", type=int, default=2, help="(2)")
+    one.add_argument("--set", nargs="*", default=[], help="keys of the recipe")
+    one.set_defaults(does=embed)
     options = parser.parse_args()
     options.does(options)
 

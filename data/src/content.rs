@@ -8,6 +8,7 @@ use crate::dataset::{Dataset, SplitExample};
 use crate::parallel::Translation;
 use crate::passages::PassageQuestion;
 use crate::questions::Question;
+use crate::search::SearchQuery;
 use crate::split::{HoldOut, SplitError, SplitOptions, SplitReport};
 use crate::statistics::ReadStatistics;
 use crate::texts::Text;
@@ -157,4 +158,6 @@ contents! {
     Parallel(Translation) = "parallel sentences";
     /// Questions about passages of text.
     Passages(PassageQuestion) = "questions about passages";
+    /// Queries and the passages that are searched.
+    Search(SearchQuery) = "queries and passages";
 }

@@ -29,6 +29,7 @@
 
 pub mod arrays;
 pub mod batches;
+pub mod bm25;
 mod content;
 pub mod corpora;
 mod dataset;
@@ -50,6 +51,7 @@ pub mod questions;
 pub mod raster;
 pub mod regions;
 mod scenes;
+pub mod search;
 pub mod source;
 pub mod split;
 mod stable_hash;
@@ -60,6 +62,7 @@ pub mod vqa_answers;
 mod word_builder;
 mod words;
 
+pub use bm25::Bm25;
 pub use content::{Content, ContentKind, Example};
 pub use corpora::Corpus;
 pub use dataset::{Dataset, SplitExample, Splits};
@@ -74,6 +77,7 @@ pub use questions::{Question, QuestionDetails, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use scenes::{Drawing, SceneLanguage, SceneQuestionKind};
+pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, SplitReport};
 pub use statistics::ReadStatistics;

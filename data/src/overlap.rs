@@ -100,6 +100,7 @@ mod tests {
             builder.push(Text {
                 first: (*first).into(),
                 second: None,
+                negatives: Vec::new(),
                 id: None,
                 label: Label::Class(*class),
                 split: split.map(str::to_owned),

@@ -38,6 +38,9 @@ pub struct Text {
     pub first: String,
     /// The second text of a pair.
     pub second: Option<String>,
+    /// Texts that do not belong to the first, as like it as they are: hard negatives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub negatives: Vec<String>,
     /// The label.
     pub label: Label,
     /// The value of the table's column of ids, by which a recorded teacher's answers can be found.
@@ -50,12 +53,18 @@ pub struct Text {
 }
 
 impl Text {
-    /// Whether it, or one of a pair, is empty.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_empty() || self.second.as_ref().is_some_and(String::is_empty)
+    /// All its texts: the first, the second of a pair, and negatives.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let pair = std::iter::once(&self.first).chain(&self.second);
+        pair.chain(&self.negatives).map(String::as_str)
     }
 
-    /// Key of a text: all of it but its label.
+    /// Whether it, or one of a pair, is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.texts().any(str::is_empty)
+    }
+
+    /// Key of a text: all of it but its label and its negatives.
     fn key(&self) -> Cow<'_, str> {
         match &self.second {
             None => Cow::Borrowed(&self.first),
@@ -192,7 +201,8 @@ impl TextsBuilder {
         let mut seen = HashSet::new();
         let before = texts.len();
         texts.retain(|text| {
-            seen.insert((text.key().into_owned(), format!("{:?}", text.label), text.split.clone()))
+            let label = format!("{:?}", text.label);
+            seen.insert((text.key().into_owned(), text.negatives.clone(), label, text.split.clone()))
         });
         if texts.len() < before {
             statistics.dropped.insert("rows that repeat an earlier one".into(), before - texts.len());
@@ -219,6 +229,7 @@ mod tests {
             builder.push(Text {
                 first: (*first).into(),
                 second: None,
+                negatives: Vec::new(),
                 label: Label::Class(*class),
                 id: None,
                 split: split.map(str::to_owned),

@@ -97,7 +97,7 @@ impl EncoderPipeline {
     /// Numbers of a text's embedding; none where the model gives none.
     #[must_use]
     pub fn embedding_width(&self) -> Option<usize> {
-        self.config.outline().streams.get("").and_then(|stream| stream.embedding)
+        self.config.embedding_width()
     }
 
     /// One row of a tap for each text: `logits` or `embedding`.

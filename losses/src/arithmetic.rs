@@ -82,11 +82,20 @@ pub(crate) fn gathered_cross_entropy(
     (left, right): (&Tensor, &Tensor),
     scale: &Tensor,
 ) -> Result<Tensor, LossError> {
-    let of = |own: &Tensor, other: &Tensor| {
-        let all = inputs.gathered(other, true)?;
-        cross_entropy_from(&own.matmul(&all.rows.t()?)?.broadcast_mul(scale)?, all.first)
-    };
-    Ok(((of(left, right)? + of(right, left)?)? / 2.0)?)
+    let (left, right) =
+        (gathered_choices(inputs, left, right, scale)?, gathered_choices(inputs, right, left, scale)?);
+    Ok(((left + right)? / 2.0)?)
+}
+
+/// How surely each vector `[batch, D]` picks its own among the other side's of all ranks, each product being multiplied by `scale`.
+pub(crate) fn gathered_choices(
+    inputs: &Inputs<'_>,
+    own: &Tensor,
+    other: &Tensor,
+    scale: &Tensor,
+) -> Result<Tensor, LossError> {
+    let all = inputs.gathered(other, true)?;
+    cross_entropy_from(&own.matmul(&all.rows.t()?)?.broadcast_mul(scale)?, all.first)
 }
 
 /// How surely each row of scores `[rows, columns]` picks its own column, the first of which is given: the mean cross-entropy.

@@ -10,9 +10,10 @@ use alambic_settings::{
 };
 
 use crate::{
-    Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, CrossAttention, CrossEntropy,
-    Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden, ImageTextContrast, KernelAlignment,
-    Logits, LossTerm, Matching, MultipleNegatives, Patient, RelationalAngle, RelationalDistance, Relations,
+    Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
+    CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
+    ImageTextContrast, KernelAlignment, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, Matching,
+    MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
     Representation, Sequence, SimilarityPreserving, SquaredError, WordLevel,
 };
 
@@ -42,6 +43,12 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<Affinity>("affinity"),
     loss_kind::<Contrastive>("contrastive"),
     loss_kind::<MultipleNegatives>("multiple-negatives"),
+    loss_kind::<CosineSimilarity>("cosine-similarity"),
+    loss_kind::<Cosent>("cosent"),
+    loss_kind::<ListCrossEntropy>("list-cross-entropy"),
+    loss_kind::<MarginMse>("margin-mse"),
+    loss_kind::<ListKl>("list-kl"),
+    loss_kind::<PairwiseLogistic>("pairwise-logistic"),
     loss_kind::<Sequence>("sequence"),
     loss_kind::<WordLevel>("word-level"),
     loss_kind::<EncoderMatch>("encoder-match"),

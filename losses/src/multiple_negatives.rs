@@ -1,11 +1,13 @@
-//! Multiple negatives ranking loss: which translation of the batch belongs to a sentence.
+//! Multiple negatives ranking loss: which translation or paraphrase of the batch belongs to a sentence.
 
-use alambic_models::{Outline, embedding_tap};
+use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
 use crate::arithmetic::{cross_entropy_from, normalised};
+use crate::matryoshka::{Matryoshka, Widths, first_numbers};
+use crate::scored_pairs::embedding;
 use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
 settings! {
@@ -15,7 +17,9 @@ settings! {
     /// their positives, `b`, `[n, D]` each: with `s_ij = scale · cos(a_i, b_j)`, `L = mean_i [-log softmax_j(s_ij)]_i`, and
     /// with `symmetric` the mean of that and of the same with `a` and `b` in each other's place. A pair that has a text of pair
     /// i, on whichever side, is no negative of it: that comes to the same as a batch free of duplicates, and none has to be put
-    /// off. With `gather`, `j` goes over the pairs of all ranks, and the loss is the mean over all of them.
+    /// off. Where examples have hard negatives, `j` goes over those of all examples as well, but for a text that is in pair i; the
+    /// direction from positives to sentences stays without them. With `gather`, `j` goes over the pairs of all ranks, and the loss is
+    /// the mean over all of them.
     pub struct MultipleNegatives {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
@@ -28,6 +32,9 @@ settings! {
         /// Whether the texts of all ranks are those of one batch, where several train together. Else each rank compares those of its
         /// own.
         pub gather: bool = false,
+        /// Widths to which embeddings are truncated.
+        #[flatten]
+        pub widths: Matryoshka
     }
 }
 
@@ -38,58 +45,98 @@ const FAR: f32 = -1e4;
 
 impl LossTerm for MultipleNegatives {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
-        let tap = embedding_tap("");
-        if student.streams.get("").is_none_or(|stream| stream.embedding.is_none()) {
-            return Err(LossError::Incompatible {
-                term: NAME,
-                reason: "the student has no pooling, so no embedding; give it a `pooling`".into(),
-            });
-        }
-        let (options, own) = (self.clone(), tap.clone());
-        let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &own);
+        let (tap, width) = embedding(NAME, student)?;
+        let (options, own, widths) = (self.clone(), tap.clone(), self.widths.bind(NAME, width)?);
+        let compute = move |inputs: &Inputs<'_>| options.compute(inputs, &own, &widths);
         Ok(Term::new(NAME, self.weight, vec![tap], Vec::new(), Box::new(compute))
             .comparing_examples()
             .gathering(self.gather)
             .with_targets(&[TargetKind::TextPairs]))
     }
+
+    fn matryoshka(&self) -> &[usize] {
+        &self.widths.matryoshka
+    }
 }
 
 impl MultipleNegatives {
-    fn compute(&self, inputs: &Inputs<'_>, tap: &str) -> Result<Tensor, LossError> {
-        let vectors = normalised(inputs.student(tap)?)?;
-        let (rows, texts) = (vectors.dim(0)?, &inputs.targets.texts);
-        if rows % 2 == 1 || texts.len() != rows {
-            return Err(LossError::Incompatible {
-                term: NAME,
-                reason: format!("{rows} embeddings of {} texts are not those of pairs", texts.len()),
-            });
+    fn compute(&self, inputs: &Inputs<'_>, tap: &str, widths: &Widths) -> Result<Tensor, LossError> {
+        let examples = Examples::new(inputs, tap, self.gather)?;
+        let vectors = inputs.student(tap)?;
+        widths.sum(|width| self.over(&examples, &normalised(&first_numbers(vectors, width)?)?, inputs))
+    }
+
+    /// The loss over vectors of length one.
+    fn over(&self, examples: &Examples, vectors: &Tensor, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
+        let count = examples.count;
+        let side = |side: usize| vectors.narrow(0, side * count, count)?.contiguous();
+        let own = side(0)?;
+        let gathered = inputs.gathered(&side(1)?, self.gather)?;
+        let mut candidates = vec![gathered.rows];
+        for number in 2..examples.texts.len() {
+            candidates.push(inputs.gathered(&side(number)?, self.gather)?.rows);
         }
-        let count = rows / 2;
-        let side = |start: usize| vectors.narrow(0, start, count)?.contiguous();
-        let (own, others) = (side(0)?, side(count)?);
-        let gathered = inputs.gathered(&others, self.gather)?;
-        let numbers = |side: &[u32]| inputs.gathered_numbers(side, self.gather);
-        let (first, second) = (numbers(&texts[..count])?, numbers(&texts[count..])?);
-        let is_no_negative = |one: usize, other: usize| {
-            let (own, others) = ([first[one], second[one]], [first[other], second[other]]);
-            one != other && own.iter().any(|text| others.contains(text))
-        };
-        let (all, start) = (first.len(), gathered.first);
-        let far: Vec<f32> = (0..count * all)
-            .map(|cell| if is_no_negative(start + cell / all, cell % all) { FAR } else { 0.0 })
+        let (all, start) = (examples.texts[0].len(), gathered.first);
+        let columns = candidates.len() * all;
+        let far: Vec<f32> = (0..count * columns)
+            .map(|cell| {
+                let (row, column) = (start + cell / columns, cell % columns);
+                if examples.is_no_negative(row, 1 + column / all, column % all) { FAR } else { 0.0 }
+            })
             .collect();
-        let far = Tensor::from_vec(far, (count, all), device::current())?;
-        let scores = ((own.matmul(&gathered.rows.t()?)? * self.scale)? + &far)?;
+        let far = Tensor::from_vec(far, (count, columns), device::current())?;
+        let candidates = match candidates.as_slice() {
+            [only] => only.clone(),
+            several => Tensor::cat(several, 0)?,
+        };
+        let scores = ((own.matmul(&candidates.t()?)? * self.scale)? + &far)?;
         let forth = cross_entropy_from(&scores, start)?;
         if !self.symmetric {
             return Ok(forth);
         }
         let back = if all == count {
-            scores.t()?.contiguous()?
+            scores.narrow(1, 0, count)?.t()?.contiguous()?
         } else {
             let gathered = inputs.gathered(&own, self.gather)?;
-            ((others.matmul(&gathered.rows.t()?)? * self.scale)? + far)?
+            let far = far.narrow(1, 0, all)?.contiguous()?;
+            ((side(1)?.matmul(&gathered.rows.t()?)? * self.scale)? + far)?
         };
         Ok(((forth + cross_entropy_from(&back, start)?)? / 2.0)?)
+    }
+}
+
+/// The texts of examples, by their numbers: sentences, their positives, and the negatives that are given.
+struct Examples {
+    /// Examples of this rank.
+    count: usize,
+    /// For each side the texts of all examples, those of other ranks too where they are gathered.
+    texts: Vec<Vec<u32>>,
+}
+
+impl Examples {
+    fn new(inputs: &Inputs<'_>, tap: &str, gather: bool) -> Result<Self, LossError> {
+        let (rows, texts) = (inputs.student(tap)?.dim(0)?, &inputs.targets.texts);
+        let sides = match inputs.targets.texts_per_example {
+            0 => 2,
+            sides => sides,
+        };
+        if sides < 2 || !rows.is_multiple_of(sides) || texts.len() != rows {
+            return Err(LossError::Incompatible {
+                term: NAME,
+                reason: format!("{rows} embeddings of {} texts are not those of pairs", texts.len()),
+            });
+        }
+        let count = rows / sides;
+        let numbers = |own: &[u32]| inputs.gathered_numbers(own, gather);
+        Ok(Self { count, texts: texts.chunks(count.max(1)).map(numbers).collect::<Result<_, _>>()? })
+    }
+
+    /// Whether a text of an example says the same as the pair of another one, or as the pair of its own example.
+    fn is_no_negative(&self, one: usize, side: usize, other: usize) -> bool {
+        let own = [self.texts[0][one], self.texts[1][one]];
+        if side > 1 {
+            return own.contains(&self.texts[side][other]);
+        }
+        one != other && own.iter().any(|text| [self.texts[0][other], self.texts[1][other]].contains(text))
     }
 }

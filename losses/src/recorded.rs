@@ -12,7 +12,9 @@ use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
-use crate::{Inputs, Loss, LossError, Targets, Term, mask_names};
+use crate::{
+    BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, TargetKind, Targets, Term, mask_names,
+};
 
 /// Value and gradients of a term on two traces.
 #[derive(Debug)]
@@ -50,9 +52,11 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// A trace holds taps by their names, and the inputs that were traced: `attention_mask` is the mask of every stream that has none
 /// of its own ([`mask_names`]), but for the decoder's, whose mask is `decoder_attention_mask`; without a mask all tokens
 /// count. `labels` of the student's
-/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; `relation_labels`
-/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Projections are read from
-/// the student's trace.
+/// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; of pairs of texts they are
+/// scores. `texts` numbers the texts of embeddings, of more than two an example as a matrix with a row for each; `relation_labels`
+/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Of lists of passages,
+/// `list_mask` shows which of `relevance` stand in a list, `relevance_labels` are their grades, and `relevance_scores` the scores of
+/// the data. Projections are read from the student's trace.
 ///
 /// # Errors
 /// When the loss does not fit the traces, they lack a tap or a projection, or an option that the value depends on changes over
@@ -136,6 +140,11 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             "pooled" => outline.pooled = Some(last(tensor)),
             "relation" => outline.relations = last(tensor),
             "objectness" => outline.detects = true,
+            // Scores of a cross-encoder, or of a bi-encoder where they are of all passages of a batch.
+            RELEVANCE => outline.classes = 1,
+            BATCH_RELEVANCE => {
+                outline.streams.insert(String::new(), Stream { embedding: Some(1), ..Stream::new(0, 0, 0) });
+            }
             "logits" => {
                 outline.classes = last(tensor);
                 outline.classes_of_tokens = tensor.rank() > 2;
@@ -239,6 +248,21 @@ fn masks(trace: &Weights, outline: &Outline, taps: &[String]) -> Result<Trace, L
     Ok(masks)
 }
 
+/// What a student's trace says of the passages of its lists, of which it holds such scores.
+fn list_targets(student: &Weights, scores: &Tensor) -> Result<ListTargets, LossError> {
+    let numbers = |name: &str| -> Result<Option<Vec<f32>>, LossError> {
+        let tensor = student.get(name).filter(|tensor| tensor.elem_count() == scores.elem_count());
+        Ok(tensor.map(|tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()).transpose()?)
+    };
+    let listed = numbers("list_mask")?.unwrap_or_else(|| vec![1.0; scores.elem_count()]);
+    Ok(ListTargets {
+        listed: Arc::new(listed),
+        relevance: Arc::new(numbers("relevance_labels")?.unwrap_or_default()),
+        scores: Arc::new(numbers("relevance_scores")?.unwrap_or_default()),
+        ..ListTargets::default()
+    })
+}
+
 /// The targets of a student's trace: its labels, and every row that is no padding for the teacher.
 fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
@@ -246,9 +270,22 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         let relations = labels.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
         return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
     }
+    if let Some(scores) = student.get(RELEVANCE).filter(|_| term.student_taps == [RELEVANCE]) {
+        return Ok(Targets { lists: list_targets(student, scores)?, ..Targets::default() });
+    }
+    if let Some(scores) = student.get(BATCH_RELEVANCE).filter(|_| term.student_taps == [BATCH_RELEVANCE]) {
+        let ListTargets { listed, relevance, .. } = list_targets(student, scores)?;
+        let lists =
+            ListTargets { batch_listed: listed, batch_relevance: relevance, ..ListTargets::default() };
+        return Ok(Targets { lists, ..Targets::default() });
+    }
     if let Some(texts) = student.get("texts") {
+        let per_example = if let [sides, _] = texts.dims() { *sides } else { 2 };
         let texts = texts.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
-        return Ok(Targets { texts: Arc::new(texts), ..Targets::default() });
+        return Ok(Targets { texts: Arc::new(texts), texts_per_example: per_example, ..Targets::default() });
+    }
+    if let Some(labels) = student.get("labels").filter(|_| term.targets == [TargetKind::Similarities]) {
+        return Ok(Targets { numbers: Arc::new(numbers(labels)?), ..Targets::default() });
     }
     let Some(logits) = student.get("logits").filter(|_| term.student_taps.iter().any(|tap| tap == "logits"))
     else {

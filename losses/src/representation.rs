@@ -5,6 +5,7 @@ use alambic_settings::settings;
 
 use crate::features::Features;
 use crate::layers::projection;
+use crate::matryoshka::{Matryoshka, first_numbers, truncated};
 use crate::{Comparison, Inputs, LossError, LossTerm, Term, Weight};
 
 settings! {
@@ -24,6 +25,9 @@ settings! {
         pub stream: String = String::new(),
         /// How two vectors are compared.
         pub comparison: Comparison = Comparison::MeanSquaredError,
+        /// Widths to which embeddings are truncated.
+        #[flatten]
+        pub widths: Matryoshka
     }
 }
 
@@ -36,12 +40,21 @@ impl LossTerm for Representation {
         let (own, other) = features.widths;
         let trained = (own != other).then(|| projection(NAME, &self.stream, "projection", own, other));
         let name = trained.as_ref().map(|projection| projection.name.clone());
+        let is_of_embedding = self.features == Features::Embedding && trained.is_none();
+        let widths = self.widths.bind_compared(NAME, own, is_of_embedding)?;
         let comparison = self.comparison;
         let compute = move |inputs: &Inputs<'_>| {
             let (student, teacher) = features.compute(inputs)?;
-            comparison.mean(&inputs.project(&student, name.as_deref())?, &teacher, None)
+            let student = inputs.project(&student, name.as_deref())?;
+            widths.sum(|width| {
+                comparison.mean(&truncated(&student, width)?, &first_numbers(&teacher, width)?, None)
+            })
         };
         let term = Term::new(NAME, self.weight, taps.0, taps.1, Box::new(compute));
         Ok(Term { projections: trained.into_iter().collect(), ..term })
+    }
+
+    fn matryoshka(&self) -> &[usize] {
+        &self.widths.matryoshka
     }
 }

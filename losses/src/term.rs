@@ -23,7 +23,8 @@ pub struct Targets {
     /// 1 where the teacher's distribution counts, else 0: at tokens that it wrote, or at every text or token that it
     /// classifies.
     pub teacher_mask: Arc<Vec<f32>>,
-    /// The number of each row, where numbers are to be predicted and not classes; four of each cell, where boxes are.
+    /// The number of each row, where numbers are to be predicted and not classes; four of each cell, where boxes are; one of each two
+    /// rows, where pairs of texts have scores.
     pub numbers: Arc<Vec<f32>>,
     /// `[rows, classes]`: the score of each class, where several may be right.
     pub scores: Arc<Vec<f32>>,
@@ -31,8 +32,27 @@ pub struct Targets {
     pub scored: Arc<Vec<f32>>,
     /// Identity of the text of each row: rows of the same text have the same number.
     pub texts: Arc<Vec<u32>>,
+    /// Texts of an example, of which each has a row: all first ones, then all second ones, and so on. 0 stands for pairs.
+    pub texts_per_example: usize,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
+    /// What is known of the passages of each query's list.
+    pub lists: ListTargets,
+}
+
+/// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
+#[derive(Debug, Clone, Default)]
+pub struct ListTargets {
+    /// `[queries, passages]`: 1 where a passage stands, else 0.
+    pub listed: Arc<Vec<f32>>,
+    /// `[queries, passages]`: grades of relevance, above 0 where a passage is relevant; empty where there are none.
+    pub relevance: Arc<Vec<f32>>,
+    /// `[queries, passages]`: scores of the data, NaN where a passage has none; empty where there are none.
+    pub scores: Arc<Vec<f32>>,
+    /// `[queries, all passages of the batch]`: 1 where a passage may count for a query, else 0.
+    pub batch_listed: Arc<Vec<f32>>,
+    /// `[queries, all passages of the batch]`: grades of the passages of the query's own list, else 0.
+    pub batch_relevance: Arc<Vec<f32>>,
 }
 
 /// Targets over which a term counts: the field of [`Targets`] that it reads. The teacher's outputs are none.
@@ -50,8 +70,14 @@ pub enum TargetKind {
     TeacherText,
     /// Two texts of one meaning, of which the student reads both.
     TextPairs,
+    /// Scores of how alike two texts are, of which the student reads each by itself.
+    Similarities,
     /// How each text and image belong together.
     Relations,
+    /// Queries with lists of passages, some of which are relevant.
+    PassageLists,
+    /// Scores of the passages of queries' lists.
+    PassageScores,
 }
 
 impl TargetKind {
@@ -65,7 +91,10 @@ impl TargetKind {
             Self::Boxes => "boxes around objects",
             Self::TeacherText => "texts that a teacher generated",
             Self::TextPairs => "pairs of texts of one meaning",
+            Self::Similarities => "scores of pairs of texts",
             Self::Relations => "relations between text and image",
+            Self::PassageLists => "queries with passages",
+            Self::PassageScores => "scores of queries' passages",
         }
     }
 
@@ -79,7 +108,10 @@ impl TargetKind {
             Self::Boxes => "detection",
             Self::TeacherText => "sequence",
             Self::TextPairs => "multiple-negatives",
+            Self::Similarities => "cosine-similarity",
             Self::Relations => "matching",
+            Self::PassageLists => "list-cross-entropy",
+            Self::PassageScores => "margin-mse",
         }
     }
 }
@@ -362,6 +394,11 @@ pub trait LossTerm: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When a teacher is missing, or shapes do not fit.
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError>;
+
+    /// The widths to which the student's embedding is to stay of use when it is truncated.
+    fn matryoshka(&self) -> &[usize] {
+        &[]
+    }
 
     /// Whether its terms read nothing of a teacher but its logits, whatever the models are.
     fn reads_only_logits(&self) -> bool {

@@ -200,6 +200,12 @@ impl Config {
         }
     }
 
+    /// Numbers of the embedding of a text; none where the model gives none.
+    #[must_use]
+    pub fn embedding_width(&self) -> Option<usize> {
+        self.outline().streams.get("").and_then(|stream| stream.embedding)
+    }
+
     /// The head of a text encoder.
     ///
     /// # Errors

@@ -59,7 +59,8 @@ fn options_of_sentence_transformers_that_are_not_followed_are_refused() {
         (reading, json!({ "modality_config": text("pooler_output") }), "`modality_config`"),
         (reading, json!({ "config_args": { "num_hidden_layers": 1 } }), "`config_args`"),
         (reading, json!({ "query_expansion": { "strategy": "mask" } }), "`query_expansion`"),
-        (model, json!({ "truncate_dim": 1 }), "`truncate_dim`"),
+        (model, json!({ "truncate_dim": 0 }), "`truncate_dim`"),
+        (model, json!({ "truncate_dim": "all" }), "`truncate_dim`"),
         ("modules.json", json!([{ "path": "", "type": "custom_st.Transformer" }]), "`custom_st.Transformer`"),
     ] {
         let said = said_of_sentences(file, &keys).unwrap_or_else(|| panic!("{file}: {keys}"));

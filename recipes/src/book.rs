@@ -24,6 +24,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/matrix-masked", include_str!("../text/matrix-masked.toml")),
     ("text/question-answering", include_str!("../text/question-answering.toml")),
     ("text/tagging", include_str!("../text/tagging.toml")),
+    ("text/embed", include_str!("../text/embed.toml")),
+    ("text/static", include_str!("../text/static.toml")),
     ("text/from-file", include_str!("../text/from-file.toml")),
     ("text/from-endpoint", include_str!("../text/from-endpoint.toml")),
     ("text/smoke/reviews", include_str!("../text/smoke/reviews.toml")),
@@ -42,9 +44,15 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("text/smoke/matrix-masked", include_str!("../text/smoke/matrix-masked.toml")),
     ("text/smoke/question-answering", include_str!("../text/smoke/question-answering.toml")),
     ("text/smoke/tagging", include_str!("../text/smoke/tagging.toml")),
+    ("text/smoke/embed", include_str!("../text/smoke/embed.toml")),
+    ("text/smoke/static", include_str!("../text/smoke/static.toml")),
     ("text/smoke/answered-reviews", include_str!("../text/smoke/answered-reviews.toml")),
     ("text/smoke/from-file", include_str!("../text/smoke/from-file.toml")),
     ("text/smoke/from-endpoint", include_str!("../text/smoke/from-endpoint.toml")),
+    ("search/cross-to-bi", include_str!("../search/cross-to-bi.toml")),
+    ("search/reranker", include_str!("../search/reranker.toml")),
+    ("search/smoke/cross-to-bi", include_str!("../search/smoke/cross-to-bi.toml")),
+    ("search/smoke/reranker", include_str!("../search/smoke/reranker.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
     ("vision/dide-scratch", include_str!("../vision/dide-scratch.toml")),
     ("vision/dide-soft", include_str!("../vision/dide-soft.toml")),
@@ -103,7 +111,17 @@ mod tests {
     fn every_shipped_recipe_is_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut names = shipped(folder, "");
-        for part in ["epik", "text", "text/smoke", "vision", "vision/smoke", "parallel", "parallel/smoke"] {
+        for part in [
+            "epik",
+            "text",
+            "text/smoke",
+            "vision",
+            "vision/smoke",
+            "parallel",
+            "parallel/smoke",
+            "search",
+            "search/smoke",
+        ] {
             names.extend(shipped(&folder.join(part), &format!("{part}/")));
         }
         names.sort();

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use alambic_data::Split;
-use alambic_losses::ScheduledValue;
+use alambic_losses::{BATCH_RELEVANCE, RELEVANCE, ScheduledValue};
 use alambic_models::{Outline, Stream};
 use alambic_ranks::Ranks;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
@@ -449,9 +449,12 @@ fn training(options: &TrainOptions, examples: usize, min: usize, complete: bool)
 fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Vec<PlannedLoss> {
     let student = info.config.outline();
     let teacher = checker.outline_of_teacher(options, &student).unwrap_or_default();
+    let teacher = options.data.task().outline_of_targets(&student, teacher);
     let masks = options.data.task().is_masked();
     let shapes = |taps: Vec<String>, outline: &Outline| -> IndexMap<String, String> {
         let shape = |tap: &str| match outline.tap_shape(tap) {
+            _ if tap == RELEVANCE => "queries × passages".to_owned(),
+            _ if tap == BATCH_RELEVANCE => "queries × passages of the batch".to_owned(),
             Some(_) if masks && tap == "logits" => format!("tokens × {}", outline.classes),
             Some(form) => form.to_string(),
             None if outline.pairs => "batch × batch".to_owned(),
@@ -495,7 +498,8 @@ fn cache(
     subsample(&mut texts, MEASURED);
     let max_length = task.max_length().min(info.config.max_length()).min(teacher.config.max_length());
     let tokenizer = teacher.tokenizer.with_max_length(max_length).ok()?;
-    let encoded = texts.iter().map(|text| tokenizer.encode_text(&text.first, text.second.as_deref()));
+    let read = texts.iter().flat_map(|row| task.read_texts(row));
+    let encoded = read.map(|(first, second)| tokenizer.encode_text(first, second));
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
     let precision = &recipe.cache.precision;
     let measured = estimate_size(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;

@@ -106,14 +106,14 @@ pub fn record(
         all.extend(task.cacheable_texts(&checker.corpora, split).ok_or_else(none)??);
     }
     if checker.corpora.kind(&recipe.evaluation.data) == Some(ContentKind::Texts) {
-        all.extend(checker.corpora.texts(&recipe.evaluation.data, Split::Test)?);
+        all.extend(checker.corpora.texts_of_any_labels(&recipe.evaluation.data, Split::Test)?);
     }
     let folder = write::parent(path);
     let models = ModelStore::without_run(&recipe.teacher, folder);
     let teacher = models.encoder(name)?;
     let form = teacher.outline().map(AnswerForm::of_model).unwrap_or_default();
     // A text that stands in several splits or tables is read once.
-    let texts: IndexSet<TextPair<'_>> = all.into_iter().map(as_pair).collect();
+    let texts: IndexSet<TextPair<'_>> = all.into_iter().flat_map(|row| task.read_texts(row)).collect();
     let texts: Vec<TextPair<'_>> = texts.into_iter().collect();
     observer.task(&format!("{stage}: teacher `{}` reads", name.value), texts.len(), 0);
     let mut rows = Vec::with_capacity(texts.len());
@@ -153,10 +153,6 @@ pub fn record(
         texts: rows.len(),
         answers: answers.to_owned(),
     })
-}
-
-fn as_pair(text: &Text) -> TextPair<'_> {
-    (&text.first, text.second.as_deref())
 }
 
 /// Rows of texts with the answers of a model, whose classes have these names; none of a regression.

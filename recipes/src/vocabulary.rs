@@ -1,6 +1,6 @@
 //! The vocabulary of a student.
 
-use alambic_models::Tokenizer;
+use alambic_models::{ModelError, Tokenizer};
 use alambic_students::{Student, TaskKind, VocabularyTransfer};
 use indexmap::IndexSet;
 
@@ -64,7 +64,7 @@ pub(crate) fn transfer_vocabulary(
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
         VocabularyTransfer::Keep => whole.clone(),
-        VocabularyTransfer::OwnTokens { removed } => whole.own_tokens(&removed)?,
+        VocabularyTransfer::OwnTokens { removed, words } => whole.own_tokens(&removed, all(), words)?,
         VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
         VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,
         VocabularyTransfer::Extend { kept, added } => {
@@ -72,6 +72,14 @@ pub(crate) fn transfer_vocabulary(
             kept.extend(all(), sources(), added)?
         }
     })
+}
+
+/// The vocabulary with the prompts that a student names.
+pub(crate) fn prompted(tokenizer: Tokenizer, student: &Student) -> Result<Tokenizer, ModelError> {
+    match student.inner().embedding() {
+        Some(options) => options.prompted(tokenizer),
+        None => Ok(tokenizer),
+    }
 }
 
 #[cfg(test)]

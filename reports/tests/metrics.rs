@@ -53,3 +53,29 @@ fn slices_count_their_own_classes() {
     let slices = scores.by_slice(&["x", "x", "y"]).unwrap();
     assert_eq!((slices["x"].value, slices["y"].value), (Some(1.0), Some(0.0)));
 }
+
+/// Rankings against what `pytrec_eval` computed (`golden/search.py`).
+#[test]
+fn metrics_of_search_agree_with_trec_eval() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/search.json");
+    let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(cases.as_array().unwrap().len(), 3);
+    for case in cases.as_array().unwrap() {
+        let place = |value: &Value| value.as_u64().unwrap() as usize;
+        let list = |value: &Value| value.as_array().unwrap().clone();
+        let rankings: Vec<Prediction> = list(&case["rankings"])
+            .iter()
+            .map(|found| Prediction::Ranking(list(found).iter().map(place).collect()))
+            .collect();
+        let grades = |pair: &Value| (place(&pair[0]), pair[1].as_f64().unwrap());
+        let relevance: Vec<Prediction> = list(&case["relevance"])
+            .iter()
+            .map(|own| Prediction::Relevance(list(own).iter().map(grades).collect()))
+            .collect();
+        for (name, expected) in case["values"].as_object().unwrap() {
+            let found = score_all(&[name.as_str()], &rankings, &relevance, 1).unwrap()[0].value().unwrap();
+            let expected = expected.as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-9, "{name}: {found} is not {expected}");
+        }
+    }
+}

@@ -1,13 +1,13 @@
 //! A text encoder from random weights.
 
 use alambic_models::text_encoder::{
-    Family, HeadSpec, Pooling, PoolingMode, ProblemType, Structure, TextEncoder, TextEncoderConfig,
-    TokenPooling,
+    Family, HeadSpec, ProblemType, Structure, TextEncoder, TextEncoderConfig,
 };
 use alambic_models::{Config, TokenizerModel};
 use alambic_settings::{choices, settings};
 
 use crate::StudentError;
+use crate::embedding::EmbeddingOptions;
 use crate::encoder_decoder::ActivationFunction;
 use crate::student_builder::{BuildContext, EPSILON, InitialModel, StudentBuilder, TaskKind, check_heads};
 
@@ -37,20 +37,6 @@ impl Preset {
 }
 
 choices! {
-    /// Pooling of the hidden states of a text's tokens to its embedding.
-    pub enum PoolingStrategy {
-        /// Their mean.
-        Mean = "mean",
-        /// The first of them.
-        First = "first",
-        /// The last state of a long short-term memory over them (Dadas, 2022).
-        Lstm = "lstm",
-        /// The last states of a bidirectional one, concatenated.
-        BiLstm = "bilstm",
-    }
-}
-
-choices! {
     /// Model of a tokenizer that is trained on texts.
     pub enum TokenizerKind {
         /// Whole words, those that come oftenest, and single characters for all others.
@@ -72,33 +58,6 @@ impl From<TokenizerKind> for TokenizerModel {
             TokenizerKind::Bpe => Self::Bpe,
             TokenizerKind::Unigram => Self::Unigram,
         }
-    }
-}
-
-impl PoolingStrategy {
-    /// The pooling of a student, with layers as wide as a hidden state where no width is given.
-    pub(crate) fn checked(
-        pooled: Option<Self>,
-        width: Option<usize>,
-        state: usize,
-    ) -> Result<Option<Pooling>, StudentError> {
-        if width.is_some() && !matches!(pooled, Some(Self::Lstm | Self::BiLstm)) {
-            return Err(StudentError::Incompatible(
-                "`pooling-width` is that of long short-term memory, and `pooling` is neither `lstm` nor `bilstm`".into(),
-            ));
-        }
-        Ok(pooled.map(|pooled| pooled.pooling(width.unwrap_or(state))))
-    }
-
-    /// The pooling, with layers of this width where it is recurrent.
-    fn pooling(self, width: usize) -> Pooling {
-        let gathering = match self {
-            Self::Mean => PoolingMode::Tokens(vec![TokenPooling::Mean]),
-            Self::First => PoolingMode::Tokens(vec![TokenPooling::First]),
-            Self::Lstm => PoolingMode::Recurrent { width, both: false },
-            Self::BiLstm => PoolingMode::Recurrent { width, both: true },
-        };
-        Pooling::new(gathering, true)
     }
 }
 
@@ -128,11 +87,9 @@ settings! {
         /// Maximum number of tokens of a sequence.
         #[range(4..=1_048_576)]
         pub max_length: usize = 512,
-        /// Pooling of the hidden states of a text's tokens to its embedding, of length one. Left out: none.
-        pub pooling: Option<PoolingStrategy>,
-        /// State size of the long short-term memory that pools. Left out: the width of hidden states.
-        #[range(1..=65_536)]
-        pub pooling_width: Option<usize>,
+        /// How it makes embeddings.
+        #[flatten]
+        pub embedding: EmbeddingOptions,
         /// Maximum number of tokens of a vocabulary that is trained on the stage's texts, where there is no teacher to read the
         /// same.
         #[range(10..=1_000_000)]
@@ -188,7 +145,7 @@ impl Encoder {
             self.feed_forward.unwrap_or(inner),
         ];
         let config = bert(context, shape, self.activation, self.dropout, self.max_length)?;
-        let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, config.width)?;
+        let pooling = self.embedding.pooling(None, config.width)?;
         Ok(TextEncoderConfig { pooling, ..config }.with_head(context.head))
     }
 }
@@ -210,6 +167,10 @@ impl StudentBuilder for Encoder {
 
     fn task_kind(&self) -> TaskKind {
         TaskKind::TextEncoding
+    }
+
+    fn embedding(&self) -> Option<&EmbeddingOptions> {
+        Some(&self.embedding)
     }
 
     fn max_vocabulary(&self) -> Option<usize> {

@@ -6,14 +6,15 @@ use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
 use crate::StudentError;
-use crate::encoder::PoolingStrategy;
+use crate::embedding::EmbeddingOptions;
+use crate::narrow::{narrow_config, narrow_weights, placing};
 use crate::student_builder::{
     BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind, layer_indices,
 };
 use crate::vocabulary_transfer::{VocabularyTransfer, transfer_embeddings};
 
 settings! {
-    /// A text encoder from chosen layers of a teacher, widths and embeddings kept. With all layers it is the teacher
+    /// A text encoder from chosen layers of a teacher, widths and embeddings kept unless a width is named. With all layers it is the teacher
     /// itself under a head of its own, to be fine-tuned. A head that the teacher has is taken over where it is of the
     /// same task, and else begins at random.
     pub struct EncoderLayers {
@@ -21,11 +22,13 @@ settings! {
         pub teacher: At<String>,
         /// Layers to keep, counted from 1, in order. Left out: all.
         pub layers: Option<At<Vec<usize>>>,
-        /// Pooling of the hidden states of a text's tokens to its embedding, of length one. Left out: the teacher's.
-        pub pooling: Option<PoolingStrategy>,
-        /// State size of the long short-term memory that pools. Left out: the width of hidden states.
+        /// Numbers of a hidden state that are kept, with as many heads and inner numbers of feed-forward layers in proportion: those
+        /// that the teacher's norms let through most, and its strongest heads. A multiple of a head's width. Left out: all.
         #[range(1..=65_536)]
-        pub pooling_width: Option<usize>,
+        pub width: Option<usize>,
+        /// How it makes embeddings.
+        #[flatten]
+        pub embedding: EmbeddingOptions,
         /// Maximum number of tokens of the teacher's vocabulary that stay, with their embeddings: the characters of the stage's
         /// texts, and the commonest of the tokens in them. Left out: all.
         #[range(10..=1_000_000)]
@@ -65,7 +68,6 @@ impl EncoderLayers {
                 "`new-vocabulary` replaces the vocabulary that `added-vocabulary` extends: leave one of them out".into(),
             ));
         }
-        let pooling = PoolingStrategy::checked(self.pooling, self.pooling_width, teacher.width)?;
         // A prompt that is left out of the vector has as many tokens as this vocabulary makes of it.
         let own = match &teacher.pooling {
             Some(own) if own.skipped > 0 => {
@@ -74,12 +76,16 @@ impl EncoderLayers {
             own => own.clone(),
         };
         let dropout = |own: f32| self.dropout.unwrap_or(own);
+        let narrower = match self.width {
+            Some(width) => narrow_config(teacher, width)?,
+            None => teacher.clone(),
+        };
         let mut config = TextEncoderConfig {
             dropout: dropout(teacher.dropout),
             attention_dropout: dropout(teacher.attention_dropout),
             head_dropout: dropout(teacher.head_dropout),
-            pooling: pooling.or(own),
-            ..teacher.clone().with_layers(&layers)
+            pooling: self.embedding.pooling(own, narrower.width)?,
+            ..narrower.with_layers(&layers)
         };
         let is_whole = self.vocabulary_transfer() == VocabularyTransfer::Keep;
         if !is_whole {
@@ -103,10 +109,24 @@ impl StudentBuilder for EncoderLayers {
         } else {
             config.names().select_layers(&weights, &layers)
         };
+        let mut kept: Vec<u32> = (0..config.width as u32).collect();
+        if self.width.is_some() {
+            let SourceModel { config: source, .. } = context.require(&self.teacher)?;
+            let source = source.text_encoder()?.clone().with_layers(&layers);
+            (weights, kept) = narrow_weights(&source, &config, &weights)?;
+        }
         if let Some(whole) = whole {
             transfer_embeddings(&mut weights, &whole, context.tokenizer, context.translations)?;
         }
-        let (config, weights) = TextEncoder::with_head(&config, &weights, context.head, &context.streams)?;
+        let (config, mut weights) =
+            TextEncoder::with_head(&config, &weights, context.head, &context.streams)?;
+        // At first a dense layer leaves each number of a state at its place, so that the student begins near the teacher.
+        let dense = config.pooling.as_ref().and_then(|pooling| pooling.dense().next());
+        if let Some(dense) =
+            dense.filter(|own| self.embedding.embedding_width.is_some() && own.inputs == kept.len())
+        {
+            weights.insert(format!("{}.weight", dense.name()), placing(&kept, dense.outputs)?);
+        }
         Ok(InitialModel { config: config.into(), weights })
     }
 
@@ -125,6 +145,10 @@ impl StudentBuilder for EncoderLayers {
             (Some(size), None) => VocabularyTransfer::Prune(size),
             (None, None) => VocabularyTransfer::Keep,
         }
+    }
+
+    fn embedding(&self) -> Option<&EmbeddingOptions> {
+        Some(&self.embedding)
     }
 
     fn source_models(&self) -> Vec<&At<String>> {

@@ -188,7 +188,9 @@ impl Drop for ExportFolder {
 /// Identity of a model: the digest of its configuration and weights.
 fn identity(model: &ModelFolder) -> Result<String, StudentError> {
     let mut hasher = blake3::Hasher::new();
-    for path in [model.path().join("config.json")].into_iter().chain(model.weight_files()?) {
+    // Static embeddings of sentence-transformers have no configuration.
+    let config = Some(model.path().join("config.json")).filter(|path| path.is_file());
+    for path in config.into_iter().chain(model.weight_files()?) {
         hasher.update(Digest::of_file(&path)?.blake3.as_bytes());
     }
     Ok(hasher.finalize().to_hex().to_string())

@@ -19,6 +19,7 @@
 //!     head: &HeadSpec::none(),
 //!     streams: Streams::new(1),
 //!     source_model: &|_| None,
+//!     texts: &[],
 //!     translations: &[],
 //! })?;
 //!
@@ -33,6 +34,7 @@ mod alignment;
 mod clip;
 mod detector;
 mod dual_encoder;
+mod embedding;
 mod encoder;
 mod encoder_decoder;
 mod encoder_decoder_layers;
@@ -43,6 +45,7 @@ mod export_card;
 mod export_folder;
 mod fusion;
 mod matrix_embeddings;
+mod narrow;
 pub mod onnx;
 mod oscar;
 mod outputs;
@@ -61,7 +64,8 @@ use alambic_settings::kinds;
 pub use clip::ClipSizes;
 pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
-pub use encoder::{Encoder, PoolingStrategy, Preset, TokenizerKind};
+pub use embedding::{EmbeddingOptions, PoolingStrategy};
+pub use encoder::{Encoder, Preset, TokenizerKind};
 pub use encoder_decoder::{ActivationFunction, EncoderDecoder};
 pub use encoder_decoder_layers::EncoderDecoderLayers;
 pub use encoder_layers::EncoderLayers;

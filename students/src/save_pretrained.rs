@@ -65,6 +65,9 @@ pub(crate) fn write_settings(
         if config.reads_texts() {
             let truncates = !config.writes_texts();
             tokenizer.with_encoding(&read, config.max_length(), truncates)?.write(folder)?;
+            if let Some(pooling) = pooling {
+                pooling.write_model_file(folder, &tokenizer)?;
+            }
         }
     }
     let mut files = vec![("config.json", json)];

@@ -3,12 +3,12 @@
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::static_embeddings::StaticConfig;
 use alambic_models::text_encoder::{Head, LAST_STATE, TextInput};
-use alambic_models::{ModelError, Pass, TapSelection, Tokenizer, Tokens};
-use alambic_settings::{At, choices, settings};
-use alambic_tensor::candle::{self, D, DType, Tensor};
+use alambic_models::{Config, ModelError, Pass, TapSelection, Tokenizer, Tokens};
+use alambic_settings::{At, Either, choices, settings};
+use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
-use nalgebra::{DMatrix, SymmetricEigen};
+use alambic_tensor::principal_components::PrincipalComponents;
 
 use crate::StudentError;
 use crate::student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};
@@ -16,6 +16,9 @@ use crate::vocabulary_transfer::VocabularyTransfer;
 
 /// Tokens in a forward pass of the teacher.
 const BATCH: usize = 1024;
+
+/// What begins a word in a vocabulary of SentencePiece.
+const WORD_BEGINS: char = '\u{2581}';
 
 /// Deviation of random vectors.
 const DEVIATION: f64 = 0.02;
@@ -38,6 +41,35 @@ choices! {
     }
 }
 
+choices! {
+    /// Where the frequencies of tokens come from, by which their vectors are weighted.
+    pub enum Frequencies {
+        /// Zipf's law, by which that of the token of rank r, counted from 0, is 1 / (r + 2) divided by the sum over all ranks.
+        /// The vocabulary has to be in the order of frequencies, as those of BERT are.
+        Zipf = "zipf",
+        /// The share of the token in the training texts.
+        Counted = "counted",
+    }
+}
+
+choices! {
+    /// What is done with what is not in the vocabulary.
+    pub enum UnknownTokens {
+        /// It is left out of a text, as model2vec does.
+        Drop = "drop",
+        /// It is read as a token of its own, as sentence-transformers does.
+        Keep = "keep",
+    }
+}
+
+choices! {
+    /// All numbers of a vector.
+    pub enum WholeWidth {
+        /// Vectors keep the width of the teacher's states, without principal components.
+        All = "all",
+    }
+}
+
 settings! {
     /// Static embeddings: a vector for each token of a teacher's vocabulary, and their mean for a text (model2vec; Tulkens and van
     /// Dongen, 2024). They begin as the teacher's states of each token alone, reduced by principal components over the vocabulary
@@ -51,18 +83,20 @@ settings! {
         /// Regular expression of tokens that are left out of the vocabulary, matched at their beginning; the order of the others
         /// stays. Empty: none.
         pub remove: String = r"\[unused\d+\]".to_owned(),
-        /// Numbers of a vector. With more than the teacher's states have, as many as these.
-        #[range(1..=65_536)]
-        pub width: usize = 256,
-        /// Whether vectors are reduced to their principal components over the vocabulary: centred, exact, not whitened. Without,
-        /// they keep the width of the teacher's states.
-        pub pca: bool = true,
-        /// Constant of smooth inverse frequency (Arora et al., 2017): the token of rank r, counted from 0, is weighted by
-        /// a / (a + p), p = 1 / (r + 2) divided by the sum over all ranks. 0 for no weights.
+        /// Number of the commonest words of the training texts that become tokens of their own, behind the others.
+        #[range(0..=1_000_000)]
+        pub words: usize = 0,
+        /// Numbers of a vector: principal components over the vocabulary, which are centred, exact and not whitened. With more than
+        /// the teacher's states have, as many as these. `"all"`: no principal components, and the width of the states.
+        pub width: Either<usize, WholeWidth> = Either::First(256),
+        /// Constant of smooth inverse frequency (Arora et al., 2017): a token of frequency p is weighted by a / (a + p). 0 for no
+        /// weights.
         #[range(0.0..=0.999)]
         pub sif: f64 = 1e-4,
-        /// Whether what is not in the vocabulary is left out of a text, as model2vec does, or read, as sentence-transformers does.
-        pub drops_unknown: bool = true,
+        /// Where these frequencies come from.
+        pub frequencies: Frequencies = Frequencies::Zipf,
+        /// What is done with what is not in the vocabulary.
+        pub unknown: UnknownTokens = UnknownTokens::Drop,
         /// Whether embeddings of texts are brought to length one.
         pub normalise: bool = true,
     }
@@ -76,17 +110,29 @@ impl StaticEmbedding {
                 "static embeddings have no head: they give vectors of texts, and no classes".into(),
             ));
         }
-        let states = source.config.text_encoder()?.width;
-        let width = match self.vectors {
-            TokenVectors::Random => self.width,
-            _ if self.pca => self.width.min(states),
-            _ => states,
+        let states = match &source.config {
+            Config::TextEncoder(own) if self.vectors == TokenVectors::Table => own.embedding_width(),
+            own => own.state_width(),
         };
-        let left_out = if self.drops_unknown { context.tokenizer.unknown() } else { None };
-        let applied = if self.pca { Some(width) } else { None };
+        let (width, components) = match self.width {
+            Either::First(0) => return Err(StudentError::Incompatible("`width` is 0".into())),
+            Either::First(width) if self.vectors == TokenVectors::Random => (width, None),
+            Either::First(width) => (width.min(states), Some(width.min(states))),
+            Either::Second(WholeWidth::All) => (states, None),
+        };
+        if let Some(components) = components.filter(|own| *own >= context.tokenizer.size()) {
+            return Err(StudentError::Incompatible(format!(
+                "`width` is {components}, and a vocabulary of {} tokens has fewer principal components",
+                context.tokenizer.size()
+            )));
+        }
+        let left_out = match self.unknown {
+            UnknownTokens::Drop => context.tokenizer.unknown(),
+            UnknownTokens::Keep => None,
+        };
         let sif = (self.sif > 0.0).then_some(self.sif);
         let mut config = StaticConfig::new(context.tokenizer.size(), width, self.normalise, left_out);
-        config.set_published(applied, sif, self.vectors.name());
+        config.set_published(components, sif, self.vectors.name());
         Ok((config, source))
     }
 
@@ -95,29 +141,53 @@ impl StaticEmbedding {
         let whole = source.tokenizer.as_ref().ok_or_else(|| {
             StudentError::Incompatible(format!("`{}` has no vocabulary", self.teacher.value))
         })?;
-        let ids: Vec<u32> =
-            tokenizer.tokens().iter().map(|token| whole.id(token)).collect::<Result<_, ModelError>>()?;
+        // What stands around a text: that which is the same with a text and without one.
+        let (nothing, text) = (whole.encode("")?, whole.encode("a")?);
+        let before = nothing.iter().zip(&text).take_while(|(one, other)| one == other).count();
+        let (begin, end) = nothing.split_at(before);
         let network = architecture::build(&source.config, &source.weights)?;
-        if self.vectors == TokenVectors::Table {
-            let table = network.word_embeddings().ok_or_else(|| {
-                StudentError::Incompatible(format!("`{}` has no table of words", self.teacher.value))
-            })?;
-            let ids = Tensor::new(ids.as_slice(), device::current()).map_err(ModelError::from)?;
-            return Ok(table.detach().index_select(&ids, 0).map_err(ModelError::from)?);
+        let table = network.word_embeddings().filter(|_| self.vectors == TokenVectors::Table);
+        if self.vectors == TokenVectors::Table && table.is_none() {
+            let message = format!("`{}` has no table of words", self.teacher.value);
+            return Err(StudentError::Incompatible(message));
         }
-        let around = whole.encode("")?;
-        let (begin, end) = around.split_at(around.len().div_ceil(2));
-        let tap = if self.vectors == TokenVectors::Pooler { "pooled" } else { LAST_STATE };
-        let mut parts = Vec::with_capacity(ids.len().div_ceil(BATCH));
-        for batch in ids.chunks(BATCH) {
-            let rows: Vec<Vec<u32>> = batch.iter().map(|&id| [begin, &[id], end].concat()).collect();
-            parts.push(self.read(&*network, &rows, tap)?);
+        let row = |token: &String| -> Result<Vec<u32>, ModelError> {
+            let read = if let Ok(id) = whole.id(token) {
+                vec![id]
+            } else {
+                // A word that is a token of the student's alone.
+                let read = whole.encode(token.trim_start_matches(WORD_BEGINS))?;
+                read[begin.len()..read.len() - end.len()].to_vec()
+            };
+            Ok(if table.is_some() { read } else { [begin, read.as_slice(), end].concat() })
+        };
+        let rows: Vec<Vec<u32>> = tokenizer.tokens().iter().map(row).collect::<Result<_, _>>()?;
+        // Rows of one length are read together, without padding.
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|&place| rows[place].len());
+        let mut parts = Vec::new();
+        for group in order.chunk_by(|&one, &other| rows[one].len() == rows[other].len()) {
+            for batch in group.chunks(BATCH) {
+                let batch: Vec<Vec<u32>> = batch.iter().map(|&place| rows[place].clone()).collect();
+                parts.push(match table {
+                    Some(table) => mean_rows(table, &batch).map_err(ModelError::from)?,
+                    None => self.read(&*network, &batch)?,
+                });
+            }
         }
-        Ok(Tensor::cat(&parts, 0).map_err(ModelError::from)?)
+        let mut places = vec![0_u32; order.len()];
+        for (place, &token) in order.iter().enumerate() {
+            places[token] = place as u32;
+        }
+        let in_order = || -> candle::Result<Tensor> {
+            Tensor::cat(&parts, 0)?.index_select(&Tensor::new(places, device::current())?, 0)
+        };
+        Ok(in_order().map_err(ModelError::from)?)
     }
 
-    /// One vector for each row of tokens.
-    fn read(&self, network: &dyn Architecture, rows: &[Vec<u32>], tap: &str) -> Result<Tensor, StudentError> {
+    /// One vector for each row of as many tokens.
+    fn read(&self, network: &dyn Architecture, rows: &[Vec<u32>]) -> Result<Tensor, StudentError> {
+        let tap = if self.vectors == TokenVectors::Pooler { "pooled" } else { LAST_STATE };
         let input = Batch::of_texts(TextInput::new(Tokens::pad(rows, 0)));
         let trace = network.forward(&input, Pass::Evaluate, TapSelection::named([tap]))?;
         let states = trace.get(tap).ok_or_else(|| {
@@ -133,46 +203,43 @@ impl StaticEmbedding {
         };
         Ok(vectors().map_err(ModelError::from)?.detach())
     }
-}
 
-/// Coordinates of vectors `[rows, inputs]` by their first `width` principal components. The largest number of a component is
-/// positive. Vectors that are fewer than the components stay as they are.
-fn principal_components(vectors: &Tensor, width: usize) -> candle::Result<Tensor> {
-    let (rows, inputs) = vectors.dims2()?;
-    if width >= rows {
-        return Ok(vectors.clone());
-    }
-    let vectors = vectors.to_dtype(DType::F64)?;
-    let centred = vectors.broadcast_sub(&vectors.mean_keepdim(0)?)?.contiguous()?;
-    let covariance = (centred.t()?.contiguous()?.matmul(&centred)? / (rows.max(2) - 1) as f64)?;
-    let covariance = DMatrix::from_row_slice(inputs, inputs, &covariance.flatten_all()?.to_vec1::<f64>()?);
-    let own = SymmetricEigen::new(covariance);
-    let mut order: Vec<usize> = (0..inputs).collect();
-    order.sort_by(|&one, &other| own.eigenvalues[other].total_cmp(&own.eigenvalues[one]));
-    let mut components = vec![0.0; inputs * width];
-    for (place, &column) in order.iter().take(width).enumerate() {
-        let component = own.eigenvectors.column(column);
-        let largest = component
-            .iter()
-            .copied()
-            .fold(0.0_f64, |largest, number| if number.abs() > largest.abs() { number } else { largest });
-        for (row, number) in component.iter().enumerate() {
-            components[row * width + place] = number * largest.signum();
+    /// Weight of each token of a vocabulary; none where all weigh the same.
+    fn weights(&self, context: &BuildContext<'_>) -> Result<Option<Vec<f32>>, StudentError> {
+        if self.sif <= 0.0 {
+            return Ok(None);
         }
+        let size = context.tokenizer.size();
+        let mut frequencies: Vec<f64> = match self.frequencies {
+            Frequencies::Zipf => (0..size).map(|rank| 1.0 / (rank + 2) as f64).collect(),
+            Frequencies::Counted => vec![0.0; size],
+        };
+        if self.frequencies == Frequencies::Counted {
+            for text in context.texts {
+                for id in context.tokenizer.encode(text)? {
+                    frequencies[id as usize] += 1.0;
+                }
+            }
+        }
+        Ok(Some(inverse_frequencies(&frequencies, self.sif)))
     }
-    let components = Tensor::from_vec(components, (inputs, width), vectors.device())?;
-    centred.matmul(&components)?.to_dtype(DType::F32)
 }
 
-/// Weight of each of so many ranks by smooth inverse frequency.
-fn rank_weights(ranks: usize, constant: f64) -> Vec<f32> {
-    let inverse = |rank: usize| 1.0 / (rank + 2) as f64;
-    let sum: f64 = (0..ranks).map(inverse).sum();
-    (0..ranks).map(|rank| (constant / (constant + inverse(rank) / sum)) as f32).collect()
+/// The means of the rows of a table, `[batch, width]`, of as many rows each.
+fn mean_rows(table: &Tensor, rows: &[Vec<u32>]) -> candle::Result<Tensor> {
+    let ids = Tensor::new(rows.concat(), table.device())?;
+    let length = rows.first().map_or(1, Vec::len);
+    table.detach().index_select(&ids, 0)?.reshape((rows.len(), length, ()))?.mean(1)
+}
+
+/// Weights by smooth inverse frequency: a / (a + p), p the share of a token.
+fn inverse_frequencies(counts: &[f64], constant: f64) -> Vec<f32> {
+    let sum: f64 = counts.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    counts.iter().map(|count| (constant / (constant + count / sum)) as f32).collect()
 }
 
 impl StudentBuilder for StaticEmbedding {
-    fn config(&self, context: &BuildContext<'_>) -> Result<alambic_models::Config, StudentError> {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
         Ok(self.plan(context)?.0.into())
     }
 
@@ -186,24 +253,18 @@ impl StudentBuilder for StaticEmbedding {
             )?
         } else {
             let states = self.states(&source, context.tokenizer)?;
+            let weights = self.weights(context)?;
             let reduce = || -> candle::Result<Tensor> {
-                let vectors =
-                    if self.pca { principal_components(&states, config.width)? } else { states.clone() };
-                if self.sif <= 0.0 {
-                    return Ok(vectors);
-                }
-                let weights = rank_weights(config.vocabulary, self.sif);
+                let vectors = match self.width {
+                    Either::First(_) => PrincipalComponents::of(&states, config.width)?.apply(&states)?,
+                    Either::Second(WholeWidth::All) => states.clone(),
+                };
+                let Some(weights) = weights else { return Ok(vectors) };
                 let weights = Tensor::from_vec(weights, (config.vocabulary, 1), vectors.device())?;
                 vectors.broadcast_mul(&weights)
             };
             reduce().map_err(ModelError::from)?
         };
-        if table.dim(D::Minus1).map_err(ModelError::from)? != config.width {
-            return Err(StudentError::Incompatible(format!(
-                "a vocabulary of {} tokens has fewer principal components than {}: set a smaller `width`",
-                config.vocabulary, config.width
-            )));
-        }
         let weights = Weights::from([(StaticConfig::TABLE.to_owned(), table)]);
         Ok(InitialModel { config: config.into(), weights })
     }
@@ -217,7 +278,7 @@ impl StudentBuilder for StaticEmbedding {
     }
 
     fn vocabulary_transfer(&self) -> VocabularyTransfer {
-        VocabularyTransfer::OwnTokens { removed: self.remove.clone() }
+        VocabularyTransfer::OwnTokens { removed: self.remove.clone(), words: self.words }
     }
 
     fn source_models(&self) -> Vec<&At<String>> {
@@ -227,35 +288,16 @@ impl StudentBuilder for StaticEmbedding {
 
 #[cfg(test)]
 mod tests {
-    use alambic_tensor::candle::Device;
-
     use super::*;
-
-    #[test]
-    fn components_are_ordered_centred_and_signed() {
-        // Points along (3, 4) and, less, along (4, -3), off the origin.
-        let points: Vec<[f32; 2]> = [(-5.0, 1.0), (5.0, 1.0), (-5.0, -1.0), (5.0, -1.0)]
-            .map(|(along, across): (f32, f32)| [7.0 + 0.6 * along + 0.8 * across, 0.8 * along - 0.6 * across])
-            .to_vec();
-        let points = Tensor::from_iter(points.into_iter().flatten(), &Device::Cpu).unwrap().reshape((4, 2)).unwrap();
-        let found = principal_components(&points, 2).unwrap().to_vec2::<f32>().unwrap();
-        for (row, expected) in found.iter().zip([[-5.0, 1.0], [5.0, 1.0], [-5.0, -1.0], [5.0, -1.0f32]]) {
-            for (number, expected) in row.iter().zip(expected) {
-                assert!((number - expected).abs() < 1e-5, "{found:?}");
-            }
-        }
-        let first = principal_components(&points, 1).unwrap().to_vec2::<f32>().unwrap();
-        assert!((first[0][0] + 5.0).abs() < 1e-5);
-        // Fewer points than components stay as they are.
-        assert_eq!(principal_components(&points, 4).unwrap().dims(), [4, 2]);
-    }
 
     #[test]
     fn weights_of_ranks_are_those_of_model2vec() {
         // compute_weights(4, 1e-4) of model2vec 0.10.
-        let expected = [2.566_008_1e-4, 3.848_518_3e-4, 5.130_699_6e-4, 6.412_552e-4];
-        for (found, expected) in rank_weights(4, 1e-4).iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-10, "{found} and {expected}");
+        let expected = [2.566_008_1e-4, 3.848_518_3e-4, 5.130_7e-4, 6.412_552e-4];
+        let ranks: Vec<f64> = (0..4).map(|rank| 1.0 / f64::from(rank + 2)).collect();
+        for (found, expected) in inverse_frequencies(&ranks, 1e-4).iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{found} and {expected}");
         }
+        assert_eq!(inverse_frequencies(&[0.0, 3.0, 1.0], 0.25), [1.0, 0.25, 0.5]);
     }
 }

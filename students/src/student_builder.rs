@@ -7,6 +7,7 @@ use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
 
 use crate::StudentError;
+use crate::embedding::EmbeddingOptions;
 use crate::vocabulary_transfer::VocabularyTransfer;
 
 /// Model whose weights or sizes a student takes.
@@ -37,6 +38,8 @@ pub struct BuildContext<'a> {
     pub streams: Streams,
     /// Source models by the name of their teacher.
     pub source_model: &'a dyn Fn(&str) -> Option<SourceModel>,
+    /// Texts of the training split.
+    pub texts: &'a [&'a str],
     /// Texts of the training split in the language of the source model, each with its translation.
     pub translations: &'a [(&'a str, &'a str)],
 }
@@ -94,6 +97,11 @@ pub trait StudentBuilder {
 
     /// Task that the architecture is made for.
     fn task_kind(&self) -> TaskKind;
+
+    /// How it makes embeddings; none of students of other kinds than text encoders.
+    fn embedding(&self) -> Option<&EmbeddingOptions> {
+        None
+    }
 
     /// Maximum number of tokens of a vocabulary that is trained on the stage's texts; none where its size is not an option.
     fn max_vocabulary(&self) -> Option<usize> {

@@ -12,6 +12,8 @@ use alambic_models::vilt;
 pub enum Library {
     /// sentence-transformers: encoders of sentences, and of pairs that are rated.
     SentenceTransformers,
+    /// model2vec: static embeddings.
+    Model2Vec,
     /// transformers.
     Transformers,
     /// This program alone: architectures that transformers does not have, or not without a detector of objects.
@@ -24,6 +26,7 @@ impl Library {
     pub fn name(self) -> &'static str {
         match self {
             Self::SentenceTransformers => "sentence-transformers",
+            Self::Model2Vec => "model2vec",
             Self::Transformers => "transformers",
             Self::Alambic => "alambic",
         }
@@ -35,8 +38,10 @@ impl Library {
 pub struct UsageExample {
     /// The text as the tokenizer is to see it, tags included.
     pub text: String,
-    /// The second text of a pair: the passage in which a question is answered.
+    /// The second text of a pair: the passage in which a question is answered, or that is searched for a query.
     pub second: Option<String>,
+    /// Whether vectors are compared by their dot product, and not by their cosine.
+    pub has_dot_product: bool,
     /// Arguments of `generate`, for instance `max_length=40`; empty for its defaults.
     pub generate: String,
 }
@@ -58,9 +63,13 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
     let (library, task, code) = match config {
         Config::TextEncoder(config) => encoder(config, example),
         Config::Causal(own) => causal(own, example),
-        Config::Static(_) => {
-            let code = embeddings(&string_literal(&example.text), "");
-            (Library::SentenceTransformers, Some("sentence-similarity"), Some(code))
+        Config::Static(own) => {
+            // sentence-transformers reads unknown tokens, and model2vec leaves them out.
+            let (library, code) = match own.left_out {
+                None => (Library::SentenceTransformers, compared(example, "")),
+                Some(_) => (Library::Model2Vec, static_embeddings(example)),
+            };
+            (library, Some("sentence-similarity"), Some(code))
         }
         Config::Marian(_) => (Library::Transformers, Some("translation"), Some(generation(example))),
         Config::Clip(_) => {
@@ -102,12 +111,45 @@ fn causal(config: &CausalConfig, example: &UsageExample) -> (Library, Option<&'s
 }
 
 /// Code that prints the embedding of a text.
-fn embeddings(text: &str, trust: &str) -> String {
+fn embeddings(text: &str, options: &str) -> String {
     format!(
         "from sentence_transformers import SentenceTransformer\n\n\
-         model = SentenceTransformer(\".\"{trust})\n\
+         model = SentenceTransformer(\".\"{options})\n\
          print(model.encode([{text}]))"
     )
+}
+
+/// Code that prints the similarity of two texts.
+fn similarity_of_texts(text: &str, other: &str, options: &str) -> String {
+    format!(
+        "from sentence_transformers import SentenceTransformer\n\n\
+         model = SentenceTransformer(\".\"{options})\n\
+         vectors = model.encode([{text}, {other}])\n\
+         print(model.similarity(vectors[:1], vectors[1:]))"
+    )
+}
+
+/// Code that prints the embedding of a text, or the similarity of two.
+fn compared(example: &UsageExample, options: &str) -> String {
+    let text = string_literal(&example.text);
+    match &example.second {
+        None => embeddings(&text, options),
+        Some(second) => similarity_of_texts(&text, &string_literal(second), options),
+    }
+}
+
+/// The same of static embeddings, with model2vec.
+fn static_embeddings(example: &UsageExample) -> String {
+    let text = string_literal(&example.text);
+    let loaded = "from model2vec import StaticModel\n\nmodel = StaticModel.from_pretrained(\".\")\n";
+    match &example.second {
+        None => format!("{loaded}print(model.encode([{text}]))"),
+        Some(second) => format!(
+            "{loaded}one, other = model.encode([{text}, {}])\n\
+             print(one @ other / ((one @ one) * (other @ other)) ** 0.5)",
+            string_literal(second)
+        ),
+    }
 }
 
 /// Library, task and code of a text encoder.
@@ -117,7 +159,9 @@ fn encoder(
 ) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
-        let code = embeddings(&text, trust(config));
+        let dot = if example.has_dot_product { ", similarity_fn_name=\"dot\"" } else { "" };
+        let options = format!("{}{dot}", trust(config));
+        let code = compared(example, &options);
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }
     let is_rating = config.head == Head::Sequence && config.problem_type == ProblemType::Regression;
@@ -175,6 +219,15 @@ pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -
                  print(model.encode([{text}]))"
             )
         }
+        Config::Static(_) => format!(
+            "import numpy\n\
+             import onnxruntime\n\
+             from tokenizers import Tokenizer\n\n\
+             ids = Tokenizer.from_file(\"tokenizer.json\").encode({text}, add_special_tokens=False).ids\n\
+             session = onnxruntime.InferenceSession(\"onnx/model{suffix}.onnx\")\n\
+             inputs = {{\"input_ids\": numpy.array([ids]), \"attention_mask\": numpy.ones((1, len(ids)), \"int64\")}}\n\
+             print(session.run(None, inputs))"
+        ),
         Config::Marian(_) => format!(
             "from optimum.onnxruntime import ORTModelForSeq2SeqLM\n\
              from transformers import AutoTokenizer\n\n\

@@ -21,10 +21,12 @@ pub enum VocabularyTransfer {
     /// A new vocabulary of so many tokens is trained.
     Retrain(usize),
     /// The tokens of a text alone, without those that the model puts around it; those that match a regular expression at their
-    /// beginning are left out.
+    /// beginning are left out, and the commonest words of the texts are added.
     OwnTokens {
         /// The expression; empty for none.
         removed: String,
+        /// Maximum number of words.
+        words: usize,
     },
     /// At most so many tokens stay, if a number is given, and so many are added.
     Extend {

@@ -275,6 +275,23 @@ fn every_family_that_is_shipped_runs_as_onnx() {
 }
 
 #[test]
+fn static_embeddings_run_as_onnx() {
+    for name in ["mapped", "model2vec", "normalised"] {
+        let folder = tempfile::tempdir().unwrap();
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/static").join(name);
+        let out = folder.path().join("out");
+        let all = [ExportFormat::HuggingFace, ExportFormat::Onnx, ExportFormat::Int8];
+        let found = differences(&export(&model, &all, Precision::F32, &out).unwrap());
+        assert!(found[0].1 == 0.0 && found[1].1 < 1e-6 && found[2].1 < 0.05, "{name}: {found:?}");
+        assert_eq!(files(&out.join("onnx"), ".onnx"), ["model.onnx", "model_quantized.onnx"]);
+        // As model2vec and sentence-transformers look for it.
+        let modules = std::fs::read_to_string(out.join("modules.json")).unwrap();
+        assert!(modules.contains("StaticEmbedding"), "{modules}");
+        assert_eq!(modules.contains("Normalize"), name != "mapped");
+    }
+}
+
+#[test]
 fn every_head_of_vilt_runs_as_onnx() {
     let folder = tempfile::tempdir().unwrap();
     let source = parity("vilt/model");
@@ -319,6 +336,8 @@ fn every_pooling_runs_as_onnx() {
         poolings.push(tokens(mode));
         poolings.push(Pooling { skipped: 1, ..tokens(mode) });
     }
+    poolings.push(Pooling { kept: Some(3), ..tokens(TokenPooling::Mean) });
+    poolings.push(tokens(TokenPooling::Mean).normalising(true).with_dense(bert.width, 5).unwrap());
     for (index, pooling) in poolings.into_iter().enumerate() {
         let config = TextEncoderConfig {
             head: alambic_models::text_encoder::Head::None,

@@ -53,7 +53,14 @@ fn context<'a>(
     seed: u64,
     source_model: &'a dyn Fn(&str) -> Option<SourceModel>,
 ) -> BuildContext<'a> {
-    BuildContext { tokenizer, head: &NO_HEAD, streams: Streams::new(seed), source_model, translations: &[] }
+    BuildContext {
+        tokenizer,
+        head: &NO_HEAD,
+        streams: Streams::new(seed),
+        source_model,
+        texts: &[],
+        translations: &[],
+    }
 }
 
 fn scratch(options: &EncoderDecoder, seed: u64) -> Result<InitialModel, StudentError> {

@@ -48,6 +48,7 @@ mod packed_weight;
 mod panels;
 pub mod parameters;
 pub mod precision;
+pub mod principal_components;
 pub mod random;
 pub mod schedule;
 pub mod threads;

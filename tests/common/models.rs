@@ -52,11 +52,7 @@ pub(crate) fn cached_encoder(folder: &Path) {
     let tokenizer = Tokenizer::train(TokenizerModel::WordPiece, texts, 90).unwrap();
     tiny_encoder(&cached.join("snapshots/abc"), &tokenizer, 512, &HeadSpec::none(), |config| {
         config.layers = 6;
-        config.pooling = Some(Pooling {
-            mode: PoolingMode::Tokens(vec![TokenPooling::Mean]),
-            steps: Vec::new(),
-            skipped: 0,
-        });
+        config.pooling = Some(Pooling::new(PoolingMode::Tokens(vec![TokenPooling::Mean]), false));
     });
 }
 

@@ -133,6 +133,29 @@ pub(super) fn karpathy(folder: &Path) -> Vec<String> {
     corpora(folder, &["karpathy = { file = 'dataset.json', images = '.' }"])
 }
 
+/// Passages and queries beside judgements.
+pub(super) fn search(folder: &Path) {
+    let rows = |rows: &[&str]| rows.join("\n");
+    let passages =
+        rows(&[r#"{"_id": "p1", "title": "t", "text": "bells"}"#, r#"{"_id": "p2", "text": "lamps"}"#]);
+    fs::write(folder.join("corpus.jsonl"), passages).unwrap();
+    fs::write(folder.join("queries.jsonl"), rows(&[r#"{"_id": "q1", "text": "what rings"}"#])).unwrap();
+}
+
+pub(super) fn qrels(folder: &Path) -> Vec<String> {
+    corpora(
+        folder,
+        &[
+            "retrieval = { passages = 'corpus.jsonl', queries = 'queries.jsonl', qrels = 'qrels.tsv' }",
+            "retrieval = { passages = 'corpus.jsonl', queries = 'queries.jsonl', scores = 'qrels.tsv' }",
+        ],
+    )
+}
+
+pub(super) fn search_table(folder: &Path) -> Vec<String> {
+    corpora(folder, &["search-table = { paths = 'lists.jsonl' }"])
+}
+
 pub(super) fn squad(folder: &Path) -> Vec<String> {
     corpora(folder, &["squad = { paths = 'squad.json' }"])
 }

@@ -250,6 +250,7 @@ impl Sentence {
         (labels.len() == self.tags.len()).then(|| Text {
             first: self.words.join(" "),
             second: None,
+            negatives: Vec::new(),
             label: Label::Words(labels),
             id: None,
             split: self.split.map(str::to_owned),

@@ -3,9 +3,9 @@
 use alambic_settings::kinds;
 
 use super::{
-    Aksharantar, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
-    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpTranslations, Moses, NamesTable, ParallelTable,
-    ReadCorpus, Squad, Texts, Tmx, Vqa,
+    Aksharantar, Beir, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
+    MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses,
+    NamesTable, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -35,6 +35,12 @@ kinds! {
         Mined(MinedParaphrases) = "mined",
         /// Questions about passages with answers out of them, as SQuAD publishes them.
         Squad(Squad) = "squad",
+        /// Queries, passages and judgements of relevance, in a folder as BEIR and MTEB publish them.
+        Beir(Beir) = "beir",
+        /// Queries, passages, judgements of relevance and scores, in tables.
+        Retrieval(Retrieval) = "retrieval",
+        /// Queries with passages to train on, in a table: triples, or lists with labels and scores.
+        SearchTable(SearchTable) = "search-table",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.
@@ -49,12 +55,16 @@ kinds! {
         EasyVqa(EasyVqa) = "easy-vqa",
         /// Made-up passages with questions about them, for trying a recipe without data.
         MadeUpPassages(MadeUpPassages) = "made-up-passages",
+        /// Made-up pairs of sentences, for trying a recipe without data.
+        MadeUpPairs(MadeUpPairs) = "made-up-pairs",
         /// Made-up reviews, for trying a recipe without data.
         MadeUpReviews(MadeUpReviews) = "made-up-reviews",
         /// Made-up orders with tagged words, for trying a recipe without data.
         MadeUpOrders(MadeUpOrders) = "made-up-orders",
         /// Made-up scenes of coloured shapes with questions about them, for trying a recipe without data.
         MadeUpScenes(MadeUpScenes) = "made-up-scenes",
+        /// Made-up shops that are searched, for trying a recipe without data.
+        MadeUpSearch(MadeUpSearch) = "made-up-search",
         /// Made-up sentences in several languages, for trying a recipe without data.
         MadeUpTranslations(MadeUpTranslations) = "made-up-translations",
     }

@@ -59,7 +59,8 @@ impl ReadCorpus for MadeUpOrders {
             let first = words.join(" ");
             if seen.insert(first.clone()) {
                 let label = Label::Words(tags);
-                builder.push(Text { first, second: None, label, id: None, split: None, line: seen.len() });
+                let (second, negatives, line) = (None, Vec::new(), seen.len());
+                builder.push(Text { first, second, negatives, label, id: None, split: None, line });
             }
         }
         let labels = Labels::Words(TAGS.map(str::to_owned).to_vec());

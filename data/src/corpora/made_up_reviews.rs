@@ -32,7 +32,8 @@ settings! {
 /// The name that stands for a file's.
 const NAME: &str = "made-up-reviews";
 
-const THINGS: [&str; 24] = [
+/// What reviews are about.
+pub(super) const THINGS: [&str; 24] = [
     "film",
     "plot",
     "cast",
@@ -120,7 +121,8 @@ impl ReadCorpus for MadeUpReviews {
             let first = review(class, &mut random);
             if seen.insert(first.clone()) {
                 let label = if self.labelled { Label::Class(class as u32) } else { Label::None };
-                builder.push(Text { first, second: None, label, id: None, split: None, line: seen.len() });
+                let (second, negatives, line) = (None, Vec::new(), seen.len());
+                builder.push(Text { first, second, negatives, label, id: None, split: None, line });
             }
         }
         let classes = || Labels::Classes(vec!["negative".into(), "positive".into()]);
@@ -140,10 +142,15 @@ fn review(class: usize, random: &mut ChaCha8Rng) -> String {
 
 /// `the soup was not very dull`.
 fn clause(class: usize, random: &mut ChaCha8Rng) -> String {
+    clause_about(None, class, random)
+}
+
+/// The same about a thing, or about any.
+pub(super) fn clause_about(thing: Option<&str>, class: usize, random: &mut ChaCha8Rng) -> String {
     let negated = random.random_bool(0.3);
     let adjectives = &ADJECTIVES[if negated { 1 - class } else { class }];
     let mut words = vec!["the"];
-    words.extend(THINGS.choose(random));
+    words.extend(thing.or_else(|| THINGS.choose(random).copied()));
     words.push(if random.random_bool(0.5) { "is" } else { "was" });
     if negated {
         words.push("not");

@@ -33,6 +33,8 @@ settings! {
         pub text: String = "text".to_owned(),
         /// The column of the second text, where texts come in pairs.
         pub second: Option<String>,
+        /// Columns of texts that do not belong to `text` as `second` does: hard negatives, for `multiple-negatives`.
+        pub negatives: OneOrMany<String> = OneOrMany(Vec::new()),
         /// The column of the class. Left out, and no `number` either: the texts have no labels. Numbers are classes by their
         /// value, and among words whole ones are: `1.0` is `1`, unless a label is a code such as `01`. `True` and `true` are one
         /// class. Rows without a label are refused; so are those whose label is `nan`, -1 among ids, or among numbers and truth
@@ -99,8 +101,11 @@ impl Texts {
         rows: &mut Vec<Row>,
         statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
-        let texts: Vec<&str> =
-            [Some(&self.text), self.second.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        let texts: Vec<&str> = std::iter::once(&self.text)
+            .chain(&self.second)
+            .chain(self.negatives.iter())
+            .map(String::as_str)
+            .collect();
         let named = [&self.label, &self.number, &self.id, &self.split_column];
         let values: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
         let columns = Columns {
@@ -117,12 +122,15 @@ impl Texts {
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name)).transpose();
         let (second, label, number) = (column(&self.second)?, column(&self.label)?, column(&self.number)?);
         let ids = column(&self.id)?;
+        let negatives =
+            self.negatives.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, DataError>>()?;
         let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
         let mut problems = Problems::default();
         for row in 0..table.rows() {
             let mut text = Text {
                 first: first[row].trim().to_owned(),
                 second: second.as_ref().map(|column| column[row].trim().to_owned()),
+                negatives: negatives.iter().map(|column| column[row].trim().to_owned()).collect(),
                 label: Label::None,
                 id: ids.as_ref().map(|column| column[row].trim().to_owned()),
                 split: file_split

@@ -241,6 +241,47 @@ pub enum Fault {
         /// Why they were dropped, with counts.
         reasons: String,
     },
+    /// An id that two passages or two queries have.
+    #[error("the id `{}` is given twice", quoted(.0))]
+    DuplicateId(String),
+    /// A judgement or score of a passage that is not there.
+    #[error("there is no passage `{}`", quoted(.0))]
+    UnknownPassage(String),
+    /// A judgement or score for a query that is not there.
+    #[error("there is no query `{}`", quoted(.0))]
+    UnknownQuery(String),
+    /// A query of which no judgement says that a passage is relevant.
+    #[error("no passage is judged relevant for the query `{}`", quoted(.0))]
+    NoPositive(String),
+    /// A folder of queries and passages without judgements.
+    #[error("there are no judgements: no file that begins with `train`, `dev` or `test`")]
+    NoJudgements,
+    /// Different judgements of one passage for one query.
+    #[error("the passage `{}` is judged differently before for the query `{}`", quoted(.passage), quoted(.query))]
+    TwoJudgements {
+        /// The query.
+        query: String,
+        /// The passage.
+        passage: String,
+    },
+    /// Another number of scores or labels than there are passages.
+    #[error("`{}` holds {found} numbers for {expected} passages", quoted(.column))]
+    NumberCount {
+        /// The column.
+        column: String,
+        /// How many there are.
+        found: usize,
+        /// The passages of the row.
+        expected: usize,
+    },
+    /// Something that is no list of texts where one is needed.
+    #[error("`{}` holds `{}` where a list of texts is expected", quoted(.column), quoted(.found))]
+    NotTexts {
+        /// The column.
+        column: String,
+        /// The value found.
+        found: String,
+    },
     /// A recorded answer of a teacher that cannot be used.
     #[error("{}", shortened(.0, MESSAGE))]
     Answer(String),
@@ -312,7 +353,7 @@ impl Fault {
             Self::DuplicateColumn(_) => "rename one of them".into(),
             Self::MissingColumn { .. } => "rename the column, or name it in the recipe".into(),
             Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
-            Self::DuplicateKey(_) => "remove one of the two".into(),
+            Self::DuplicateKey(_) | Self::TwoJudgements { .. } => "remove one of the two".into(),
             Self::NotOneValue { .. } => {
                 "name what lies within an object as `KEY.KEY`; lists are not read".into()
             }
@@ -333,6 +374,15 @@ impl Fault {
             }
             Self::NoLanguage => "name a column or a path for each language".into(),
             Self::NoUsableRows { .. } => "check that each language's column holds its script".into(),
+            Self::DuplicateId(_) => "remove one of the two, or give it another id".into(),
+            Self::UnknownPassage(_) => "add the passage, or remove this line".into(),
+            Self::UnknownQuery(_) => "add the query, or remove this line".into(),
+            Self::NoPositive(_) => "add a judgement above 0, or remove those of this query".into(),
+            Self::NoJudgements => "add `qrels/train.tsv`, or name the files under `retrieval`".into(),
+            Self::NumberCount { .. } => {
+                "give a number for each passage, in their order: first the positive, then the negatives".into()
+            }
+            Self::NotTexts { .. } => "write a list of texts in JSON, as `[\"one\", \"two\"]`".into(),
             Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),

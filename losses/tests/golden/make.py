@@ -2,8 +2,8 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `{student,peer,asked,found,matched,paired,beside,teacher,elder}.safetensors` and `expected.safetensors` beside
-itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
+writes `cases.json`, `{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,teacher,elder,vectors-of-teacher,judge}.safetensors`
+and `expected.safetensors` beside itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
 
@@ -244,6 +244,43 @@ def alike(scale):
     return scale * sides[:BATCH] @ sides[BATCH:].T
 
 
+# Triples, pairs with scores, and the vectors of a teacher as wide as the student's; two of the negatives are texts of other pairs.
+TRIPLES = {"embedding": torch.randn(3 * BATCH, 6).float().double().requires_grad_()}
+TRIPLE_TEXTS = torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7], [8, 5, 2, 9]])
+SCORED = {"embedding": torch.randn(2 * BATCH, 6).float().double().requires_grad_()}
+PAIR_SCORES = torch.tensor([0.2, 1.0, 0.2, 0.7])
+VECTORS = {"embedding": torch.randn(BATCH, 6).float().double().requires_grad_()}
+VECTORS_OF_TEACHER = {"embedding": F.normalize(torch.randn(BATCH, 6), dim=1).float().double()}
+
+
+def triples(scale, width=6):
+    """Scores of sentences with all positives and negatives, but for what says the same as their own pair."""
+    sides = F.normalize(TRIPLES["embedding"][:, :width], dim=1)
+    own = TRIPLE_TEXTS[:2]
+    alike = (TRIPLE_TEXTS[2][None, :] == own[0][:, None]) | (TRIPLE_TEXTS[2][None, :] == own[1][:, None])
+    scores = scale * sides[:BATCH] @ sides[BATCH:].T
+    return scores.masked_fill(torch.cat([torch.zeros_like(alike), alike], 1), -torch.inf)
+
+
+def pair_cosines(width=6):
+    return F.cosine_similarity(SCORED["embedding"][:BATCH, :width], SCORED["embedding"][BATCH:, :width])
+
+
+def cosent(width=6, scale=20):
+    cosines, lower = scale * pair_cosines(width), PAIR_SCORES[:, None] < PAIR_SCORES[None, :]
+    return (1 + (cosines[:, None] - cosines[None, :]).exp()[lower].sum()).log()
+
+
+def truncated(vectors, width):
+    """As the class MatryoshkaLoss of sentence-transformers cuts a student's vectors."""
+    return F.normalize(vectors[:, :width], dim=1)
+
+
+def in_batch(width, temperature):
+    scores = truncated(VECTORS["embedding"], width) @ truncated(VECTORS_OF_TEACHER["embedding"], width).T / temperature
+    return (F.cross_entropy(scores, OWN) + F.cross_entropy(scores.T, OWN)) / 2
+
+
 CASES = [
     ("hidden", "hidden", [], "student",
      sum(over_tokens(squares(project(S[f"hidden.{m}"], "hidden.projection"), T[f"hidden.{2 * m}"])) for m in (1, 2))),
@@ -327,14 +364,95 @@ CASES = [
     ("multiple-negatives", "multiple-negatives", [], "beside", ranking(alike(20))),
     ("multiple-negatives both ways", "multiple-negatives", ["scale=5", "symmetric=true"], "beside",
      (ranking(alike(5)) + ranking(alike(5).T)) / 2),
+    ("multiple-negatives with hard negatives", "multiple-negatives", [], "triples", F.cross_entropy(triples(20), OWN)),
+    ("multiple-negatives with hard negatives both ways", "multiple-negatives", ["symmetric=true", "matryoshka=[2, 6]",
+     "matryoshka-weights=[0.5, 2]"], "triples",
+     sum(weight * (F.cross_entropy(triples(20, width), OWN) + F.cross_entropy(triples(20, width)[:, :BATCH].T, OWN)) / 2
+         for width, weight in ((2, 0.5), (6, 2)))),
+    ("cosine-similarity", "cosine-similarity", [], "scored", F.mse_loss(pair_cosines(), PAIR_SCORES)),
+    ("cosine-similarity at widths", "cosine-similarity", ["matryoshka=[3, 6]"], "scored",
+     sum(F.mse_loss(pair_cosines(width), PAIR_SCORES) for width in (3, 6))),
+    ("cosent", "cosent", [], "scored", cosent()),
+    ("cosent at widths", "cosent", ["scale=5", "matryoshka=[3]"], "scored", cosent(3, 5)),
+    ("representation at widths", "representation", ["matryoshka=[2, 6]", "matryoshka-weights=[3, 0.5]"], "vectors",
+     sum(weight * F.mse_loss(truncated(VECTORS["embedding"], width), VECTORS_OF_TEACHER["embedding"][:, :width])
+         for width, weight in ((2, 3), (6, 0.5)))),
+    ("representation by cosine at widths", "representation", ["matryoshka=[4]", 'comparison="cosine"'], "vectors",
+     cosines(VECTORS["embedding"][:, :4], VECTORS_OF_TEACHER["embedding"][:, :4]).mean()),
+    ("contrastive at widths", "contrastive", ['features="embedding"', "project=false", "matryoshka=[3, 6]"], "vectors",
+     sum(in_batch(width, 0.07) for width in (3, 6))),
     ("energy", "energy", ['map="spread"'], "student",
      sum(energy(S[f"hidden.{m}"], T[f"hidden.{2 * m}"]) for m in (1, 2))),
+]
+
+# Lists of passages of three queries, the second of two passages and the third without a relevant one.
+DRAW = torch.Generator().manual_seed(28)
+LIST_MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]])
+GRADES = torch.tensor([[0.0, 2.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+LISTED, JUDGE = ({"relevance": (2 * torch.randn(3, 4, generator=DRAW)).float().double()} for _ in range(2))
+LISTED["relevance.batch"] = (2 * torch.randn(3, 4, generator=DRAW)).float().double()
+RATED = (3 * torch.randn(3, 4, generator=DRAW)).float().double()
+for tensor in LISTED.values():
+    tensor.requires_grad_()
+
+
+def rows(numbers):
+    """The scores of each list without its padding, with the grades."""
+    return [(row[kept.bool()], grades[kept.bool()]) for row, kept, grades in zip(numbers, LIST_MASK, GRADES)]
+
+
+def list_cross_entropy(numbers):
+    kept = [(row, grades > 0) for row, grades in rows(numbers) if (grades > 0).any()]
+    return torch.stack([-(right / right.sum() * row.log_softmax(0)).sum() for row, right in kept]).mean()
+
+
+def margins(numbers, others, every=False):
+    errors = []
+    for (own, grades), (other, _) in zip(rows(numbers), rows(others)):
+        for i in range(len(own)):
+            for j in range(len(own)):
+                if (i < j) if every else (grades[i] > 0 and grades[j] == 0):
+                    errors.append(((own[i] - own[j]) - (other[i] - other[j])) ** 2)
+    return torch.stack(errors).mean()
+
+
+def list_kl(numbers, others, temperature=1):
+    return torch.stack([
+        F.kl_div((own / temperature).log_softmax(0), (other / temperature).softmax(0), reduction="sum")
+        for (own, _), (other, _) in zip(rows(numbers), rows(others))
+    ]).mean()
+
+
+def pairwise_logistic(numbers, others, probability=False):
+    losses = []
+    for (own, grades), (other, _) in zip(rows(numbers), rows(others)):
+        for i in range(len(own)):
+            for j in range(len(own)):
+                if probability and i < j:
+                    losses.append(F.binary_cross_entropy_with_logits(own[i] - own[j], (other[i] - other[j]).sigmoid()))
+                elif not probability and other[i] > other[j]:
+                    losses.append(-F.logsigmoid(own[i] - own[j]))
+    return torch.stack(losses).mean()
+
+
+L, BATCHED, J = LISTED["relevance"], LISTED["relevance.batch"], JUDGE["relevance"]
+CASES += [
+    ("list-cross-entropy", "list-cross-entropy", [], "listed", list_cross_entropy(L)),
+    ("list-cross-entropy in batch", "list-cross-entropy", ["in-batch=true"], "listed", list_cross_entropy(BATCHED)),
+    ("margin-mse", "margin-mse", [], "listed", margins(L, J)),
+    ("margin-mse of all", "margin-mse", ['pairs="all"'], "listed", margins(L, J, True)),
+    ("margin-mse of data", "margin-mse", ['scores="data"'], "listed", margins(L, RATED)),
+    ("list-kl", "list-kl", [], "listed", list_kl(L, J)),
+    ("list-kl at 2", "list-kl", ["temperature=2", "squared-temperature=false"], "listed", list_kl(L, J, 2)),
+    ("pairwise-logistic", "pairwise-logistic", [], "listed", pairwise_logistic(L, J)),
+    ("pairwise-logistic of grades", "pairwise-logistic", ['target="relevance"'], "listed", pairwise_logistic(L, GRADES)),
+    ("pairwise-logistic of probabilities", "pairwise-logistic", ['target="probability"'], "listed", pairwise_logistic(L, J, True)),
 ]
 
 expected = {}
 for name, _, _, whose, value in CASES:
     trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
-             "beside": BESIDE}[whose]
+             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -348,11 +466,18 @@ save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors
 save_file({**single(FOUND), "labels": CELL_LABELS, "box_labels": BOXES.float()}, HERE / "found.safetensors")
 save_file({**single(MATCHED), "relation_labels": RELATIONS}, HERE / "matched.safetensors")
 save_file({**single(BESIDE), "texts": TEXTS}, HERE / "beside.safetensors")
+save_file({**single(TRIPLES), "texts": TRIPLE_TEXTS}, HERE / "triples.safetensors")
+save_file({**single(SCORED), "labels": PAIR_SCORES.float()}, HERE / "scored.safetensors")
+save_file(single(VECTORS), HERE / "vectors.safetensors")
+save_file(single(VECTORS_OF_TEACHER), HERE / "vectors-of-teacher.safetensors")
+save_file({**single(LISTED), "list_mask": LIST_MASK, "relevance_labels": GRADES.float(), "relevance_scores": RATED.float()},
+          HERE / "listed.safetensors")
+save_file(single(JUDGE), HERE / "judge.safetensors")
 save_file(single(PAIRED), HERE / "paired.safetensors")
 save_file(single(ELDER), HERE / "elder.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
 cases = [{"name": name, "loss": loss, "options": options, "student": whose,
-          "teacher": "elder" if whose == "paired" else "teacher"} for name, loss, options, whose, _ in CASES]
+          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher", "listed": "judge"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 print(f"{len(cases)} cases, {len(expected)} tensors")

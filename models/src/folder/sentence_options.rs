@@ -32,25 +32,26 @@ const POOLED: [(&str, &str); 2] =
 /// Tasks in which they are not pooled.
 const TASKS: [&str; 3] = ["feature-extraction", "sequence-classification", "fill-mask"];
 
-/// Check that a folder of modules asks for nothing that is not supported. `is_pooled` is whether the states of its tokens are
-/// pooled.
+/// Check that a folder of modules asks for nothing that is not supported, which gives how many numbers of its vectors are kept; none
+/// for all. `is_pooled` is whether the states of its tokens are pooled.
 ///
 /// # Errors
 /// When it does; the error names file and key.
-pub(crate) fn check(folder: &ModelFolder, is_pooled: bool) -> Result<(), ModelError> {
+pub(crate) fn check(folder: &ModelFolder, is_pooled: bool) -> Result<Option<usize>, ModelError> {
     let path = folder.root().join(MODEL);
     let model: Value = json::read_if_there(&path)?.unwrap_or_default();
-    let truncated = &model["truncate_dim"];
-    if !truncated.is_null() {
-        let found = quoted(&truncated.to_string());
-        return Err(ModelError::content(
-            &path,
-            format!(
-                "`truncate_dim` is {found}; vectors are not truncated here: remove the key to get whole ones"
-            ),
-        ));
-    }
-    let Some(path) = transformer_file(folder.path())? else { return Ok(()) };
+    let kept = match &model["truncate_dim"] {
+        Value::Null => None,
+        value => {
+            let kept = value.as_u64().and_then(|kept| usize::try_from(kept).ok()).filter(|kept| *kept > 0);
+            Some(kept.ok_or_else(|| {
+                let found = quoted(&value.to_string());
+                let fault = format!("`truncate_dim` is {found}, and a number of at least 1 is needed");
+                ModelError::content(&path, fault)
+            })?)
+        }
+    };
+    let Some(path) = transformer_file(folder.path())? else { return Ok(kept) };
     let config: Value = json::read(&path)?;
     for (key, value) in config.as_object().into_iter().flatten() {
         if is_empty(value) || READ.contains(&key.as_str()) {
@@ -68,7 +69,7 @@ pub(crate) fn check(folder: &ModelFolder, is_pooled: bool) -> Result<(), ModelEr
             return Err(ModelError::content(&path, format!("`{key}` is {value}, which is not supported")));
         }
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// The file of the Transformer module in its folder; none where there is none.

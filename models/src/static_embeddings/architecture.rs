@@ -59,7 +59,7 @@ impl ModelConfig for StaticConfig {
     }
 
     fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
-        self.table(folder)
+        Self::table(folder)
     }
 
     fn other_tensors(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Configuration of static embeddings: that of model2vec, and folders of sentence-transformers, which have none.
 
-use alambic_tensor::candle::Tensor;
+use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -17,6 +17,11 @@ pub(super) const TABLE: &str = "embeddings";
 
 /// Its names in published files: that of model2vec, and that of sentence-transformers.
 const TABLES: [&str; 2] = [TABLE, "embedding.weight"];
+
+/// The key of what is done with unknown tokens, which is our own: model2vec leaves them out, whatever it says, and
+/// sentence-transformers reads them.
+const UNKNOWN: &str = "unknown_tokens";
+const KEEP: &str = "keep";
 
 /// Tokens of a text that model2vec reads where a folder does not say it.
 const MAX_LENGTH: usize = 512;
@@ -56,13 +61,13 @@ impl Stored {
         let stored = folder.stored()?;
         let names = TABLES.map(str::to_owned);
         let table = stored.find(&names).and_then(|name| stored.shape(name));
-        let Some(&[rows, width]) = table.as_deref() else {
+        let Some(&[rows, width]) = table else {
             let message = format!("there is no table `{}` or `{}` of two dimensions", TABLES[0], TABLES[1]);
             return Err(ModelError::content(stored.first_file(), message));
         };
         let length = |name: &str| {
             let shape = stored.find(&[name.to_owned()]).and_then(|name| stored.shape(name));
-            match shape.as_deref() {
+            match shape {
                 None => Ok(None),
                 Some(&[length]) => Ok(Some(length)),
                 Some(shape) => Err(ModelError::content(
@@ -131,7 +136,8 @@ impl StaticConfig {
                 }
             }
         }
-        let left_out = if is_published { folder.tokenizer()?.unknown() } else { None };
+        let keeps_unknown = if is_published { json[UNKNOWN] == KEEP } else { true };
+        let left_out = if keeps_unknown { None } else { folder.tokenizer()?.unknown() };
         let max_length = match json["max_length"].as_u64() {
             Some(length) => usize::try_from(length).unwrap_or(UNLIMITED).min(UNLIMITED),
             None if is_published && json["max_length"].is_null() && json.get("max_length").is_none() => {
@@ -152,20 +158,31 @@ impl StaticConfig {
     }
 
     /// The table of a folder, `[vocabulary, width]`, with the weights of its tokens and the rows that they share.
-    pub(super) fn table(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
+    pub(super) fn table(folder: &ModelFolder) -> Result<Weights, ModelError> {
         let (stored, vocabulary) = Stored::of(folder)?;
-        let mut shapes = IndexMap::from([(TABLE.to_owned(), vec![stored.rows, stored.width])]);
+        let files = folder.stored()?;
+        let whole_numbers = |name: &str| {
+            let tensor = load_recorded(files.first_file())?.shift_remove(name);
+            tensor.ok_or_else(|| ModelError::MissingTensor(name.into()))
+        };
+        // A table of eight bits, whose rows have no scale of their own: the lengths of vectors are lost with it.
+        let table = files.find(&TABLES.map(str::to_owned)).filter(|name| !files.numbers().contains(name));
+        let mut shapes = IndexMap::new();
+        if table.is_none() {
+            shapes.insert(TABLE.to_owned(), vec![stored.rows, stored.width]);
+        }
         if stored.has_weights {
             shapes.insert("weights".into(), vec![vocabulary]);
         }
         let mut weights = published::open(folder, &shapes, |name| {
             if name == TABLE { TABLES.map(str::to_owned).to_vec() } else { vec![name.to_owned()] }
         })?;
-        let mut table = weights.shift_remove(TABLE).ok_or_else(|| ModelError::MissingTensor(TABLE.into()))?;
+        let mut table = match table {
+            Some(name) => whole_numbers(name)?.to_dtype(DType::F32)?,
+            None => weights.shift_remove(TABLE).ok_or_else(|| ModelError::MissingTensor(TABLE.into()))?,
+        };
         if stored.has_mapping {
-            let files = folder.stored()?;
-            let mapping = load_recorded(files.first_file())?.shift_remove("mapping");
-            let mapping = mapping.ok_or_else(|| ModelError::MissingTensor("mapping".into()))?;
+            let mapping = whole_numbers("mapping")?;
             let rows = mapping.to_vec1::<i64>().map_err(|_| ModelError::MissingTensor("mapping".into()))?;
             let row = |row: i64| u32::try_from(row).ok().filter(|row| (*row as usize) < stored.rows);
             let rows: Option<Vec<u32>> = rows.into_iter().map(row).collect();
@@ -209,6 +226,7 @@ impl StaticConfig {
         json["hidden_dim"] = json!(self.width);
         json["normalize"] = json!(self.normalise);
         json["embedding_dtype"] = json!("float32");
+        json[UNKNOWN] = json!(if self.left_out.is_none() { KEEP } else { "drop" });
         json["max_length"] = if self.max_length == UNLIMITED { Value::Null } else { json!(self.max_length) };
         if let Some(json) = json.as_object_mut() {
             json.shift_remove("vocabulary_quantization");

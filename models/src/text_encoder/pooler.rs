@@ -75,7 +75,12 @@ impl Pooler {
                 }
             }
         }
-        Ok(vectors)
+        match self.pooling.kept {
+            Some(kept) if kept < vectors.dim(D::Minus1)? => {
+                Ok(vectors.narrow(D::Minus1, 0, kept)?.contiguous()?)
+            }
+            _ => Ok(vectors),
+        }
     }
 
     /// The tokens, those that are not gathered counted as padding.
@@ -182,6 +187,19 @@ mod tests {
             .to_vec2::<f32>()
             .unwrap();
         assert_eq!(joined, [[6.0, 2.0, 1.0, -4.0], [1.0, -2.0, 3.0, -8.0]]);
+    }
+
+    #[test]
+    fn truncated_vectors_keep_their_first_numbers_as_they_are() {
+        let (hidden, tokens) = states();
+        let mode = || PoolingMode::Tokens(vec![TokenPooling::Last, TokenPooling::First]);
+        for (kept, expected) in [(3, vec![6.0, 2.0, 1.0]), (9, vec![6.0, 2.0, 1.0, -4.0])] {
+            let pooling = Pooling { kept: Some(kept), ..Pooling::new(mode(), false) };
+            assert_eq!(pooling.width(2), expected.len());
+            let pooler = Pooler { pooling, recurrent: None, dense: Vec::new() };
+            let found = pooler.forward(&hidden, &tokens).unwrap().to_vec2::<f32>().unwrap();
+            assert_eq!(found[0], expected);
+        }
     }
 
     #[test]

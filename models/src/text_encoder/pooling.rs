@@ -84,6 +84,9 @@ pub struct Pooling {
     pub steps: Vec<PoolingStep>,
     /// Number of tokens at the beginning that are not pooled: those of a prompt that is left out of the vector.
     pub skipped: usize,
+    /// How many of a vector's first numbers are kept, behind all steps (`truncate_dim` of sentence-transformers); none for all. What
+    /// is kept is not brought to length one again.
+    pub kept: Option<usize>,
 }
 
 /// The value of [`RECURRENT`].
@@ -98,7 +101,36 @@ impl Pooling {
     /// A pooling of all tokens, brought to length one if that is wanted.
     #[must_use]
     pub fn new(mode: PoolingMode, normalise: bool) -> Self {
-        Self { mode, steps: normalise.then_some(PoolingStep::Normalise).into_iter().collect(), skipped: 0 }
+        let steps = normalise.then_some(PoolingStep::Normalise).into_iter().collect();
+        Self { mode, steps, skipped: 0, kept: None }
+    }
+
+    /// The same pooling of states of a width with one dense layer behind it, which has a bias and no activation and gives so many
+    /// numbers; what brings vectors to length one stands behind that.
+    ///
+    /// # Errors
+    /// When the pooling is recurrent, whose folder has no place for a dense layer, or has a dense layer already.
+    pub fn with_dense(self, state: usize, outputs: usize) -> Result<Self, ModelError> {
+        let refused = |reason: &str| Err(ModelError::Configuration(reason.to_owned()));
+        if !self.layers().is_empty() {
+            return refused("a recurrent pooling takes no dense layer behind it");
+        }
+        if self.dense().count() > 0 {
+            return refused("the pooling has a dense layer already");
+        }
+        let inputs = self.gathered(state);
+        let dense = PoolingStep::Dense(Dense { index: 0, inputs, outputs, has_bias: true, activation: None });
+        Ok(Self { steps: std::iter::once(dense).chain(self.steps).collect(), ..self })
+    }
+
+    /// The same pooling whose vectors are brought to length one at the end, or are not.
+    #[must_use]
+    pub fn normalising(mut self, normalise: bool) -> Self {
+        while self.steps.last() == Some(&PoolingStep::Normalise) {
+            self.steps.pop();
+        }
+        self.steps.extend(normalise.then_some(PoolingStep::Normalise));
+        self
     }
 
     /// The pooling of a sentence-transformers folder; none where there is no `modules.json`, or no pooling in it.
@@ -118,8 +150,8 @@ impl Pooling {
                     format!("the module `{}` is not supported with {RECURRENT}", quoted(&other.class));
                 return Err(ModelError::content(&folder.root().join(MODULES), message));
             }
-            sentence_options::check(folder, true)?;
-            return Ok(Some(Self::new(mode, own.normalize)));
+            let kept = sentence_options::check(folder, true)?;
+            return Ok(Some(Self { kept, ..Self::new(mode, own.normalize) }));
         }
         let root = folder.root();
         let Some(modules) = modules::read(root)? else { return Ok(None) };
@@ -164,8 +196,8 @@ impl Pooling {
                 }
             }
         }
-        sentence_options::check(folder, pooling.is_some())?;
-        Ok(pooling)
+        let kept = sentence_options::check(folder, pooling.is_some())?;
+        Ok(pooling.map(|pooling| Self { kept, ..pooling }))
     }
 
     /// Pooling of a module's folder.
@@ -252,7 +284,8 @@ impl Pooling {
     /// Numbers of the vector of a text, by those of a token's state.
     #[must_use]
     pub fn width(&self, state: usize) -> usize {
-        self.dense().last().map_or_else(|| self.gathered(state), |dense| dense.outputs)
+        let whole = self.dense().last().map_or_else(|| self.gathered(state), |dense| dense.outputs);
+        self.kept.map_or(whole, |kept| kept.min(whole))
     }
 
     /// The names of its recurrent layers, that which reads forward first; none where it has none.
@@ -280,12 +313,13 @@ impl Pooling {
             recurrent @ PoolingMode::Recurrent { .. } => Some(format!("{recurrent:?}")),
         };
         match (mode, normalise) {
-            (Some(mode), Some(normalise)) if self.skipped == 0 => {
+            (Some(mode), Some(normalise)) if self.skipped == 0 && self.kept.is_none() => {
                 format!("Pooling {{ gathering: {mode}, normalise: {normalise} }}")
             }
             _ => {
-                let Self { mode, steps, skipped } = self;
-                format!("Pooling {{ gathering: {mode:?}, steps: {steps:?}, skipped: {skipped} }}")
+                let Self { mode, steps, skipped, kept } = self;
+                let kept = kept.map_or_else(String::new, |kept| format!(", kept: {kept}"));
+                format!("Pooling {{ gathering: {mode:?}, steps: {steps:?}, skipped: {skipped}{kept} }}")
             }
         }
     }
@@ -351,6 +385,10 @@ mod tests {
             (
                 Pooling { skipped: 2, ..Pooling::new(mean, false) },
                 "Pooling { gathering: Tokens([Mean]), steps: [], skipped: 2 }",
+            ),
+            (
+                Pooling { kept: Some(2), ..Pooling::new(both.clone(), false) },
+                "Pooling { gathering: Tokens([Mean, Max]), steps: [], skipped: 0, kept: 2 }",
             ),
             (
                 Pooling { steps: vec![PoolingStep::Dense(dense)], ..Pooling::new(both, true) },

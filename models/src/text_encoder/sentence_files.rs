@@ -110,12 +110,31 @@ impl Pooling {
         }
         files.push((MODULES.into(), Value::Array(modules)));
         files.push(("sentence_bert_config.json".into(), tokenizer.sentence_config(max_length)?));
-        if !tokenizer.has_prompts() {
-            // Older versions look for it on the hub where it is not there.
-            let none = json!({ "prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine" });
-            files.push(("config_sentence_transformers.json".into(), none));
-        }
+        files.extend(self.model_file(tokenizer)?);
         Ok(files)
+    }
+
+    /// The file of the model as a whole, where it is not as it is among those of the tokenizer.
+    fn model_file(&self, tokenizer: &TokenizerFiles) -> Result<Option<(String, Value)>, ModelError> {
+        // Older versions look for it on the hub where it is not there.
+        let none = json!({ "prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine" });
+        let before = tokenizer.sentence_model()?;
+        let mut model = before.clone().unwrap_or(none);
+        if self.kept.is_some() || !model["truncate_dim"].is_null() {
+            model["truncate_dim"] = self.kept.into();
+        }
+        Ok((before.as_ref() != Some(&model)).then(|| (sentence_options::MODEL.into(), model)))
+    }
+
+    /// Writes the file of the model as a whole anew, over that of the tokenizer's files.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_model_file(&self, folder: &Path, tokenizer: &TokenizerFiles) -> Result<(), ModelError> {
+        if let Some((name, value)) = self.model_file(tokenizer)? {
+            write::write(&folder.join(name), format!("{value:#}\n").as_bytes())?;
+        }
+        Ok(())
     }
 
     /// `config.json` of the module Pooling.

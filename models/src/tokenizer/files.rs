@@ -155,10 +155,12 @@ impl TokenizerFiles {
         Ok(())
     }
 
-    /// Whether the file of prompts of sentence-transformers is among them.
-    #[must_use]
-    pub fn has_prompts(&self) -> bool {
-        self.get(PROMPTS).is_some()
+    /// JSON of `config_sentence_transformers.json`, with its prompts; none where it is not among them.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn sentence_model(&self) -> Result<Option<Value>, ModelError> {
+        if self.get(PROMPTS).is_some() { self.json(PROMPTS).map(Some) } else { Ok(None) }
     }
 
     /// JSON of `sentence_bert_config.json` for a model that reads at most `max_length` tokens: what it said, and no more

@@ -8,6 +8,7 @@ mod files;
 mod limits;
 mod open;
 mod options;
+mod own_tokens;
 mod parsing;
 mod prompt;
 mod prune;

@@ -10,6 +10,9 @@ use super::files::PROMPTS;
 use super::template::{NAME, of_prompt, template};
 use crate::ModelError;
 
+/// Tokens of a text where nothing else limits them.
+const MAX_LENGTH: usize = 1 << 20;
+
 /// A text of any script that stands alone as it does behind a prompt.
 const PROBE: &str = "a";
 
@@ -38,6 +41,41 @@ impl Tokenizer {
             files.insert(PROMPTS, format!("{config:#}\n").into_bytes());
         }
         Ok(prompted)
+    }
+
+    /// The tokenizer whose files name prompts to sentence-transformers, beside those that they name already. The one of the name
+    /// `default`, if it is given, is put before each text, and the others are for who asks for them.
+    ///
+    /// # Errors
+    /// Errors of [`Self::prompted`], and when there is no prompt of that name.
+    pub fn with_prompts<'p>(
+        &self,
+        prompts: impl IntoIterator<Item = (&'p str, &'p str)>,
+        default: Option<&str>,
+    ) -> Result<Self, ModelError> {
+        let mut named = self.clone();
+        // A tokenizer that was built has no files as yet; its model says how many tokens it reads.
+        let mut files = self.files(MAX_LENGTH)?;
+        let mut config = files.json(PROMPTS)?;
+        if !config["prompts"].is_object() {
+            config["prompts"] = json!({});
+        }
+        for (name, prompt) in prompts {
+            config["prompts"][name] = prompt.into();
+        }
+        let default =
+            match default {
+                None => None,
+                Some(name) => Some(config["prompts"][name].as_str().map(str::to_owned).ok_or_else(|| {
+                    self.fault(format!("there is no prompt of the name `{}`", quoted(name)))
+                })?),
+            };
+        files.insert(PROMPTS, format!("{config:#}\n").into_bytes());
+        named.files = Some(Arc::new(files));
+        match default {
+            Some(prompt) if self.options.prompt.as_ref() != Some(&prompt) => named.prompted(&prompt),
+            _ => Ok(named),
+        }
     }
 
     /// The tokenizer that has a prompt among the special tokens around texts, for libraries that know of no prompts.
@@ -144,6 +182,24 @@ mod tests {
             let middle = ids(&prompted, "the cat", Some("sat")).iter().filter(|id| **id == 3).count();
             assert_eq!(middle, ends + 1);
         }
+    }
+
+    #[test]
+    fn named_prompts_are_written_and_the_default_one_is_read() {
+        let prompts = [("query", "query : "), ("cat", "a cat ")];
+        let named = of_bert().with_prompts(prompts, None).unwrap();
+        let ids = |tokenizer: &Tokenizer| tokenizer.encode_text("sat", None).unwrap().ids;
+        assert_eq!(ids(&named), ids(&of_bert()));
+        let read = of_bert().with_prompts(prompts, Some("query")).unwrap();
+        assert_eq!(ids(&read), of_bert().encode_text("query : sat", None).unwrap().ids);
+        let folder = tempfile::tempdir().unwrap();
+        read.files(16).unwrap().write(folder.path()).unwrap();
+        let config = std::fs::read_to_string(folder.path().join(PROMPTS)).unwrap();
+        let config: Value = serde_json::from_str(&config).unwrap();
+        assert_eq!(config["prompts"], json!({ "query": "query : ", "cat": "a cat " }));
+        assert_eq!(config["default_prompt_name"], "query");
+        assert_eq!(ids(&Tokenizer::open(folder.path()).unwrap()), ids(&read));
+        assert!(of_bert().with_prompts(prompts, Some("other")).unwrap_err().to_string().contains("`other`"));
     }
 
     #[test]

@@ -3,8 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use alambic_files::text::quoted;
-use regex::Regex;
 use serde_json::Value;
 
 use super::encoding::Tokenizer;
@@ -43,47 +41,6 @@ impl Tokenizer {
             kept.iter().enumerate().map(|(new, &old)| (u64::from(old), new as u64)).collect();
         cut_model(&mut json["model"], &ids)?;
         renumber(&mut json, &ids);
-        self.rebuilt(&json, &ids)
-    }
-
-    /// The tokens of a text alone: the same tokenizer without special tokens but those of padding and of what is unknown, and
-    /// without tokens that match a regular expression at their beginning; an empty one matches none. Nothing is put around a text.
-    /// Ids stay in their order, and count up from 0.
-    ///
-    /// # Errors
-    /// When the expression is none, it leaves out all tokens or that which stands for unknown ones, or tokens cannot be left out
-    /// of a vocabulary of this kind.
-    pub fn own_tokens(&self, removed: &str) -> Result<Self, ModelError> {
-        let mut json = self.json()?;
-        json["post_processor"] = Value::Null;
-        let tokens = self.tokens();
-        let expression = Regex::new(removed)
-            .map_err(|error| ModelError::Tokenizer(format!("`{}`: {error}", quoted(removed))))?;
-        let needed: BTreeSet<u64> =
-            [self.unknown(), self.padding().ok()].into_iter().flatten().map(u64::from).collect();
-        let special: BTreeSet<u64> = (json["added_tokens"].as_array().into_iter().flatten())
-            .filter(|token| token["special"].as_bool() == Some(true))
-            .filter_map(|token| token["id"].as_u64())
-            .filter(|id| !needed.contains(id))
-            .collect();
-        let is_removed = |token: &str| {
-            !removed.is_empty() && expression.find(token).is_some_and(|found| found.start() == 0)
-        };
-        let kept =
-            (0..tokens.len()).filter(|&id| !special.contains(&(id as u64)) && !is_removed(&tokens[id]));
-        let ids: HashMap<u64, u64> = kept.enumerate().map(|(new, old)| (old as u64, new as u64)).collect();
-        if self.unknown().is_some_and(|unknown| !ids.contains_key(&u64::from(unknown))) || ids.is_empty() {
-            let message =
-                format!("`{}` leaves out what stands for unknown tokens, or all tokens", quoted(removed));
-            return Err(ModelError::Tokenizer(message));
-        }
-        if ids.len() < tokens.len() {
-            cut_model(&mut json["model"], &ids)?;
-            if let Some(added) = json["added_tokens"].as_array_mut() {
-                added.retain(|token| token["id"].as_u64().is_some_and(|id| ids.contains_key(&id)));
-            }
-            renumber(&mut json, &ids);
-        }
         self.rebuilt(&json, &ids)
     }
 
@@ -143,7 +100,7 @@ impl Tokenizer {
 }
 
 /// Leaves the kept tokens of a model, with their new ids.
-fn cut_model(model: &mut Value, ids: &HashMap<u64, u64>) -> Result<(), ModelError> {
+pub(super) fn cut_model(model: &mut Value, ids: &HashMap<u64, u64>) -> Result<(), ModelError> {
     match model["type"].as_str() {
         Some("Unigram") => {
             if let Some(pieces) = model["vocab"].as_array_mut() {
@@ -157,16 +114,10 @@ fn cut_model(model: &mut Value, ids: &HashMap<u64, u64>) -> Result<(), ModelErro
                 model["unk_id"] = ids.get(&id).copied().into();
             }
         }
-        Some("WordPiece") => {
-            if let Some(words) = model["vocab"].as_object_mut() {
-                words.retain(|_, id| match id.as_u64().and_then(|id| ids.get(&id)) {
-                    Some(&new) => {
-                        *id = new.into();
-                        true
-                    }
-                    None => false,
-                });
-            }
+        Some("WordPiece") => renumber_words(&mut model["vocab"], ids),
+        // What nothing is merged to or from, such as special tokens, is missed by no other token.
+        Some("BPE") if merged(model).is_some_and(|merged| merged.iter().all(|id| ids.contains_key(id))) => {
+            renumber_words(&mut model["vocab"], ids);
         }
         other => {
             return Err(ModelError::Tokenizer(format!(
@@ -176,6 +127,34 @@ fn cut_model(model: &mut Value, ids: &HashMap<u64, u64>) -> Result<(), ModelErro
         }
     }
     Ok(())
+}
+
+/// Gives the words of a table their new ids, and leaves out what is not kept.
+fn renumber_words(table: &mut Value, ids: &HashMap<u64, u64>) {
+    if let Some(words) = table.as_object_mut() {
+        words.retain(|_, id| match id.as_u64().and_then(|id| ids.get(&id)) {
+            Some(&new) => {
+                *id = new.into();
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+/// The ids of tokens that others are merged from, or that are merged; none where a token has no id.
+fn merged(model: &Value) -> Option<BTreeSet<u64>> {
+    let mut ids = BTreeSet::new();
+    for merge in model["merges"].as_array()? {
+        let (first, second) = match merge {
+            Value::String(pair) => pair.split_once(' ')?,
+            pair => (pair[0].as_str()?, pair[1].as_str()?),
+        };
+        for token in [first, second, &format!("{first}{second}")] {
+            ids.insert(model["vocab"][token].as_u64()?);
+        }
+    }
+    Some(ids)
 }
 
 /// Gives added tokens, and those that are put around a text, their new ids.

@@ -52,6 +52,14 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::DuplicateAnnotation(_)
         | Fault::MinAboveMax(..)
         | Fault::BrokenXml(_) => "data::value",
+        Fault::DuplicateId(_)
+        | Fault::UnknownPassage(_)
+        | Fault::UnknownQuery(_)
+        | Fault::NoPositive(_)
+        | Fault::NoJudgements
+        | Fault::TwoJudgements { .. }
+        | Fault::NumberCount { .. }
+        | Fault::NotTexts { .. } => "data::search",
         Fault::UnknownLanguage(_)
         | Fault::NoLanguage
         | Fault::AmbiguousVariants { .. }

@@ -1,7 +1,7 @@
 //! Loss terms, checked against student, teacher and data.
 
-use alambic_losses::{Loss, LossError, ScheduledValue, TargetKind, Term};
-use alambic_models::Outline;
+use alambic_losses::{Loss, LossError, RELEVANCE, ScheduledValue, TargetKind, Term};
+use alambic_models::{Outline, stream_of_embedding};
 use alambic_settings::{At, Diagnostic};
 use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
 
@@ -81,9 +81,12 @@ impl Checker<'_> {
                 (Supervision::Absent, outline) => {
                     loss.inner().bind(outline.as_ref().unwrap_or(&Outline::default()), None)
                 }
-                (Supervision::Known(teacher), Some(student)) => loss.inner().bind(student, Some(teacher)),
+                (Supervision::Known(teacher), Some(student)) => {
+                    loss.inner().bind(student, Some(&task.outline_of_targets(student, teacher.clone())))
+                }
                 (Supervision::Answers(form), Some(student)) => {
-                    loss.inner().bind(student, Some(&form.outline_for(student)))
+                    let teacher = task.outline_of_targets(student, form.outline_for(student));
+                    loss.inner().bind(student, Some(&teacher))
                 }
                 // A teacher of the student's own form shows which taps the term reads.
                 (Supervision::Record, Some(student)) => loss.inner().bind(student, Some(student)),
@@ -93,7 +96,7 @@ impl Checker<'_> {
                 (Ok(term), Supervision::Answers(_))
                     if !term.teacher_taps.is_empty() && !task.takes_answers() =>
                 {
-                    let reason = "answers are taken for `data.texts` alone, neither masked nor augmented";
+                    let reason = "answers are taken for `data.sentences` and `data.search`, and for `data.texts` that are neither masked nor augmented";
                     self.report_taps(path, loss, &term, reason, "this teacher answers");
                 }
                 (Ok(term), Supervision::Answers(form)) if lacks_taps(&term, form, outline.as_ref()) => {
@@ -124,6 +127,7 @@ impl Checker<'_> {
                 }
                 (Ok(term), _) => {
                     weights.push(term.weight);
+                    self.check_projection(path, loss, &term, student);
                     self.check_tokens(&term, loss, task, has_own_vocabulary);
                     self.check_batches(recipe, site, &term, loss);
                     if !task.is_empty() {
@@ -147,6 +151,38 @@ impl Checker<'_> {
         if weights.len() == losses.len() {
             self.check_end_weights(site, losses, &weights);
         }
+    }
+
+    /// Reports a projection between a teacher's vectors and those of a student whose own projection, a dense layer behind its
+    /// pooling, is to bring them to the teacher's space.
+    fn check_projection(&mut self, path: &[&str], loss: &At<Loss>, term: &Term, student: Option<&ModelInfo>) {
+        let dense = student
+            .and_then(|info| info.config.pooling())
+            .and_then(|pooling| pooling.dense().last())
+            .map(|dense| dense.outputs);
+        let reads_embedding = term.student_taps.iter().any(|tap| stream_of_embedding(tap).is_some());
+        let (Some(own), Some(projection)) = (dense.filter(|_| reads_embedding), term.projections.first())
+        else {
+            return;
+        };
+        let teacher = self.places.origin(&[path, &["teacher"]].concat());
+        let other = projection.outputs;
+        let help = if own == other {
+            "let the loss have `project = false`: the student's dense layer is its projection".to_owned()
+        } else {
+            format!("give the student `embedding-width = {other}`, or leave `embedding-width` out")
+        };
+        let message = format!(
+            "the loss `{}` projects the student's embeddings of {own} numbers to {other}, and the student has a dense layer that is \
+             to give vectors of the teacher's space",
+            term.name
+        );
+        self.report(
+            Diagnostic::error("student::projection", message)
+                .label(&loss.origin, "trains a projection that is no part of the student")
+                .label(&teacher, format!("this teacher's embeddings have {other} numbers"))
+                .help(help),
+        );
     }
 
     /// Warns of losses whose weights all end at 0.
@@ -281,8 +317,33 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("loss::pairs", message)
                     .label(&loss.origin, "this term")
-                    .help("give it `data.parallel` with `student-side = \"both\"` and without `monolingual`; against a teacher's embeddings use `contrastive`"),
+                    .help("give it `data.parallel` with `student-side = \"both\"` and without `monolingual`, or `data.sentences` with `examples = \"pairs\"` of a corpus without scores; against a teacher's embeddings use `contrastive`"),
             );
+            return;
+        }
+        if missing.contains(&TargetKind::Similarities) {
+            let message = format!("the loss `{}` needs pairs of texts with scores", loss.name());
+            self.report(
+                Diagnostic::error("loss::pairs", message).label(&loss.origin, "this term").help(
+                    "give it `data.sentences` with `examples = \"pairs\"`, of corpora whose `second` and `number` are named",
+                ),
+            );
+            return;
+        }
+        if missing.contains(&TargetKind::PassageLists) {
+            let message = format!("the loss `{}` needs queries with passages", loss.name());
+            let help = "give it `data.search`";
+            self.report(
+                Diagnostic::error("loss::lists", message).label(&loss.origin, "this term").help(help),
+            );
+            return;
+        }
+        if missing.contains(&TargetKind::PassageScores) {
+            let message =
+                format!("the loss `{}` learns scores of the data, and these have none", loss.name());
+            self.report(Diagnostic::error("loss::lists", message).label(&loss.origin, "this term").help(
+                "give the corpus a column of `scores`, or leave `scores = \"data\"` out and name a teacher",
+            ));
             return;
         }
         let names = missing.iter().map(|target| target.name()).collect::<Vec<_>>().join(" or ");
@@ -303,5 +364,6 @@ impl Checker<'_> {
 /// Whether a term reads something of a teacher that answers do not hold.
 fn lacks_taps(term: &Term, form: &AnswerForm, student: Option<&Outline>) -> bool {
     let taps = form.outline_for(student.unwrap_or(&Outline::default())).taps();
-    term.teacher_taps.iter().any(|tap| !taps.contains(tap))
+    // Scores of passages are made of numbers or vectors, of which a bound term has one or the other.
+    term.teacher_taps.iter().any(|tap| tap != RELEVANCE && !taps.contains(tap))
 }

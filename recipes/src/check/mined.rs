@@ -54,7 +54,7 @@ impl Checker<'_> {
 
 /// Reports a model that makes no embedding of a text.
 pub(crate) fn check_embeds(side: &str, config: &Config, origin: &Origin, checker: &mut Checker<'_>) {
-    if config.pooling().is_some() {
+    if config.embedding_width().is_some() {
         return;
     }
     let message = format!("the {side} has no pooling, so no embedding");

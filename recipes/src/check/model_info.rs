@@ -136,6 +136,7 @@ impl<'a> ModelInfos<'a> {
             head,
             streams,
             source_model: &source_model,
+            texts: &[],
             translations: &[],
         })
     }

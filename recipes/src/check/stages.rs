@@ -20,7 +20,7 @@ use crate::stage_order::student_of;
 use crate::tasks::StageData;
 use crate::tasks::task::Task;
 use crate::vocabulary::{
-    are_same, shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary,
+    are_same, prompted, shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary,
 };
 
 impl<'a> Checker<'a> {
@@ -162,7 +162,17 @@ impl<'a> Checker<'a> {
             Some(info) if site.named_teacher.is_none() || !shares_vocabulary(declared, task) => {
                 Rc::clone(&info.tokenizer)
             }
-            _ => self.vocabulary(site, (name, declared), task)?,
+            _ => {
+                let own = self.vocabulary(site, (name, declared), task)?;
+                match prompted((*own).clone(), declared) {
+                    Ok(tokenizer) => Rc::new(tokenizer),
+                    Err(error) => {
+                        let origin = self.places.origin(&["model", name]);
+                        self.error("student::prompt", error.to_string(), &origin, "this student");
+                        return None;
+                    }
+                }
+            }
         };
         let head = task.head(&self.corpora).ok()?;
         let (config, own, of) = match before {
@@ -378,7 +388,9 @@ impl<'a> Checker<'a> {
     /// The loss terms of a stage, bound to what is known of its student and teacher; those that do not fit are left out.
     pub(crate) fn terms(&self, options: &StageOptions, student: &ModelInfo) -> Vec<Term> {
         let student = student.config.outline();
+        let task = options.data.task();
         let teacher = self.outline_of_teacher(options, &student);
+        let teacher = teacher.map(|teacher| task.outline_of_targets(&student, teacher));
         options.loss.iter().filter_map(|loss| loss.inner().bind(&student, teacher.as_ref()).ok()).collect()
     }
 

@@ -31,11 +31,20 @@ impl Corpora {
     /// The texts of one split of several corpora, one after another.
     pub(crate) fn texts(&self, names: &[At<String>], split: Split) -> Result<Vec<&Text>, RunError> {
         self.labels(names)?;
+        self.texts_of_any_labels(names, split)
+    }
+
+    /// The texts of one split of several corpora, whatever labels they have.
+    pub(crate) fn texts_of_any_labels(
+        &self,
+        names: &[At<String>],
+        split: Split,
+    ) -> Result<Vec<&Text>, RunError> {
         let corpora = self.datasets::<Text>(names)?;
         Ok(corpora.into_iter().flat_map(|corpus| corpus.splits.get(split)).collect())
     }
 
-    /// A share of the same.
+    /// A share of the same with labels that agree.
     pub(crate) fn texts_of_share(
         &self,
         names: &[At<String>],
@@ -54,8 +63,7 @@ impl Corpora {
     ) -> Result<impl Iterator<Item = &str>, RunError> {
         let mut held_out: HashSet<String> = HashSet::new();
         if !names.is_empty() {
-            let both = |text: &Text| [Some(key(&text.first)), text.second.as_deref().map(key)];
-            held_out.extend(self.held_out_texts().flat_map(both).flatten());
+            held_out.extend(self.held_out_keys());
             for corpus in self.all::<Translation>() {
                 let sentences = corpus.splits.validation.iter().chain(&corpus.splits.test);
                 held_out.extend(
@@ -66,8 +74,7 @@ impl Corpora {
         let mut all: IndexSet<&str> = IndexSet::new();
         for corpus in self.datasets::<Text>(names)? {
             for text in &corpus.splits.train {
-                let both = [Some(text.first.as_str()), text.second.as_deref()];
-                all.extend(both.into_iter().flatten().filter(|text| !held_out.contains(&key(text))));
+                all.extend(text.texts().filter(|text| !held_out.contains(&key(text))));
             }
         }
         Ok(all.into_iter())
@@ -76,5 +83,10 @@ impl Corpora {
     /// Every text of the validation and test splits, which no training may read.
     pub(crate) fn held_out_texts(&self) -> impl Iterator<Item = &Text> {
         self.all::<Text>().flat_map(|corpus| corpus.splits.validation.iter().chain(&corpus.splits.test))
+    }
+
+    /// Letters and digits of the same, of each text of a pair by itself.
+    pub(crate) fn held_out_keys(&self) -> impl Iterator<Item = String> {
+        self.held_out_texts().flat_map(Text::texts).map(key)
     }
 }

@@ -15,7 +15,17 @@ const MAX_TEXTS: usize = 2000;
 
 /// The embeddings of texts, each of length one: `[texts, width]`.
 pub(crate) fn normalized_embeddings(pipeline: &EncoderPipeline, texts: &[&str]) -> Result<Tensor, RunError> {
-    normalized_embeddings_of_pairs(pipeline, &texts.iter().map(|text| (*text, None)).collect::<Vec<_>>())
+    truncated_embeddings(pipeline, texts, None)
+}
+
+/// The same of their first `width` numbers, if a width is given.
+pub(crate) fn truncated_embeddings(
+    pipeline: &EncoderPipeline,
+    texts: &[&str],
+    width: Option<usize>,
+) -> Result<Tensor, RunError> {
+    let texts: Vec<TextPair<'_>> = texts.iter().map(|text| (*text, None)).collect();
+    normalized(pipeline.text_rows(&texts, "embedding")?, width)
 }
 
 /// The same of texts some of which have a second one.
@@ -23,8 +33,13 @@ pub(crate) fn normalized_embeddings_of_pairs(
     pipeline: &EncoderPipeline,
     texts: &[TextPair<'_>],
 ) -> Result<Tensor, RunError> {
-    let mut rows = pipeline.text_rows(texts, "embedding")?;
+    normalized(pipeline.text_rows(texts, "embedding")?, None)
+}
+
+/// Vectors, or the first numbers of them, brought to length one.
+pub(crate) fn normalized(mut rows: Vec<Vec<f32>>, width: Option<usize>) -> Result<Tensor, RunError> {
     for row in &mut rows {
+        row.truncate(width.unwrap_or(usize::MAX));
         let length = row.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         for number in row {
             *number /= length;

@@ -24,6 +24,8 @@ pub(crate) struct EvaluationContext<'a> {
     pub(crate) stage_teacher: Option<&'a At<String>>,
     /// The folder of the student that the last stage left.
     pub(crate) student: &'a Path,
+    /// Widths smaller than its embedding's to which a loss of its stages has the student's embedding truncated.
+    pub(crate) widths: Vec<usize>,
     /// Makes the student as it was before any training, and opens the folder of the trained one, whose vocabulary it has.
     pub(crate) untrained: &'a dyn Fn() -> Result<(InitialModel, ModelFolder), RunError>,
 }
@@ -120,12 +122,19 @@ pub(crate) enum ModelRole {
     Student,
     /// A model that was not trained as the student was.
     Compared,
+    /// The student, of whose embeddings so many numbers are kept.
+    Truncated(usize),
 }
 
 /// Evaluates models on the test splits of corpora.
 pub(crate) trait Evaluator {
     /// The examples.
     fn test_set(&self) -> &TestSet;
+
+    /// Widths to which the student's embeddings are truncated for rows of their own.
+    fn widths(&self) -> &[usize] {
+        &[]
+    }
 
     /// The teacher with which the student is compared.
     fn teacher(&self) -> Option<&dyn Teacher>;

@@ -5,5 +5,6 @@ pub(crate) mod evaluator;
 pub(crate) mod metrics;
 pub(crate) mod probability;
 pub(crate) mod retrieval;
+pub(crate) mod scored_pairs;
 pub(crate) mod similarity;
 pub(crate) mod timing;

@@ -44,6 +44,11 @@ pub(crate) fn in_precision(products: MatmulPrecision) -> String {
     format!("student in {}", products.name())
 }
 
+/// Name of the student with embeddings of so many numbers.
+pub(crate) fn at_width(width: usize) -> String {
+    format!("student at width {width}")
+}
+
 /// The folders of models that are compared with the student, by name.
 fn compared(
     options: &EvaluationOptions,
@@ -91,7 +96,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) student: Predictions,
     /// By name, as in [`Trainings`].
     pub(crate) baselines: Vec<(String, Predictions)>,
-    /// Models that the recipe does not train, or not yet, and the student in lower precision.
+    /// Models that the recipe does not train, or not yet, and the student in lower precision or with shorter embeddings.
     pub(crate) compared: Vec<ComparedModel>,
 }
 
@@ -122,7 +127,8 @@ impl<'a> Evaluation<'a> {
                 "this machine has no {name} kernels: the student in {name} is evaluated in f32"
             ));
         }
-        let models = trainings.student.len() * (1 + options.precisions.len())
+        let widths = evaluators.first().map(|evaluator| evaluator.widths().to_vec()).unwrap_or_default();
+        let models = trainings.student.len() * (1 + options.precisions.len() + widths.len())
             + folders.len()
             + trainings.baselines.iter().map(|(_, runs)| runs.len()).sum::<usize>();
         let noun = sets().next().map(|set| set.noun.many.clone()).unwrap_or_default();
@@ -155,6 +161,14 @@ impl<'a> Evaluation<'a> {
             .iter()
             .map(|(name, runs)| Ok((name.clone(), predict_all(runs)?)))
             .collect::<Result<_, RunError>>()?;
+        for width in widths {
+            let truncated = |run: &SeedRun| predict(&run.folder, ModelRole::Truncated(width));
+            compared.push(ComparedModel {
+                name: at_width(width),
+                folder: trainings.student[0].folder.clone(),
+                predictions: trainings.student.iter().map(truncated).collect::<Result<_, RunError>>()?,
+            });
+        }
         for (name, folder) in folders {
             let role = if name == UNTRAINED { ModelRole::Student } else { ModelRole::Compared };
             let predictions = vec![predict(&folder, role)?];
@@ -172,6 +186,11 @@ impl<'a> Evaluation<'a> {
     /// How many examples there are.
     pub(crate) fn examples(&self) -> usize {
         self.references.len()
+    }
+
+    /// Widths to which the student's embeddings are truncated for rows of their own.
+    pub(crate) fn widths(&self) -> &[usize] {
+        self.first().widths()
     }
 
     /// The names of the metrics; models are compared by the first.

@@ -34,6 +34,7 @@ pub(crate) fn build_student(
         head: inputs.head,
         streams: inputs.streams,
         source_model: &source_model,
+        texts: &texts.all,
         translations: &texts.translations,
     };
     Ok(inputs.student.inner().build(&build_context)?)

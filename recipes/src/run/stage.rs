@@ -95,6 +95,7 @@ pub(crate) fn train(
         label: &training.label,
         stage: training.stage,
         config: &initial.config,
+        initial: &initial.weights,
         tokenizer: training.tokenizer,
         teacher: training.teacher,
         teacher_name: training.teacher_name,
@@ -221,6 +222,7 @@ fn bind(training: &Training<'_>, config: &Config) -> Result<Vec<Term>, RunError>
         // Records of generated texts have no taps: a term that needs some does not fit them.
         None => teacher.outline().cloned().unwrap_or_default(),
     });
+    let teacher = teacher.map(|teacher| training.task.outline_of_targets(&student, teacher));
     training.loss.iter().map(|loss| Ok(loss.inner().bind(&student, teacher.as_ref())?)).collect()
 }
 
@@ -242,6 +244,7 @@ fn state(
         name.ends_with("embed_positions.weight")
             || name == "final_logits_bias"
             || training.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
+            || training.task.untrainable_parameters().iter().any(|prefix| name.starts_with(prefix))
     });
     let sampler = BatchSampler::new(task, terms, &training.train.batch, training.seed);
     let Optimiser::AdamW(optimiser) = training.train.optimiser.clone();

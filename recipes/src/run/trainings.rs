@@ -20,7 +20,9 @@ use crate::schema::Recipe;
 use crate::stage_order::{previous, stage_options, student_of, student_options};
 use crate::tasks::task::Task;
 use crate::training::output::TrainOutput;
-use crate::vocabulary::{shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary};
+use crate::vocabulary::{
+    prompted, shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary,
+};
 
 /// The trainings of one model with one seed, last one last.
 #[derive(Debug, Clone)]
@@ -174,15 +176,16 @@ fn tokenizer(
     task: &dyn Task,
 ) -> Result<Tokenizer, RunError> {
     if let Some(tokenizer) = of_teacher.filter(|_| shares_vocabulary(student, task)) {
-        return Ok(tokenizer.clone());
+        return Ok(prompted(tokenizer.clone(), student)?);
     }
-    match student.inner().source_models().first() {
+    let own = match student.inner().source_models().first() {
         Some(source) if takes_vocabulary(student, task) => {
             let whole = ModelFolder::open(&context.models.checkpoint_folder(source)?)?.tokenizer()?;
-            transfer_vocabulary(&whole, student, task, &context.corpora)
+            transfer_vocabulary(&whole, student, task, &context.corpora)?
         }
-        _ => train_vocabulary(student, task, &context.corpora),
-    }
+        _ => train_vocabulary(student, task, &context.corpora)?,
+    };
+    Ok(prompted(own, student)?)
 }
 
 /// The student without a teacher: same architecture, steps, batches and schedule.

@@ -8,7 +8,9 @@ use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::object_detection::options::ObjectsData;
 use super::question_answering::options::PassagesData;
+use super::search::options::SearchData;
 use super::sentence_embedding::options::SentencesData;
+use super::sentence_similarity::options::SimilarityData;
 use super::task::Task;
 use super::template::{TaskTemplates, Template};
 use super::text::options::TextsData;
@@ -20,7 +22,7 @@ macro_rules! tasks {
     ($($field:ident: $data:ty),+ $(,)?) => {
         settings! {
             /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
-            /// generate texts; texts, for encoders; questions and texts about images, for models that read images; objects, for models
+            /// generate texts; texts, for encoders; sentences, for models that embed them; queries with passages, for models that retrieve or rerank; questions and texts about images, for models that read images; objects, for models
             /// that detect them.
             pub struct StageData {
                 $(
@@ -53,6 +55,7 @@ macro_rules! tasks {
 // A kind that evaluates a corpus for its own last stages alone stands before one that does for any.
 tasks! {
     transliteration: TransliterationData,
+    sentence_similarity: SimilarityData,
     text: TextsData,
     sentence_embedding: SentencesData,
     image_text_retrieval: CaptionsData,
@@ -60,6 +63,7 @@ tasks! {
     image_text_pretraining: ImageTextsData,
     object_detection: ObjectsData,
     question_answering: PassagesData,
+    search: SearchData,
 }
 
 impl StageData {

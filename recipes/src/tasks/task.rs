@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use alambic_data::{ContentKind, Split, Text};
+use alambic_inference::TextPair;
 use alambic_losses::{Loss, TargetKind, Term};
+use alambic_models::Outline;
 use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::Metric;
 use alambic_settings::At;
@@ -103,14 +105,30 @@ pub(crate) trait Task {
         Ok(TransferTexts::default())
     }
 
+    /// Beginnings of the names of parameters that none of its losses can train, and that are frozen for that.
+    fn untrainable_parameters(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The most tokens of an example.
     fn max_length(&self) -> usize {
         usize::MAX
     }
 
-    /// The texts of a split that a teacher reads whose outputs may be cached; none where they never are.
+    /// The rows of a split that a teacher reads whose outputs may be cached; none where they never are.
     fn cacheable_texts<'c>(&self, _: &'c Corpora, _: Split) -> Option<Result<Vec<&'c Text>, RunError>> {
         None
+    }
+
+    /// What a model reads of a row, text by text: the row's text, or both of a pair together.
+    fn read_texts<'c>(&self, row: &'c Text) -> Vec<TextPair<'c>> {
+        vec![(&row.first, row.second.as_deref())]
+    }
+
+    /// The outline of what the losses read of the teacher, for a student: that of the teacher, but for what the task changes of its
+    /// outputs.
+    fn outline_of_targets(&self, _student: &Outline, teacher: Outline) -> Outline {
+        teacher
     }
 
     /// Why its teacher's outputs cannot be cached ahead of a run; none if they can.

@@ -166,6 +166,11 @@ impl AnswerOutputs {
         Ok(own)
     }
 
+    /// Vectors of texts, one after another, of any length each.
+    pub(crate) fn of_vectors(vectors: Vec<Vec<f32>>) -> Self {
+        Self { logits: Vec::new(), words: Vec::new(), vectors }
+    }
+
     /// The taps of a batch, whose longest text has so many tokens. `rows` are the places of its texts.
     pub(crate) fn trace(&self, rows: &[usize], length: usize, taps: &[String]) -> Result<Trace, RunError> {
         let mut trace = Trace::new(TapSelection::named(taps.iter().cloned()));

@@ -7,6 +7,7 @@ use alambic_models::{Config, Tokenizer};
 use alambic_reports::metrics::{Metric, TaskDescription, default_metrics, find};
 use alambic_settings::At;
 use alambic_teachers::Teacher;
+use alambic_tensor::parameters::Weights;
 
 use super::taps::Taps;
 use super::teacher_outputs::CacheScope;
@@ -20,6 +21,8 @@ pub(crate) struct Job<'a> {
     /// The stage whose data it shares, for the records of what the teacher wrote.
     pub(crate) stage: &'a str,
     pub(crate) config: &'a Config,
+    /// The student's weights before the training.
+    pub(crate) initial: &'a Weights,
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) teacher: Option<&'a dyn Teacher>,
     /// The teacher's name in the recipe.

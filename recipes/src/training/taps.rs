@@ -27,6 +27,11 @@ impl Taps {
         }
     }
 
+    /// One tap of the teacher alone.
+    pub(crate) fn of_teacher_alone(tap: &str) -> Self {
+        Self { teacher: vec![tap.to_owned()], ..Self::default() }
+    }
+
     /// What the student's pass records.
     pub(crate) fn of_student(&self) -> TapSelection {
         self.selection(&self.student)

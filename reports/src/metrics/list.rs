@@ -6,7 +6,8 @@ use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
     accuracy, agreement, cer, cer_total, correlation, exact_match, f1, matthews, phonetic_accuracy,
-    phonetic_accuracy_shuffled, recall, span_f1, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
+    phonetic_accuracy_shuffled, recall, retrieval, span_f1, token_accuracy, token_f1, vqa_accuracy,
+    word_accuracy,
 };
 use crate::error::{ReportError, Result};
 
@@ -25,6 +26,9 @@ pub static METRICS: &[&Metric] = &[
     &recall::AT_1,
     &recall::AT_5,
     &recall::AT_10,
+    &retrieval::NDCG_AT_10,
+    &retrieval::MRR_AT_10,
+    &retrieval::RECALL_AT_100,
     &f1::BINARY,
     &f1::MICRO,
     &f1::MACRO,
@@ -107,7 +111,7 @@ pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'stat
         PredictionKind::Number => &[("pearson", "pearson-with-teacher")],
         PredictionKind::Tags => &[("token-accuracy", "token-agreement")],
         PredictionKind::Ranking => &[("agreement-of-first", "agreement")],
-        PredictionKind::Nothing => &[],
+        PredictionKind::Relevance | PredictionKind::Nothing => &[],
     }
 }
 
@@ -252,6 +256,14 @@ mod tests {
             assert_eq!(names(suitable(kind)), expected);
             assert_eq!(names(default_metrics(kind)), expected);
         }
+    }
+
+    #[test]
+    fn metrics_of_graded_rankings_are_those_of_search() {
+        let task = TaskDescription::from(PredictionKind::Ranking).with_references(PredictionKind::Relevance);
+        let expected = ["ndcg-at-10", "mrr-at-10", "recall-at-100"];
+        assert_eq!(names(suitable(task)), expected);
+        assert_eq!(names(default_metrics(task)), expected);
     }
 
     #[test]

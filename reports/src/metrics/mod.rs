@@ -25,6 +25,7 @@ mod phonetic_accuracy;
 mod phonetic_accuracy_shuffled;
 mod prediction;
 mod recall;
+mod retrieval;
 mod scores;
 mod span_f1;
 mod squad;

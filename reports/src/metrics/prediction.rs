@@ -20,6 +20,8 @@ pub enum Prediction {
     Tags(Vec<String>),
     /// Places of results, the best first; of a reference the places of the relevant ones.
     Ranking(Vec<usize>),
+    /// Places of results that are judged, each with its grade, above 0 where it is relevant. A reference only.
+    Relevance(Vec<(usize, f64)>),
     /// No answer; of a reference that nothing is known of the example.
     #[default]
     Nothing,
@@ -42,14 +44,24 @@ pub enum PredictionKind {
     Tags,
     /// [`Prediction::Ranking`].
     Ranking,
+    /// [`Prediction::Relevance`].
+    Relevance,
     /// [`Prediction::Nothing`].
     Nothing,
 }
 
 impl PredictionKind {
     /// Every kind in which something is predicted.
-    pub const ALL: &'static [Self] =
-        &[Self::Text, Self::Texts, Self::Class, Self::Scores, Self::Number, Self::Tags, Self::Ranking];
+    pub const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Texts,
+        Self::Class,
+        Self::Scores,
+        Self::Number,
+        Self::Tags,
+        Self::Ranking,
+        Self::Relevance,
+    ];
 
     /// The plural noun for messages, as in `class names`.
     #[must_use]
@@ -62,6 +74,7 @@ impl PredictionKind {
             Self::Number => "numbers",
             Self::Tags => "tags",
             Self::Ranking => "rankings",
+            Self::Relevance => "grades of relevance",
             Self::Nothing => "nothing",
         }
     }
@@ -91,6 +104,7 @@ impl Prediction {
             Self::Number(_) => PredictionKind::Number,
             Self::Tags(_) => PredictionKind::Tags,
             Self::Ranking(_) => PredictionKind::Ranking,
+            Self::Relevance(_) => PredictionKind::Relevance,
             Self::Nothing => PredictionKind::Nothing,
         }
     }
@@ -135,6 +149,11 @@ impl Prediction {
             (Self::Ranking(places), Self::Ranking(relevant)) => {
                 Some(places.first().is_some_and(|first| relevant.contains(first)))
             }
+            (Self::Ranking(places), Self::Relevance(grades)) => {
+                let is_relevant =
+                    |first: &usize| grades.iter().any(|(own, grade)| own == first && *grade > 0.0);
+                Some(places.first().is_some_and(is_relevant))
+            }
             _ => Some(self.normalized() == reference.normalized()),
         }
     }
@@ -162,7 +181,7 @@ impl Prediction {
             Self::Text(text) | Self::Class(text) => is_nfc(text),
             Self::Texts(texts) | Self::Tags(texts) => texts.iter().all(|text| is_nfc(text)),
             Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
-            Self::Number(_) | Self::Ranking(_) | Self::Nothing => true,
+            Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => true,
         };
         if is_normalized {
             return Cow::Borrowed(self);
@@ -176,7 +195,7 @@ impl Prediction {
             Self::Scores(answers) => {
                 Self::Scores(answers.iter().map(|(answer, score)| (nfc(answer), *score)).collect())
             }
-            Self::Number(_) | Self::Ranking(_) | Self::Nothing => self.clone(),
+            Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => self.clone(),
         })
     }
 }
@@ -193,6 +212,11 @@ impl fmt::Display for Prediction {
             Self::Ranking(places) => {
                 let places: Vec<String> = places.iter().map(ToString::to_string).collect();
                 formatter.write_str(&places.join(" "))
+            }
+            Self::Relevance(grades) => {
+                let grades: Vec<String> =
+                    grades.iter().map(|(place, grade)| format!("{place}:{grade}")).collect();
+                formatter.write_str(&grades.join(" "))
             }
             Self::Nothing => Ok(()),
         }
@@ -271,6 +295,9 @@ mod tests {
         assert_eq!(Prediction::Class("b".into()).is_right(&scores), Some(true));
         assert_eq!(Prediction::Class("a".into()).is_right(&scores), Some(false));
         assert_eq!(Prediction::Ranking(vec![3, 1]).is_right(&Prediction::Ranking(vec![1])), Some(false));
+        let grades = Prediction::Relevance(vec![(1, 2.0), (3, 0.0)]);
+        assert_eq!(Prediction::Ranking(vec![3, 1]).is_right(&grades), Some(false));
+        assert_eq!(Prediction::Ranking(vec![1, 3]).is_right(&grades), Some(true));
         assert_eq!(Prediction::Number(1.0).is_right(&Prediction::Number(1.0)), None);
         assert_eq!(text("a").is_right(&Prediction::Nothing), None);
     }

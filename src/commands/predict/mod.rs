@@ -69,6 +69,9 @@ pub(crate) struct Arguments {
     /// Largest number of tokens of a text that is read; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_length: Option<u32>,
+    /// How many of an embedding's first numbers are printed; left out, all, or as many as the model's folder says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    truncate_dim: Option<u32>,
     /// Largest number of tokens of an output, for a model that generates texts; left out, as many as the model has room for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: Option<u32>,
@@ -102,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--max-new-tokens", arguments.max_new_tokens.is_some(), "generates texts"),
         ("--no-answer", arguments.no_answer, "answers questions out of passages"),
         ("--pair", arguments.pair.is_some(), "encodes texts"),
+        ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
         ("--image", arguments.image.is_some(), "reads images"),
     ] {
         if given && kind != needed {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use alambic_files::text::visible;
+use alambic_files::text::{quoted, visible};
 use alambic_inference::{EncoderPipeline, TextPair};
-use alambic_models::TextHead;
 use alambic_models::text_encoder::{Head, ProblemType};
+use alambic_models::{ModelFolder, TextHead};
 use alambic_settings::IndexMap;
 use serde_json::{Value, json};
 
@@ -39,17 +39,82 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             )));
         }
     };
+    if tap != "embedding" && arguments.truncate_dim.is_some() {
+        return Err(Failure::Usage(
+            "`--truncate-dim` is for a model that gives embeddings; this one has a head".into(),
+        ));
+    }
+    let function = ScoreFunction::of(path, head)?;
+    let kept = arguments.truncate_dim.map_or(usize::MAX, |kept| kept as usize);
     let is_pair = arguments.pair.or(head.pairs);
     let pairs = Pairs { is_pair, split: is_pair.unwrap_or(tap == "logits") };
     in_batches(arguments, |batch| {
         let texts = batch.iter().map(|line| pairs.read(&line.text)).collect::<Result<Vec<_>, _>>()?;
-        let rows = pipeline.text_rows(&texts, tap)?;
+        let mut rows = pipeline.text_rows(&texts, tap)?;
+        for row in &mut rows {
+            row.truncate(kept);
+            function.apply(row);
+        }
         rows.iter()
             .zip(&texts)
             .zip(batch)
             .map(|((row, text), line)| answer(&pipeline, tap, line, *text, row))
             .collect()
     })
+}
+
+/// Function of a single logit, by which it becomes the score that is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ScoreFunction {
+    /// The logit as it is.
+    Identity,
+    /// `σ(z) = 1 / (1 + e^-z)`.
+    Sigmoid,
+}
+
+/// sentence-transformers' file of a folder, and the key of an activation in it and in the folder's configuration.
+const SENTENCE_CONFIG: &str = "config_sentence_transformers.json";
+const ACTIVATION: &str = "activation_fn";
+/// The same key before its version 4.
+const OLD_ACTIVATION: &str = "sbert_ce_default_activation_function";
+
+impl ScoreFunction {
+    /// The function that sentence-transformers' `CrossEncoder.predict` uses: that which the folder names, or else a sigmoid where there
+    /// is one label. A regression, which the configuration says it is, has none where nothing is named, as in transformers'
+    /// pipelines; of more labels than one there is none either.
+    fn of(path: &Path, head: TextHead<'_>) -> Result<Self, Failure> {
+        if head.head != Head::Sequence || head.labels.len() != 1 {
+            return Ok(Self::Identity);
+        }
+        let folder = ModelFolder::open(path)?;
+        let file = folder.root().join(SENTENCE_CONFIG);
+        let sentence: Value = match std::fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text)
+                .map_err(|error| Failure::message(format!("{}: {error}", file.display())))?,
+            Err(_) => Value::Null,
+        };
+        let own = folder.json();
+        let named = [&sentence[ACTIVATION], &own["sentence_transformers"][ACTIVATION], &own[OLD_ACTIVATION]];
+        match named.into_iter().find_map(Value::as_str) {
+            Some(name) if name.ends_with(".Identity") => Ok(Self::Identity),
+            Some(name) if name.ends_with(".Sigmoid") => Ok(Self::Sigmoid),
+            Some(name) => Err(Failure::message(format!(
+                "{}: `{ACTIVATION}` is `{}`, and torch's Identity and Sigmoid are known",
+                path.display(),
+                quoted(name)
+            ))),
+            None if own["problem_type"] == "regression" => Ok(Self::Identity),
+            None => Ok(Self::Sigmoid),
+        }
+    }
+
+    fn apply(self, row: &mut [f32]) {
+        if self == Self::Sigmoid {
+            for number in row {
+                *number = (1.0 / (1.0 + f64::from(-*number).exp())) as f32;
+            }
+        }
+    }
 }
 
 /// How lines are split into texts.

@@ -47,7 +47,11 @@ pub(super) fn pool(
             }
         };
     }
-    Ok(vectors)
+    let Some(kept) = pooling.kept else { return Ok(vectors) };
+    let (start, end) =
+        (graph.integers("zero row", &[1], &[0]), graph.integers("kept numbers", &[1], &[kept as i64]));
+    let axis = graph.integers("token axis", &[1], &[1]);
+    Ok(graph.node("Slice", &[&vectors, &start, &end, &axis], Vec::new()))
 }
 
 /// The mask without the first tokens of each text, those of a prompt that is left out.

@@ -35,10 +35,17 @@ impl Results<'_> {
         let CardMetadata { task, tags, languages, example, output, command, limits } = self.evaluation.card();
         let python = python_usage(&Config::open(&ModelFolder::open(shipped)?)?, &example);
         let mut tags: Vec<String> = tags.into_iter().map(str::to_owned).collect();
-        if python.library == Library::SentenceTransformers {
+        if matches!(python.library, Library::SentenceTransformers | Library::Model2Vec) {
             tags.push(python.library.name().to_owned());
         }
         tags.push("knowledge-distillation".to_owned());
+        let purpose = self.evaluation.purpose();
+        let described = recipe.description.trim_end_matches('.');
+        let sentences = [Some(described.to_owned()).filter(|text| !text.is_empty()), purpose];
+        let description = match sentences {
+            [Some(described), Some(purpose)] => format!("{described}. {purpose}"),
+            [described, purpose] => described.or(purpose).unwrap_or_default(),
+        };
         let options = self.options()?;
         let evaluated = recipe.evaluation.data.first().map(|name| name.value.clone()).unwrap_or_default();
         let evaluated_on_hub = datasets(&options, &format!("data.{evaluated}.corpus.")).into_iter().next();
@@ -51,7 +58,7 @@ impl Results<'_> {
             library: python.library.name().to_owned(),
             task: Some(python.task.unwrap_or(task).to_owned()),
             tags,
-            description: recipe.description.clone(),
+            description,
             teacher: report.models.get(TEACHER).map(|model| format!("Teacher: {model}.")),
             data: report
                 .corpora

@@ -17,7 +17,7 @@ use super::results::{Baseline, Results, Seeds, of_metric};
 use crate::error::RunError;
 use crate::folder::layout::EVENTS;
 use crate::names::{FROM_SCRATCH, SAME_START, UNTRAINED};
-use crate::run::evaluation::{ComparedModel, in_precision};
+use crate::run::evaluation::{ComparedModel, at_width, in_precision};
 use crate::run::summaries::{corpus_readings, curve_names, file_name, stage_summary};
 
 /// Examples for which it is shown what models attend to.
@@ -166,10 +166,15 @@ impl Results<'_> {
                 ""
             };
             let examples = run.trainings.iter().map(|trained| trained.examples).max().unwrap_or_default();
+            let noun = if run.trainings.iter().any(|trained| trained.labelled > 0) {
+                ["labelled example", "labelled examples"]
+            } else {
+                ["example without a label", "examples without labels"]
+            };
             let text = format!(
                 "{bound}the student's architecture, steps, batches and schedule, trained on {} without a \
                  teacher{start} (training {training})",
-                counted(examples, "labelled example", "labelled examples")
+                counted(examples, noun[0], noun[1])
             );
             models.insert((*name).to_owned(), text);
         }
@@ -183,6 +188,8 @@ impl Results<'_> {
                     "the student, read out of the same file, with products of its numbers in {}",
                     precision.value.name()
                 )
+            } else if let Some(width) = self.evaluation.widths().iter().find(|own| at_width(**own) == *name) {
+                format!("the student, of whose embeddings the first {width} numbers are kept")
             } else {
                 self.model_of(name)
             };

@@ -28,7 +28,8 @@ use crate::run::environment::{self, Environment};
 use crate::run::evaluation::{ComparedModel, Evaluation, Predictions, in_precision};
 use crate::run::initial::untrained;
 use crate::run::trainings::{SeedRun, Trainings};
-use crate::stage_order::stage_options;
+use crate::schema::Recipe;
+use crate::stage_order::{stage_options, student_of};
 use crate::training::output::PROJECTIONS;
 
 /// Everything that is known at the end of a run.
@@ -71,6 +72,7 @@ pub(crate) fn conclude(
         options: &recipe.evaluation,
         stage_teacher: stage.teacher.as_ref(),
         student: &student,
+        widths: truncated_widths(recipe, last, &student)?,
         untrained: &untrained,
     };
     let kind = context.corpora.kind(&recipe.evaluation.data);
@@ -93,6 +95,26 @@ pub(crate) fn conclude(
     };
     let results = Results { loaded, context, trainings, evaluation: &evaluation, baselines, compared_by };
     results.write(observer).map(Some)
+}
+
+/// The widths to which losses of the stages of the last student have its embeddings truncated, the largest first, without its own.
+fn truncated_widths(recipe: &Recipe, last: &str, student: &Path) -> Result<Vec<usize>, RunError> {
+    let name = student_of(recipe, last)?;
+    let mut widths: Vec<usize> = Vec::new();
+    for stage in recipe.stages.iter() {
+        if student_of(recipe, stage)? == name {
+            let losses = stage_options(recipe, stage)?.loss.iter();
+            widths.extend(losses.flat_map(|loss| loss.inner().matryoshka()));
+        }
+    }
+    if !widths.is_empty() {
+        let outline = Config::open(&ModelFolder::open(student)?)?.outline();
+        let own = outline.streams.get("").and_then(|stream| stream.embedding).unwrap_or_default();
+        widths.retain(|width| *width < own);
+        widths.sort_unstable_by(|one, other| other.cmp(one));
+        widths.dedup();
+    }
+    Ok(widths)
 }
 
 /// The scores of a model, seed by seed.
@@ -226,7 +248,7 @@ impl Results<'_> {
         }
         for ComparedModel { name, folder, predictions } in &self.evaluation.compared {
             let mut outcome = self.measured(&self.evaluation.scores(predictions)?, &predictions[0])?;
-            // The student in a lower precision is read out of the same file: it has no size of its own.
+            // The student in a lower precision, or with shorter embeddings, is read out of the same file: it has no size of its own.
             let is_student = *folder == self.student().folder;
             let folder = ModelFolder::open(folder)?;
             outcome.parameters = Some(parameters(&folder)?);

@@ -2,37 +2,27 @@
 
 use std::path::Path;
 
-use alambic_data::{Label, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::EncoderPipeline;
-use alambic_models::ModelError;
 use alambic_reports::metrics::{Prediction, PredictionKind, find};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::Text;
-use alambic_settings::{At, IndexMap};
+use alambic_settings::IndexMap;
 use alambic_students::UsageExample;
 use alambic_teachers::Teacher;
 
 use super::evaluate::by_content;
-use crate::corpora::Corpora;
 use crate::error::RunError;
-use crate::evaluation::embedding::normalized_embeddings;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::scored_pairs::{ScoredPairs, cosines};
 use crate::observer::Observer;
 
 /// The metric of similarities.
 pub(super) const SIMILARITY: &str = "spearman";
 
-/// Two texts that people have compared.
-struct ComparedTexts {
-    corpus: String,
-    texts: (String, String),
-    similarity: f32,
-}
-
 /// Evaluates embeddings by the similarity of texts that people have compared.
 pub(crate) struct SimilarityEvaluator {
-    compared: Vec<ComparedTexts>,
+    compared: ScoredPairs,
     test_set: TestSet,
 }
 
@@ -43,55 +33,24 @@ impl SimilarityEvaluator {
         observer: &mut dyn Observer,
     ) -> Result<Option<Self>, RunError> {
         let (options, corpora) = (context.options, &context.run.corpora);
-        let mut compared = Vec::new();
-        for name in by_content(corpora, &options.data).1 {
-            compared.extend(compared_in(corpora, &name)?);
-        }
-        if compared.is_empty() {
+        let compared = ScoredPairs::in_tests(corpora, &by_content(corpora, &options.data).1)?;
+        if compared.0.is_empty() {
             return Ok(None);
         }
-        let references = compared.iter().map(|own| Prediction::number(own.similarity)).collect();
         let test_set = TestSet {
             metrics: vec![find(SIMILARITY)?],
-            slices: compared.iter().map(|own| own.corpus.clone()).collect(),
-            ..TestSet::new("comparison", "comparisons", PredictionKind::Number, references)
+            slices: compared.slices(),
+            ..TestSet::new("comparison", "comparisons", PredictionKind::Number, compared.references())
         };
         let mut own = Self { compared, test_set };
         if let Some(name) = &options.teacher {
-            observer.task("evaluation: teacher's similarities", own.compared.len(), 0);
+            observer.task("evaluation: teacher's similarities", own.compared.0.len(), 0);
             let pipeline = context.run.models.encoder(name)?.encoder_pipeline()?;
-            own.test_set.teacher = Some(own.similarities_by(&pipeline)?);
-            observer.finished(&format!("{} comparisons", own.compared.len()));
+            own.test_set.teacher = Some(cosines(&pipeline, &own.compared.texts(), None)?);
+            observer.finished(&format!("{} comparisons", own.compared.0.len()));
         }
         Ok(Some(own))
     }
-
-    /// The cosine of the embeddings of each two texts.
-    fn similarities_by(&self, pipeline: &EncoderPipeline) -> Result<Vec<Prediction>, RunError> {
-        let side = |of: fn(&(String, String)) -> &str| {
-            normalized_embeddings(
-                pipeline,
-                &self.compared.iter().map(|own| of(&own.texts)).collect::<Vec<_>>(),
-            )
-        };
-        let products = side(|texts| &texts.0)?.mul(&side(|texts| &texts.1)?);
-        let cosines = products.and_then(|products| products.sum(1)?.to_vec1::<f32>());
-        Ok(cosines.map_err(ModelError::from)?.into_iter().map(Prediction::number).collect())
-    }
-}
-
-/// The test pairs of a corpus that have numbers.
-fn compared_in(corpora: &Corpora, name: &At<String>) -> Result<Vec<ComparedTexts>, RunError> {
-    let texts = corpora.texts(std::slice::from_ref(name), Split::Test)?;
-    let compared = |text: &alambic_data::Text| match (&text.second, &text.label) {
-        (Some(second), Label::Number(similarity)) => Some(ComparedTexts {
-            corpus: name.value.clone(),
-            texts: (text.first.clone(), second.clone()),
-            similarity: *similarity,
-        }),
-        _ => None,
-    };
-    Ok(texts.into_iter().filter_map(compared).collect())
 }
 
 impl Evaluator for SimilarityEvaluator {
@@ -109,7 +68,7 @@ impl Evaluator for SimilarityEvaluator {
         _: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let similarities = self.similarities_by(&EncoderPipeline::load(folder)?)?;
+        let similarities = cosines(&EncoderPipeline::load(folder)?, &self.compared.texts(), None)?;
         progress(similarities.len());
         Ok(similarities)
     }
@@ -123,8 +82,7 @@ impl Evaluator for SimilarityEvaluator {
     }
 
     fn source(&self, index: usize) -> Text {
-        let (first, second) = &self.compared[index].texts;
-        Text::new(&format!("{first} / {second}"), None)
+        Text::new(&self.compared.shown(index), None)
     }
 
     fn shown(&self, _: usize, prediction: &Prediction) -> Text {
@@ -132,7 +90,7 @@ impl Evaluator for SimilarityEvaluator {
     }
 
     fn card(&self, _: Option<&Prediction>) -> CardMetadata {
-        let text = self.compared.first().map_or("", |own| own.texts.0.as_str());
+        let text = self.compared.0.first().map_or("", |own| own.texts.0.as_str());
         CardMetadata {
             task: "sentence-similarity",
             tags: Vec::new(),

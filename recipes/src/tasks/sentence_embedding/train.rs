@@ -23,6 +23,7 @@ use crate::error::RunError;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::training::job::Job;
+use crate::training::sides::SideRows;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
@@ -198,36 +199,26 @@ impl TrainingTask for SentenceTraining<'_> {
     ) -> Result<ForwardOutputs, RunError> {
         let rows: Vec<usize> =
             self.in_epoch(epoch, |pairs| batch.iter().map(|&index| pairs[index]).collect());
-        let sides = rows.first().map_or(0, |&row| self.read[row].len());
         // All sentences, and then all translations; what is there more than once is read once.
-        let mut texts: IndexMap<u32, &EncodedText> = IndexMap::new();
-        let (mut numbers, mut places) = (Vec::new(), Vec::new());
-        for (side, &row) in (0..sides).flat_map(|side| rows.iter().map(move |row| (side, row))) {
-            let number = self.numbers[row][side];
-            let entry = texts.entry(number);
-            numbers.push(number);
-            places.push(entry.index() as u32);
-            entry.or_insert(&self.read[row][side]);
-        }
+        let examples: Vec<&[u32]> = rows.iter().map(|&row| self.numbers[row].as_slice()).collect();
+        let (sides, read) =
+            (examples.first().map_or(0, |sides| sides.len()), SideRows::new(&examples, false));
         let model = self.config.build(context.weights)?;
-        let texts: Vec<&EncodedText> = texts.into_values().collect();
-        let input = TextInput::pad(&texts, self.config.padding());
+        let texts: Vec<&EncodedText> =
+            read.read.iter().map(|&(example, side)| &self.read[rows[example]][side]).collect();
+        let input = Batch::of_texts(TextInput::pad(&texts, self.config.padding()));
         let wanted = self.taps.of_student();
-        let input = Batch::of_texts(input);
-        let mut student = model.forward(&input, Pass::Train(context.dropout), wanted)?;
-        if texts.len() < places.len() {
-            student = student.rows(&places)?;
-        }
+        let student = read.spread(model.forward(&input, Pass::Train(context.dropout), wanted)?)?;
         let teacher = self.outputs.as_ref().map(|outputs| -> Result<Trace, RunError> {
-            let read: Vec<&EncodedText> = rows.iter().map(|&row| &self.teacher_inputs[row]).collect();
-            let input = TextInput::pad(&read, self.teacher_padding);
+            let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.teacher_inputs[row]).collect();
+            let input = TextInput::pad(&texts, self.teacher_padding);
             let often: Vec<u32> = (0..sides).flat_map(|_| 0..rows.len() as u32).collect();
             Ok(outputs.trace(&rows, &input, &self.taps)?.rows(&often)?)
         });
         Ok(ForwardOutputs {
             student,
             teacher: teacher.transpose()?,
-            targets: Targets { texts: Arc::new(numbers), ..Targets::default() },
+            targets: Targets { texts: Arc::new(read.numbers), ..Targets::default() },
         })
     }
 

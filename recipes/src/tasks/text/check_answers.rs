@@ -38,7 +38,7 @@ impl Checker<'_> {
     }
 
     /// Reports answers that have other classes than texts with such labels, or that are missing for some of the texts.
-    pub(super) fn check_teacher_answers(
+    pub(crate) fn check_teacher_answers(
         &mut self,
         teacher: &At<String>,
         labels: Option<&Labels>,

@@ -8,7 +8,6 @@ use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::{Config, Pass, TapSelection, Tokenizer};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Direction, Metric, Prediction, TaskDescription};
-use alambic_reports::numbers::thousands;
 use alambic_teachers::Teacher;
 use alambic_tensor::ops::{CrossEntropy, cross_entropy};
 
@@ -19,15 +18,15 @@ use crate::error::RunError;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
-use crate::training::answers::{AnswerOutputs, answered};
 use crate::training::encoded::EncodedSplits;
 use crate::training::encoded_examples::{EncodedExamples, TextBatch};
 use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
 use crate::training::statistics::DatasetStatistics;
+use crate::training::supervision::{AnsweredSplits, outputs_over};
 use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
-use crate::training::teacher_outputs::{Request, TeacherOutputs, open};
+use crate::training::teacher_outputs::TeacherOutputs;
 use crate::training::validation::{validation_loss, validation_value};
 
 /// Texts that are validated together.
@@ -64,26 +63,11 @@ impl<'a> TextTraining<'a> {
         subsample(&mut validation, job.train.validation_examples);
         let taps = job.taps();
         let answering = job.teacher.and_then(Teacher::answering).filter(|_| !taps.teacher.is_empty());
-        let (mut answers, mut asked) = (Vec::new(), None);
+        let mut answers = None;
         if let Some(teacher) = answering {
-            let (count, asking) = (texts.len() + validation.len(), context.asking(data.max_length()));
-            observer.task(&format!("{}: {} answers", job.label, teacher.source()), count, 0);
-            let mut done = 0;
-            let mut progress = |count| {
-                done += count;
-                observer.progress(done);
-            };
-            let of_validation;
-            (texts, answers, _) = answered(teacher, texts, &asking, &mut progress)?;
-            (validation, of_validation, _) = answered(teacher, validation, &asking, &mut progress)?;
-            answers.extend(of_validation);
-            let (answered, count) = (thousands(answers.len() as u64), thousands(count as u64));
-            let summary = match teacher.summary() {
-                None => format!("answers for {answered} of {count} texts"),
-                Some(summary) => format!("answers for {answered} of {count} texts; {summary}"),
-            };
-            observer.finished(&summary);
-            asked = Some(summary);
+            let asking = context.asking(data.max_length());
+            let asked = AnsweredSplits::ask(job.label, teacher, (texts, validation), &asking, observer)?;
+            (texts, validation, answers) = (asked.texts, asked.validation, Some(asked.answers));
         }
         let validation: Vec<Text> = validation.into_iter().cloned().collect();
         let model = (job.config, job.tokenizer);
@@ -102,25 +86,13 @@ impl<'a> TextTraining<'a> {
             }
         }
         let is_masked = data.is_masked();
-        let (outputs, cached) = match (job.teacher.filter(|_| !taps.teacher.is_empty()), answering) {
-            (None, _) => (None, None),
-            (_, Some(teacher)) => {
-                let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
-                let tokens = splits.examples.first_tokens().chain(splits.validation.first_tokens());
-                let answers =
-                    read.zip(answers).zip(tokens).map(|((text, answer), tokens)| (text, answer, tokens));
-                let answers = AnswerOutputs::new(teacher, answers, labels)?;
-                (Some(TeacherOutputs::Answered(answers)), asked)
-            }
+        let live = job.teacher.filter(|_| !taps.teacher.is_empty() && is_masked);
+        let (outputs, cached) = if let Some(teacher) = live {
             // What is masked anew in every epoch is never read twice.
-            (Some(teacher), _) if is_masked => (Some(TeacherOutputs::Live(teacher)), None),
-            (Some(teacher), None) => {
-                let request =
-                    Request { stage: job.stage, taps: &taps.teacher, texts: splits.read_by_teacher() };
-                let reads = job.cache.reads_per_text(splits.examples.count());
-                let (outputs, cached) = open(job.cache, teacher, &request, reads, observer)?;
-                (Some(outputs), cached)
-            }
+            (Some(TeacherOutputs::Live(teacher)), None)
+        } else {
+            let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
+            outputs_over(job, &taps, &splits, read, answers, observer)?
         };
         // Where no term trains the head, its predictions say nothing of what is learnt.
         let predicts = taps.student.iter().any(|tap| tap == "logits");
