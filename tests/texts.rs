@@ -44,7 +44,7 @@ fn every_method_runs_on_made_up_reviews() {
         ("tinybert-augmented", &["fine-tune", "layers", "prediction"]),
         ("tinybert-general", &["fine-tune", "general", "layers", "prediction"]),
         ("matrix", &["fine-tune", "distil"]),
-        ("matrix-general", &["language", "fine-tune", "general", "distil"]),
+        ("matrix-general", &["sentences", "fine-tune", "general", "distil"]),
         ("matrix-masked", &["language", "fine-tune", "general", "distil"]),
     ] {
         let outcome = smoke(folder.path(), method, stages);

@@ -202,14 +202,24 @@ mod tests {
         read(&Node::parse("options", text).unwrap()).unwrap()
     }
 
+    const TEXTS: [&str; 1] = ["a good film no plot at all"];
+
     fn build(options: &str, head: &HeadSpec) -> Result<InitialModel, StudentError> {
-        let tokenizer = Tokenizer::train_words(["a good film no plot at all"], 30).unwrap();
+        build_over(&Tokenizer::train_words(TEXTS, 30).unwrap(), options, head)
+    }
+
+    fn build_over(
+        tokenizer: &Tokenizer,
+        options: &str,
+        head: &HeadSpec,
+    ) -> Result<InitialModel, StudentError> {
         self::options(options).build(&BuildContext {
-            tokenizer: &tokenizer,
+            tokenizer,
             head,
             streams: Streams::new(1),
             source_model: &|_| None,
             translations: &[],
+            texts: &[],
         })
     }
 
@@ -282,7 +292,9 @@ mod tests {
             &HeadSpec { pairs: Some(false), ..rating() },
             "use `pairs = \"difference\"`",
         );
-        // Words know no segments.
-        refused("", &classes(true), "token_type_ids");
+        let characters = TEXTS[0].chars().collect();
+        let without_segments = Tokenizer::from_characters(&characters, &[]).unwrap();
+        let error = build_over(&without_segments, "", &classes(true)).unwrap_err().to_string();
+        assert!(error.contains("token_type_ids"), "{error}");
     }
 }

@@ -464,7 +464,7 @@ mod tests {
         use crate::ops::embed;
         use std::sync::Arc;
 
-        let values: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7).sin()).collect();
+        let values: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7 + 0.3).sin()).collect();
         let table = Tensor::from_vec(values, (4, 3), &Device::Cpu).unwrap();
         let weights: Weights = [("table".to_owned(), table)].into();
         #[derive(Clone, Copy, PartialEq)]
