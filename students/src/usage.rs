@@ -3,7 +3,6 @@
 use alambic_files::text::string_literal;
 use alambic_models::Config;
 use alambic_models::causal::CausalConfig;
-use alambic_models::matrix::MatrixConfig;
 use alambic_models::text_encoder::{Head, PoolingMode, ProblemType, TextEncoderConfig};
 use alambic_models::vilt;
 
@@ -83,21 +82,21 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
             let answers = config.outline().labels.len() > 1;
             (Library::Alambic, answers.then_some("visual-question-answering"), None)
         }
-        Config::Matrix(config) => (Library::Alambic, matrix_task(config), None),
+        Config::Matrix(config) => (Library::Alambic, Some(task_of(config.head)), None),
         Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),
     };
     PythonUsage { library, task, code }
 }
 
-/// Task of matrix embeddings, as the hub names it.
-fn matrix_task(config: &MatrixConfig) -> Option<&'static str> {
-    Some(match config.head {
+/// Task of a text encoder by its head, as the hub names it.
+fn task_of(head: Head) -> &'static str {
+    match head {
         Head::None => "feature-extraction",
         Head::Sequence => "text-classification",
         Head::Tokens => "token-classification",
         Head::Span => "question-answering",
         Head::MaskedLanguage => "fill-mask",
-    })
+    }
 }
 
 /// Library, task and code of a decoder-only transformer that encodes texts.
@@ -174,14 +173,15 @@ fn encoder(
         );
         return (Library::SentenceTransformers, Some("text-ranking"), Some(code));
     }
-    let pipeline = |task: &str, arguments: &str, input: &str| {
+    let task = task_of(config.head);
+    let pipeline = |arguments: &str, input: &str| {
         format!(
             "from transformers import pipeline\n\n\
              model = pipeline(\"{task}\", model=\".\"{arguments})\n\
              print(model({input}))"
         )
     };
-    let (task, code) = match config.head {
+    let code = match config.head {
         Head::Sequence => {
             let input = match &example.second {
                 Some(second) => {
@@ -190,15 +190,12 @@ fn encoder(
                 None => text,
             };
             let all = if config.problem_type == ProblemType::MultiLabel { ", top_k=None" } else { "" };
-            ("text-classification", pipeline("text-classification", all, &input))
+            pipeline(all, &input)
         }
-        Head::Tokens => {
-            let spans = ", aggregation_strategy=\"simple\"";
-            ("token-classification", pipeline("token-classification", spans, &text))
-        }
-        Head::Span => ("question-answering", answer(example)),
-        Head::MaskedLanguage => ("fill-mask", states("AutoModelForMaskedLM", "logits", &text)),
-        Head::None => ("feature-extraction", states("AutoModel", "last_hidden_state", &text)),
+        Head::Tokens => pipeline(", aggregation_strategy=\"simple\"", &text),
+        Head::Span => answer(example),
+        Head::MaskedLanguage => states("AutoModelForMaskedLM", "logits", &text),
+        Head::None => states("AutoModel", "last_hidden_state", &text),
     };
     (Library::Transformers, Some(task), Some(code))
 }

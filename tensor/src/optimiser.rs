@@ -414,12 +414,11 @@ impl InplaceOp1 for UpdateRows<'_> {
                         continue;
                     }
                     match self.updated {
-                        None => {}
                         Some(updated) if updated[row] => {
                             update(values, &nothing, first, second, self.coefficients);
                         }
                         Some(_) if self.coefficients.keep != 1.0 => decay(values, self.coefficients.keep),
-                        Some(_) => {}
+                        _ => {}
                     }
                 }
             });
@@ -464,15 +463,16 @@ mod tests {
         use crate::ops::embed;
         use std::sync::Arc;
 
-        let values: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7 + 0.3).sin()).collect();
-        let table = Tensor::from_vec(values, (4, 3), &Device::Cpu).unwrap();
-        let weights: Weights = [("table".to_owned(), table)].into();
         #[derive(Clone, Copy, PartialEq)]
         enum Form {
             Sparse,
             Dense,
             Device,
         }
+
+        let values: Vec<f32> = (0..12).map(|i| (i as f32 * 0.7 + 0.3).sin()).collect();
+        let table = Tensor::from_vec(values, (4, 3), &Device::Cpu).unwrap();
+        let weights: Weights = [("table".to_owned(), table)].into();
         let run = |form: Form, steps: &[&[u32]]| {
             let parameters = Parameters::from_weights(&weights).unwrap();
             let options = AdamWOptions { learning_rate: 0.1, weight_decay: 0.5, ..AdamWOptions::default() };

@@ -49,7 +49,7 @@ impl ModelConfig for MatrixConfig {
 
     fn initial_weights(&self, streams: &Streams) -> Result<Weights, ModelError> {
         let names: Vec<String> = self.shapes().into_keys().collect();
-        self.initialise(&names, streams)
+        self.initialise(&names, *streams)
     }
 
     fn build(&self, weights: &Weights) -> Result<Box<dyn Architecture>, ModelError> {
@@ -71,7 +71,7 @@ impl ModelConfig for MatrixConfig {
         head: &HeadSpec,
         streams: &Streams,
     ) -> Result<(Self, Weights), ModelError> {
-        self.with_new_head(&weights, head, streams)
+        self.with_new_head(&weights, head, *streams)
     }
 
     fn sparse_tables(&self) -> Vec<String> {

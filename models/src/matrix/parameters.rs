@@ -115,8 +115,8 @@ impl MatrixConfig {
     }
 
     /// Initial weights: matrices of the identity and normal noise, vectors of the same noise, heads as in BERT.
-    pub(super) fn initialise(&self, names: &[String], streams: &Streams) -> Result<Weights, ModelError> {
-        let (shapes, mut initialiser) = (self.shapes(), Initialiser::new(streams));
+    pub(super) fn initialise(&self, names: &[String], streams: Streams) -> Result<Weights, ModelError> {
+        let (shapes, mut initialiser) = (self.shapes(), Initialiser::new(&streams));
         let tables = self.tables();
         let mut weights = Weights::new();
         for name in names {
@@ -149,7 +149,7 @@ impl MatrixConfig {
         &self,
         given: &Weights,
         head: &HeadSpec,
-        streams: &Streams,
+        streams: Streams,
     ) -> Result<(Self, Weights), ModelError> {
         let config = self.clone().with_head(head);
         config.check()?;

@@ -187,7 +187,7 @@ impl Builder {
             ..Graph::default()
         };
         let output: Vec<Name> =
-            (0..1 + usize::from(keeps_each)).map(|index| format!("{name}:{index}")).collect();
+            (0..=usize::from(keeps_each)).map(|index| format!("{name}:{index}")).collect();
         self.graph.node.push(Node {
             // No condition: only the number of repetitions counts.
             input: vec![count.to_owned(), String::new(), start.to_owned()],

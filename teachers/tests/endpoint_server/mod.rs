@@ -64,6 +64,17 @@ impl Reply {
         Self::After(time, Box::new(self))
     }
 
+    /// The reply after the time that it takes.
+    fn waited_for(self) -> Self {
+        match self {
+            Self::After(time, reply) => {
+                thread::sleep(time);
+                reply.waited_for()
+            }
+            reply => reply,
+        }
+    }
+
     fn send(self, stream: &mut TcpStream) -> io::Result<()> {
         let head = |status: u16, headers: &str, length: usize| {
             format!(
@@ -79,10 +90,7 @@ impl Reply {
                 stream.write_all((head(200, "", body.len()) + &body[..body.len() / 2]).as_bytes())
             }
             Self::Closed => Ok(()),
-            Self::After(time, reply) => {
-                thread::sleep(time);
-                reply.send(stream)
-            }
+            Self::After(..) => self.waited_for().send(stream),
             Self::Drops(body, pause) => {
                 stream.write_all(head(200, "", body.len()).as_bytes())?;
                 for byte in body.bytes() {
@@ -155,11 +163,8 @@ impl Server {
                 }
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || {
-                    let open = shared.open.fetch_add(1, Ordering::Relaxed) + 1;
-                    shared.most_open.fetch_max(open, Ordering::Relaxed);
                     // That a client hangs up is its right.
                     let _ = shared.serve(stream);
-                    shared.open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         });
@@ -180,7 +185,8 @@ impl Server {
         std::mem::take(&mut self.shared.log.lock().unwrap())
     }
 
-    /// The most connections that were open at once.
+    /// The most requests that waited for their reply at once. One counts until its reply begins: where the client has the
+    /// reply, it may have asked again before this thread goes on.
     pub fn most_open(&self) -> usize {
         self.shared.most_open.load(Ordering::Relaxed)
     }
@@ -215,6 +221,10 @@ impl Shared {
         let asked = Asked { path, authorization, body: serde_json::from_slice(&body).unwrap_or_default() };
         self.log.lock().unwrap().push(asked.clone());
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        (self.script)(&asked, number).send(&mut stream)
+        let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_open.fetch_max(open, Ordering::Relaxed);
+        let reply = (self.script)(&asked, number).waited_for();
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        reply.send(&mut stream)
     }
 }

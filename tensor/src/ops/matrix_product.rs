@@ -260,7 +260,9 @@ impl Products {
                 let gradient = &mut gradients[(row - rows.start) * width..][..width];
                 let factor = prefixes.factors[row];
                 if factor != 1.0 {
-                    carried.iter_mut().for_each(|entry| *entry *= factor);
+                    for entry in &mut carried {
+                        *entry *= factor;
+                    }
                 }
                 let Some(before) = self.order.before(row, &rows) else {
                     gradient.copy_from_slice(&carried);
