@@ -612,6 +612,39 @@ timed-examples = 2
 }
 
 #[test]
+fn a_run_goes_on_without_its_recipe_where_a_teacher_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    smoke(folder.path(), "logits", &["fine-tune", "distil"]);
+    let recipe = r#"schema = 1
+name = "beside"
+stages = ["learn"]
+[data.task.corpus.made-up-reviews]
+size = 60
+[teacher.expert.checkpoint]
+model = "../logits/student"
+[model.small.encoder-layers]
+teacher = "expert"
+layers = [1]
+[stage.learn]
+student = "small"
+teacher = "expert"
+data.texts = { data = ["task"] }
+loss.logits = {}
+train.steps = 2
+[evaluation]
+data = ["task"]
+timed-examples = 2
+"#;
+    std::fs::create_dir(folder.path().join("recipes")).unwrap();
+    std::fs::write(folder.path().join("recipes/beside.toml"), recipe).unwrap();
+    run(folder.path(), &["run", "recipes/beside.toml", "--out", "run", "--no-baseline"]).done();
+    std::fs::remove_file(folder.path().join("run/metrics.json")).unwrap();
+    let ended = run(folder.path(), &["run", "--resume", "--out", "run"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("is not used"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_student_of_cut_vocabulary_learns_from_a_teacher_of_the_whole() {
     let folder = tempfile::tempdir().unwrap();
     let cut = "model.small.encoder-layers.vocabulary=120";

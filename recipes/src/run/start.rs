@@ -251,24 +251,31 @@ pub(crate) fn check_inputs(loaded: &Loaded, context: &RunContext<'_>) -> Result<
         now.insert(format!("data `{name}`"), corpus.fingerprint().to_owned());
     }
     for (name, options) in &loaded.recipe.teacher {
-        let files = match options {
+        // A file is known by the same name from whichever folder the run goes on.
+        let files: Vec<(PathBuf, PathBuf)> = match options {
             TeacherOptions::Checkpoint(options) if options.model.is_some() => {
-                model_files(&context.models.checkpoint_folder(name)?)?
+                let folder = context.models.checkpoint_folder(name)?;
+                let named = |file: PathBuf| (file.strip_prefix(&folder).unwrap_or(&file).to_owned(), file);
+                model_files(&folder)?.into_iter().map(named).collect()
             }
             TeacherOptions::Recorded(options) => {
                 let file = |location: &Location| match location {
-                    Location::File(path) => Some(path.clone()),
+                    Location::File(path) => {
+                        let whole = path.canonicalize().map_err(RunError::file(path));
+                        Some(whole.map(|whole| (whole, path.clone())))
+                    }
                     _ => None,
                 };
-                options.path.iter().chain(&options.vectors).filter_map(file).collect()
+                let files = options.path.iter().chain(&options.vectors).filter_map(file);
+                files.collect::<Result<_, RunError>>()?
             }
             TeacherOptions::Checkpoint(_)
             | TeacherOptions::Pipeline(_)
             | TeacherOptions::Endpoint(_)
             | TeacherOptions::Ensemble(_) => continue,
         };
-        for file in files {
-            now.insert(format!("teacher `{name}`: {}", file.display()), Digest::of_file(&file)?.blake3);
+        for (known, file) in files {
+            now.insert(format!("teacher `{name}`: {}", known.display()), Digest::of_file(&file)?.blake3);
         }
     }
     if loaded.ranks() > 1 {
