@@ -78,7 +78,9 @@ pub use image_processor::{ImageProcessorConfig, Resampling, Resizing};
 pub use initialise::Initialiser;
 pub use layers::{Pass, is_padding_computed};
 pub use model_config::{ModelConfig, Role};
-pub use outline::{Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap};
+pub use outline::{
+    LAST_STATE, Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap,
+};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
 pub use regions::Regions;
 pub use tap::{TapSelection, Trace};

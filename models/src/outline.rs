@@ -226,6 +226,10 @@ pub(crate) const PROJECTIONS: [&str; 3] = ["queries", "keys", "values"];
 /// Taps of an attention block with a number for each pair of tokens.
 pub(crate) const DISTRIBUTIONS: [&str; 2] = ["scores", "attention"];
 
+/// Tap of the last hidden state behind a norm after all layers, as transformers' models give it. It is read where it is named, and
+/// is not among all taps: without such a norm it is the last hidden state.
+pub const LAST_STATE: &str = "last_hidden_state";
+
 /// The name of a tap: `encoder.hidden.3`, or `hidden.3` in a stream without a name.
 #[must_use]
 pub fn tap(stream: &str, kind: &str, number: usize) -> String {

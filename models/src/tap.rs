@@ -6,6 +6,7 @@ use alambic_tensor::candle::Tensor;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::ModelError;
+use crate::outline::LAST_STATE;
 
 /// Selection of taps that a forward pass records. A network computes nothing for a tap that is not selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +90,11 @@ impl Trace {
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
         self.wanted.contains(name)
+    }
+
+    /// Whether [`LAST_STATE`] is wanted by its name.
+    pub(crate) fn wants_last_state(&self) -> bool {
+        self.wanted.names().is_some() && self.wants(LAST_STATE)
     }
 
     /// Keeps a tensor if its tap is wanted.

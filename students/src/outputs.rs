@@ -1,8 +1,8 @@
 //! Outputs of a model over sample inputs, by which it is compared with what was written of it.
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::text_encoder::{Head, LAST_STATE};
-use alambic_models::{Config, ModelError, Pass, TapSelection, tap};
+use alambic_models::text_encoder::Head;
+use alambic_models::{Config, LAST_STATE, ModelError, Pass, TapSelection, tap};
 use alambic_tensor::candle::Tensor;
 use indexmap::IndexMap;
 
@@ -94,6 +94,13 @@ impl Rows {
 pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
     let own = |tap: &str, name, rows| (tap.to_owned(), name, rows);
     let pooled = || own("pooled", "pooler_output", Rows::All);
+    let image_and_text = || {
+        vec![
+            own("text.embedding", "text_embeds", Rows::All),
+            own("image.embedding", "image_embeds", Rows::All),
+            own("logits", "logits_per_image", Rows::All),
+        ]
+    };
     match config {
         Config::TextEncoder(config) if config.head == Head::None => vec![
             if config.structure.is_pre_norm {
@@ -125,11 +132,16 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
             own("logits", "logits", Rows::All),
             pooled(),
         ],
-        Config::Clip(_) => vec![
-            own("text.embedding", "text_embeds", Rows::All),
-            own("image.embedding", "image_embeds", Rows::All),
-            own("logits", "logits_per_image", Rows::All),
-        ],
+        Config::Clip(_) => image_and_text(),
+        Config::Siglip(config) if config.is_dual() => image_and_text(),
+        Config::Siglip(_) => vec![own(LAST_STATE, "last_hidden_state", Rows::All), pooled()],
+        Config::Vit(_) => {
+            vec![
+                own("logits", "logits", Rows::All),
+                own(LAST_STATE, "last_hidden_state", Rows::All),
+                pooled(),
+            ]
+        }
         Config::Oscar(config) => {
             let rows = if config.bert.head.is_per_token() { Rows::Tokens } else { Rows::All };
             vec![

@@ -2,8 +2,8 @@
 
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::static_embeddings::StaticConfig;
-use alambic_models::text_encoder::{Head, LAST_STATE, TextInput};
-use alambic_models::{Config, ModelError, Pass, TapSelection, Tokenizer, Tokens};
+use alambic_models::text_encoder::{Head, TextInput};
+use alambic_models::{Config, LAST_STATE, ModelError, Pass, TapSelection, Tokenizer, Tokens};
 use alambic_settings::{At, Either, choices, settings};
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;

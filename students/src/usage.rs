@@ -77,6 +77,15 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
         Config::Vilt(config) if config.head == vilt::Head::Answers => {
             (Library::Transformers, Some("visual-question-answering"), Some(visual_answer(example)))
         }
+        Config::Siglip(own) if own.is_dual() => {
+            let task = "zero-shot-image-classification";
+            let labels = format!("\"IMAGE.png\", candidate_labels=[{}]", string_literal(&example.text));
+            (Library::Transformers, Some(task), Some(pipeline(task, "", &labels)))
+        }
+        Config::Vit(own) if !own.labels.is_empty() => {
+            let task = "image-classification";
+            (Library::Transformers, Some(task), Some(pipeline(task, "", "\"IMAGE.png\"")))
+        }
         Config::Vilt(_) | Config::Siglip(_) | Config::Vit(_) => (Library::Transformers, None, None),
         Config::Dual(_) | Config::Oscar(_) | Config::Lxmert(_) | Config::VisualBert(_) => {
             let answers = config.outline().labels.len() > 1;
@@ -86,6 +95,15 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
         Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),
     };
     PythonUsage { library, task, code }
+}
+
+/// Code that prints what a pipeline of transformers gives for an input.
+fn pipeline(task: &str, arguments: &str, input: &str) -> String {
+    format!(
+        "from transformers import pipeline\n\n\
+         model = pipeline(\"{task}\", model=\".\"{arguments})\n\
+         print(model({input}))"
+    )
 }
 
 /// Task of a text encoder by its head, as the hub names it.
@@ -174,13 +192,7 @@ fn encoder(
         return (Library::SentenceTransformers, Some("text-ranking"), Some(code));
     }
     let task = task_of(config.head);
-    let pipeline = |arguments: &str, input: &str| {
-        format!(
-            "from transformers import pipeline\n\n\
-             model = pipeline(\"{task}\", model=\".\"{arguments})\n\
-             print(model({input}))"
-        )
-    };
+    let pipeline = |arguments: &str, input: &str| pipeline(task, arguments, input);
     let code = match config.head {
         Head::Sequence => {
             let input = match &example.second {
@@ -237,29 +249,43 @@ pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -
              print(tokenizer.batch_decode(outputs, skip_special_tokens=True)[0])"
         ),
         _ => {
-            let sees = matches!(config, Config::Clip(_) | Config::Vilt(_));
-            let (image, processor, pixels) = if sees {
-                (
-                    "from PIL import Image\n",
-                    "processor = AutoImageProcessor.from_pretrained(\".\")\n",
-                    "inputs.update(processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"np\"))\n",
-                )
+            let (reads_texts, sees) = (config.reads_texts(), config.reads_images());
+            let classes: Vec<&str> = [(sees, "AutoImageProcessor"), (reads_texts, "AutoTokenizer")]
+                .into_iter()
+                .filter(|(is_used, _)| *is_used)
+                .map(|(_, class)| class)
+                .collect();
+            let mut lines = vec!["import onnxruntime".to_owned()];
+            if sees {
+                lines.push("from PIL import Image".into());
+            }
+            lines.push(format!("from transformers import {}\n", classes.join(", ")));
+            if reads_texts {
+                lines.push("tokenizer = AutoTokenizer.from_pretrained(\".\")".into());
+            }
+            if sees {
+                lines.push("processor = AutoImageProcessor.from_pretrained(\".\")".into());
+            }
+            lines.push(format!("session = onnxruntime.InferenceSession(\"onnx/model{suffix}.onnx\")"));
+            let pixels = "processor(Image.open(\"IMAGE.png\").convert(\"RGB\"), return_tensors=\"np\")";
+            if reads_texts {
+                let second = example
+                    .second
+                    .as_deref()
+                    .map_or_else(String::new, |second| format!(", {}", string_literal(second)));
+                // SigLIP reads padding, and as much of it as it was trained with.
+                let padding =
+                    if matches!(config, Config::Siglip(_)) { ", padding=\"max_length\"" } else { "" };
+                lines.push(format!("inputs = tokenizer({text}{second}{padding}, return_tensors=\"np\")"));
+                if sees {
+                    lines.push(format!("inputs.update({pixels})"));
+                }
             } else {
-                ("", "", "")
-            };
-            let classes = if sees { "AutoImageProcessor, AutoTokenizer" } else { "AutoTokenizer" };
-            let second = example
-                .second
-                .as_deref()
-                .map_or_else(String::new, |second| format!(", {}", string_literal(second)));
-            format!(
-                "import onnxruntime\n\
-                 {image}from transformers import {classes}\n\n\
-                 tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
-                 {processor}session = onnxruntime.InferenceSession(\"onnx/model{suffix}.onnx\")\n\
-                 inputs = tokenizer({text}{second}, return_tensors=\"np\")\n\
-                 {pixels}print(session.run(None, {{one.name: inputs[one.name] for one in session.get_inputs()}}))"
-            )
+                lines.push(format!("inputs = {pixels}"));
+            }
+            let given = "{one.name: inputs[one.name] for one in session.get_inputs()}";
+            lines.push(format!("print(session.run(None, {given}))"));
+            lines.join("\n")
         }
     })
 }

@@ -219,7 +219,7 @@ fn differences(exported: &[alambic_students::ExportedFile]) -> Vec<(String, f64)
 #[test]
 fn every_family_that_is_shipped_runs_as_onnx() {
     let decoders = ["decoder_model", "decoder_with_past_model", "decoder_model_merged"];
-    let cases: [(&str, &[&str]); 24] = [
+    let cases: [(&str, &[&str]); 27] = [
         ("camembert", &["model"]),
         ("electra", &["model"]),
         ("electra-discriminator", &["model"]),
@@ -235,6 +235,9 @@ fn every_family_that_is_shipped_runs_as_onnx() {
         ("distilbert", &["model"]),
         ("marian", &["encoder_model", decoders[0], decoders[1], decoders[2]]),
         ("clip", &["model", "text_model", "vision_model"]),
+        ("siglip", &["model", "text_model", "vision_model"]),
+        ("siglip-text", &["model"]),
+        ("vit", &["model"]),
         ("vilt", &["model"]),
         ("oscar/answers", &["model"]),
         ("oscar/pretraining", &["model"]),

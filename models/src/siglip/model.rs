@@ -10,7 +10,7 @@ use crate::layers::{
     Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, Tower, WeightSource,
     activation, counted_positions,
 };
-use crate::{ModelError, Patches, TapSelection, Tokens, Trace};
+use crate::{LAST_STATE, ModelError, Patches, TapSelection, Tokens, Trace};
 
 /// The text encoder: all places are read, padding too, and the last one stands for the text.
 #[derive(Debug, Clone)]
@@ -96,6 +96,9 @@ impl TextTower {
         let depth = self.encoder.depth(trace.wanted());
         let hidden =
             self.encoder.forward(embedded, (&sequences, &AttentionMask::default()), depth, pass, trace)?;
+        if trace.wants_last_state() {
+            trace.record(LAST_STATE, &self.norm.forward(&hidden)?);
+        }
         let last = hidden.narrow(1, tokens.length - 1, 1)?.squeeze(1)?.contiguous()?;
         self.head.forward(&self.norm.forward(&last)?, Activation::Identity)
     }
@@ -139,8 +142,11 @@ impl ImageTower {
         let (depth, mask) = (self.encoder.depth(trace.wanted()), AttentionMask::default());
         let embedded = self.patches.forward(patches)?;
         let hidden = self.encoder.forward(embedded, (&sequences, &mask), depth, pass, trace)?;
-        let Some(head) = &self.head else { return Ok(None) };
-        Ok(Some(head.forward(&self.norm.forward(&hidden)?)?))
+        let hidden = self.norm.forward(&hidden)?;
+        if trace.wants_last_state() {
+            trace.record(LAST_STATE, &hidden);
+        }
+        self.head.as_ref().map(|head| head.forward(&hidden)).transpose()
     }
 }
 
@@ -211,7 +217,7 @@ impl Siglip {
     }
 
     /// One forward pass that reads the wanted taps: with both towers `text.…`, `image.…` and `logits` by image, with one of them
-    /// `hidden.i` and the like, and `pooled`. A tower whose input is missing does not run.
+    /// `hidden.i` and the like, `pooled` and, where it is named, [`LAST_STATE`]. A tower whose input is missing does not run.
     ///
     /// # Errors
     /// When text or image do not fit the model.

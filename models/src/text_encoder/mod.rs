@@ -24,7 +24,7 @@ pub use crate::text_input::TextInput;
 pub use config::TextEncoderConfig;
 pub use dense::Dense;
 pub use family::{Classifier, ClassifierDense, ClassifierInput, Family};
-pub use model::{LAST_STATE, TextEncoder};
+pub use model::TextEncoder;
 pub use names::TensorNames;
 pub(crate) use pooler::Pooler;
 pub use pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};

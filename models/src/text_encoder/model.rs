@@ -20,11 +20,7 @@ use crate::layers::{
     activation, counted_positions,
 };
 use crate::text_input::TextInput;
-use crate::{Initialiser, ModelError, ModelFolder, TapSelection, Tokens, Trace};
-
-/// Tap of the last hidden state behind a norm after all layers, as transformers' models give it. It is read where it is named, and
-/// is not among all taps: without such a norm it is the last hidden state.
-pub const LAST_STATE: &str = "last_hidden_state";
+use crate::{Initialiser, LAST_STATE, ModelError, ModelFolder, TapSelection, Tokens, Trace};
 
 /// A head with its weights.
 #[derive(Debug, Clone)]
@@ -228,7 +224,7 @@ impl TextEncoder {
         trace.record_mask("", &tokens.mask);
         let embedded = self.norm_embeddings(&embedded, &sequences)?;
         let hidden = self.layers(&embedded, &sequences, pass, &mut trace)?;
-        if trace.wanted().names().is_some() && trace.wants(LAST_STATE) {
+        if trace.wants_last_state() {
             trace.record(LAST_STATE, &sequences.pad(&hidden)?);
         }
         if trace.wants("embedding")

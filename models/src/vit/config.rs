@@ -116,7 +116,8 @@ impl VitConfig {
     }
 
     /// The name of a tensor of the encoder.
-    pub(super) fn base(&self, name: &str) -> String {
+    #[must_use]
+    pub fn base(&self, name: &str) -> String {
         format!("{}{name}", if self.labels.is_empty() { "" } else { BASE })
     }
 

@@ -8,7 +8,7 @@ use alambic_tensor::parameters::Weights;
 
 use super::config::VitConfig;
 use crate::layers::{Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, WeightSource};
-use crate::{ModelError, Patches, TapSelection, Trace};
+use crate::{LAST_STATE, ModelError, Patches, TapSelection, Trace};
 
 /// A ViT over given weights.
 #[derive(Debug, Clone)]
@@ -53,7 +53,8 @@ impl Vit {
     }
 
     /// One forward pass that reads the wanted taps: `hidden.i` (0 the first token and the patches with positions; before the last
-    /// norm), `queries.i`, `keys.i`, `values.i`, `scores.i`, `attention.i`, `pooled`, `logits`.
+    /// norm), `queries.i`, `keys.i`, `values.i`, `scores.i`, `attention.i`, `pooled`, `logits` and, where it is named,
+    /// [`LAST_STATE`].
     ///
     /// # Errors
     /// When the images do not fit the model.
@@ -72,6 +73,9 @@ impl Vit {
         let embedded = pass.dropout(&embedded, self.config.hidden_dropout_prob)?;
         let (depth, attention) = (self.encoder.depth(trace.wanted()), sequences.attention());
         let hidden = self.encoder.forward(embedded, (&sequences, &attention), depth, pass, &mut trace)?;
+        if trace.wants_last_state() {
+            trace.record(LAST_STATE, &sequences.pad(&self.norm.forward(&hidden)?)?);
+        }
         let first: Tensor = self.norm.forward(&sequences.first(&hidden)?)?;
         if let Some(pooler) = self.pooler.as_ref().filter(|_| trace.wants("pooled")) {
             trace.record("pooled", &pooler.forward(&first, Activation::Tanh)?);

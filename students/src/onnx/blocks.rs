@@ -289,7 +289,7 @@ fn attention(
 /// width of a head]`.
 pub(super) const FORWARD: [i64; 4] = [0, 2, 1, 3];
 /// The same with the last two axes turned, as the keys of a product.
-const TURNED: [i64; 4] = [0, 2, 3, 1];
+pub(super) const TURNED: [i64; 4] = [0, 2, 3, 1];
 
 /// A projection whose heads are apart, its axes in this order.
 pub(super) fn heads(

@@ -13,9 +13,11 @@ mod proto;
 mod relative;
 mod running;
 mod runtime;
+mod siglip;
 mod static_embeddings;
 mod text_encoder;
 mod vilt;
+mod vit;
 
 use std::path::{Path, PathBuf};
 
@@ -68,7 +70,9 @@ pub(crate) const FOLDER: &str = "onnx";
 /// a model without answers, to `pooler_output` `[batch, width]`.
 ///
 /// CLIP is `model.onnx`, to `logits_per_image`, `logits_per_text`, `text_embeds` and `image_embeds`, and its towers
-/// `text_model.onnx` and `vision_model.onnx`, whose embeddings are as projected. `ViLT` is `model.onnx` and takes
+/// `text_model.onnx` and `vision_model.onnx`, whose embeddings are as projected. SigLIP is the same without a mask, since it reads
+/// padding as well; the embeddings of its towers are `pooler_output`, and one tower alone is `model.onnx`. ViT is `model.onnx`, to
+/// `logits`, or to `last_hidden_state` and `pooler_output`. `ViLT` is `model.onnx` and takes
 /// `pixel_values` of any size and `pixel_mask` as well; Oscar is `model.onnx` and takes `visual_embeds` `[batch, regions,
 /// features]` and `visual_attention_mask`.
 ///
@@ -90,6 +94,8 @@ pub fn export(
         Config::Marian(config) => marian::graphs(config, weights, storage)?,
         Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
         Config::Clip(config) => clip::graphs(config, weights, storage)?,
+        Config::Siglip(config) => siglip::graphs(config, weights, storage)?,
+        Config::Vit(config) => vec![("model", vit::graph(config, weights, storage)?)],
         Config::Vilt(config) => vec![("model", vilt::graph(config, weights, storage)?)],
         Config::Oscar(config) => vec![("model", oscar::graph(config, weights, storage)?)],
         other => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use alambic_models::architecture::{Batch, Image};
+use alambic_models::siglip::SiglipTextConfig;
 use alambic_models::{Config, ModelError};
 
 use super::runtime::{Session, Values, numbers, of_integers, of_numbers};
@@ -53,20 +54,38 @@ fn counted(config: &Config, file: &str, batch: &Batch, outputs: &Values) -> Outp
     };
     let mut counted = Outputs::new();
     for (name, value) in outputs {
+        let embedding = tower_embedding(config, file).filter(|(own, ..)| own == name);
+        let name = embedding.map_or(name.as_str(), |(_, name, _)| name);
         let Some(rows) = rows_of(name) else { continue };
         let mut values = rows.of(batch, numbers(value));
-        if let (Config::Clip(config), "text_model" | "vision_model") = (config, file) {
-            // These give embeddings as they are projected.
-            for row in values.chunks_mut(config.projection_dim.max(1)) {
+        if let Some((.., width)) = embedding {
+            for row in values.chunks_mut(width.max(1)) {
                 let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
                 for value in row {
                     *value /= length;
                 }
             }
         }
-        counted.insert(name.clone(), values);
+        counted.insert(name.to_owned(), values);
     }
     counted
+}
+
+/// The output of a tower's file that is an embedding as it is projected, the output of both towers that is the same of length one,
+/// and its width.
+fn tower_embedding(config: &Config, file: &str) -> Option<(&'static str, &'static str, usize)> {
+    let embeds = match file {
+        "text_model" => "text_embeds",
+        "vision_model" => "image_embeds",
+        _ => return None,
+    };
+    match config {
+        Config::Clip(config) => Some((embeds, embeds, config.projection_dim)),
+        Config::Siglip(config) => {
+            Some(("pooler_output", embeds, config.text.as_ref().map_or(0, SiglipTextConfig::embedding_width)))
+        }
+        _ => None,
+    }
 }
 
 /// What the files may read of a batch, by the names of transformers.
