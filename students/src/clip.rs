@@ -1,7 +1,7 @@
 //! Text and image encoders into one space.
 
 use alambic_models::Config;
-use alambic_models::clip::{Clip, ClipConfig, ClipTextConfig, ClipVisionConfig};
+use alambic_models::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -14,7 +14,7 @@ use crate::two_tower::TowerSource;
 
 settings! {
     /// An encoder of texts and one of images that bring both into one space, as CLIP (Radford et al., 2021) does: images are
-    /// found by texts, and texts by images. It is written in CLIP's layout.
+    /// found by texts, and texts by images. It is written in CLIP's layout, or in SigLIP's where its teacher is a SigLIP.
     pub struct ClipSizes {
         /// The model that it starts from.
         #[flatten]
@@ -42,21 +42,34 @@ settings! {
 
 impl ClipSizes {
     /// The configuration, and the weights that the teacher gives.
-    fn plan(&self, context: &BuildContext<'_>) -> Result<(ClipConfig, Weights), StudentError> {
-        let (mut config, teacher) = match self.towers.model(context)? {
-            None => (self.configure(context)?, None),
-            Some((_, SourceModel { config: Config::Clip(config), weights, .. })) => {
-                (config.clone(), Some((config, weights)))
-            }
-            Some((name, other)) => {
-                return Err(SourceModel::unexpected(name, &other.config, "a model in CLIP's layout"));
-            }
+    fn plan(&self, context: &BuildContext<'_>) -> Result<(Config, Weights), StudentError> {
+        let Some((name, source)) = self.towers.model(context)? else {
+            return Ok((Config::Clip(self.configure(context)?), Weights::new()));
         };
-        let depths = (config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers);
-        (config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers) =
-            self.towers.layers(depths.0, depths.1);
-        let given = teacher.map(|(other, weights)| config.weights_of(&other, &weights));
-        Ok((config, given.unwrap_or_default()))
+        match &source.config {
+            Config::Clip(teacher) => {
+                let mut config = teacher.clone();
+                let (text, vision) = (&mut config.text_config, &mut config.vision_config);
+                (text.num_hidden_layers, vision.num_hidden_layers) =
+                    self.towers.layers(text.num_hidden_layers, vision.num_hidden_layers);
+                let given = config.weights_of(teacher, &source.weights);
+                Ok((Config::Clip(config), given))
+            }
+            Config::Siglip(teacher) if teacher.is_dual() => {
+                let mut config = teacher.clone();
+                if let (Some(text), Some(vision)) = (&mut config.text, &mut config.vision) {
+                    (text.num_hidden_layers, vision.num_hidden_layers) =
+                        self.towers.layers(text.num_hidden_layers, vision.num_hidden_layers);
+                }
+                let given = config.weights_of(teacher, &source.weights);
+                Ok((Config::Siglip(config), given))
+            }
+            other => Err(SourceModel::unexpected(
+                name,
+                other,
+                "a model of two towers in CLIP's or SigLIP's layout",
+            )),
+        }
     }
 
     /// The configuration of these sizes.
@@ -98,13 +111,14 @@ impl ClipSizes {
 
 impl StudentBuilder for ClipSizes {
     fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
-        Ok(Config::Clip(self.plan(context)?.0))
+        Ok(self.plan(context)?.0)
     }
 
     fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
         let (config, given) = self.plan(context)?;
-        let weights = Clip::initial_weights(&config, &context.streams, &given)?;
-        Ok(InitialModel { config: Config::Clip(config), weights })
+        let mut weights = config.initial_weights(&context.streams)?;
+        weights.extend(given);
+        Ok(InitialModel { config, weights })
     }
 
     fn has_source_weights(&self) -> bool {

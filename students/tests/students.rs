@@ -3,16 +3,17 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use alambic_inference::GenerationPipeline;
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
-use alambic_settings::At;
+use alambic_settings::{At, Node, read};
 use alambic_students::{
-    ActivationFunction, BuildContext, EncoderDecoder, EncoderDecoderLayers, InitialModel, SourceModel,
-    StudentBuilder, StudentError, save_pretrained,
+    ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderLayers, InitialModel,
+    SourceModel, StudentBuilder, StudentError, save_pretrained,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -87,7 +88,7 @@ fn assert_complete(InitialModel { config, weights }: &InitialModel) {
     for (name, shape) in &shapes {
         assert_eq!(weights[name].dims(), shape.as_slice(), "{name}");
     }
-    Marian::new(config.marian().unwrap(), weights).unwrap();
+    alambic_models::architecture::build(config, weights).unwrap();
 }
 
 #[test]
@@ -181,6 +182,37 @@ fn vocabulary_transfer(options: &EncoderDecoderLayers) -> Result<InitialModel, S
 fn layer<'a>(weights: &'a parameters::Weights, stack: &str, layer: usize) -> Vec<(&'a str, Vec<f32>)> {
     let prefix = format!("model.{stack}.layers.{layer}.");
     weights.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, values(tensor)))).collect()
+}
+
+#[test]
+fn towers_take_layers_of_a_siglip_and_refuse_one_of_its_towers() {
+    let model = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity").join(name);
+        let folder = ModelFolder::open(&folder.join("model")).unwrap();
+        let config = Config::open(&folder).unwrap();
+        let weights = config.weights(&folder).unwrap();
+        Some(SourceModel { config, weights, tokenizer: None })
+    };
+    let options: ClipSizes =
+        read(&Node::parse("options", "teacher = \"siglip\"\ntext-layers = 1").unwrap()).unwrap();
+    let (tokenizer, teacher) = (tokenizer(), model("siglip").unwrap());
+    let student = options.build(&context(&tokenizer, 7, &model)).unwrap();
+    assert_complete(&student);
+    let layers = student.config.outline().streams;
+    assert_eq!([&layers["text"], &layers["image"]].map(|stream| stream.layers), [1, 2]);
+    let own = |name: &str| values(&student.weights[name]);
+    let given = |name: &str| values(&teacher.weights[name]);
+    // One layer of two is the last one.
+    assert_eq!(
+        own("text_model.encoder.layers.0.mlp.fc1.weight"),
+        given("text_model.encoder.layers.1.mlp.fc1.weight")
+    );
+    for name in ["vision_model.encoder.layers.0.mlp.fc1.weight", "vision_model.head.probe", "logit_bias"] {
+        assert_eq!(own(name), given(name), "{name}");
+    }
+    let alone: ClipSizes = read(&Node::parse("options", "teacher = \"siglip-text\"").unwrap()).unwrap();
+    let error = alone.build(&context(&tokenizer, 7, &model)).unwrap_err().to_string();
+    assert!(error.contains("two towers"), "{error}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl ModelConfig for ClipConfig {
     }
 
     fn initial_weights(&self, streams: &Streams) -> Result<Weights, ModelError> {
-        Clip::initial_weights(self, streams, &Weights::new())
+        Clip::initial_weights(self, streams)
     }
 
     fn build(&self, weights: &Weights) -> Result<Box<dyn Architecture>, ModelError> {

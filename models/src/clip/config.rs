@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::config_json;
-use crate::layers::{EncoderNames, Shapes, Tower};
+use crate::layers::{EncoderNames, Shapes, Tower, weights_of_layers};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
@@ -294,32 +294,11 @@ impl ClipConfig {
     /// counterpart of the same shape in it is left out.
     #[must_use]
     pub fn weights_of(&self, other: &Self, weights: &Weights) -> Weights {
-        let mut given = Weights::new();
-        let mut take = |name: &str, from: &str| {
-            if let Some(tensor) = weights.get(from) {
-                given.insert(name.to_owned(), tensor.clone());
-            }
-        };
-        let shapes = self.shapes();
-        for name in shapes.keys().filter(|name| !name.contains(".encoder.layers.")) {
-            take(name, name);
-        }
         let towers = [
             (self.text_config.tower(), other.text_config.tower()),
             (self.vision_config.tower(), other.vision_config.tower()),
         ];
-        for (own, other) in towers {
-            for index in 0..own.layers {
-                let from = ((index + 1) * other.layers).div_ceil(own.layers) - 1;
-                for (name, from) in own.layer(index).all().into_iter().zip(other.layer(from).all()) {
-                    for kind in ["weight", "bias"] {
-                        take(&format!("{name}.{kind}"), &format!("{from}.{kind}"));
-                    }
-                }
-            }
-        }
-        given.retain(|name, tensor| shapes.get(name).is_some_and(|shape| *shape == tensor.dims()));
-        given
+        weights_of_layers(&self.shapes(), towers, weights)
     }
 
     /// The streams `text` and `image`. The logits are by image and text of a batch, no classes.

@@ -90,22 +90,17 @@ impl Clip {
         })
     }
 
-    /// Initial weights: those that are given, and else tables and matrices normal, zero biases, norms of one.
+    /// Initial weights: tables and matrices normal, zero biases, norms of one.
     ///
     /// # Errors
     /// When a tensor cannot be made.
-    pub fn initial_weights(
-        config: &ClipConfig,
-        streams: &Streams,
-        given: &Weights,
-    ) -> Result<Weights, ModelError> {
+    pub fn initial_weights(config: &ClipConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         let (width, mut initialiser) = (config.vision_config.hidden_size, Initialiser::new(streams));
         let mut weights = initialiser.fill(&shapes, shapes.keys(), deviation(width))?;
         weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, device::current())?);
         let first = initialiser.normal(1, width, deviation(width))?;
         weights.insert("vision_model.embeddings.class_embedding".into(), first.squeeze(0)?);
-        weights.extend(given.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
         Ok(weights)
     }
 

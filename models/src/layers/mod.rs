@@ -37,7 +37,7 @@ pub use sequences::is_padding_computed;
 pub(crate) use sequences::{Sequences, first};
 pub(crate) use shapes::Shapes;
 pub(crate) use sizes::{Biases, LayerSizes, Norms};
-pub(crate) use tower::Tower;
+pub(crate) use tower::{Tower, weights_of_layers};
 pub(crate) use vocabulary::Vocabulary;
 
 /// Purpose of a forward pass.

@@ -1,5 +1,8 @@
 //! Towers of texts and of images whose tensors are named as CLIP's.
 
+use alambic_tensor::parameters::Weights;
+use indexmap::IndexMap;
+
 use super::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, activation};
 use crate::{ModelError, Stream};
 
@@ -52,4 +55,34 @@ impl Tower<'_> {
     pub(crate) fn stream(&self, projection: usize) -> Stream {
         Stream { embedding: Some(projection), ..Stream::new(self.layers, self.width, self.heads) }
     }
+}
+
+/// The weights that a model gives one of its widths with parameters of these shapes. `towers` are the latter's, each with the former's:
+/// layer m of a tower of S is the other's ⌈m·T/S⌉ of T. What has no counterpart of the same shape is left out.
+pub(crate) fn weights_of_layers<const TOWERS: usize>(
+    shapes: &IndexMap<String, Vec<usize>>,
+    towers: [(Tower<'_>, Tower<'_>); TOWERS],
+    weights: &Weights,
+) -> Weights {
+    let mut given = Weights::new();
+    let mut take = |name: &str, from: &str| {
+        if let Some(tensor) = weights.get(from) {
+            given.insert(name.to_owned(), tensor.clone());
+        }
+    };
+    for name in shapes.keys().filter(|name| !name.contains(".encoder.layers.")) {
+        take(name, name);
+    }
+    for (own, other) in towers {
+        for index in 0..own.layers {
+            let from = ((index + 1) * other.layers).div_ceil(own.layers) - 1;
+            for (name, from) in own.layer(index).all().into_iter().zip(other.layer(from).all()) {
+                for kind in ["weight", "bias"] {
+                    take(&format!("{name}.{kind}"), &format!("{from}.{kind}"));
+                }
+            }
+        }
+    }
+    given.retain(|name, tensor| shapes.get(name).is_some_and(|shape| *shape == tensor.dims()));
+    given
 }

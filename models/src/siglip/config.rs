@@ -1,12 +1,13 @@
 //! The configuration file of a SigLIP model, and of either of its towers alone.
 
+use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::config_json;
-use crate::layers::{EncoderNames, Shapes, Tower};
+use crate::layers::{EncoderNames, Shapes, Tower, weights_of_layers};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Resampling, Stream};
 
 /// Towers of a folder, and their configuration.
@@ -332,6 +333,19 @@ impl SiglipConfig {
             shapes.tensor("logit_bias", &[1]);
         }
         shapes.into_inner()
+    }
+
+    /// The weights that a model of both towers and of the same widths gives to another such; layer m of a tower of S is the other's
+    /// ⌈m·T/S⌉ of T. None where either lacks a tower.
+    #[must_use]
+    pub fn weights_of(&self, other: &Self, weights: &Weights) -> Weights {
+        let (Some(text), Some(vision)) = (&self.text, &self.vision) else { return Weights::new() };
+        let (Some(other_text), Some(other_vision)) = (&other.text, &other.vision) else {
+            return Weights::new();
+        };
+        let towers =
+            [(text.tower(false), other_text.tower(false)), (vision.tower(false), other_vision.tower(false))];
+        weights_of_layers(&self.shapes(), towers, weights)
     }
 
     /// Names that a published file may have for a tensor: a tower alone has that of the whole before version 5 of transformers.
