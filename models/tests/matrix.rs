@@ -2,37 +2,24 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
+mod held;
 mod traces;
 
 use std::sync::Arc;
 
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::{Head, HeadSpec, TextInput};
-use alambic_models::{
-    Config, EncodedText, ModelFolder, Pass, Precision, TapSelection, Tokens, Trace, write_weights,
-};
+use alambic_models::{Config, EncodedText, ModelFolder, Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::{self, Parameters, Weights};
 use alambic_tensor::{Streams, ops};
-use traces::{assert_agrees, folder};
+use held::{assert_is_read_as_written, assert_taps_agree, open, trace};
+use traces::folder;
 
 const MODELS: [&str; 6] =
     ["matrix/none", "matrix/pairs", "matrix/published", "matrix/low-rank", "matrix/cosine", "matrix/vectors"];
-
-fn open(model: &str) -> (Config, Weights, Batch) {
-    let opened = ModelFolder::open(&folder(model).join("model")).unwrap();
-    let config = Config::open(&opened).unwrap();
-    let weights = config.weights(&opened).unwrap();
-    let inputs = parameters::load(&folder(model).join("inputs.safetensors")).unwrap();
-    (config, weights, Batch::from_tensors(&inputs).unwrap())
-}
-
-fn trace(config: &Config, weights: &Weights, batch: &Batch) -> Trace {
-    let network = architecture::build(config, weights).unwrap();
-    network.forward(batch, Pass::Evaluate, TapSelection::All).unwrap()
-}
 
 fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -51,14 +38,7 @@ fn loss(trace: &Trace, tap: &str, mask: &[u8]) -> Tensor {
 
 #[test]
 fn taps_agree_with_a_loop_over_words() {
-    for model in MODELS {
-        let (config, weights, batch) = open(model);
-        let trace = trace(&config, &weights, &batch);
-        assert_agrees(model, &trace);
-        let outline = config.outline().taps();
-        assert!(trace.taps().keys().all(|tap| outline.contains(tap)), "{model}");
-        assert_eq!(outline.len(), trace.taps().len(), "{model}");
-    }
+    MODELS.into_iter().for_each(assert_taps_agree);
 }
 
 #[test]
@@ -85,17 +65,7 @@ fn gradients_agree_with_a_loop_over_words() {
 
 #[test]
 fn written_folder_gives_the_same_model() {
-    for model in MODELS {
-        let (config, weights, batch) = open(model);
-        let again = tempfile::tempdir().unwrap();
-        let json = config.to_json().unwrap().to_string();
-        std::fs::write(again.path().join("config.json"), json).unwrap();
-        write_weights(again.path(), &weights, Precision::F32).unwrap();
-        let read = ModelFolder::open(again.path()).unwrap();
-        let own = Config::open(&read).unwrap();
-        assert_eq!(own, config, "{model}");
-        assert_agrees(model, &trace(&own, &own.weights(&read).unwrap(), &batch));
-    }
+    MODELS.into_iter().for_each(assert_is_read_as_written);
 }
 
 #[test]

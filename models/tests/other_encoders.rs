@@ -2,55 +2,27 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
+mod held;
 mod traces;
 
-use alambic_models::architecture::{self, Batch};
-use alambic_models::{Config, ModelFolder, Pass, Precision, TapSelection, Trace, write_weights};
+use alambic_models::architecture;
+use alambic_models::{Config, ModelFolder, Pass, TapSelection};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
-use alambic_tensor::parameters::{self, Parameters, Weights};
-use traces::{assert_agrees, folder};
+use alambic_tensor::parameters::Parameters;
+use held::{assert_is_read_as_written, assert_taps_agree, open};
+use traces::folder;
 
 const MODELS: [&str; 8] =
     ["gpt2", "llama", "llama-scaled", "qwen3", "qwen3-embedding", "vit", "siglip", "siglip-text"];
 
-fn open(model: &str) -> (Config, Weights, Batch) {
-    let opened = ModelFolder::open(&folder(model).join("model")).unwrap();
-    let config = Config::open(&opened).unwrap();
-    let weights = config.weights(&opened).unwrap();
-    let inputs = parameters::load(&folder(model).join("inputs.safetensors")).unwrap();
-    (config, weights, Batch::from_tensors(&inputs).unwrap())
-}
-
-fn trace(config: &Config, weights: &Weights, batch: &Batch) -> Trace {
-    let network = architecture::build(config, weights).unwrap();
-    network.forward(batch, Pass::Evaluate, TapSelection::All).unwrap()
-}
-
 #[test]
 fn taps_agree_with_transformers() {
-    for model in MODELS {
-        let (config, weights, batch) = open(model);
-        let trace = trace(&config, &weights, &batch);
-        assert_agrees(model, &trace);
-        let outline = config.outline().taps();
-        assert!(trace.taps().keys().all(|tap| outline.contains(tap)), "{model}");
-        assert_eq!(outline.len(), trace.taps().len(), "{model}");
-    }
+    MODELS.into_iter().for_each(assert_taps_agree);
 }
 
 #[test]
 fn written_folder_gives_the_same_model() {
-    for model in MODELS {
-        let (config, weights, batch) = open(model);
-        let again = tempfile::tempdir().unwrap();
-        let json = config.to_json().unwrap().to_string();
-        std::fs::write(again.path().join("config.json"), json).unwrap();
-        write_weights(again.path(), &weights, Precision::F32).unwrap();
-        let read = ModelFolder::open(again.path()).unwrap();
-        let own = Config::open(&read).unwrap();
-        assert_eq!(own, config, "{model}");
-        assert_agrees(model, &trace(&own, &own.weights(&read).unwrap(), &batch));
-    }
+    MODELS.into_iter().for_each(assert_is_read_as_written);
 }
 
 #[test]
