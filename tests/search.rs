@@ -67,7 +67,21 @@ fn reranker_scores_pairs_and_reranks_what_words_find() {
     assert!(card.contains("CrossEncoder(\".\")") && card.contains("Reranking: "), "{card}");
     let line = "where to buy bikes in goa\tshop of anna sells bicycles in goa";
     let said = json(&run(folder.path(), &["predict", "run/student", "--json", line]).good());
-    assert!(said["prediction"].is_f64(), "{said}");
+    let logit = said["prediction"].as_f64().unwrap();
+    assert!(said.get("probabilities").is_none(), "{said}");
+    // Where nothing says what the one number is, it is a probability, as in transformers and sentence-transformers.
+    let path = folder.path().join("run/student/config.json");
+    let mut config: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let keys = config.as_object_mut().unwrap();
+    for key in ["problem_type", "sentence_transformers", "sbert_ce_default_activation_function"] {
+        keys.remove(key);
+    }
+    std::fs::write(&path, config.to_string()).unwrap();
+    std::fs::remove_file(folder.path().join("run/student/digests.json")).unwrap();
+    let said = json(&run(folder.path(), &["predict", "run/student", "--json", line]).good());
+    let probability = 1.0 / (1.0 + (-logit).exp());
+    let found = [&said["prediction"], said["probabilities"].as_object().unwrap().values().next().unwrap()];
+    assert!(found.iter().all(|own| (own.as_f64().unwrap() - probability).abs() < 1e-6), "{said}");
     assert!(run(folder.path(), &["predict", "run/student", "bikes"]).bad(2).contains("pairs of texts"));
 }
 

@@ -58,7 +58,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
         rows.iter()
             .zip(&texts)
             .zip(batch)
-            .map(|((row, text), line)| answer(&pipeline, tap, line, *text, row))
+            .map(|((row, text), line)| answer(&pipeline, (tap, function), line, *text, row))
             .collect()
     })
 }
@@ -138,10 +138,10 @@ impl Pairs {
     }
 }
 
-/// Prediction for a line.
+/// Prediction for a line, whose row is of a tap after a function.
 fn answer(
     pipeline: &EncoderPipeline,
-    tap: &str,
+    (tap, function): (&str, ScoreFunction),
     line: &Line,
     text: TextPair<'_>,
     row: &[f32],
@@ -160,7 +160,12 @@ fn answer(
         let numbers: IndexMap<&String, f32> = labels.iter().zip(row.iter().copied()).collect();
         json!({ "text": text_json, "prediction": answer, "numbers": numbers })
     } else if problem_type == ProblemType::Regression {
-        json!({ "text": text_json, "prediction": row.first() })
+        let mut json = json!({ "text": text_json, "prediction": row.first() });
+        if function == ScoreFunction::Sigmoid {
+            // As transformers' pipeline gives it, by its label.
+            json["probabilities"] = json!(by_name(row.iter().map(|&score| f64::from(score)).collect()));
+        }
+        json
     } else if problem_type == ProblemType::MultiLabel {
         let sigmoids: Vec<f64> = row.iter().map(|logit| 1.0 / (1.0 + f64::from(-logit).exp())).collect();
         let held = labels.iter().zip(row).filter(|(_, logit)| **logit > 0.0).map(|(label, _)| label);
