@@ -14,6 +14,7 @@ mod gated;
 mod gather_rows;
 mod layer_norm;
 mod linear;
+mod low_rank;
 mod matrix_product;
 mod mean;
 mod ragged;
@@ -36,9 +37,9 @@ pub use gated::gated;
 pub use gather_rows::{GatheredRows, gather_rows};
 pub use layer_norm::{layer_norm, pack_affine, residual_layer_norm};
 pub use linear::{LinearWeight, linear, linear_packed};
+pub use low_rank::low_rank_matrices;
 pub use matrix_product::{
-    MAX_PRODUCT_ENTRY, ReadingOrder, low_rank_matrices, matrix_product, prefix_products, prefix_sums,
-    sequence_sums,
+    MAX_PRODUCT_ENTRY, ReadingOrder, matrix_product, prefix_products, prefix_sums, sequence_sums,
 };
 pub use mean::masked_mean;
 pub use ragged::{RaggedLayout, RaggedPairs};
