@@ -15,6 +15,11 @@ fn outcome(folder: &Path, recipe: &str, more: &[&str]) -> Value {
     json(&run(folder, &[&["run", &recipe, "--out", "run", "--json"], more].concat()).done())
 }
 
+/// How sentence-transformers is told to compare the vectors of a student.
+fn similarity(student: &Path) -> Value {
+    json_of(&student.join("config_sentence_transformers.json"))["similarity_fn_name"].clone()
+}
+
 fn metric(outcome: &Value, model: &str, name: &str) -> f64 {
     outcome["models"][model]["metrics"][name].as_f64().unwrap()
 }
@@ -33,6 +38,7 @@ fn bi_encoder_that_learns_from_a_cross_encoder_finds_more_than_words_do() {
     assert!(outcome["fidelity"]["agreement"].is_f64() && outcome["ratios"]["speedup"].is_f64());
     let student = folder.path().join("run/student");
     assert!(student.join("modules.json").is_file() && student.join("1_Pooling/config.json").is_file());
+    assert_eq!(similarity(&student), "cosine");
     let card = std::fs::read_to_string(student.join("README.md")).unwrap();
     assert!(card.contains("SentenceTransformer") && card.contains("model.similarity("), "{card}");
     assert!(card.contains("Retrieval: "), "{card}");
@@ -94,6 +100,8 @@ fn run_over_queries_that_is_resumed_ends_with_the_same_bytes() {
         ["--set", "stage.general.train.steps=8"],
         ["--set", "stage.judge.train.steps=8"],
         ["--set", "stage.distil.train.steps=12"],
+        ["--set", "stage.distil.data.search.similarity=dot"],
+        ["--set", "baseline.data.search.similarity=dot"],
     ]
     .concat();
     let arguments =
@@ -107,6 +115,7 @@ fn run_over_queries_that_is_resumed_ends_with_the_same_bytes() {
     let weights =
         |out: &str| std::fs::read(folder.path().join(out).join("student/model.safetensors")).unwrap();
     assert!(weights("whole") == weights("cut"));
+    assert_eq!(similarity(&folder.path().join("whole/student")), "dot");
 }
 
 /// A small student over a table with scores, of which `more` lines of a recipe say how it learns.

@@ -149,6 +149,8 @@ pub(crate) struct SearchBuilder {
     judged: IndexMap<(String, Option<String>), Judged>,
     sources: IndexSet<String>,
     fingerprints: Vec<String>,
+    /// Whether queries that nothing is listed with are kept.
+    keeps_unjudged: bool,
     /// Whether heads alone are read, in which what other files name may be missing.
     is_head: bool,
     problems: Problems,
@@ -160,6 +162,12 @@ impl SearchBuilder {
     /// A builder of what files of this extent hold.
     pub(crate) fn new(extent: Extent) -> Self {
         Self { is_head: extent == Extent::Head, ..Self::default() }
+    }
+
+    /// The builder that keeps queries with which no passage is listed, if it is to.
+    pub(crate) fn keeping_unjudged(mut self, keeps: bool) -> Self {
+        self.keeps_unjudged = keeps;
+        self
     }
 
     /// Notes a file that is read.
@@ -292,10 +300,16 @@ impl SearchBuilder {
             }
             examples.push(query);
         }
-        let unjudged = self
-            .queries
-            .len()
-            .saturating_sub(examples.iter().map(|query| query.id.as_str()).collect::<HashSet<_>>().len());
+        let listed: HashSet<String> = examples.iter().map(|query| query.id.clone()).collect();
+        let (queries, keeps) = (std::mem::take(&mut self.queries), self.keeps_unjudged && !self.is_head);
+        let others = queries.into_iter().filter(|(id, _)| !listed.contains(id));
+        let unjudged = if keeps {
+            let query = |(id, text)| SearchQuery { id, text, passages: Vec::new(), split: None };
+            examples.extend(others.map(query));
+            0
+        } else {
+            others.count()
+        };
         let Self { passages, sources, fingerprints, statistics, problems, .. } = self;
         problems.or(())?;
         let source = sources.into_iter().collect::<Vec<_>>().join(", ");

@@ -40,7 +40,7 @@ fn beir(folder: &Path) -> Beir {
     write(folder, "qrels/train.tsv", &format!("{head}q1\td1\t1\nq1\td2\t0\n"));
     write(folder, "qrels/dev.tsv", &format!("{head}q2\td2\t1\n"));
     write(folder, "qrels/test.tsv", &format!("{head}q3\t3\t2\nq3\td1\t1\n"));
-    Beir { folder: Location::File(folder.to_owned()), language: Some("en".into()) }
+    Beir { folder: Location::File(folder.to_owned()), unjudged: false, language: Some("en".into()) }
 }
 
 fn listed(passage: usize, relevance: Option<f32>, score: Option<f32>) -> ListedPassage {
@@ -65,12 +65,18 @@ fn folder_of_beir_is_read_with_its_splits() {
     assert_eq!(train[0].passages, [listed(0, Some(1.0), None), listed(1, Some(0.0), None)]);
     assert_eq!(test[0].passages, [listed(2, Some(2.0), None), listed(0, Some(1.0), None)]);
     assert!(test[0].has_positive() && test[0].text == "what shines");
+    let mut all = of(&Beir { unjudged: true, ..corpus }).unwrap();
+    assert!(all.statistics.kept == 4 && !all.statistics.dropped.contains_key("queries without a judgement"));
+    all.split(&options, &HoldOut::default()).unwrap();
+    let [train, validation, test] = [&all.splits.train, &all.splits.validation, &all.splits.test];
+    assert_eq!((train.len(), validation.len(), test.len()), (2, 1, 1));
+    assert!(train[1].passages.is_empty() && !train[1].has_positive());
 }
 
 #[test]
 fn dataset_of_mteb_is_read_out_of_parquet() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/search/mteb");
-    let corpus = Beir { folder: Location::File(folder), language: None };
+    let corpus = Beir { folder: Location::File(folder), unjudged: false, language: None };
     assert_eq!(corpus.has_split_files(), [false, true]);
     let dataset = of(&corpus).unwrap();
     let [first, second] = dataset.splits.train.as_slice() else { panic!("{dataset:?}") };
@@ -90,6 +96,7 @@ fn none() -> OneOrMany<Location> {
 /// The same in tables of their own, with these judgements.
 fn retrieval(folder: &Path, qrels: PathBuf) -> Retrieval {
     Retrieval {
+        unjudged: false,
         passages: one(write(folder, "passages.jsonl", CORPUS)),
         queries: one(write(folder, "queries.jsonl", QUERIES)),
         qrels: one(qrels),
@@ -228,6 +235,7 @@ fn ids_that_are_given_twice_and_empty_corpora_are_refused() {
         "{CORPUS}{{\"_id\": \"d2\", \"text\": \"Again.\"}}\n{{\"_id\": \"\", \"text\": \"Nobody.\"}}\n"
     );
     let corpus = Retrieval {
+        unjudged: false,
         passages: one(write(path, "twice.jsonl", &twice)),
         queries: one(write(
             path,
@@ -245,11 +253,11 @@ fn ids_that_are_given_twice_and_empty_corpora_are_refused() {
     let blank = "{\"_id\": \"d1\", \"text\": \" \"}\n";
     let corpus = Retrieval { passages: one(write(path, "blank.jsonl", blank)), ..retrieval(path, qrels()) };
     assert!(matches!(faults(&corpus)[..], [(None, Fault::NoUsableRows { .. })]));
-    let corpus = Beir { folder: Location::File(path.join("none")), language: None };
+    let corpus = Beir { folder: Location::File(path.join("none")), unjudged: false, language: None };
     assert_eq!(faults(&corpus), [(None, Fault::NotFolder)]);
     write(path, "bare/corpus.jsonl", CORPUS);
     write(path, "bare/queries.jsonl", QUERIES);
-    let corpus = Beir { folder: Location::File(path.join("bare")), language: None };
+    let corpus = Beir { folder: Location::File(path.join("bare")), unjudged: false, language: None };
     assert_eq!(faults(&corpus), [(None, Fault::NoJudgements)]);
 }
 

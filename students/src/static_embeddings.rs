@@ -8,6 +8,7 @@ use alambic_settings::{At, Either, choices, settings};
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
+use alambic_tensor::precision::{self, MatmulPrecision};
 use alambic_tensor::principal_components::PrincipalComponents;
 
 use crate::StudentError;
@@ -189,7 +190,10 @@ impl StaticEmbedding {
     fn read(&self, network: &dyn Architecture, rows: &[Vec<u32>]) -> Result<Tensor, StudentError> {
         let tap = if self.vectors == TokenVectors::Pooler { "pooled" } else { LAST_STATE };
         let input = Batch::of_texts(TextInput::new(Tokens::pad(rows, 0)));
-        let trace = network.forward(&input, Pass::Evaluate, TapSelection::named([tap]))?;
+        // Sixteen significant bits are enough for a beginning, and tiles give them in a fraction of the time.
+        let trace = precision::with(MatmulPrecision::Bf16x3, || {
+            network.forward(&input, Pass::Evaluate, TapSelection::named([tap]))
+        })?;
         let states = trace.get(tap).ok_or_else(|| {
             StudentError::Incompatible(format!("`{}` has no tap `{tap}`", self.teacher.value))
         })?;

@@ -39,8 +39,6 @@ pub struct UsageExample {
     pub text: String,
     /// The second text of a pair: the passage in which a question is answered, or that is searched for a query.
     pub second: Option<String>,
-    /// Whether vectors are compared by their dot product, and not by their cosine.
-    pub has_dot_product: bool,
     /// Arguments of `generate`, for instance `max_length=40`; empty for its defaults.
     pub generate: String,
 }
@@ -176,9 +174,7 @@ fn encoder(
 ) -> (Library, Option<&'static str>, Option<String>) {
     let text = string_literal(&example.text);
     if config.pooling.is_some() && config.head == Head::None {
-        let dot = if example.has_dot_product { ", similarity_fn_name=\"dot\"" } else { "" };
-        let options = format!("{}{dot}", trust(config));
-        let code = compared(example, &options);
+        let code = compared(example, trust(config));
         return (Library::SentenceTransformers, Some("sentence-similarity"), Some(code));
     }
     let is_rating = config.head == Head::Sequence && config.problem_type == ProblemType::Regression;

@@ -19,6 +19,9 @@ settings! {
     pub struct Beir {
         /// The folder.
         pub folder: Location,
+        /// Whether queries that no file of judgements names are kept to be trained on: a teacher scores the passages that BM25 finds
+        /// for them. Stages without a teacher, validation and evaluation leave them out.
+        pub unjudged: bool = false,
         /// Code of the language, for reports. Left out: it is not known.
         pub language: Option<String>,
     }
@@ -80,7 +83,7 @@ const TEST: &[&str] = &["test"];
 
 impl ReadCorpus for Beir {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let mut builder = SearchBuilder::new(extent);
+        let mut builder = SearchBuilder::new(extent).keeping_unjudged(self.unjudged);
         read_passages(&self.part("corpus")?, extent, &mut builder)?;
         read_queries(&self.part("queries")?, extent, &mut builder)?;
         let mut count = 0;

@@ -18,8 +18,11 @@ settings! {
     pub struct Retrieval {
         /// The passages.
         pub passages: OneOrMany<Location>,
-        /// The queries. Those without a judgement or score are left out and counted.
+        /// The queries. Those without a judgement or score are left out and counted, unless `unjudged` keeps them.
         pub queries: OneOrMany<Location>,
+        /// Whether queries without a judgement or score are kept to be trained on: a teacher scores the passages that BM25 finds for
+        /// them. Stages without a teacher, validation and evaluation leave them out.
+        pub unjudged: bool = false,
         /// Judgements of the queries to train on.
         pub qrels: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Judgements of queries that all have the split `validation`.
@@ -35,7 +38,7 @@ settings! {
 
 impl ReadCorpus for Retrieval {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let mut builder = SearchBuilder::new(extent);
+        let mut builder = SearchBuilder::new(extent).keeping_unjudged(self.unjudged);
         read_passages(&files(&self.passages)?, extent, &mut builder)?;
         read_queries(&files(&self.queries)?, extent, &mut builder)?;
         let lists = [

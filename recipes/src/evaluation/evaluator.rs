@@ -187,6 +187,12 @@ pub(crate) trait Evaluator {
         Ok(None)
     }
 
+    /// How the student's vectors are compared, in the word of sentence-transformers; none of students whose vectors
+    /// are for no comparison.
+    fn vector_similarity(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What models of the student's kind are for, one sentence for the head of the report.
     fn purpose(&self) -> Option<String> {
         None

@@ -326,6 +326,11 @@ impl<'a> Evaluation<'a> {
         self.first().purpose()
     }
 
+    /// How the student's vectors are compared.
+    pub(crate) fn vector_similarity(&self) -> Option<&'static str> {
+        self.first().vector_similarity()
+    }
+
     /// Model card of the student.
     pub(crate) fn card(&self) -> CardMetadata {
         self.first().card(self.student.first().and_then(|predictions| predictions.first()))

@@ -320,7 +320,11 @@ impl Results<'_> {
             StoredPrecision::F32 => Precision::F32,
             StoredPrecision::F16 => Precision::F16,
         };
-        let (config, tokenizer) = (Config::open(&finished)?, TokenizerFiles::read(finished.path())?);
+        let config = Config::open(&finished)?;
+        let mut tokenizer = TokenizerFiles::read(finished.path())?;
+        if let Some(similarity) = self.evaluation.vector_similarity() {
+            tokenizer = tokenizer.with_similarity(similarity)?;
+        }
         save_pretrained(&partial, &config, &config.weights(&finished)?, &tokenizer, precision)?;
         if let Some(detector) = detector_folder(finished.path()) {
             add_detector(&partial, &detector)?;

@@ -15,7 +15,7 @@ use alambic_students::UsageExample;
 use alambic_teachers::Teacher;
 
 use super::collection::{Asked, Collection, RESULTS};
-use super::options::{EncoderType, SearchData, SearchOptions, Similarity};
+use super::options::{EncoderType, SearchData, SearchOptions};
 use super::scorer::Scorer;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{
@@ -180,6 +180,10 @@ impl Evaluator for SearchEvaluator<'_> {
         measure(self.asked.len(), max, &models)
     }
 
+    fn vector_similarity(&self) -> Option<&'static str> {
+        (self.options.encoder == EncoderType::BiEncoder).then(|| self.options.similarity.name())
+    }
+
     fn purpose(&self) -> Option<String> {
         Some(match self.options.encoder {
             EncoderType::BiEncoder => {
@@ -233,12 +237,7 @@ impl Evaluator for SearchEvaluator<'_> {
             tags: Vec::new(),
             languages,
             command: format!("alambic predict student {}", shell_word(&line)),
-            example: UsageExample {
-                text,
-                second,
-                has_dot_product: is_bi_encoder && self.options.similarity == Similarity::Dot,
-                ..UsageExample::default()
-            },
+            example: UsageExample { text, second, ..UsageExample::default() },
             output: None,
             limits,
         }

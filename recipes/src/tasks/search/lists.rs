@@ -69,6 +69,11 @@ impl<'c> Pool<'c> {
         self.candidates.len() > 1
     }
 
+    /// Whether it says anything of itself: that a passage is relevant, or what score one has.
+    pub(super) fn is_labelled(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.is_relevant() || !candidate.score.is_nan())
+    }
+
     /// The query with all of its passages, as a teacher scores them.
     pub(super) fn whole_list<'t>(&'t self, collections: &'t [Collection<'_>]) -> List<'t> {
         let texts = &collections[self.asked.collection].texts;
@@ -76,7 +81,8 @@ impl<'c> Pool<'c> {
         List { query: &self.asked.query.text, passages: self.candidates.iter().map(text).collect() }
     }
 
-    /// The list of an epoch: relevant passages, which take turns, and others, which are drawn.
+    /// The list of an epoch: relevant passages, which take turns, and others, which are drawn. Where nothing is known to be relevant,
+    /// what the teacher scores highest stands in its place, so that each list has something to be told apart.
     pub(super) fn list(
         &self,
         epoch: u64,
@@ -84,8 +90,12 @@ impl<'c> Pool<'c> {
         options: &SearchOptions,
         streams: Streams,
     ) -> Vec<Candidate> {
-        let (relevant, mut others): (Vec<&Candidate>, Vec<&Candidate>) =
+        let (mut relevant, mut others): (Vec<&Candidate>, Vec<&Candidate>) =
             self.candidates.iter().partition(|candidate| candidate.is_relevant());
+        if relevant.is_empty() && others.iter().all(|candidate| !candidate.teacher.is_nan()) {
+            others.sort_by(|one, other| other.teacher.total_cmp(&one.teacher));
+            relevant = others.drain(..options.positives.min(others.len())).collect();
+        }
         let wanted = options.positives.min(relevant.len());
         let mut list: Vec<Candidate> =
             (0..wanted).map(|place| *relevant[(epoch as usize * wanted + place) % relevant.len()]).collect();
@@ -119,5 +129,54 @@ impl SearchData {
     pub(super) fn collections<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Collection<'c>>, RunError> {
         let read = |options: &SearchOptions| Collection::read(corpora, &options.data, options);
         Ok(self.search.iter().map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alambic_data::SearchQuery;
+
+    use super::super::options::{EncoderType, Similarity};
+    use super::*;
+
+    const NEGATIVES: usize = 2;
+
+    fn pool(query: &SearchQuery, candidates: [(f32, f32); 5]) -> Pool<'_> {
+        let candidate =
+            |(passage, (relevance, teacher))| Candidate { passage, relevance, score: f32::NAN, teacher };
+        let candidates = candidates.into_iter().enumerate().map(candidate).collect();
+        Pool { asked: Asked { collection: 0, query }, candidates }
+    }
+
+    #[test]
+    fn what_the_teacher_scores_highest_stands_for_what_nobody_judged() {
+        let query = SearchQuery { id: "q".into(), text: "q".into(), passages: Vec::new(), split: None };
+        let options = SearchOptions {
+            data: Vec::new(),
+            encoder: EncoderType::BiEncoder,
+            similarity: Similarity::Cosine,
+            scale: None,
+            positives: 1,
+            negatives: NEGATIVES,
+            mined_negatives: 0,
+            k1: 1.2,
+            b: 0.75,
+            rerank: 1,
+            validation_rerank: 1,
+            fraction: 1.0,
+            max_length: 8,
+        };
+        let of = |pool: &Pool<'_>, epoch| -> Vec<usize> {
+            pool.list(epoch, 0, &options, Streams::new(1)).iter().map(|own| own.passage).collect()
+        };
+        let unjudged = pool(&query, [(0.0, 0.1), (0.0, 0.9), (0.0, 0.3), (0.0, 0.2), (0.0, -1.0)]);
+        let unknown = pool(&query, [(0.0, f32::NAN); 5]);
+        let judged = pool(&query, [(0.0, 0.1), (0.0, 0.9), (1.0, 0.3), (0.0, 0.2), (0.0, -1.0)]);
+        let lists = |pool| (0..20).map(|epoch| of(pool, epoch)).collect::<Vec<_>>();
+        assert!(lists(&unjudged).iter().all(|list| list.len() == 1 + NEGATIVES && list[0] == 1));
+        assert!(lists(&judged).iter().all(|list| list.len() == 1 + NEGATIVES && list[0] == 2));
+        let drawn: HashSet<usize> = lists(&unknown).into_iter().flatten().collect();
+        assert_eq!(drawn.len(), 5);
+        assert!(judged.is_labelled() && !unjudged.is_labelled());
     }
 }

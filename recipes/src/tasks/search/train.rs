@@ -73,8 +73,10 @@ impl<'a> SearchTraining<'a> {
         } else {
             Some(score_pools(&mut pools, &collections, context, (job, options), observer)?)
         };
-        // A passage of which the teacher says nothing is in no list.
-        if scored.is_some() {
+        if scored.is_none() {
+            pools.retain(Pool::is_labelled);
+        } else {
+            // A passage of which the teacher says nothing is in no list.
             for pool in &mut pools {
                 pool.candidates.retain(|candidate| !candidate.teacher.is_nan());
             }
