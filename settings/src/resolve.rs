@@ -23,6 +23,9 @@ use crate::types::{AddedKinds, Type, list_names};
 /// The most bytes of a recipe.
 const MAX_RECIPE_BYTES: u64 = 4 << 20;
 
+/// The key of [`Inheritance`] that a flag may hold as well.
+const UNSET: &str = "unset";
+
 /// The most recipes that extend one another in a row, and the most names of recipes in all of them together.
 const MAX_EXTENDS_DEPTH: usize = 32;
 const MAX_EXTENDS: usize = 500;
@@ -34,7 +37,7 @@ settings! {
         /// Of several, a later one prevails over an earlier one, and this file
         /// over all. Tables merge key by key, all else is replaced.
         pub extends: OneOrMany<At<String>> = OneOrMany(Vec::new()),
-        /// Keys to leave out of what `extends` brings in, as `stage.layers.loss.hidden`.
+        /// Keys to leave out of what `extends` brings in, as `stage.layers.loss.hidden`; with `--set`, of the recipe itself.
         pub unset: Vec<At<String>> = Vec::new(),
     }
 }
@@ -88,7 +91,10 @@ impl Resolver<'_> {
         let mut tree = loader.load(recipe, None).unwrap_or_else(Node::empty_table);
         for flag in flags {
             match parse_flag(flag) {
-                Ok(layer) => tree = merge(tree, layer, Some(&kind)),
+                Ok(mut layer) => {
+                    loader.unset_by_flag(&mut tree, &mut layer);
+                    tree = merge(tree, layer, Some(&kind));
+                }
                 Err(diagnostics) => loader.fail(diagnostics),
             }
         }
@@ -246,16 +252,31 @@ impl Loader<'_> {
             }
         }
         let mut base = base.unwrap_or_else(Node::empty_table);
-        for path in &inheritance.unset {
-            let removed = key_path(path).is_some_and(|keys| remove(&mut base, &keys));
+        self.unset(&mut base, &inheritance.unset, "nothing that is extended has this key");
+        Some(merge(base, own, Some(self.kind)))
+    }
+
+    /// Takes keys out of what is inherited, and reports those that are not there.
+    fn unset(&mut self, base: &mut Node, paths: &[At<String>], label: &str) {
+        for path in paths {
+            let removed = key_path(path).is_some_and(|keys| remove(base, &keys));
             if !removed && !self.incomplete {
                 let message = format!("`{}` is not inherited, so it cannot be unset", quoted(path));
                 let diagnostic = Diagnostic::error("recipe::unset", message);
-                self.diagnostics
-                    .push(diagnostic.label(&path.origin, "nothing that is extended has this key"));
+                self.diagnostics.push(diagnostic.label(&path.origin, label));
             }
         }
-        Some(merge(base, own, Some(self.kind)))
+    }
+
+    /// Takes the keys out of a recipe that a flag names as `unset`, and that key out of the flag's layer.
+    fn unset_by_flag(&mut self, tree: &mut Node, layer: &mut Node) {
+        let Some(members) = layer.members() else { return };
+        let Some(named) = members.get(UNSET).map(|member| member.node.clone()) else { return };
+        match Reader::new("").finish(|reader| Vec::<At<String>>::read(&named, reader)) {
+            Ok(paths) => self.unset(tree, &paths, "the recipe has no such key"),
+            Err(diagnostics) => self.fail(diagnostics),
+        }
+        remove(layer, &[UNSET.to_owned()]);
     }
 
     fn read_file(&mut self, path: &Path, from: Option<&Origin>) -> Option<Arc<SourceFile>> {

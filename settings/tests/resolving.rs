@@ -47,6 +47,24 @@ fn layers_merge_key_by_key() {
 }
 
 #[test]
+fn a_flag_takes_keys_out_of_the_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = write(folder.path(), "top.toml", GOOD);
+    let stage = |flags: &[&str]| resolve(&recipe, flags).map(|found| found.value.stage["layers"].clone());
+    let names = |flags: &[&str]| -> Vec<String> {
+        stage(flags).unwrap().loss.iter().map(|term| term.name().to_owned()).collect()
+    };
+    assert!(names(&[]).contains(&"hidden".to_owned()));
+    let taken = ["unset=[\"stage.layers.loss.hidden\"]"];
+    assert!(!names(&taken).contains(&"hidden".to_owned()));
+    // In their order: what a later flag sets is there again.
+    assert!(names(&[taken[0], "stage.layers.loss.hidden={}"]).contains(&"hidden".to_owned()));
+    let error = resolve(&recipe, &["unset=[\"stage.layers.none\"]"]).unwrap_err();
+    assert!(error.to_string().contains("`stage.layers.none` is not inherited"), "{error}");
+    assert!(resolve(&recipe, &["unset=7"]).is_err());
+}
+
+#[test]
 fn a_path_is_seen_from_the_file_that_holds_it() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "bases/base.toml", GOOD);
