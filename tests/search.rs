@@ -171,3 +171,55 @@ fn scores_of_the_data_and_of_a_recorded_teacher_are_learnt() {
     );
     assert!(json(&recorded)["models"]["student"]["metrics"]["mrr-at-10"].is_f64(), "{recorded}");
 }
+
+#[test]
+fn queries_that_nobody_judged_are_for_stages_with_a_teacher() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = folder.path().join("houses");
+    std::fs::create_dir_all(corpus.join("qrels")).unwrap();
+    let words = ["bells", "lamps", "boats", "honey"];
+    let lines = |line: &dyn Fn(usize) -> String| (0..40).map(line).collect::<String>();
+    let word = |number: usize| words[number % words.len()];
+    let passage = |number: usize| {
+        format!("{{\"_id\": \"p{number}\", \"text\": \"house {number} has {}\"}}\n", word(number))
+    };
+    let query = |number: usize| {
+        format!("{{\"_id\": \"q{number}\", \"text\": \"where are {} of house {number}\"}}\n", word(number))
+    };
+    std::fs::write(corpus.join("corpus.jsonl"), lines(&passage)).unwrap();
+    std::fs::write(corpus.join("queries.jsonl"), lines(&query)).unwrap();
+    for (split, numbers) in [("train", 0..8), ("dev", 8..12), ("test", 12..16)] {
+        let rows: Vec<String> = numbers.map(|number| format!("q{number}\tp{number}\t1\n")).collect();
+        let path = corpus.join("qrels").join(format!("{split}.tsv"));
+        std::fs::write(path, format!("query-id\tcorpus-id\tscore\n{}", rows.concat())).unwrap();
+    }
+    let model = "layers = 1\nwidth = 16\nheads = 2\nfeed-forward = 16\nmax-length = 24\n";
+    let recipe = format!(
+        "schema = 1\nname = \"log\"\nstages = [\"judge\", \"small\"]\n\
+         [data.houses.corpus.beir]\nfolder = \"houses\"\nunjudged = true\n\
+         [data.houses.split]\nvalidation-fraction = 0.0\n\
+         [model.judge.encoder]\n{model}[model.small.encoder]\n{model}pooling = \"mean\"\n\
+         [teacher.judge.checkpoint]\nstage = \"judge\"\n\
+         [train]\nsteps = 6\nbatch.size = 4\nvalidate-every = 3\n\
+         [stage.judge]\nstudent = \"judge\"\nloss.list-cross-entropy = {{}}\n\
+         data.search = {{ data = [\"houses\"], encoder = \"cross-encoder\", mined-negatives = 5 }}\n\
+         [stage.small]\nstudent = \"small\"\nteacher = \"judge\"\nloss.list-kl = {{}}\n\
+         data.search = {{ data = [\"houses\"], mined-negatives = 5 }}\n\
+         [evaluation]\ndata = [\"houses\"]\nteacher = \"judge\"\ntimed-examples = 4\n"
+    );
+    std::fs::write(folder.path().join("log.toml"), recipe).unwrap();
+    let ended = run(folder.path(), &["run", "log.toml", "--out", "run"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // Eight are judged; of the 40 all but those of validation and test may be read.
+    for expected in ["judge: 8 examples", "small: 32 examples"] {
+        assert!(ended.stderr.contains(expected), "{expected}: {}", ended.stderr);
+    }
+    let plan = json(&run(folder.path(), &["plan", "log.toml", "--json"]).done());
+    let counts: Vec<u64> = plan["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|own| own["examples"]["queries"].as_u64().unwrap())
+        .collect();
+    assert_eq!(counts, [8, 32], "{plan}");
+}

@@ -7,7 +7,7 @@ mod models;
 mod recipes;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use alambic_data::Raster;
@@ -114,4 +114,34 @@ pub(crate) fn write_image(path: &Path, (width, height): (usize, usize), colour: 
 /// Rows of token ids, (rows, tokens).
 pub(crate) fn ids(rows: &[&[i64]]) -> Tensor {
     Tensor::from_vec(rows.concat(), (rows.len(), rows[0].len()), &Device::Cpu).unwrap()
+}
+
+/// A recipe of `recipes/text/smoke` with so few steps that it shows no more than that it runs.
+pub(crate) fn smoke(folder: &Path, method: &str, stages: &[&str]) -> Value {
+    smoke_with(folder, method, stages, &[])
+}
+
+/// Such a recipe with more keys set.
+pub(crate) fn smoke_with(folder: &Path, method: &str, stages: &[&str], more: &[&str]) -> Value {
+    let recipe = format!("builtin:text/smoke/{method}");
+    let mut arguments = vec!["run".to_owned(), recipe, "--out".to_owned(), method.to_owned()];
+    arguments.push("--json".to_owned());
+    let small = ["data.task.corpus.made-up-reviews.size=200", "evaluation.timed-examples=4"];
+    let steps = stages.iter().map(|stage| format!("stage.{stage}.train.steps=4"));
+    let more = more.iter().map(|flag| (*flag).to_owned());
+    for flag in small.map(str::to_owned).into_iter().chain(steps).chain(more) {
+        arguments.extend(["--set".to_owned(), flag]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = run(folder, &arguments);
+    assert_eq!(ended.code, Some(0), "{method}: {}", ended.stderr);
+    json(&ended.stdout)
+}
+
+/// The file of a run's augmented texts.
+pub(crate) fn augmented(run: &Path) -> PathBuf {
+    let mut entries =
+        std::fs::read_dir(run.join("teacher-outputs")).unwrap().map(|entry| entry.unwrap().path());
+    let is_augmented = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("augmented-");
+    entries.find(is_augmented).unwrap()
 }

@@ -20,7 +20,7 @@ settings! {
         /// The folder.
         pub folder: Location,
         /// Whether queries that no file of judgements names are kept to be trained on: a teacher scores the passages that BM25 finds
-        /// for them. Stages without a teacher, validation and evaluation leave them out.
+        /// for them (`mined-negatives`). Stages without a teacher, validation and evaluation leave them out.
         pub unjudged: bool = false,
         /// Code of the language, for reports. Left out: it is not known.
         pub language: Option<String>,

@@ -21,7 +21,7 @@ settings! {
         /// The queries. Those without a judgement or score are left out and counted, unless `unjudged` keeps them.
         pub queries: OneOrMany<Location>,
         /// Whether queries without a judgement or score are kept to be trained on: a teacher scores the passages that BM25 finds for
-        /// them. Stages without a teacher, validation and evaluation leave them out.
+        /// them (`mined-negatives`). Stages without a teacher, validation and evaluation leave them out.
         pub unjudged: bool = false,
         /// Judgements of the queries to train on.
         pub qrels: OneOrMany<Location> = OneOrMany(Vec::new()),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::text::quoted;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::model_folder::ModelFolder;
 use crate::{ModelError, json};
@@ -21,6 +21,11 @@ pub(crate) const TRANSFORMER: [&str; 7] = [
 
 /// The file of the model as a whole: its prompts, and what is done with its vectors.
 pub(crate) const MODEL: &str = "config_sentence_transformers.json";
+
+/// What [`MODEL`] holds of a model that has no prompts, and whose vectors are compared as is usual.
+pub(crate) fn usual_model() -> Value {
+    json!({ "prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine" })
+}
 
 /// Keys of [`TRANSFORMER`] that are read with the tokenizer, or change the speed alone.
 const READ: [&str; 3] = ["max_seq_length", "do_lower_case", "unpad_inputs"];

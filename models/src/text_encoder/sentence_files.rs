@@ -117,9 +117,8 @@ impl Pooling {
     /// The file of the model as a whole, where it is not as it is among those of the tokenizer.
     fn model_file(&self, tokenizer: &TokenizerFiles) -> Result<Option<(String, Value)>, ModelError> {
         // Older versions look for it on the hub where it is not there.
-        let none = json!({ "prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine" });
         let before = tokenizer.sentence_model()?;
-        let mut model = before.clone().unwrap_or(none);
+        let mut model = before.clone().unwrap_or_else(sentence_options::usual_model);
         if self.kept.is_some() || !model["truncate_dim"].is_null() {
             model["truncate_dim"] = self.kept.into();
         }

@@ -163,19 +163,13 @@ impl TokenizerFiles {
         if self.get(PROMPTS).is_some() { self.json(PROMPTS).map(Some) } else { Ok(None) }
     }
 
-    /// The files that say to sentence-transformers how two vectors are compared: `cosine` or `dot`. `default_prompt_name` and
-    /// prompts stay as they are.
+    /// The files that say to sentence-transformers how two vectors are compared: `cosine` or `dot`. Prompts stay as they are.
     ///
     /// # Errors
     /// When `config_sentence_transformers.json` is damaged.
     pub fn with_similarity(&self, name: &str) -> Result<Self, ModelError> {
-        let mut config = self.json(PROMPTS)?;
+        let mut config = self.sentence_model()?.unwrap_or_else(sentence_options::usual_model);
         config["similarity_fn_name"] = name.into();
-        for (key, none) in [("prompts", json!({})), ("default_prompt_name", Value::Null)] {
-            if config.get(key).is_none() {
-                config[key] = none;
-            }
-        }
         let mut files = self.clone();
         files.insert(PROMPTS, format!("{config:#}\n").into_bytes());
         Ok(files)

@@ -187,8 +187,8 @@ pub(crate) trait Evaluator {
         Ok(None)
     }
 
-    /// How the student's vectors are compared, in the word of sentence-transformers; none of students whose vectors
-    /// are for no comparison.
+    /// How the student's vectors are compared, in the word of sentence-transformers; none where its training does not say it, and
+    /// the student keeps what the folder of its teacher says.
     fn vector_similarity(&self) -> Option<&'static str> {
         None
     }

@@ -50,8 +50,15 @@ impl SearchData {
                 );
             }
         }
-        let count = |split| self.asked(&checker.corpora, split).map_or(0, |asked| asked.len());
-        let (queries, validation) = (count(Split::Train), count(Split::Validation));
+        let count = |split, is_counted: &dyn Fn(&SearchQuery) -> bool| {
+            let asked = self.asked(&checker.corpora, split).unwrap_or_default();
+            asked.iter().filter(|asked| is_counted(asked.query)).count()
+        };
+        // What nobody judged is for a teacher, which scores what is mined.
+        let mines = self.search.iter().any(|options| options.mined_negatives > 0);
+        let takes_unjudged = mines && site.named_teacher.is_some();
+        let queries = count(Split::Train, &|query| takes_unjudged || !query.passages.is_empty());
+        let validation = count(Split::Validation, &SearchQuery::has_positive);
         if checker.depth == Depth::Whole && is_known {
             checker.check_splits(site, queries, validation);
             self.check_negatives(site, checker);

@@ -160,10 +160,6 @@ impl Evaluator for SentenceEvaluator {
         measure(texts.len(), max, &models)
     }
 
-    fn vector_similarity(&self) -> Option<&'static str> {
-        Some("cosine")
-    }
-
     fn purpose(&self) -> Option<String> {
         Some(
             "An encoder of sentences is for comparing texts by their vectors: search, clustering, finding what says the same. \
