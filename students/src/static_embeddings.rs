@@ -56,7 +56,8 @@ choices! {
 choices! {
     /// What is done with what is not in the vocabulary.
     pub enum UnknownTokens {
-        /// It is left out of a text, as model2vec does.
+        /// It is left out of a text, as model2vec does. Its vector is zero, so that sentence-transformers, which reads it, gives the
+        /// same vectors of length one.
         Drop = "drop",
         /// It is read as a token of its own, as sentence-transformers does.
         Keep = "keep",
@@ -236,6 +237,14 @@ fn mean_rows(table: &Tensor, rows: &[Vec<u32>]) -> candle::Result<Tensor> {
     table.detach().index_select(&ids, 0)?.reshape((rows.len(), length, ()))?.mean(1)
 }
 
+/// A table whose row of this token is zero. The token is not read here and by model2vec; sentence-transformers reads it, and its
+/// vectors of length one are the same then.
+fn without_row(table: &Tensor, token: u32) -> candle::Result<Tensor> {
+    let rows = table.dim(0)?;
+    let factors: Vec<f32> = (0..rows).map(|row| if row == token as usize { 0.0 } else { 1.0 }).collect();
+    table.broadcast_mul(&Tensor::from_vec(factors, (rows, 1), table.device())?)
+}
+
 /// Weights by smooth inverse frequency: a / (a + p), p the share of a token.
 fn inverse_frequencies(counts: &[f64], constant: f64) -> Vec<f32> {
     let sum: f64 = counts.iter().sum::<f64>().max(f64::MIN_POSITIVE);
@@ -268,6 +277,10 @@ impl StudentBuilder for StaticEmbedding {
                 vectors.broadcast_mul(&weights)
             };
             reduce().map_err(ModelError::from)?
+        };
+        let table = match config.left_out {
+            Some(token) => without_row(&table, token).map_err(ModelError::from)?,
+            None => table,
         };
         let weights = Weights::from([(StaticConfig::TABLE.to_owned(), table)]);
         Ok(InitialModel { config: config.into(), weights })
@@ -303,5 +316,12 @@ mod tests {
             assert!((found - expected).abs() < 1e-9, "{found} and {expected}");
         }
         assert_eq!(inverse_frequencies(&[0.0, 3.0, 1.0], 0.25), [1.0, 0.25, 0.5]);
+    }
+
+    #[test]
+    fn row_of_a_token_that_is_left_out_is_zero() {
+        let table = Tensor::new(&[[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]], device::current()).unwrap();
+        let expected = [[1.0, 2.0], [0.0, 0.0], [5.0, 6.0]];
+        assert_eq!(without_row(&table, 1).unwrap().to_vec2::<f32>().unwrap(), expected);
     }
 }
