@@ -238,7 +238,7 @@ fn languages_are_sampled_alike_over_an_interruption() {
     }
 }
 
-/// Sentences of a language of which some words are things to eat, in the format of CoNLL; gives words and tags.
+/// Sentences of a language of which some words are things to eat, in the format of `CoNLL`; gives words and tags.
 fn orders(
     language: usize,
     count: usize,
@@ -333,7 +333,7 @@ fn tags_of_words_are_evaluated_by_language() {
     check_means(&outcome, "student", "span-f1", &expected);
 }
 
-/// Passages of a language about who has what, as SQuAD has them; gives questions, passages and answers.
+/// Passages of a language about who has what, as `SQuAD` has them; gives questions, passages and answers.
 fn passages(language: usize, count: usize, number: &mut impl FnMut(usize) -> usize) -> Vec<[String; 3]> {
     let (_, things, words) = WORDS[language];
     let mut all: Vec<[String; 3]> = Vec::new();
@@ -356,7 +356,7 @@ fn passages(language: usize, count: usize, number: &mut impl FnMut(usize) -> usi
     all
 }
 
-/// Exact match and F1 over words of an answer, as SQuAD counts them; of answers without articles.
+/// Exact match and F1 over words of an answer, as `SQuAD` counts them; of answers without articles.
 fn scores(found: &str, known: &str) -> [f64; 2] {
     let words = |text: &str| -> Vec<String> {
         let plain: String = text.to_lowercase().chars().filter(|own| !own.is_ascii_punctuation()).collect();
@@ -364,7 +364,9 @@ fn scores(found: &str, known: &str) -> [f64; 2] {
     };
     let (found, known) = (words(found), words(known));
     let mut counts: BTreeMap<&String, i64> = BTreeMap::new();
-    known.iter().for_each(|word| *counts.entry(word).or_default() += 1);
+    for word in &known {
+        *counts.entry(word).or_default() += 1;
+    }
     let mut both = 0.0;
     for word in &found {
         if let Some(count) = counts.get_mut(word).filter(|count| **count > 0) {

@@ -154,7 +154,7 @@ impl Texts {
                     let code = languages[row].trim();
                     match check_code(code) {
                         _ if code.is_empty() => {
-                            problems.push(table.place(row), Fault::EmptyField("language"))
+                            problems.push(table.place(row), Fault::EmptyField("language"));
                         }
                         Ok(()) => text.language = Some(code.to_owned()),
                         Err(fault) => problems.push(table.place(row), fault),

@@ -142,7 +142,9 @@ impl CorpusFiles<'_> {
             for code in list.lists().into_iter().filter_map(|(language, _)| language) {
                 if let Err(fault) = check_code(code) {
                     note(&format!("{key}.{code}"), fault);
-                } else if let Some(other) = known.iter().find(|other| is_same_language(other, code)) {
+                } else if let Some(other) =
+                    known.iter().find(|other| **other != code && is_same_language(other, code))
+                {
                     let codes = [(*other).to_owned(), code.to_owned()];
                     note(&format!("{key}.{code}"), Fault::DuplicateLanguage(codes));
                 } else {
@@ -192,6 +194,7 @@ mod tests {
     fn files_have_the_split_and_the_language_of_their_list() {
         let none = Files::none();
         let train = by_language(&[("en", &["a.tsv", "b.tsv"]), ("es", &["c.tsv"])]);
+        // A language has files of several splits.
         let test = by_language(&[("es", &["d.tsv"])]);
         let files = resolve([&train, &none, &test], None, None).unwrap();
         let found: Vec<_> = files.iter().map(|file| (file.split, file.language.as_deref())).collect();

@@ -60,9 +60,10 @@ impl Checker<'_> {
         let known: IndexSet<&str> = languages.iter().flatten().copied().collect();
         let unknown = languages.iter().filter(|language| language.is_none()).count();
         let (message, label, help) = if unknown > 0 {
-            let of = if known.is_empty() { "none" } else { "not all" };
-            let message =
-                format!("`{place}` samples languages, and of {of} of its examples the language is known");
+            let message = format!(
+                "`{place}` samples languages, and the language of {unknown} of its {} examples is not known",
+                languages.len()
+            );
             (message, "these have no language".to_owned(), NAME_LANGUAGES)
         } else if known.len() == 1 && self.depth == Depth::Whole {
             let only = known.first().copied().unwrap_or_default();
