@@ -96,7 +96,7 @@ fn languages(texts: &[Text]) -> Vec<(&str, Option<&str>)> {
 #[test]
 fn language_comes_from_the_recipe_from_a_column_or_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let table = "text\tlang\nhotel\ten\nbar\t zh-Hant \nhotel\tes\n\t\nhotel\ten\n";
+    let table = "text\tlang\nhotel\ten\nbar\t zh-Hant \nhotel\tes\n\tnone\nhotel\ten\n";
     write(folder.path(), "all.tsv", table);
     write(folder.path(), "en.tsv", "text\na\n");
     write(folder.path(), "es-1.tsv", "text\nb\n");
