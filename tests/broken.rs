@@ -92,6 +92,8 @@ fn a_quick_check_refuses_what_is_wrong_in_the_recipe_itself() {
             "text-cut-vocabulary",
             "sentences-unscored-evaluation",
             "search-negatives",
+            "languages-all-left-out",
+            "languages-one-sampled",
         ]
         .contains(&name.as_str());
         let output =

@@ -419,7 +419,7 @@ fn teacher_asked_in_english_is_distilled_into_a_student_asked_in_hindi() {
     let [english, hindi] = ["en", "hi"].map(|slice| student["slices"][slice]["accuracy"].as_f64().unwrap());
     let gap = student["transfer"]["gaps"]["hi"].as_f64().unwrap();
     assert!((gap - (english - hindi)).abs() < 1e-9 && student["transfer"]["source"] == "en", "{student}");
-    assert!(read("both/report.html").contains("mean without en"));
+    assert!(read("both/report.html").contains("average without en"));
     let summary: Value = json(&read("half/checkpoints/distil/finished/summary.json"));
     let (labelled, examples) = (summary["labelled"].as_u64().unwrap(), summary["examples"].as_u64().unwrap());
     assert!(labelled > examples / 4 && labelled < examples * 3 / 4, "{labelled} of {examples}");

@@ -204,6 +204,11 @@ pub fn script(code: &str) -> Option<Script> {
     }
 }
 
+/// All known languages.
+pub(crate) fn all() -> impl Iterator<Item = &'static Language> {
+    LANGUAGES.iter().chain(OTHERS)
+}
+
 /// The language of a code, of names or of sentences. What is behind a hyphen, as in `zh-CN`, does not count.
 #[must_use]
 pub fn find_any(code: &str) -> Option<&'static Language> {

@@ -10,7 +10,7 @@
 //! 4. [`Dataset::split`] splits the examples so that none of the test split is seen in training, a name in no language, and
 //!    [`remove_test_overlap`] does so for several corpora;
 //! 5. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
-//! 6. [`batches`] orders examples into batches of similar length.
+//! 6. [`sampling`] draws the examples of an epoch by language, and [`batches`] orders examples into batches of similar length.
 //!
 //! The crate knows nothing of models: a text becomes numbers elsewhere.
 //!
@@ -41,6 +41,7 @@ pub mod examples;
 mod image_datasets;
 mod image_files;
 pub mod language;
+mod language_code;
 pub mod mining;
 pub mod normalise;
 mod overlap;
@@ -50,6 +51,7 @@ pub mod pictures;
 pub mod questions;
 pub mod raster;
 pub mod regions;
+pub mod sampling;
 mod scenes;
 pub mod search;
 pub mod source;
@@ -76,6 +78,7 @@ pub use pictures::{Object, Picture, Pixels};
 pub use questions::{Question, QuestionDetails, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
+pub use sampling::{LanguageSampler, LanguageSampling};
 pub use scenes::{Drawing, SceneLanguage, SceneQuestionKind};
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
 pub use source::Extent;

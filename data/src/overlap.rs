@@ -102,6 +102,7 @@ mod tests {
                 second: None,
                 negatives: Vec::new(),
                 id: None,
+                language: None,
                 label: Label::Class(*class),
                 split: split.map(str::to_owned),
                 line: line + 2,

@@ -7,6 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
+use crate::language_code::languages;
 use crate::source::Extent;
 use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints, unit_interval};
@@ -34,6 +35,8 @@ pub struct PassageQuestion {
     pub answers: Vec<AnswerSpan>,
     /// Whether anything is known of its answer.
     pub is_labelled: bool,
+    /// Code of its language, where it is known.
+    pub language: Option<String>,
     /// The value of the corpus's split.
     pub split: Option<String>,
 }
@@ -46,10 +49,10 @@ impl PassageQuestion {
     }
 }
 
-/// Details of a dataset of questions about passages: its language.
+/// Details of a dataset of questions about passages: their languages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PassageDetails {
-    /// Code of the language, where it is known.
+    /// Codes of the languages of its questions, in the order in which they first come; none where they are not known.
     pub languages: Vec<String>,
 }
 
@@ -106,8 +109,8 @@ pub(crate) struct PassagesBuilder {
     pub(crate) statistics: ReadStatistics,
 }
 
-/// What makes a question the same as another: its text, its passage and its split.
-type Key = (String, std::sync::Arc<str>, Option<String>);
+/// What makes a question the same as another: its text, its passage, its language and its split.
+type Key = (String, std::sync::Arc<str>, Option<String>, Option<String>);
 
 impl PassagesBuilder {
     /// Notes a file that is read.
@@ -127,7 +130,8 @@ impl PassagesBuilder {
         if example.question.trim().is_empty() || example.passage.trim().is_empty() {
             return self.drop("questions without a text or a passage");
         }
-        let key = (example.question.clone(), example.passage.clone(), example.split.clone());
+        let PassageQuestion { question, passage, language, split, .. } = &example;
+        let key = (question.clone(), passage.clone(), language.clone(), split.clone());
         if !self.questions.insert(key) {
             return self.drop("questions that repeat an earlier one");
         }
@@ -135,17 +139,14 @@ impl PassagesBuilder {
     }
 
     /// Builds the dataset. It is an error if nothing of a whole corpus is left.
-    pub(crate) fn build(
-        self,
-        language: Option<&str>,
-        extent: Extent,
-    ) -> Result<Dataset<PassageQuestion>, DataError> {
+    pub(crate) fn build(self, extent: Extent) -> Result<Dataset<PassageQuestion>, DataError> {
         let source = self.sources.join(", ");
         if self.examples.is_empty() && extent == Extent::Whole {
             return Err(self.statistics.nothing_kept(&source));
         }
+        let languages = languages(&source, self.examples.iter().map(|example| example.language.as_deref()))?;
         let statistics = ReadStatistics { source, kept: self.examples.len(), ..self.statistics };
-        let details = PassageDetails { languages: language.map(str::to_owned).into_iter().collect() };
+        let details = PassageDetails { languages };
         Ok(Dataset::new(self.examples, details, statistics, join_fingerprints(&self.fingerprints)))
     }
 }

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use alambic_settings::{Location, OneOrMany};
+use alambic_settings::Location;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
 use crate::examples::places;
-use crate::source::{Extent, TableSource, files};
+use crate::language_code::languages;
+use crate::source::{CorpusFile, CorpusFiles, Extent, TableSource};
 use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints};
 use crate::statistics::ReadStatistics;
@@ -46,6 +47,9 @@ pub struct Text {
     /// The value of the table's column of ids, by which a recorded teacher's answers can be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Code of its language, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// The value of the table's split column, or of the file that it comes from.
     pub split: Option<String>,
     /// The line of the file, counted from 1; the row in a format without lines.
@@ -87,13 +91,15 @@ pub enum Labels {
     Words(Vec<String>),
 }
 
-/// Details of a dataset of texts: their labels.
+/// Details of a dataset of texts: their labels and languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextDetails {
     /// Its labels.
     pub labels: Labels,
     /// Whether its texts are pairs.
     pub pairs: bool,
+    /// Codes of the languages of its texts, in the order in which they first come; none where they are not known.
+    pub languages: Vec<String>,
 }
 
 impl OverlapKeys for Text {
@@ -122,6 +128,10 @@ impl SplitExample for Text {
         _: &HoldOut,
     ) -> IndexMap<String, usize> {
         remove_shared_keys(splits, options.overlap)
+    }
+
+    fn languages(details: &TextDetails) -> &[String] {
+        &details.languages
     }
 
     fn test_keys(dataset: &Dataset<Self>) -> HashSet<u128> {
@@ -153,23 +163,20 @@ pub(crate) struct TextsBuilder {
 }
 
 impl TextsBuilder {
-    /// Reads files one after another, each list with the split of its rows. The others are read where one is faulty,
-    /// too, to report the faults of all.
+    /// Reads files one after another. The others are read where one is faulty, too, to report the faults of all.
     pub(crate) fn read(
         &mut self,
-        lists: [(&OneOrMany<Location>, Option<&'static str>); 3],
+        files: &CorpusFiles<'_>,
         open: impl Fn(&Location) -> Result<TableSource, DataError>,
-        mut rows: impl FnMut(&TableSource, Option<&'static str>, &mut ReadStatistics) -> Result<(), DataError>,
+        mut rows: impl FnMut(&TableSource, &CorpusFile, &mut ReadStatistics) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut faults: Option<DataError> = None;
-        for (paths, split) in lists {
-            for location in files(paths)? {
-                let read = open(&location).and_then(|source| {
-                    self.add_source(&source.name, source.fingerprint());
-                    rows(&source, split, &mut self.statistics)
-                });
-                DataError::note(&mut faults, read);
-            }
+        for file in files.resolve()? {
+            let read = open(&file.location).and_then(|source| {
+                self.add_source(&source.name, source.fingerprint());
+                rows(&source, &file, &mut self.statistics)
+            });
+            DataError::note(&mut faults, read);
         }
         faults.map_or(Ok(()), Err)
     }
@@ -202,7 +209,8 @@ impl TextsBuilder {
         let before = texts.len();
         texts.retain(|text| {
             let label = format!("{:?}", text.label);
-            seen.insert((text.key().into_owned(), text.negatives.clone(), label, text.split.clone()))
+            let told = (text.key().into_owned(), text.negatives.clone(), label);
+            seen.insert((told, text.language.clone(), text.split.clone()))
         });
         if texts.len() < before {
             statistics.dropped.insert("rows that repeat an earlier one".into(), before - texts.len());
@@ -211,8 +219,9 @@ impl TextsBuilder {
         if texts.is_empty() && extent == Extent::Whole {
             return Err(statistics.nothing_kept(&source));
         }
+        let languages = languages(&source, texts.iter().map(|text| text.language.as_deref()))?;
         statistics = ReadStatistics { source, kept: texts.len(), ..statistics };
-        let details = TextDetails { labels, pairs };
+        let details = TextDetails { labels, pairs, languages };
         Ok(Dataset::new(texts, details, statistics, join_fingerprints(&fingerprints)))
     }
 }
@@ -232,6 +241,7 @@ mod tests {
                 negatives: Vec::new(),
                 label: Label::Class(*class),
                 id: None,
+                language: None,
                 split: split.map(str::to_owned),
                 line: line + 2,
             });

@@ -127,3 +127,19 @@ fn every_fault_is_named_with_its_line() {
     assert!(said("paths = 'b.conll'\nword = 2").contains("b.conll:1: 2 columns where 3 are expected"));
     assert!(said("paths = 'b.conll'\ntag = 4").contains("b.conll:1: 2 columns where 4 are expected"));
 }
+
+#[test]
+fn sentences_have_the_language_of_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "en.conll", b"Goa\tB-LOC\n\nGoa\tB-LOC\n");
+    write(folder.path(), "es.conll", b"Goa\tB-LOC\n");
+    let options = "paths = { en = 'en.conll', es = 'es.conll' }\nvalidation-paths = { sr-Latn = 'es.conll' }";
+    // A file of one language is not of another as well.
+    assert!(texts_of(folder.path(), options).unwrap_err().to_string().contains("for `es` and for `sr-Latn`"));
+    let read = texts_of(folder.path(), "paths = { en = 'en.conll', es = 'es.conll' }").unwrap();
+    let found: Vec<_> = read.splits.train.iter().map(|text| text.language.as_deref()).collect();
+    assert_eq!(found, [Some("en"), Some("es")]);
+    assert_eq!(read.details.languages, ["en", "es"]);
+    let read = texts_of(folder.path(), "paths = '*.conll'\nlanguage = 'kok'").unwrap();
+    assert_eq!((read.statistics.kept, read.details.languages), (1, vec!["kok".to_owned()]));
+}

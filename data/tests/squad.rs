@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use alambic_data::corpora::{ReadCorpus, Squad};
+use alambic_data::source::Files;
 use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, PassageQuestion, SplitOptions};
 use alambic_settings::{Location, OneOrMany};
 use serde_json::{Value, json};
@@ -16,8 +17,12 @@ fn write(folder: &Path, name: &str, data: &Value) -> OneOrMany<Location> {
 }
 
 fn squad(paths: OneOrMany<Location>) -> Squad {
-    let none = || OneOrMany(Vec::new());
-    Squad { paths, validation_paths: none(), test_paths: none(), language: Some("en".into()) }
+    Squad {
+        paths: paths.into(),
+        validation_paths: Files::none(),
+        test_paths: Files::none(),
+        language: Some("en".into()),
+    }
 }
 
 fn read(corpus: &Squad) -> Result<Dataset<PassageQuestion>, DataError> {
@@ -120,4 +125,28 @@ fn questions_about_one_passage_are_in_one_split() {
     for own in splits {
         assert!(!own.is_empty() && own.len().is_multiple_of(3), "{}", own.len());
     }
+}
+
+#[test]
+fn questions_have_the_language_of_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, context: &str| {
+        let qas =
+            json!([{ "id": "1", "question": "Wo?", "answers": [{ "text": "Goa", "answer_start": 0 }] }]);
+        let OneOrMany(paths) = write(folder.path(), name, &json!([article(context, &qas)]));
+        OneOrMany(paths)
+    };
+    let by_language = Files::ByLanguage(
+        [("de".to_owned(), file("de.json", "Goa.")), ("nl".to_owned(), file("nl.json", "Goa."))].into(),
+    );
+    let corpus = Squad { paths: by_language.clone(), language: None, ..squad(OneOrMany(Vec::new())) };
+    let dataset = read(&corpus).unwrap();
+    assert_eq!(dataset.details.languages, ["de", "nl"]);
+    // One question about one passage in two languages is two.
+    let found: Vec<_> = dataset.splits.train.iter().map(|own| own.language.as_deref()).collect();
+    assert_eq!(found, [Some("de"), Some("nl")]);
+    let said = read(&Squad { language: Some("de".into()), ..corpus }).unwrap_err().to_string();
+    assert!(said.contains("`language` and `paths` both say the language"), "{said}");
+    let said = read(&Squad { language: Some("German".into()), ..squad(file("a.json", "Goa.")) }).unwrap_err();
+    assert!(said.to_string().contains("`German` is not a language code; did you mean `de`?"), "{said}");
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use alambic_data::corpora::{ReadCorpus, Texts};
-use alambic_data::{Content, DataError, Dataset, Extent, Label, Labels, Text};
+use alambic_data::{Content, DataError, Dataset, Extent, Fault, HoldOut, Label, Labels, SplitOptions, Text};
 use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
@@ -86,4 +86,64 @@ fn every_fault_is_named_with_its_line() {
     );
     assert!(said("paths = 't.tsv'\ntext = 'sentence'").contains("no column `sentence`"));
     assert!(said("paths = 't.tsv'\nsplit-column = 'part'").contains("no column `part`"));
+}
+
+/// The texts of a split with their languages.
+fn languages(texts: &[Text]) -> Vec<(&str, Option<&str>)> {
+    texts.iter().map(|text| (text.first.as_str(), text.language.as_deref())).collect()
+}
+
+#[test]
+fn language_comes_from_the_recipe_from_a_column_or_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = "text\tlang\nhotel\ten\nbar\t zh-Hant \nhotel\tes\n\tnone\nhotel\ten\n";
+    write(folder.path(), "all.tsv", table);
+    write(folder.path(), "en.tsv", "text\na\n");
+    write(folder.path(), "es-1.tsv", "text\nb\n");
+    write(folder.path(), "es-2.tsv", "text\na\n");
+
+    let read = texts_of(folder.path(), "paths = 'all.tsv'\nlanguage-column = 'lang'").unwrap();
+    // The same text in another language is another text.
+    let expected = [("hotel", Some("en")), ("bar", Some("zh-Hant")), ("hotel", Some("es"))];
+    assert_eq!(languages(&read.splits.train), expected);
+    assert_eq!(read.details.languages, ["en", "zh-Hant", "es"]);
+    assert_eq!(read.statistics.dropped["rows without a text"], 1);
+    assert_eq!(read.statistics.dropped["rows that repeat an earlier one"], 1);
+
+    let read = texts_of(folder.path(), "paths = 'all.tsv'\nlanguage = 'es-419'").unwrap();
+    assert!(read.splits.train.iter().all(|text| text.language.as_deref() == Some("es-419")));
+    assert_eq!(read.details.languages, ["es-419"]);
+
+    let options = "paths = { en = 'en.tsv', es = 'es-*.tsv' }\ntest-paths = { es = ['es-1.tsv'] }";
+    let mut read = texts_of(folder.path(), options).unwrap();
+    let train = [("a", Some("en")), ("b", Some("es")), ("a", Some("es")), ("b", Some("es"))];
+    assert_eq!(languages(&read.splits.train), train);
+    let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() };
+    let options = options.with_split_files([false, true]);
+    read.split(&options, &HoldOut::default()).unwrap();
+    assert_eq!(languages(&read.splits.train), train[..3]);
+    assert_eq!(read.report.removed["test: texts seen in training"], 1);
+
+    let read = texts_of(folder.path(), "paths = 'all.tsv'").unwrap();
+    assert!(read.details.languages.is_empty() && languages(&read.splits.train)[0].1.is_none());
+}
+
+#[test]
+fn cells_that_hold_no_code_are_refused_at_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = "text,lang\na,en\nb,\nc,English\n,\nd,en_US\ne,\u{2007}\n";
+    write(folder.path(), "all.csv", table);
+    let error = texts_of(folder.path(), "paths = 'all.csv'\nlanguage-column = 'lang'").unwrap_err();
+    let code =
+        |found: &str, near: &str| Fault::NotLanguageCode { found: found.into(), near: Some(near.into()) };
+    let found: Vec<_> =
+        error.problems.iter().map(|problem| (problem.place.line.unwrap(), problem.fault.clone())).collect();
+    let empty = Fault::EmptyField("language");
+    let expected = [(3, empty.clone()), (4, code("English", "en")), (6, code("en_US", "en-US")), (7, empty)];
+    assert_eq!(found, expected);
+    let error = texts_of(folder.path(), "paths = 'all.csv'\nlanguage-column = 'locale'").unwrap_err();
+    assert!(
+        matches!(&error.problems[0].fault, Fault::MissingColumn { name, .. } if name == "locale"),
+        "{error}"
+    );
 }

@@ -7,6 +7,8 @@ use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
 use crate::plots::Figure;
 use crate::record::{table_of_objects, write_table};
+use crate::report::{LanguageRow, language_tables};
+use crate::transfer::LanguageMeans;
 use crate::verdict::Verdict;
 use alambic_files::FileError;
 use alambic_files::digests::{self, Digests};
@@ -65,6 +67,8 @@ pub struct ComparisonRow {
     pub seeds: usize,
     /// Each metric.
     pub metrics: IndexMap<String, Option<f64>>,
+    /// Means over languages of each metric; empty where languages are not known.
+    pub languages: IndexMap<String, LanguageMeans>,
     /// Student to teacher for each metric, in the rows of students.
     pub retention: IndexMap<String, Option<f64>>,
     /// Teacher's bytes over student's, in the rows of students.
@@ -126,6 +130,7 @@ impl Comparison {
                         examples: run.outcome.examples,
                         seeds: run.outcome.seeds.len(),
                         metrics: model.metrics.clone(),
+                        languages: model.languages.clone(),
                         retention: if student { ratios.retention.clone() } else { IndexMap::new() },
                         compression: ratios.compression.filter(|_| student),
                         speedup: ratios.speedup.filter(|_| student),
@@ -172,6 +177,8 @@ impl Comparison {
         let metrics = self.metrics();
         let figures = self.figures(&metrics);
         let tables: Vec<Table> = metrics.iter().map(|metric| self.metric_table(metric)).collect();
+        let languages = self.language_tables();
+        let languages = if languages.is_empty() { Vec::new() } else { vec![Block::Tables(languages)] };
         let different = self.different_test_data();
         let mut results: Vec<Block> =
             different.into_iter().map(|note| Block::Callout(Tone::Warning, note)).collect();
@@ -183,6 +190,7 @@ impl Comparison {
         let sections = [
             Section::new("Result", results),
             Section::new("Metrics", if tables.is_empty() { Vec::new() } else { vec![Block::Tables(tables)] }),
+            Section::new("Languages", languages),
             Section::new("Models", vec![Block::table(self.costs())]),
             Section::new("Recipes", self.differing().into_iter().map(Block::table).collect()),
         ];
@@ -382,6 +390,19 @@ impl Comparison {
             columns,
             rows: rows.collect(),
         }
+    }
+
+    /// One table a metric over the runs that were evaluated in several languages.
+    fn language_tables(&self) -> Vec<Table> {
+        let rows = self.runs.iter().flat_map(|run| {
+            let sets = run.outcome.languages.as_ref();
+            let row = move |(name, model)| {
+                let head = vec![Cell::new(&run.name), Cell::new(name)];
+                Some(LanguageRow { head, model, sets: sets? })
+            };
+            run.outcome.present().filter_map(row)
+        });
+        language_tables(&["run", "model"], &rows.collect::<Vec<_>>())
     }
 
     /// The keys in which the recipes differ.

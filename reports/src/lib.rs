@@ -4,7 +4,7 @@
 //!
 //! - [`metrics`]: what outputs are worth, example by example, with intervals and paired comparisons;
 //! - [`record`]: the append-only `events.jsonl` of a run, and the tables made from it;
-//! - [`outcome`]: `metrics.json`, the result of a run; [`verdict`]: is the student better than the baseline;
+//! - [`outcome`]: `metrics.json`, the result of a run; [`transfer`]: means over languages; [`verdict`]: is the student better than the baseline;
 //! - [`plots`]: figures as SVG and PNG;
 //! - [`document`]: sections of text, tables and figures, written as one HTML page or as Markdown;
 //! - [`report`]: the report of one run; [`card`]: the model card; [`compare`]: several runs side by side.
@@ -42,6 +42,7 @@ pub mod outcome;
 pub mod plots;
 pub mod record;
 pub mod report;
+pub mod transfer;
 pub mod verdict;
 
 pub use error::{ReportError, Result};

@@ -2,6 +2,7 @@
 
 use crate::error::{ReportError, Result};
 use crate::metrics::{BOOTSTRAP_SEED, ClassCounts, Confusion, Direction, METRICS, Scores, is_reference};
+use crate::transfer::{ByLanguage, LanguageMeans, LanguageSets, Transfer};
 use crate::verdict::Verdict;
 use alambic_files::text::json_visible;
 use alambic_files::{digests, read, write};
@@ -40,6 +41,9 @@ pub struct Outcome {
     /// known is how alike student and teacher are, and what they cost.
     #[serde(default = "labelled")]
     pub labelled: bool,
+    /// The languages over which means are taken, where it is known in which language each example is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub languages: Option<LanguageSets>,
     /// [`TEACHER`], [`STUDENT`] and [`BASELINE`], null where there is none, and further models by their name.
     pub models: IndexMap<String, Option<ModelOutcome>>,
     /// How closely the student follows the teacher, similarities beside their value for shuffled pairs.
@@ -62,6 +66,9 @@ pub struct ModelOutcome {
     pub per_seed: IndexMap<String, Vec<Option<f64>>>,
     /// The metrics of each slice of the examples, for instance of each pair of languages.
     pub slices: IndexMap<String, SliceOutcome>,
+    /// Means over languages of each metric, where it is known in which language each example is.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub languages: IndexMap<String, LanguageMeans>,
     /// Transfer from one language to others, where models were evaluated in several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,
@@ -82,28 +89,15 @@ pub struct ModelOutcome {
     pub seconds_to_train: Option<f64>,
 }
 
-/// A metric in the slices of several languages, compared with that of one of them, the source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Transfer {
-    /// The metric.
-    pub metric: String,
-    /// The source's slice.
-    pub source: String,
-    /// The mean over all slices, each counting as much.
-    pub average: f64,
-    /// The same without the source's.
-    pub average_without_source: f64,
-    /// By how much each other slice's value is below the source's.
-    pub gaps: IndexMap<String, f64>,
-}
-
 /// The metrics of one slice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SliceOutcome {
     /// How many examples the slice holds.
     pub examples: usize,
+    /// The 95 % bootstrap interval over examples of each metric, where slices are languages.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub intervals: IndexMap<String, Option<[f64; 2]>>,
     /// Each metric over them, a mean over seeds.
     #[serde(flatten)]
     pub metrics: IndexMap<String, Option<f64>>,
@@ -194,24 +188,35 @@ impl ModelOutcome {
         Ok(outcome)
     }
 
+    /// The same with means over languages, and with intervals of its slices, which are one a language: from the scores of
+    /// each seed, and the language of each example.
+    ///
+    /// # Errors
+    /// As [`Self::from_scores`].
+    pub fn with_languages<L: AsRef<str>>(
+        mut self,
+        seeds: &[IndexMap<String, Scores>],
+        labels: &[L],
+        sets: &LanguageSets,
+    ) -> Result<Self> {
+        for name in seeds.first().into_iter().flat_map(IndexMap::keys) {
+            let scores: Vec<Scores> = seeds.iter().filter_map(|seed| seed.get(name).cloned()).collect();
+            let ByLanguage { means, intervals } =
+                ByLanguage::of(&Scores::mean_over_seeds(&scores)?, labels, sets)?;
+            for (language, interval) in intervals {
+                self.slices.entry(language).or_default().intervals.insert(name.clone(), interval);
+            }
+            self.languages.insert(name.clone(), means);
+        }
+        Ok(self)
+    }
+
     /// The same with the slices of other languages compared with that of the source; nothing where a slice has no value.
     #[must_use]
     pub fn with_transfer(mut self, source: &str, metric: &str) -> Self {
         let value = |slice: &SliceOutcome| slice.metrics.get(metric).copied().flatten();
-        let values: Option<IndexMap<&str, f64>> =
-            self.slices.iter().map(|(name, slice)| Some((name.as_str(), value(slice)?))).collect();
-        self.transfer = values.and_then(|values| {
-            let own = *values.get(source)?;
-            let others: Vec<(&str, f64)> = values.into_iter().filter(|(name, _)| *name != source).collect();
-            let sum: f64 = others.iter().map(|(_, value)| value).sum();
-            (!others.is_empty()).then(|| Transfer {
-                metric: metric.to_owned(),
-                source: source.to_owned(),
-                average: (sum + own) / (others.len() + 1) as f64,
-                average_without_source: sum / others.len() as f64,
-                gaps: others.iter().map(|(name, value)| ((*name).to_owned(), own - value)).collect(),
-            })
-        });
+        let values = self.slices.iter().map(|(name, slice)| (name.as_str(), value(slice)));
+        self.transfer = Transfer::of(values, source, metric);
         self
     }
 
@@ -253,6 +258,7 @@ impl Outcome {
             examples,
             test_data: None,
             labelled: true,
+            languages: None,
             models: models.into_iter().map(|(name, model)| (name.to_string(), model)).collect(),
             fidelity: IndexMap::new(),
             ratios,
@@ -393,25 +399,6 @@ mod tests {
             latency_ms: Some(Latency { p50, p95: p50 * 2.0, ..Latency::default() }),
             ..ModelOutcome::default()
         }
-    }
-
-    #[test]
-    fn other_languages_are_compared_with_the_source() {
-        let slice = |value: f64| SliceOutcome {
-            examples: 10,
-            metrics: [("accuracy".to_string(), Some(value))].into(),
-        };
-        let slices = [("en", 0.9), ("hi", 0.6), ("ja", 0.8)];
-        let model = ModelOutcome {
-            slices: slices.map(|(name, value)| (name.to_string(), slice(value))).into(),
-            ..ModelOutcome::default()
-        };
-        let transfer = model.clone().with_transfer("en", "accuracy").transfer.unwrap();
-        assert!((transfer.average - 2.3 / 3.0).abs() < 1e-9);
-        assert!((transfer.average_without_source - 0.7).abs() < 1e-9);
-        assert!((transfer.gaps["hi"] - 0.3).abs() < 1e-9 && transfer.gaps.len() == 2);
-        assert!(model.clone().with_transfer("ta", "accuracy").transfer.is_none());
-        assert!(model.with_transfer("en", "f1").transfer.is_none());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use alambic_files::text::quoted;
 use alambic_reports::ReportError;
 use alambic_reports::metrics::{Direction, METRICS, PredictionKind, fidelity_metrics, find};
 use alambic_reports::outcome::{ModelOutcome, Outcome};
+use alambic_reports::transfer::LanguageMeans;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -54,7 +55,8 @@ impl FromStr for Requirement {
 /// part is looked up alone.
 fn may_be_there(key: &str) -> bool {
     let names = METRICS.iter().map(|metric| (metric.name.to_owned(), None));
-    let student = ModelOutcome { metrics: names.clone().collect(), ..ModelOutcome::default() };
+    let languages = [(String::new(), LanguageMeans::default())].into();
+    let student = ModelOutcome { metrics: names.clone().collect(), languages, ..ModelOutcome::default() };
     let mut example = Outcome::new("", Vec::new(), 0, None, Some(student), None);
     example.ratios.retention = names.clone().collect();
     example.ratios.retention_above_trivial_baseline = names.collect();

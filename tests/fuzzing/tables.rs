@@ -42,6 +42,8 @@ pub(super) fn tsv(folder: &Path) -> Vec<String> {
             "texts = { paths = 'table.tsv', label = 'label' }",
             "texts = { paths = 'table.tsv', number = 'label', quoting = 'double-quotes' }",
             "texts = { paths = 'table.tsv', header = false, text = '1', second = '2' }",
+            "texts = { paths = { en = 'table.tsv' } }",
+            "texts = { paths = 'table.tsv', language-column = 'label' }",
             "names-table = { path = 'table.tsv' }",
             "dakshina.paths = { hi = 'table.tsv' }",
             "image-questions = { paths = 'table.tsv', images = '.', question = 'text', image = 'label', answer = 'split' }",

@@ -1,11 +1,11 @@
 //! Files of tagged words, one word a line.
 
-use alambic_settings::{Location, OneOrMany, choices, settings};
+use alambic_settings::{Location, choices, settings};
 
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::{Extent, TableSource};
+use crate::source::{CorpusFile, CorpusFiles, Extent, Files, TableSource};
 use crate::statistics::ReadStatistics;
 use crate::table::{lines, utf8};
 use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
@@ -27,12 +27,16 @@ settings! {
     /// CoNLL-U that are no words, `3-4` and `5.1`, where the word is not in the first column. Between tabs a word may be
     /// white space. A line such as `# text = …` before a sentence is refused unless `comment` is named.
     pub struct Conll {
-        /// The files; `train-*.conll` are all whose names fit.
-        pub paths: OneOrMany<Location>,
-        /// Files whose sentences all have the split `validation`.
-        pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// Files whose sentences all have the split `test`.
-        pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The files; `train-*.conll` are all whose names fit. As a table, the files of each language, by language code:
+        /// `{ en = "en.conll", es = "es.conll" }`.
+        pub paths: Files,
+        /// Files whose sentences all have the split `validation`; as a table, by language.
+        pub validation_paths: Files = Files::none(),
+        /// Files whose sentences all have the split `test`; as a table, by language.
+        pub test_paths: Files = Files::none(),
+        /// Code of the language of all sentences, such as `es`, `zh-Hant` or `pt-BR`, for sampling and for reports by language. Left
+        /// out: it is not known, unless `paths` say it.
+        pub language: Option<String>,
         /// The column of the word, counted from 1.
         #[range(1..)]
         pub word: usize = 1,
@@ -63,6 +67,7 @@ const DOCUMENT: &str = "-DOCSTART-";
 struct Sentence {
     source: String,
     split: Option<&'static str>,
+    language: Option<String>,
     words: Vec<String>,
     tags: Vec<String>,
     /// The line of each word.
@@ -73,15 +78,15 @@ impl ReadCorpus for Conll {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut builder = TextsBuilder::default();
         let mut sentences = Vec::new();
-        let files = [
-            (&self.paths, None),
-            (&self.validation_paths, Some("validation")),
-            (&self.test_paths, Some("test")),
-        ];
+        let files = CorpusFiles {
+            lists: [&self.paths, &self.validation_paths, &self.test_paths],
+            language: self.language.as_deref(),
+            language_column: None,
+        };
         // Never the head alone: rare tags may first come further down, and what tags there are decides about a model.
         let open = |location: &Location| TableSource::open_lines(location, Extent::Whole);
-        builder.read(files, open, |source, split, statistics| {
-            self.sentences(source, split, &mut sentences, statistics)
+        builder.read(&files, open, |source, file, statistics| {
+            self.sentences(source, file, &mut sentences, statistics)
         })?;
         if self.scheme == Scheme::Runs {
             sentences.iter_mut().for_each(Sentence::mark_runs);
@@ -107,12 +112,17 @@ impl Conll {
     fn sentences(
         &self,
         source: &TableSource,
-        split: Option<&'static str>,
+        file: &CorpusFile,
         sentences: &mut Vec<Sentence>,
         statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
         statistics.add_source(source);
-        let begin = || Sentence { source: source.name.clone(), split, ..Sentence::default() };
+        let begin = || Sentence {
+            source: source.name.clone(),
+            split: file.split,
+            language: file.language.clone(),
+            ..Sentence::default()
+        };
         let mut problems = Problems::default();
         let mut columns = self.columns(source);
         let mut sentence = begin();
@@ -253,6 +263,7 @@ impl Sentence {
             negatives: Vec::new(),
             label: Label::Words(labels),
             id: None,
+            language: self.language,
             split: self.split.map(str::to_owned),
             line: self.lines.first().copied().unwrap_or_default(),
         })

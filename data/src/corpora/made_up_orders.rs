@@ -60,7 +60,16 @@ impl ReadCorpus for MadeUpOrders {
             if seen.insert(first.clone()) {
                 let label = Label::Words(tags);
                 let (second, negatives, line) = (None, Vec::new(), seen.len());
-                builder.push(Text { first, second, negatives, label, id: None, split: None, line });
+                builder.push(Text {
+                    first,
+                    second,
+                    negatives,
+                    label,
+                    id: None,
+                    language: None,
+                    split: None,
+                    line,
+                });
             }
         }
         let labels = Labels::Words(TAGS.map(str::to_owned).to_vec());

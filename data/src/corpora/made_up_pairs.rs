@@ -90,6 +90,7 @@ fn scored(line: usize, random: &mut ChaCha8Rng) -> Text {
         negatives: Vec::new(),
         label: Label::Number(score),
         id: None,
+        language: None,
         split: None,
         line,
     }
@@ -104,6 +105,7 @@ fn triple(line: usize, random: &mut ChaCha8Rng) -> Text {
         negatives: vec![clause_about(thing, 1 - class, random)],
         label: Label::None,
         id: None,
+        language: None,
         split: None,
         line,
     }

@@ -113,7 +113,7 @@ impl ReadCorpus for MadeUpPassages {
         for index in 0..self.size {
             builder.push(question(index, self.unanswerable, &mut random));
         }
-        Ok(builder.build(Some("en"), extent)?.into())
+        Ok(builder.build(extent)?.into())
     }
 }
 
@@ -145,6 +145,7 @@ fn question(index: usize, unanswerable: f64, random: &mut ChaCha8Rng) -> Passage
         passage: Arc::from(passage),
         answers: spans.into_iter().nth(asked).into_iter().collect(),
         is_labelled: true,
+        language: Some("en".into()),
         split: None,
     }
 }

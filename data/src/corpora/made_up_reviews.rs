@@ -122,7 +122,16 @@ impl ReadCorpus for MadeUpReviews {
             if seen.insert(first.clone()) {
                 let label = if self.labelled { Label::Class(class as u32) } else { Label::None };
                 let (second, negatives, line) = (None, Vec::new(), seen.len());
-                builder.push(Text { first, second, negatives, label, id: None, split: None, line });
+                builder.push(Text {
+                    first,
+                    second,
+                    negatives,
+                    label,
+                    id: None,
+                    language: None,
+                    split: None,
+                    line,
+                });
             }
         }
         let classes = || Labels::Classes(vec!["negative".into(), "positive".into()]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_settings::{Location, OneOrMany, settings};
+use alambic_settings::settings;
 use serde::Deserialize;
 
 use super::ReadCorpus;
@@ -10,7 +10,7 @@ use super::json::{Words, json};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
 use crate::passages::{AnswerSpan, PassageQuestion, PassagesBuilder};
-use crate::source::{Extent, TableSource, files};
+use crate::source::{CorpusFile, CorpusFiles, Extent, Files, TableSource};
 
 settings! {
     /// Questions about passages with answers out of them, as published for SQuAD 1.1 and 2.0 (Rajpurkar et al., 2016 and
@@ -19,13 +19,15 @@ settings! {
     /// stands there once, and is else left out and counted. A question with `is_impossible` has no answer; one without
     /// `answers` is unlabelled.
     pub struct Squad {
-        /// The files; `train-*.json` are all whose names fit.
-        pub paths: OneOrMany<Location>,
-        /// Files whose questions all have the split `validation`.
-        pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// Files whose questions all have the split `test`.
-        pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// Code of the language, for reports. Left out: it is not known.
+        /// The files; `train-*.json` are all whose names fit. As a table, the files of each language, by language code:
+        /// `{ en = "xquad.en.json", es = "xquad.es.json" }`.
+        pub paths: Files,
+        /// Files whose questions all have the split `validation`; as a table, by language.
+        pub validation_paths: Files = Files::none(),
+        /// Files whose questions all have the split `test`; as a table, by language.
+        pub test_paths: Files = Files::none(),
+        /// Code of the language of all questions, such as `es`, `zh-Hant` or `pt-BR`, for sampling and for reports by language. Left
+        /// out: it is not known, unless `paths` say it.
         pub language: Option<String>,
     }
 }
@@ -65,18 +67,16 @@ impl ReadCorpus for Squad {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut builder = PassagesBuilder::default();
         let mut faults: Option<DataError> = None;
-        let lists = [
-            (&self.paths, None),
-            (&self.validation_paths, Some("validation")),
-            (&self.test_paths, Some("test")),
-        ];
-        for (paths, split) in lists {
-            for location in files(paths)? {
-                DataError::note(&mut faults, read_file(&location, split, &mut builder));
-            }
+        let files = CorpusFiles {
+            lists: [&self.paths, &self.validation_paths, &self.test_paths],
+            language: self.language.as_deref(),
+            language_column: None,
+        };
+        for file in files.resolve()? {
+            DataError::note(&mut faults, read_file(&file, &mut builder));
         }
         faults.map_or(Ok(()), Err)?;
-        Ok(builder.build(self.language.as_deref(), extent)?.into())
+        Ok(builder.build(extent)?.into())
     }
 
     fn has_split_files(&self) -> [bool; 2] {
@@ -85,15 +85,11 @@ impl ReadCorpus for Squad {
 }
 
 /// Reads the questions of a file.
-fn read_file(
-    location: &Location,
-    split: Option<&str>,
-    builder: &mut PassagesBuilder,
-) -> Result<(), DataError> {
-    let (source, file): (TableSource, File) = json(location)?;
+fn read_file(file: &CorpusFile, builder: &mut PassagesBuilder) -> Result<(), DataError> {
+    let (source, content): (TableSource, File) = json(&file.location)?;
     builder.add_source(&source.name, source.fingerprint());
     builder.statistics.add_source(&source);
-    for paragraph in file.data.into_iter().flat_map(|article| article.paragraphs) {
+    for paragraph in content.data.into_iter().flat_map(|article| article.paragraphs) {
         let passage: Arc<str> = paragraph.context.into();
         for RawQuestion { id: Words(id), question, answers, is_impossible } in paragraph.qas {
             let given = answers.unwrap_or_default();
@@ -112,9 +108,15 @@ fn read_file(
             }
             // Of a question with answers of which none is found, nothing is known.
             let is_labelled = is_impossible || (is_given && !spans.is_empty());
-            let split = split.map(str::to_owned);
-            let passage = Arc::clone(&passage);
-            builder.push(PassageQuestion { id, question, passage, answers: spans, is_labelled, split });
+            builder.push(PassageQuestion {
+                id,
+                question,
+                passage: Arc::clone(&passage),
+                answers: spans,
+                is_labelled,
+                language: file.language.clone(),
+                split: file.split.map(str::to_owned),
+            });
         }
     }
     Ok(())

@@ -8,7 +8,8 @@ use super::ReadCorpus;
 use super::labels::{Class, Classes};
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place, Problems};
-use crate::source::{Extent, TableSource};
+use crate::language_code::check_code;
+use crate::source::{CorpusFile, CorpusFiles, Extent, Files, TableSource};
 use crate::statistics::ReadStatistics;
 use crate::table::{Columns, Header, Quoting, Table};
 use crate::texts::{Label, Labels, Text, TextsBuilder};
@@ -18,13 +19,18 @@ settings! {
     /// compressed with gzip. Columns that no key names may hold anything. Of CSV the header shows whether commas, semicolons,
     /// tabs or vertical bars separate columns; JSON has an object a line, or one list of objects.
     pub struct Texts {
-        /// The files; `train-*.tsv` are all whose names fit. If they have a split column, its values are those that a split can
-        /// name.
-        pub paths: OneOrMany<Location>,
-        /// Files whose rows all have the split `validation`.
-        pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// Files whose rows all have the split `test`.
-        pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// The files; `train-*.tsv` are all whose names fit. As a table, the files of each language, by language code:
+        /// `{ en = "en.tsv", es = "es-*.tsv" }`. If they have a split column, its values are those that a split can name.
+        pub paths: Files,
+        /// Files whose rows all have the split `validation`; as a table, by language.
+        pub validation_paths: Files = Files::none(),
+        /// Files whose rows all have the split `test`; as a table, by language.
+        pub test_paths: Files = Files::none(),
+        /// Code of the language of all texts, such as `es`, `zh-Hant` or `pt-BR`, for sampling and for reports by language. Left out:
+        /// it is not known, unless `language-column` or `paths` say it.
+        pub language: Option<String>,
+        /// The column of the code of a row's language. Rows whose cell is empty are refused.
+        pub language_column: Option<String>,
         /// Whether the first line names the columns of TSV and CSV; else they are called `1`, `2` and so on.
         pub header: bool = true,
         /// Meaning of quotes in TSV and CSV.
@@ -64,15 +70,14 @@ impl ReadCorpus for Texts {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut builder = TextsBuilder::default();
         let mut rows = Vec::new();
-        let files = [
-            (&self.paths, None),
-            (&self.validation_paths, Some("validation")),
-            (&self.test_paths, Some("test")),
-        ];
+        let files = CorpusFiles {
+            lists: [&self.paths, &self.validation_paths, &self.test_paths],
+            language: self.language.as_deref(),
+            language_column: self.language_column.as_deref(),
+        };
         let open = |location: &Location| TableSource::open(location, extent);
-        builder.read(files, open, |source, file_split, statistics| {
-            self.rows(source, file_split, &mut rows, statistics)
-        })?;
+        builder
+            .read(&files, open, |source, file, statistics| self.rows(source, file, &mut rows, statistics))?;
         let labels = if self.number.is_some() {
             Labels::Numbers
         } else if self.label.is_some() {
@@ -97,7 +102,7 @@ impl Texts {
     fn rows(
         &self,
         source: &TableSource,
-        file_split: Option<&str>,
+        file: &CorpusFile,
         rows: &mut Vec<Row>,
         statistics: &mut ReadStatistics,
     ) -> Result<(), DataError> {
@@ -106,7 +111,7 @@ impl Texts {
             .chain(self.negatives.iter())
             .map(String::as_str)
             .collect();
-        let named = [&self.label, &self.number, &self.id, &self.split_column];
+        let named = [&self.label, &self.number, &self.id, &self.split_column, &self.language_column];
         let values: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
         let columns = Columns {
             header: Header::named(self.header),
@@ -121,7 +126,7 @@ impl Texts {
         let first = table.column(&self.text)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name)).transpose();
         let (second, label, number) = (column(&self.second)?, column(&self.label)?, column(&self.number)?);
-        let ids = column(&self.id)?;
+        let (ids, languages) = (column(&self.id)?, column(&self.language_column)?);
         let negatives =
             self.negatives.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, DataError>>()?;
         let splits = table.optional(self.split_column.as_deref().unwrap_or("split"));
@@ -133,7 +138,9 @@ impl Texts {
                 negatives: negatives.iter().map(|column| column[row].trim().to_owned()).collect(),
                 label: Label::None,
                 id: ids.as_ref().map(|column| column[row].trim().to_owned()),
-                split: file_split
+                language: file.language.clone(),
+                split: file
+                    .split
                     .or_else(|| {
                         splits.as_ref().map(|column| column[row].trim()).filter(|text| !text.is_empty())
                     })
@@ -143,6 +150,16 @@ impl Texts {
             let mut class = "";
             // A row without a text is dropped, whatever else is in it.
             if !text.is_empty() {
+                if let Some(languages) = &languages {
+                    let code = languages[row].trim();
+                    match check_code(code) {
+                        _ if code.is_empty() => {
+                            problems.push(table.place(row), Fault::EmptyField("language"));
+                        }
+                        Ok(()) => text.language = Some(code.to_owned()),
+                        Err(fault) => problems.push(table.place(row), fault),
+                    }
+                }
                 if let Some(numbers) = &number {
                     match numbers[row].trim().parse::<f32>() {
                         _ if numbers[row].trim().is_empty() => {

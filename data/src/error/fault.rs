@@ -227,6 +227,33 @@ pub enum Fault {
         /// The classes there are.
         classes: Vec<String>,
     },
+    /// A text that is no code of a language.
+    #[error("`{}` is not a language code{}", quoted(.found), did_you_mean(.near.as_deref()))]
+    NotLanguageCode {
+        /// The text.
+        found: String,
+        /// The code that is probably meant.
+        near: Option<String>,
+    },
+    /// One language under codes that differ in capitals alone.
+    #[error("`{}` and `{}` are one language", quoted(&.0[0]), quoted(&.0[1]))]
+    DuplicateLanguage([String; 2]),
+    /// A file that is given for two languages.
+    #[error("{file} is given for `{}` and for `{}`", .languages[0], .languages[1])]
+    FileOfTwoLanguages {
+        /// The file.
+        file: String,
+        /// The languages.
+        languages: [String; 2],
+    },
+    /// Two options that say the language of the same texts.
+    #[error("`{key}` and `{other}` both say the language")]
+    LanguageTwice {
+        /// One of them.
+        key: String,
+        /// The other.
+        other: String,
+    },
     /// A column for a language that the project does not know.
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
@@ -368,6 +395,16 @@ impl Fault {
             Self::NotCount { .. } => "write a count in digits, or remove the row".into(),
             Self::NotNumber { .. } => "write a number such as 3.5, or remove the row".into(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
+            Self::NotLanguageCode { .. } => {
+                "a code is a language, with a script and a region where they matter: `es`, `zh-Hant`, `pt-BR`".into()
+            }
+            Self::DuplicateLanguage(_) => "write its code in the same way everywhere".into(),
+            Self::FileOfTwoLanguages { .. } => {
+                "give each file for its own language; `language-column` is for a table of several".into()
+            }
+            Self::LanguageTwice { .. } => {
+                "give `language` for all files, `language-column` for rows, or the files of each language as a table".into()
+            }
             Self::UnknownLanguage(_) => {
                 let codes: Vec<_> = crate::language::LANGUAGES.iter().map(|language| language.code).collect();
                 format!("known are {}", codes.join(", "))
@@ -388,6 +425,11 @@ impl Fault {
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }
     }
+}
+
+/// The end of a message about a name that probably stands for another.
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!("; did you mean `{}`?", quoted(near)))
 }
 
 fn list(names: &[String]) -> String {

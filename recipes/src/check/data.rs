@@ -54,10 +54,15 @@ impl Checker<'_> {
         for Problem { place, fault } in &error.problems {
             let mut parts = ["corpus", "regions"].into_iter().filter_map(|part| data?.get(part));
             let named = parts.find_map(|node| find_location(node, &place.source));
-            // A fault of an option is reported at the option's key.
+            // A fault of an option is reported at the option's key, and one of an entry of a table at that of the entry.
             let option = || {
                 let table = corpus.iter().try_fold(self.places.0, |node, key| node.get(key))?;
-                table.members()?.get(&place.source).map(|member| member.key_origin.clone())
+                let member =
+                    |table: &Node, key: &str| table.members()?.get(key).map(|own| own.key_origin.clone());
+                member(table, &place.source).or_else(|| {
+                    let (key, entry) = place.source.split_once('.')?;
+                    member(table.get(key)?, entry)
+                })
             };
             let (origin, what) = match (named, option()) {
                 (Some(table), _) => (table, "this table"),

@@ -6,12 +6,23 @@ use alambic_settings::{At, Diagnostic};
 use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, list};
+use super::text_languages::LANGUAGE_KEYS;
 use crate::names::{FROM_SCRATCH, QUESTION_ONLY, SAME_START, UNTRAINED};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 7] =
-    ["directions", "except", "references", "beam", "max-new-tokens", "student-languages", "teacher-language"];
+const OF_SOME_TASKS: [&str; 10] = [
+    "directions",
+    "except",
+    "references",
+    "beam",
+    "max-new-tokens",
+    "student-languages",
+    "teacher-language",
+    LANGUAGE_KEYS[0],
+    LANGUAGE_KEYS[1],
+    LANGUAGE_KEYS[2],
+];
 
 impl Checker<'_> {
     /// Checks metrics, models and precisions that the evaluation names.

@@ -61,6 +61,10 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NumberCount { .. }
         | Fault::NotTexts { .. } => "data::search",
         Fault::UnknownLanguage(_)
+        | Fault::NotLanguageCode { .. }
+        | Fault::DuplicateLanguage(_)
+        | Fault::FileOfTwoLanguages { .. }
+        | Fault::LanguageTwice { .. }
         | Fault::NoLanguage
         | Fault::AmbiguousVariants { .. }
         | Fault::WrongScript { .. } => "data::language",

@@ -19,6 +19,7 @@ mod references;
 mod stages;
 mod students;
 mod teachers;
+pub(crate) mod text_languages;
 
 pub use checker::Depth;
 pub use counts::Count;

@@ -117,7 +117,7 @@ impl Checker<'_> {
     /// are such.
     fn check_entries(&mut self, recipe: &Recipe) -> bool {
         let evaluation = &recipe.evaluation;
-        let counts: [(&[&str], usize); 9] = [
+        let counts: [(&[&str], usize); 11] = [
             (&["stages"], recipe.stages.len()),
             (&["data"], recipe.data.len()),
             (&["teacher"], recipe.teacher.len()),
@@ -127,6 +127,11 @@ impl Checker<'_> {
             (&["evaluation", "compare-with"], evaluation.compare_with.len()),
             (&["evaluation", "directions"], evaluation.directions.len()),
             (&["evaluation", "except"], evaluation.except.len()),
+            (&["evaluation", "average-without"], evaluation.average_without.len()),
+            (
+                &["evaluation", "language-groups"],
+                evaluation.language_groups.values().map(Vec::len).max().unwrap_or_default(),
+            ),
         ];
         let too_many: Vec<_> = counts.into_iter().filter(|(_, count)| *count > MOST_ENTRIES).collect();
         for (path, count) in &too_many {

@@ -43,6 +43,7 @@ impl<'a> Checker<'a> {
             let task = last.data.evaluating(kind);
             self.warn_of_unused_evaluation_keys(task);
             task.check_evaluation(self);
+            self.check_evaluated_languages(task);
         }
     }
 
@@ -71,6 +72,7 @@ impl<'a> Checker<'a> {
             );
         }
         self.check_best_metric(name, options);
+        self.check_sampling(&site, &options.train, task);
         let student = self.student_name(recipe, name, options);
         let info = student.as_ref().and_then(|student| self.inspect_student(recipe, &site, student, task));
         if let Some(info) = &info {
@@ -379,6 +381,10 @@ impl<'a> Checker<'a> {
                 named_teacher: None,
             };
             self.check_data(&site, &baseline.data);
+            let last = recipe.stages.last().and_then(|last| recipe.stage.get(&last.value));
+            if let Some(last) = last {
+                self.check_sampling(&site, &last.train, baseline.data.task());
+            }
             let student = self.student().cloned();
             let task = baseline.data.task();
             self.check_losses(recipe, &site, &baseline.loss, task, student.as_ref(), &Supervision::Absent);

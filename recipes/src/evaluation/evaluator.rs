@@ -68,8 +68,10 @@ pub(crate) struct TestSet {
     pub(crate) classes: Vec<String>,
     /// The slice of each example; none where there is one kind of example only.
     pub(crate) slices: Vec<String>,
-    /// The slice with which the others are compared.
-    pub(crate) source_slice: Option<String>,
+    /// Whether slices are languages.
+    pub(crate) has_languages: bool,
+    /// The language with which the others are compared, unless the recipe names one.
+    pub(crate) source_language: Option<String>,
     /// The length of each example, for a plot; none where length has little effect.
     pub(crate) lengths: Option<Vec<usize>>,
     /// What of the test split is not evaluated, and why.
@@ -89,7 +91,8 @@ impl TestSet {
             kind,
             classes: Vec::new(),
             slices: Vec::new(),
-            source_slice: None,
+            has_languages: false,
+            source_language: None,
             lengths: None,
             left_out: None,
             trivial: None,

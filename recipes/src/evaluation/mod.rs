@@ -2,6 +2,7 @@
 
 pub(crate) mod embedding;
 pub(crate) mod evaluator;
+pub(crate) mod languages;
 pub(crate) mod metrics;
 pub(crate) mod probability;
 pub(crate) mod retrieval;

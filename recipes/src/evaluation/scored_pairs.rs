@@ -19,6 +19,8 @@ pub(crate) struct ScoredPair {
     pub(crate) corpus: String,
     pub(crate) texts: (String, String),
     pub(crate) score: f32,
+    /// Code of its language, where it is known.
+    pub(crate) language: Option<String>,
 }
 
 /// Pairs of texts that people have compared.
@@ -36,6 +38,7 @@ impl ScoredPairs {
                     corpus: name.value.clone(),
                     texts: (text.first.clone(), second.clone()),
                     score: *score,
+                    language: text.language.clone(),
                 }),
                 _ => None,
             };

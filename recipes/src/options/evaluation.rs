@@ -1,6 +1,6 @@
 //! Keys of the evaluation.
 
-use alambic_settings::{At, OneOrMany, choices, settings};
+use alambic_settings::{At, IndexMap, OneOrMany, choices, settings};
 use alambic_tensor::precision::MatmulPrecision;
 
 use super::languages::InputLanguages;
@@ -29,6 +29,14 @@ settings! {
         pub student_languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// The language in which the teacher is asked about images. Left out: the corpora's own.
         pub teacher_language: Option<At<String>>,
+        /// Languages that `average-without` leaves out, the second average over the languages of texts or of questions. Left out:
+        /// `source-language`, where there is one.
+        pub average_without: Vec<At<String>> = Vec::new(),
+        /// The language in which models learnt the task. The transfer ratio is the average over all other languages to the
+        /// value in this one. Left out: there is none; of questions about images the first of `student-languages`.
+        pub source_language: Option<At<String>>,
+        /// Groups of languages by name, each with an average of its own: `{ held = ["da", "sr"], unreadable = ["ru"] }`.
+        pub language_groups: IndexMap<String, Vec<At<String>>> = IndexMap::new(),
         /// References that outputs are compared with.
         pub references: References = References::Corpus,
         /// Beams in decoding, the same for every model; 1 is greedy decoding.

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use alambic_data::LanguageSampling;
 use alambic_data::batches::BatchOptions;
 use alambic_settings::{At, kinds, settings};
 use alambic_tensor::optimiser::AdamWOptions;
@@ -27,6 +28,8 @@ settings! {
         pub steps: Option<usize>,
         /// How examples are gathered into batches.
         pub batch: BatchOptions,
+        /// Sampling of the languages of texts and of questions about passages. Left out: each example once in an epoch.
+        pub sampling: Option<At<LanguageSampling>>,
         /// Batches whose gradients are summed for one step of the optimiser.
         #[range(1..=1_048_576)]
         pub gradient_accumulation: usize = 1,

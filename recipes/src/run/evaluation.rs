@@ -12,6 +12,7 @@ use alambic_reports::metrics::{
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, ModelOutcome};
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
+use alambic_reports::transfer::LanguageSets;
 use alambic_settings::IndexMap;
 use alambic_students::{InitialModel, add_detector, save_pretrained};
 use alambic_teachers::Teacher;
@@ -21,6 +22,7 @@ use super::trainings::{SeedRun, Trainings};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, Evaluator, ModelRole, TrivialBaseline};
+use crate::evaluation::languages::language_sets;
 use crate::folder::layout;
 use crate::names::UNTRAINED;
 use crate::observer::Observer;
@@ -92,6 +94,8 @@ pub(crate) struct Evaluation<'a> {
     evaluators: Vec<Box<dyn Evaluator + 'a>>,
     references: Vec<Prediction>,
     slices: Vec<String>,
+    /// The means over languages that are asked for; none where slices are no languages.
+    languages: Option<LanguageSets>,
     teacher: Option<Vec<Prediction>>,
     pub(crate) student: Predictions,
     /// By name, as in [`Trainings`].
@@ -118,6 +122,7 @@ impl<'a> Evaluation<'a> {
             set.slices.iter().cloned().chain(std::iter::repeat_n(set.noun.many.clone(), missing))
         });
         let slices = slices.collect();
+        let languages = sets().next().and_then(|set| language_sets(options, set));
         let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
         let teacher = teacher.map(|predictions| predictions.concat());
         let folders = compared(options, context, untrained)?;
@@ -175,7 +180,7 @@ impl<'a> Evaluation<'a> {
             compared.push(ComparedModel { name, folder, predictions });
         }
         observer.finished(&format!("{count} {noun} by {models_named}"));
-        Ok(Self { evaluators, references, slices, teacher, student, baselines, compared })
+        Ok(Self { evaluators, references, slices, languages, teacher, student, baselines, compared })
     }
 
     /// Name of an example.
@@ -211,7 +216,13 @@ impl<'a> Evaluation<'a> {
 
     /// The slice of each example; none where there is one kind of example only.
     pub(crate) fn slices(&self) -> &[String] {
-        &self.slices
+        let is_one = self.slices.iter().all(|slice| *slice == self.slices[0]);
+        if is_one { &[] } else { &self.slices }
+    }
+
+    /// The means over languages that are asked for; none where slices are no languages.
+    pub(crate) fn languages(&self) -> Option<&LanguageSets> {
+        self.languages.as_ref()
     }
 
     /// The length of each example; none where length has little effect.
@@ -421,7 +432,9 @@ impl<'a> Evaluation<'a> {
         compared_by: Option<&str>,
     ) -> Result<ModelOutcome, RunError> {
         let outcome = ModelOutcome::from_scores(scores, &self.slices)?;
-        Ok(match self.first().test_set().source_slice.as_deref().zip(compared_by) {
+        let Some(sets) = &self.languages else { return Ok(outcome) };
+        let outcome = outcome.with_languages(scores, &self.slices, sets)?;
+        Ok(match sets.source.as_deref().zip(compared_by) {
             Some((source, metric)) => outcome.with_transfer(source, metric),
             None => outcome,
         })

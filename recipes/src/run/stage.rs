@@ -246,7 +246,7 @@ fn state(
             || training.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
             || training.task.untrainable_parameters().iter().any(|prefix| name.starts_with(prefix))
     });
-    let sampler = BatchSampler::new(task, terms, &training.train.batch, training.seed);
+    let sampler = BatchSampler::new(task, terms, training.train, training.seed)?;
     let Optimiser::AdamW(optimiser) = training.train.optimiser.clone();
     let weights = parameters.detached();
     Ok(TrainState {

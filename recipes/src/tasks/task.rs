@@ -85,6 +85,16 @@ pub(crate) trait Task {
     /// The targets that the data have; none where that is not known.
     fn targets(&self, corpora: &Corpora) -> Option<Vec<TargetKind>>;
 
+    /// Whether the language of its examples may be known.
+    fn has_languages(&self) -> bool {
+        false
+    }
+
+    /// The language of each training example, where it is known; none of tasks without languages.
+    fn languages<'c>(&self, _: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        Ok(Vec::new())
+    }
+
     /// The head that the student needs.
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError>;
 

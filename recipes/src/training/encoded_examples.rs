@@ -25,6 +25,7 @@ struct Encoded {
     /// The first token of each word, where words are tagged.
     words: Vec<Option<usize>>,
     label: Label,
+    language: Option<String>,
 }
 
 /// Texts in tokens.
@@ -58,7 +59,13 @@ impl EncodedExamples {
         };
         let texts = texts.map(|text| {
             let other = other.map(|other| encode(other, text)).transpose()?;
-            Ok(Encoded { own: encode(own, text)?, other, words: Vec::new(), label: text.label.clone() })
+            Ok(Encoded {
+                own: encode(own, text)?,
+                other,
+                words: Vec::new(),
+                label: text.label.clone(),
+                language: text.language.clone(),
+            })
         });
         Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
     }
@@ -70,7 +77,8 @@ impl EncodedExamples {
     ) -> Result<Self, RunError> {
         let texts = texts.map(|text| {
             let (own, words) = own.tokenizer.encode_words(&text.first)?;
-            Ok(Encoded { own, other: None, words, label: text.label.clone() })
+            let language = text.language.clone();
+            Ok(Encoded { own, other: None, words, label: text.label.clone(), language })
         });
         let padding = (own.padding, own.padding);
         Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
@@ -85,6 +93,11 @@ impl EncodedExamples {
     /// Whether the teacher reads other tokens than the student.
     pub(crate) fn has_foreign(&self) -> bool {
         self.texts.iter().any(|text| text.other.is_some())
+    }
+
+    /// The language of each text; none where that of one is not known.
+    pub(crate) fn languages(&self) -> Option<Vec<&str>> {
+        self.texts.iter().map(|text| text.language.as_deref()).collect()
     }
 
     pub(crate) fn count(&self) -> usize {

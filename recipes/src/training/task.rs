@@ -87,6 +87,12 @@ pub(crate) trait TrainingTask {
     /// Tokens of source and target of each example, as an epoch has them.
     fn lengths(&self, epoch: u64) -> Vec<(usize, usize)>;
 
+    /// The language of each example, as [`Self::lengths`] numbers them; none of tasks without languages, or where that of an
+    /// example is not known.
+    fn languages(&self) -> Option<Vec<&str>> {
+        None
+    }
+
     /// Whether a batch has labels, so that what only they reach gets a gradient.
     fn has_labels(&self, _batch: &[usize]) -> bool {
         true

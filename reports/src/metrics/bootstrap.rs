@@ -63,7 +63,7 @@ pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<O
 }
 
 /// The statistic of each resample, without those in which it has no value.
-fn resample(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f64>) -> Vec<f64> {
+pub(crate) fn resample<T>(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<T>) -> Vec<T> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut drawn = vec![0; examples];
     (0..RESAMPLES)
@@ -80,7 +80,7 @@ fn resample(examples: usize, seed: u64, statistic: impl Fn(&[usize]) -> Option<f
 const MIN_DEFINED: f64 = 0.95;
 
 /// The 2.5th and the 97.5th percentile; none where too many resamples had no value.
-fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
+pub(crate) fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
     if (values.len() as f64) < MIN_DEFINED * RESAMPLES as f64 {
         return None;
     }

@@ -52,7 +52,7 @@ impl Scores {
     }
 
     /// The value over some examples, by their indices; one may come several times.
-    pub(super) fn value_over(&self, examples: &[usize]) -> Option<f64> {
+    pub(crate) fn value_over(&self, examples: &[usize]) -> Option<f64> {
         let mut sums = Vec::new();
         let mut total = 0.0;
         for contributions in &self.seeds {

@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use indexmap::IndexMap;
 
 /// A metric of each slice, for instance of each pair of languages, for every model; none where no model has
-/// the metric in slices. Baselines with which the student is not compared are left out.
+/// the metric in several slices. Baselines with which the student is not compared are left out.
 #[must_use]
 pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
     let mut groups: IndexMap<&str, ()> = IndexMap::new();
@@ -17,13 +17,14 @@ pub fn metric_by_slice(outcome: &Outcome, metric: &str) -> Option<Figure> {
         .filter(|(name, _)| !is_other_baseline(name))
         .map(|(name, model)| {
             let value = |slice: &str| model.slices.get(slice)?.metrics.get(metric).copied().flatten();
-            let dots =
-                groups.keys().map(|slice| value(slice).map(|value| Dot { value, interval: None })).collect();
+            let interval = |slice: &str| model.slices.get(slice)?.intervals.get(metric).copied().flatten();
+            let dot = |slice: &&str| value(slice).map(|value| Dot { value, interval: interval(slice) });
+            let dots = groups.keys().map(dot).collect();
             DotSeries { name: name.to_string(), dots }
         })
         .filter(|series| series.dots.iter().any(Option::is_some))
         .collect();
-    if series.is_empty() {
+    if series.is_empty() || groups.len() < 2 {
         return None;
     }
     let title = numbers::metric_title(metric);

@@ -3,6 +3,7 @@
 mod classes;
 mod content;
 mod headline;
+mod languages;
 mod model_table;
 mod sections;
 mod settings;
@@ -16,6 +17,7 @@ pub use content::{
     PipelineNotes, Report, Sample, StageSummary, Text,
 };
 pub use headline::images_stored;
+pub(crate) use languages::{LanguageRow, language_tables};
 pub(crate) use model_table::ModelTable;
 pub(crate) use slices::slice_tables;
 pub use unfinished::Unfinished;

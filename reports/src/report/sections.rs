@@ -8,6 +8,7 @@ use super::classes::by_class;
 use super::content::{
     AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, StageSummary, Text,
 };
+use super::languages::language_tables_of;
 use super::model_table::ModelTable;
 use super::settings::settings;
 use super::slices::slice_tables;
@@ -39,7 +40,7 @@ fn document(report: &Report) -> Document {
     let sections = [
         Section::new("Result", result(report)),
         Section::new("By class", by_class(report)),
-        Section::new("By slice", by_slice(report)),
+        Section::new(slices_title(report), by_slice(report)),
         Section::new("Faithfulness to the teacher", fidelity(report)),
         Section::new("Time", time(report)),
         Section::new("Samples", samples(report)),
@@ -178,13 +179,21 @@ fn precision_in_words(report: &Report) -> Option<String> {
     })
 }
 
+/// Heading of the section of slices.
+fn slices_title(report: &Report) -> &'static str {
+    if report.outcome.languages.is_some() { "By language" } else { "By slice" }
+}
+
 fn by_slice(report: &Report) -> Vec<Block> {
     let models: IndexMap<&str, &ModelOutcome> = report.outcome.present().collect();
     let mut blocks: Vec<Block> = Vec::new();
     if !report.quality_figures.is_empty() {
         blocks.push(Block::Figures(report.quality_figures.clone()));
     }
-    let tables = slice_tables(&models, &report.examples.many);
+    let tables = match report.outcome.languages {
+        Some(_) => language_tables_of(&report.outcome),
+        None => slice_tables(&models, &report.examples.many),
+    };
     if !tables.is_empty() {
         blocks.push(Block::Tables(tables));
     }

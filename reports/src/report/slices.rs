@@ -6,9 +6,9 @@ use super::model_table::{best, titled};
 use crate::document::{Cell, ColumnHeading, Table};
 use crate::metrics::is_reference;
 use crate::numbers;
-use crate::outcome::{ModelOutcome, Transfer};
+use crate::outcome::ModelOutcome;
 
-/// One table a metric: a row for each slice, a column for each model.
+/// One table a metric: a row for each slice, a column for each model; none where all examples are of one slice.
 pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -> Vec<Table> {
     let mut slices: IndexMap<&str, usize> = IndexMap::new();
     let mut metrics: IndexMap<&str, ()> = IndexMap::new();
@@ -19,6 +19,9 @@ pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -
         }
     }
     metrics.retain(|metric, ()| !is_reference(metric));
+    if slices.len() < 2 {
+        return Vec::new();
+    }
     metrics
         .keys()
         .map(|metric| {
@@ -37,30 +40,7 @@ pub(crate) fn slice_tables(models: &IndexMap<&str, &ModelOutcome>, many: &str) -
                 }));
                 row
             });
-            let rows = rows.chain(transfer_rows(models, metric)).collect();
-            Table { caption: format!("{} by slice", titled(metric)), columns, rows }
+            Table { caption: format!("{} by slice", titled(metric)), columns, rows: rows.collect() }
         })
         .collect()
-}
-
-/// Means over languages, and by how much each is below the source, where models were evaluated in several by this metric.
-fn transfer_rows(models: &IndexMap<&str, &ModelOutcome>, metric: &str) -> Vec<Vec<Cell>> {
-    let of = |model: &ModelOutcome| model.transfer.clone().filter(|transfer| transfer.metric == metric);
-    let all: Vec<Option<Transfer>> = models.values().map(|model| of(model)).collect();
-    let Some(first) = all.iter().flatten().next() else { return Vec::new() };
-    let row = |title: String, value: &dyn Fn(&Transfer) -> Option<f64>| {
-        let values = all.iter().map(|own| own.as_ref().and_then(value));
-        [Cell::new(title), Cell::new("")]
-            .into_iter()
-            .chain(values.map(|value| Cell::new(numbers::metric_value(metric, value))))
-            .collect()
-    };
-    let mut rows = vec![
-        row("mean of all".into(), &|own| Some(own.average)),
-        row(format!("mean without {}", first.source), &|own| Some(own.average_without_source)),
-    ];
-    for language in first.gaps.keys() {
-        rows.push(row(format!("{} above {language}", first.source), &|own| own.gaps.get(language).copied()));
-    }
-    rows
 }

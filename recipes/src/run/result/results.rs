@@ -266,6 +266,7 @@ impl Results<'_> {
         let mut outcome = Outcome::new(recipe, seeds, examples, teacher, Some(student), baseline);
         outcome.labelled = self.compared_by.is_some();
         outcome.test_data = Some(self.evaluation.test_data());
+        outcome.languages = self.evaluation.languages().cloned();
         outcome.models.extend(others);
         if let Some(trivial) = self.evaluation.trivial() {
             let scores = self.evaluation.scores(std::slice::from_ref(&trivial.predictions))?;

@@ -18,6 +18,7 @@ use super::options::PassagesData;
 use super::train::{answer, predict, reference};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::languages::language_slices;
 use crate::evaluation::similarity::by_layer;
 use crate::evaluation::timing::{Model, measure};
 use crate::observer::Observer;
@@ -51,7 +52,10 @@ impl<'a> PassageEvaluator<'a> {
             return Err(RunError::Recipe("the evaluation's test splits hold no labelled question".into()));
         }
         let references = questions.iter().map(|question| reference(question)).collect();
+        let slices = language_slices(questions.iter().map(|question| question.language.as_deref()))?;
         let mut test_set = TestSet {
+            slices,
+            has_languages: true,
             left_out: (unlabelled > 0)
                 .then(|| format!("{} without a label", counted(unlabelled, "question", "questions"))),
             ..TestSet::new("question", "questions", PredictionKind::Text, references)
@@ -135,7 +139,8 @@ impl Evaluator for PassageEvaluator<'_> {
 
     fn source(&self, index: usize) -> Text {
         let question = self.questions[index];
-        Text::new(&format!("{} / {}", question.question, question.passage), None)
+        let text = format!("{} / {}", question.question, question.passage);
+        Text::new(&text, question.language.as_deref())
     }
 
     fn shown(&self, _: usize, prediction: &Prediction) -> Text {

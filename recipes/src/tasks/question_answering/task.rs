@@ -16,6 +16,7 @@ use super::options::PassagesData;
 use super::train::PassageTraining;
 use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
+use crate::check::text_languages::LANGUAGE_KEYS;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
@@ -102,6 +103,15 @@ impl Task for PassagesData {
         Some(if is_labelled { vec![TargetKind::Classes] } else { Vec::new() })
     }
 
+    fn has_languages(&self) -> bool {
+        true
+    }
+
+    fn languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        let questions = self.selected(corpora, Split::Train)?;
+        Ok(questions.into_iter().map(|question| question.language.as_deref()).collect())
+    }
+
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
         Ok(HeadSpec::span())
     }
@@ -138,6 +148,10 @@ impl Task for PassagesData {
 
     fn evaluates(&self, kind: ContentKind) -> bool {
         kind == ContentKind::Passages
+    }
+
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &LANGUAGE_KEYS
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {

@@ -34,8 +34,10 @@ const BATCH: usize = 32;
 const MASKED: f32 = -10_000.0;
 
 /// A window of a passage behind its question, and where its answer begins and ends.
-struct Example {
+struct Example<'a> {
     text: EncodedText,
+    /// The language of its question, where it is known.
+    language: Option<&'a str>,
     /// The first and the last token of the answer; the first token of the window where that holds none. None without a label.
     span: Option<[u32; 2]>,
 }
@@ -45,8 +47,8 @@ pub(crate) struct PassageTraining<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
     options: SpanOptions,
-    examples: Vec<Example>,
-    validation: Vec<Example>,
+    examples: Vec<Example<'a>>,
+    validation: Vec<Example<'a>>,
     validation_questions: Vec<&'a PassageQuestion>,
     taps: Taps,
     /// The teacher's outputs; none without a teacher, or where no loss reads them.
@@ -122,12 +124,12 @@ impl<'a> PassageTraining<'a> {
     /// The forward pass over windows of a split. `before` windows lie before that split in the teacher's cache.
     fn run(
         &self,
-        (examples, before): (&[Example], usize),
+        (examples, before): (&[Example<'_>], usize),
         batch: &[usize],
         pass: Pass<'_>,
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
-        let own: Vec<&Example> = batch.iter().map(|&index| &examples[index]).collect();
+        let own: Vec<&Example<'_>> = batch.iter().map(|&index| &examples[index]).collect();
         let texts: Vec<&EncodedText> = own.iter().map(|example| &example.text).collect();
         let input = TextInput::pad(&texts, self.config.padding());
         let wanted = self.taps.of_student();
@@ -159,6 +161,10 @@ impl TrainingTask for PassageTraining<'_> {
 
     fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
         self.examples.iter().map(|example| (example.text.ids.len(), 0)).collect()
+    }
+
+    fn languages(&self) -> Option<Vec<&str>> {
+        self.examples.iter().map(|example| example.language).collect()
     }
 
     fn has_labels(&self, batch: &[usize]) -> bool {
@@ -214,16 +220,16 @@ pub(super) fn reference(question: &PassageQuestion) -> Prediction {
 }
 
 /// The windows of all questions, with their answers.
-fn encode(
-    questions: &[&PassageQuestion],
+fn encode<'q>(
+    questions: &[&'q PassageQuestion],
     tokenizer: &Tokenizer,
     windows: WindowSizes,
-) -> Result<Vec<Example>, RunError> {
+) -> Result<Vec<Example<'q>>, RunError> {
     let mut examples = Vec::new();
     for question in questions {
         for window in tokenizer.encode_windows(&question.question, &question.passage, windows)? {
             let span = question.is_labelled.then(|| span_of(question, &window));
-            examples.push(Example { text: window.text, span });
+            examples.push(Example { text: window.text, language: question.language.as_deref(), span });
         }
     }
     Ok(examples)
@@ -262,7 +268,7 @@ fn by_side(mut trace: Trace, input: &TextInput) -> Result<Trace, RunError> {
 }
 
 /// The first and the last token of the answer of each window, a row each.
-fn targets(examples: &[&Example]) -> Targets {
+fn targets(examples: &[&Example<'_>]) -> Targets {
     let spans = examples.iter().flat_map(|example| example.span.unwrap_or_default());
     let labelled = examples.iter().flat_map(|example| [f32::from(u8::from(example.span.is_some())); 2]);
     Targets {
@@ -289,11 +295,15 @@ mod tests {
             passage: passage.into(),
             answers: vec![AnswerSpan { text: text.into(), start: passage.find(text).unwrap() }],
             is_labelled: true,
+            language: None,
             split: None,
         };
         let windows = WindowSizes { max_length: 14, stride: 2, max_first_length: 5 };
-        let encoded = |text: &str| encode(&[&question(text)], &tokenizer, windows).unwrap();
-        let spans = |text: &str| encoded(text).iter().map(|own| own.span.unwrap()).collect::<Vec<_>>();
+        let spans = |text: &str| {
+            let question = question(text);
+            let encoded = encode(&[&question], &tokenizer, windows).unwrap();
+            encoded.iter().map(|own| own.span.unwrap()).collect::<Vec<_>>()
+        };
         // `[CLS] where does anna live ? [SEP] anna lives in old delhi . [SEP]`, and windows that repeat two tokens.
         assert_eq!(spans("Old Delhi"), [[10, 11], [0, 0]]);
         assert_eq!(spans("lamps"), [[0, 0], [11, 11]]);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use alambic_data::Split;
+use alambic_data::sampling::expected_counts;
 use alambic_inference::EncoderPipeline;
 use alambic_losses::Targets;
 use alambic_models::architecture::Batch;
@@ -148,12 +149,11 @@ impl<'a> SentenceTraining<'a> {
 
     /// The pairs of an epoch: as many as there are, of each language by its share.
     fn sampled(&self, epoch: u64) -> Vec<usize> {
-        let total: usize = self.languages.iter().map(Vec::len).sum();
-        let powers = || self.languages.iter().map(|own| (own.len() as f64).powf(self.smoothing));
-        let sum: f64 = powers().sum();
-        let mut sampled = Vec::with_capacity(total);
-        for (number, (own, power)) in self.languages.iter().zip(powers()).enumerate() {
-            let wanted = (total as f64 * power / sum).round() as usize;
+        let counts: Vec<usize> = self.languages.iter().map(Vec::len).collect();
+        let mut sampled = Vec::with_capacity(counts.iter().sum());
+        let expected = expected_counts(&counts, self.smoothing);
+        for (number, (own, expected)) in self.languages.iter().zip(expected).enumerate() {
+            let wanted = expected.round() as usize;
             // Whole passes over a language, and of the last one a part.
             for _ in 0..wanted / own.len() {
                 sampled.extend_from_slice(own);

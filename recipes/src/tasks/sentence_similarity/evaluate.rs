@@ -18,6 +18,7 @@ use super::teacher::EvaluatedTeacher;
 use crate::error::RunError;
 use crate::evaluation::embedding::{closeness, normalized_embeddings};
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::languages::language_slices;
 use crate::evaluation::scored_pairs::{ScoredPairs, cosines};
 use crate::evaluation::similarity::by_layer;
 use crate::evaluation::timing::{Model, measure};
@@ -69,9 +70,19 @@ impl SentenceEvaluator {
             let references = vec![Prediction::Nothing; texts.len()];
             TestSet::new("text", "texts", PredictionKind::Nothing, references)
         } else {
-            let slices = if options.data.len() > 1 { pairs.slices() } else { Vec::new() };
+            let languages = language_slices(pairs.0.iter().map(|pair| pair.language.as_deref()))?;
+            let has_languages = !languages.is_empty();
+            let slices = match (has_languages, options.data.len()) {
+                (true, _) => languages,
+                (false, 0 | 1) => Vec::new(),
+                (false, _) => pairs.slices(),
+            };
             let references = pairs.references();
-            TestSet { slices, ..TestSet::new("pair", "pairs", PredictionKind::Number, references) }
+            TestSet {
+                slices,
+                has_languages,
+                ..TestSet::new("pair", "pairs", PredictionKind::Number, references)
+            }
         };
         let left_out = (missing > 0)
             .then(|| format!("{} without an answer of the teacher", counted(missing, "text", "texts")));

@@ -6,7 +6,7 @@ use alambic_data::parallel::key;
 use alambic_data::texts::subsample;
 use alambic_data::{Label, Split, Text};
 use alambic_settings::At;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::options::{SentenceData, SentenceExamples, SentenceTargets, SimilarityData};
 use crate::corpora::Corpora;
@@ -19,6 +19,8 @@ pub(super) struct SentenceExample<'c> {
     pub(super) texts: Vec<&'c str>,
     /// From 0 to 1; none where there is none.
     pub(super) score: Option<f32>,
+    /// Code of its language, where it is known; of a text that stands in several rows that of the first.
+    pub(super) language: Option<&'c str>,
 }
 
 /// Examples of one split.
@@ -93,19 +95,24 @@ impl SimilarityData {
                     }
                     let score =
                         if let Label::Number(score) = row.label { Some(own.scaled(score)) } else { None };
-                    found.examples.push(SentenceExample { texts, score });
+                    found.examples.push(SentenceExample { texts, score, language: row.language.as_deref() });
                 }
             }
             return Ok(found);
         }
         let times = if self.form() == SentenceExamples::Dropout { 2 } else { 1 };
         let rows = self.rows(corpora, split)?;
-        let texts: IndexSet<&str> = rows.into_iter().flat_map(Text::texts).collect();
-        for text in texts {
+        let mut texts: IndexMap<&str, Option<&str>> = IndexMap::new();
+        for row in rows {
+            for text in row.texts() {
+                texts.entry(text).or_insert(row.language.as_deref());
+            }
+        }
+        for (text, language) in texts {
             if is_held_out(&text) {
                 found.held_out += 1;
             } else {
-                found.examples.push(SentenceExample { texts: vec![text; times], score: None });
+                found.examples.push(SentenceExample { texts: vec![text; times], score: None, language });
             }
         }
         Ok(found)
@@ -120,6 +127,7 @@ pub(super) fn single(text: &str) -> Text {
         negatives: Vec::new(),
         label: Label::None,
         id: None,
+        language: None,
         split: None,
         line: 0,
     }

@@ -16,6 +16,7 @@ use super::options::{SentenceExamples, SentenceTargets, SimilarityData};
 use super::train::SimilarityTraining;
 use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
+use crate::check::text_languages::LANGUAGE_KEYS;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
@@ -76,6 +77,15 @@ impl Task for SimilarityData {
             SentenceExamples::Pairs if self.has_scores(corpora) => vec![TargetKind::Similarities],
             SentenceExamples::Pairs | SentenceExamples::Dropout => vec![TargetKind::TextPairs],
         })
+    }
+
+    fn has_languages(&self) -> bool {
+        true
+    }
+
+    fn languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        let examples = self.examples(corpora, Split::Train)?.examples;
+        Ok(examples.into_iter().map(|example| example.language).collect())
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -143,6 +153,10 @@ impl Task for SimilarityData {
 
     fn evaluates(&self, kind: ContentKind) -> bool {
         kind == ContentKind::Texts && !self.is_empty()
+    }
+
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &LANGUAGE_KEYS
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {

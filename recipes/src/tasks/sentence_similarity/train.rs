@@ -50,6 +50,8 @@ struct NumberedExamples {
     texts: Vec<Vec<u32>>,
     /// The score of each; empty where they have none.
     scores: Vec<f32>,
+    /// The language of each, where it is known.
+    languages: Vec<Option<String>>,
 }
 
 /// Sentences, and the student and the teacher that read them.
@@ -178,6 +180,10 @@ impl TrainingTask for SimilarityTraining<'_> {
         self.train.texts.iter().map(|texts| (longest(texts).unwrap_or(0), 0)).collect()
     }
 
+    fn languages(&self) -> Option<Vec<&str>> {
+        self.train.languages.iter().map(Option::as_deref).collect()
+    }
+
     fn forward(
         &self,
         batch: &[usize],
@@ -278,12 +284,13 @@ fn distinct(examples: &[SentenceExample<'_>]) -> Vec<Text> {
 fn numbered(examples: &[SentenceExample<'_>], texts: &[Text]) -> NumberedExamples {
     let places: IndexMap<&str, u32> =
         texts.iter().zip(0..).map(|(text, place)| (text.first.as_str(), place)).collect();
-    let mut numbered = NumberedExamples { texts: Vec::new(), scores: Vec::new() };
+    let mut numbered = NumberedExamples { texts: Vec::new(), scores: Vec::new(), languages: Vec::new() };
     for example in examples {
         let texts: Option<Vec<u32>> = example.texts.iter().map(|text| places.get(text).copied()).collect();
         if let Some(texts) = texts {
             numbered.texts.push(texts);
             numbered.scores.extend(example.score);
+            numbered.languages.push(example.language.map(str::to_owned));
         }
     }
     numbered

@@ -17,12 +17,14 @@ use alambic_students::UsageExample;
 use alambic_teachers::{Answer, Teacher, placed};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
+use indexmap::IndexSet;
 
 use super::labels::{head_of, kind_of, predict, prediction, prediction_of, reference};
 use super::train::pair;
 use crate::error::RunError;
 use crate::evaluation::embedding::{closeness, embedding_width, normalized_embeddings_of_pairs};
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::languages::language_slices;
 use crate::evaluation::probability::{geometric_mean, of_largest};
 use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
@@ -87,8 +89,11 @@ impl<'a> TextEvaluator<'a> {
             .filter(|(count, _)| *count > 0)
             .map(|(count, why)| format!("{} {why}", counted(count, "text", "texts")))
             .collect();
+        let slices = language_slices(texts.iter().map(|text| text.language.as_deref()))?;
         let test_set = TestSet {
             classes: names,
+            slices,
+            has_languages: true,
             left_out: (!left_out.is_empty()).then(|| left_out.join(" and ")),
             ..TestSet::new("text", "texts", kind_of(&labels), references)
         };
@@ -106,6 +111,13 @@ impl<'a> TextEvaluator<'a> {
             evaluated = Some(own);
         }
         Ok(Self { labels, texts, test_set, teacher: evaluated })
+    }
+
+    /// Codes of the languages of its texts, in the order in which they first come.
+    fn languages(&self) -> Vec<String> {
+        let languages: IndexSet<&str> =
+            self.texts.iter().filter_map(|text| text.language.as_deref()).collect();
+        languages.into_iter().map(str::to_owned).collect()
     }
 
     fn pairs(&self) -> Vec<TextPair<'_>> {
@@ -278,8 +290,8 @@ impl Evaluator for TextEvaluator<'_> {
     fn source(&self, index: usize) -> Text {
         let text = &self.texts[index];
         match &text.second {
-            None => Text::new(&text.first, None),
-            Some(second) => Text::new(&format!("{} / {second}", text.first), None),
+            None => Text::new(&text.first, text.language.as_deref()),
+            Some(second) => Text::new(&format!("{} / {second}", text.first), text.language.as_deref()),
         }
     }
 
@@ -311,7 +323,7 @@ impl Evaluator for TextEvaluator<'_> {
         CardMetadata {
             task,
             tags: Vec::new(),
-            languages: Vec::new(),
+            languages: self.languages(),
             command: match self.labels {
                 Labels::None => "alambic list taps student".into(),
                 _ => format!("alambic predict student {}", shell_word(&line)),

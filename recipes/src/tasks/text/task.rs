@@ -15,6 +15,7 @@ use super::options::TextsData;
 use super::train::TextTraining;
 use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
+use crate::check::text_languages::LANGUAGE_KEYS;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
@@ -110,6 +111,15 @@ impl Task for TextsData {
         })
     }
 
+    fn has_languages(&self) -> bool {
+        true
+    }
+
+    fn languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        let texts = self.selected(corpora, Split::Train)?.concat();
+        Ok(texts.into_iter().map(|text| text.language.as_deref()).collect())
+    }
+
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {
         if self.is_masked() {
             return Ok(HeadSpec { head: Head::MaskedLanguage, ..HeadSpec::none() });
@@ -178,6 +188,10 @@ impl Task for TextsData {
 
     fn evaluates(&self, kind: ContentKind) -> bool {
         kind == ContentKind::Texts
+    }
+
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &LANGUAGE_KEYS
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {

@@ -165,6 +165,10 @@ impl TrainingTask for TextTraining<'_> {
         self.splits.examples.lengths()
     }
 
+    fn languages(&self) -> Option<Vec<&str>> {
+        self.splits.examples.languages()
+    }
+
     fn forward(
         &self,
         batch: &[usize],

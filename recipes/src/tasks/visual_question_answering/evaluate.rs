@@ -86,7 +86,8 @@ impl<'a> QuestionEvaluator<'a> {
         let test_set = TestSet {
             classes: names.to_vec(),
             slices,
-            source_slice: source,
+            has_languages: source.is_some(),
+            source_language: source,
             trivial: Some(trivial),
             ..TestSet::new("question", "questions", PredictionKind::Class, references)
         };

@@ -115,7 +115,7 @@ impl Task for QuestionsData {
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
-        &["student-languages", "teacher-language"]
+        &["student-languages", "teacher-language", "average-without", "source-language", "language-groups"]
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
