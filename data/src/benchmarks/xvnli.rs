@@ -1,0 +1,54 @@
+//! XVNLI of IGLUE (Bugliarello et al., 2022).
+
+use alambic_settings::settings;
+
+use super::classes::{class_of, read_lines, references};
+use super::files::LanguageFile;
+use super::references::References;
+use super::xnli::json_labels;
+use super::{BenchmarkFiles, BenchmarkFormat, Layout};
+use crate::error::DataError;
+
+settings! {
+    /// XVNLI: whether an image entails or contradicts a sentence, or neither. Read are JSON lines with `gold_label`:
+    /// `annotations/XX/test.jsonl`, `XX/test.jsonl`; or labels alone, `test-XX.tsv`.
+    pub struct Xvnli {
+        /// Where its files are.
+        #[flatten]
+        pub files: BenchmarkFiles
+    }
+}
+
+/// In the order of IGLUE.
+const CLASSES: &[&str] = &["contradiction", "neutral", "entailment"];
+
+impl BenchmarkFormat for Xvnli {
+    fn files(&self) -> &BenchmarkFiles {
+        &self.files
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &[
+            "annotations/{language}/test.jsonl",
+            "{language}/test.jsonl",
+            "test-{language}.jsonl",
+            "test-{language}.tsv",
+        ]
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Classes
+    }
+
+    fn classes(&self) -> &'static [&'static str] {
+        CLASSES
+    }
+
+    fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
+        let file = &files[0];
+        if file.has_ending(".tsv") {
+            return read_lines(file, CLASSES);
+        }
+        Ok(references(file, CLASSES, json_labels(file, "gold_label", |label| class_of(label, CLASSES))?))
+    }
+}
