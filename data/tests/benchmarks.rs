@@ -65,8 +65,8 @@ fn classes_are_read_of_every_published_file() {
             "xvnli",
             "ar",
             "annotations/ar/test.jsonl",
-            "{\"gold_label\": \"entailment\"}\n",
-            classes(&["entailment"]),
+            "{\"gold_label\": \"entailment\"}\n{\"gold_label\": \"-\"}\n",
+            classes(&["entailment", "-"]),
         ),
         (
             "marvl",

@@ -59,7 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             ));
         }
     };
-    notes.iter().for_each(|note| warn(note));
+    for note in &notes {
+        warn(note);
+    }
     if let Some(folder) = &arguments.out {
         outcome.write(&spec, folder)?;
     }

@@ -2,7 +2,7 @@
 //! [`Benchmark`], and predictions in the layouts of their submissions ([`Layout`]).
 //!
 //! Labels are read of XTREME's prepared files, of the raw downloads, of the repositories of IGLUE and of the datasets of
-//! IndicXTREME, and of files that hold labels alone, as XTREME's submissions are scored with. What is read is a
+//! `IndicXTREME`, and of files that hold labels alone, as XTREME's submissions are scored with. What is read is a
 //! [`References`], and the [`Predictions`] for it are checked against it as they are read: a value never comes of files that
 //! do not belong together.
 

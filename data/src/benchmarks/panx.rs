@@ -1,4 +1,4 @@
-//! Names as XTREME has them (WikiANN, Pan et al., 2017; Hu et al., 2020).
+//! Names as XTREME has them (`WikiANN`, Pan et al., 2017; Hu et al., 2020).
 
 use alambic_settings::settings;
 

@@ -11,6 +11,11 @@ use crate::error::{BenchmarkFault, DataError, Fault, Place};
 use crate::table::unmarked;
 
 #[derive(Deserialize)]
+struct File {
+    data: Vec<Article>,
+}
+
+#[derive(Deserialize)]
 struct Article {
     paragraphs: Vec<Paragraph>,
 }
@@ -42,7 +47,7 @@ pub(super) fn read(files: &[LanguageFile<'_>]) -> Result<References, DataError> 
             }
         }
     }
-    let is_removed = |(_, texts): &(String, Vec<String>)| texts.iter().all(|text| text.is_empty());
+    let is_removed = |(_, texts): &(String, Vec<String>)| texts.iter().all(String::is_empty);
     if !questions.is_empty() && questions.iter().all(is_removed) {
         return Err(of_file(
             files[0].source,
@@ -62,14 +67,10 @@ fn articles(file: &LanguageFile<'_>) -> Result<Vec<Article>, DataError> {
         DataError::new(Place::line(&source.name, error.line()), Fault::BrokenJson(error.to_string()))
     };
     let bytes = unmarked(&source.bytes);
-    // Read by its own types first, which know the line of what is wrong.
-    #[derive(Deserialize)]
-    struct File {
-        data: Vec<Article>,
-    }
     if bytes.trim_ascii_start().starts_with(b"[") {
         return serde_json::from_slice(bytes).map_err(broken);
     }
+    // Read by its own types first, which know the line of what is wrong.
     let error = match serde_json::from_slice::<File>(bytes) {
         Ok(file) => return Ok(file.data),
         Err(error) => error,

@@ -11,7 +11,8 @@ use crate::error::DataError;
 
 settings! {
     /// XVNLI: whether an image entails or contradicts a sentence, or neither. Read are JSON lines with `gold_label`:
-    /// `annotations/XX/test.jsonl`, `XX/test.jsonl`; or labels alone, `test-XX.tsv`.
+    /// `annotations/XX/test.jsonl`, `XX/test.jsonl`; or labels alone, `test-XX.tsv`. Where the label is `-`, since annotators did not
+    /// agree, no prediction is right, as in IGLUE's program.
     pub struct Xvnli {
         /// Where its files are.
         #[flatten]
@@ -21,6 +22,9 @@ settings! {
 
 /// In the order of IGLUE.
 const CLASSES: &[&str] = &["contradiction", "neutral", "entailment"];
+
+/// What stands for a label that is not known: no class, so that no prediction equals it.
+const UNKNOWN: &str = "-";
 
 impl BenchmarkFormat for Xvnli {
     fn files(&self) -> &BenchmarkFiles {
@@ -49,6 +53,8 @@ impl BenchmarkFormat for Xvnli {
         if file.has_ending(".tsv") {
             return read_lines(file, CLASSES);
         }
-        Ok(references(file, CLASSES, json_labels(file, "gold_label", |label| class_of(label, CLASSES))?))
+        let class =
+            |label: &str| if label == UNKNOWN { Ok(label.to_owned()) } else { class_of(label, CLASSES) };
+        Ok(references(file, CLASSES, json_labels(file, "gold_label", class)?))
     }
 }

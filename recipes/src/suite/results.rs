@@ -28,8 +28,8 @@ const TOLERANCE: f64 = 1e-6;
 /// Whether a path is that of a table of results.
 #[must_use]
 pub fn is_results(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    name.ends_with(".csv") || name.ends_with(".csv.gz")
+    let has = |path: &Path, own: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(own));
+    has(path, "csv") || (has(path, "gz") && has(&path.with_extension(""), "csv"))
 }
 
 /// What the name of a table says: `xFlickrCO_ir_0.mt.csv`.

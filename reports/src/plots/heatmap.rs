@@ -21,7 +21,7 @@ const ROW: f64 = 20.0;
 /// Where the names of columns begin.
 const TOP: f64 = 40.0;
 /// The most characters of the name of a column, which reads upwards.
-const NAME: usize = 22;
+const NAME: usize = 28;
 
 /// Colours from nothing to the whole: a single hue, which reads as an order without colour as well.
 const SCALE: [RGBColor; 3] = [RGBColor(235, 243, 250), RGBColor(107, 174, 214), RGBColor(8, 60, 125)];

@@ -127,7 +127,7 @@ fn scoring(spec: &SuiteSpec) -> Vec<Block> {
         let metrics: Vec<String> = metrics
             .filter_map(|metric| Some(format!("`{metric}` ({})", find(metric).ok()?.summary)))
             .collect();
-        let notes: String = task.notes.iter().map(|note| format!("; {note}")).collect();
+        let notes = task.notes.iter().fold(String::new(), |text, note| text + "; " + note);
         items.push(format!("{name}: {}{notes}", metrics.join(", ")));
     }
     if !spec.average_without.is_empty() {
