@@ -68,13 +68,12 @@ fn files_of(task: &str, language: &str) -> (String, String, Vec<f64>) {
             (labels, json!({ "a": found }).to_string(), vec![0.5, 0.5])
         }
         "bucc2018" => {
-            let pairs = |pairs: &[(u8, u8)]| -> String {
-                pairs.iter().map(|(one, other)| format!("{language}-00{one}\ten-00{other}\n")).collect()
-            };
+            let pair = |(one, other): &(u8, u8)| format!("{language}-00{one}\ten-00{other}\n");
+            let pairs = |pairs: &[(u8, u8)]| pairs.iter().map(pair).collect::<Vec<_>>().concat();
             (pairs(&[(1, 1), (2, 2), (3, 3)]), pairs(&[(1, 1), (2, 9)]), vec![0.4])
         }
-        "tatoeba" => (text(&["2", "0", "1", "3", "4"]), text(&["2", "0", "1", "4", "9"]), vec![0.6]),
-        other => panic!("no files of `{other}`"),
+        // Tatoeba.
+        _ => (text(&["2", "0", "1", "3", "4"]), text(&["2", "0", "1", "4", "9"]), vec![0.6]),
     }
 }
 
@@ -195,205 +194,218 @@ fn suite_of(kind: &str, corpus: &str, metrics: &str) -> String {
     )
 }
 
+/// Questions of two ids.
+const QUESTIONS: &str = r#"{"data": [{"paragraphs": [{"qas": [
+    {"id": "a", "answers": [{"text": "x", "answer_start": 0}]}, {"id": "b", "answers": [{"text": "y", "answer_start": 0}]}]}]}]}"#;
+
+/// The same of xGQA.
+const XGQA: &str = r#"{"1": {"answer": "yes"}, "2": {"answer": "no"}}"#;
+
+/// Kind, corpus and metric of a task; name of both of its files; labels, predictions; what is said.
+const BROKEN: &[[&str; 7]] = &[
+    [
+        "text-classification",
+        "xtreme-pawsx",
+        "accuracy",
+        "test-hi.tsv",
+        "0\n1\n",
+        "0\n",
+        "test-hi.tsv:2: 1 lines where the labels in",
+    ],
+    [
+        "text-classification",
+        "xtreme-pawsx",
+        "accuracy",
+        "test-hi.tsv",
+        "0\n1\n",
+        "0\n1\n1\n",
+        "test-hi.tsv:3: 3 lines where",
+    ],
+    [
+        "text-classification",
+        "xtreme-pawsx",
+        "accuracy",
+        "test-hi.tsv",
+        "0\n1\n",
+        "0\n2\n",
+        "test-hi.tsv:2: the label `2` is not one of",
+    ],
+    [
+        "text-classification",
+        "xtreme-pawsx",
+        "accuracy",
+        "test-hi.tsv",
+        "0\n1\n",
+        "0\n\n",
+        "test-hi.tsv:2: the line is empty",
+    ],
+    [
+        "text-classification",
+        "xtreme-xnli",
+        "accuracy",
+        "test-hi.tsv",
+        "neutral\n",
+        "2\n",
+        "the label `2` is not one of the classes",
+    ],
+    [
+        "text-classification",
+        "xtreme-xnli",
+        "accuracy",
+        "test-hi.tsv",
+        "a b\tc d\n",
+        "neutral\n",
+        "the test part is without labels here",
+    ],
+    [
+        "text-classification",
+        "xtreme-xnli",
+        "accuracy",
+        "test-hi.tsv",
+        "neutral\n",
+        "a\tb\n",
+        "one label a line is expected here",
+    ],
+    [
+        "token-classification",
+        "xtreme-panx",
+        "chunk-f1",
+        "test-hi.tsv",
+        "O\n\nB-PER\n",
+        "O\nO\n",
+        "sentence 1 has 2 tags",
+    ],
+    [
+        "token-classification",
+        "xtreme-panx",
+        "chunk-f1",
+        "test-hi.tsv",
+        "O\n\nO\n",
+        "O\n\nO\n\nO\n",
+        "test-hi.tsv:5: 3 sentences where",
+    ],
+    [
+        "token-classification",
+        "xtreme-panx",
+        "chunk-f1",
+        "test-hi.tsv",
+        "O\n",
+        "NOUN\n",
+        "test-hi.tsv:1: the label `NOUN` is not one of",
+    ],
+    [
+        "token-classification",
+        "xtreme-udpos",
+        "chunk-f1",
+        "test-hi.tsv",
+        "यह\nहै\n",
+        "X\nX\n",
+        "its lines are words, and no tags",
+    ],
+    [
+        "question-answering",
+        "xtreme-xquad",
+        "squad-f1",
+        "test-hi.json",
+        QUESTIONS,
+        "{\n\"a\": \"x\",\n\"c\": \"x\"}",
+        "test-hi.json:3: the id `c` is not in the labels",
+    ],
+    [
+        "question-answering",
+        "xtreme-xquad",
+        "squad-f1",
+        "test-hi.json",
+        QUESTIONS,
+        "{\"a\": \"x\", \"a\": \"y\"}",
+        "the id `a` is given twice",
+    ],
+    [
+        "question-answering",
+        "xtreme-xquad",
+        "squad-f1",
+        "test-hi.json",
+        QUESTIONS,
+        "[{\"questionId\": \"a\"}]",
+        "an object of texts by the ids of questions is expected",
+    ],
+    [
+        "question-answering",
+        "xtreme-xquad",
+        "squad-f1",
+        "test-hi.json",
+        QUESTIONS,
+        "{\"a\": \"x\",",
+        "test-hi.json:1: not the JSON that is expected",
+    ],
+    [
+        "question-answering",
+        "xtreme-xquad",
+        "squad-f1",
+        "test-hi.json",
+        "{\"a\": \"x\"}",
+        "{}",
+        "an object of texts, as predictions are",
+    ],
+    [
+        "bitext-mining",
+        "xtreme-bucc",
+        "pair-f1",
+        "test-hi.tsv",
+        "hi-1\ten-1\n",
+        "en-1\thi-1\n",
+        "test-hi.tsv:1: `en-1` stands first and `hi-1` second",
+    ],
+    [
+        "bitext-mining",
+        "xtreme-bucc",
+        "pair-f1",
+        "test-hi.tsv",
+        "hi-1\ten-1\n",
+        "hi-1\ten-1\nde-1\ten-2\n",
+        "test-hi.tsv:2: `de-1` does not begin with `hi-`",
+    ],
+    [
+        "bitext-mining",
+        "xtreme-bucc",
+        "pair-f1",
+        "test-hi.tsv",
+        "hi-1\ten-1\n",
+        "hi-1 en-1\n",
+        "test-hi.tsv:1: 1 column where 2 are expected",
+    ],
+    [
+        "bitext-retrieval",
+        "xtreme-tatoeba",
+        "accuracy",
+        "test-hi.tsv",
+        "0\n1\n",
+        "0\nx\n",
+        "test-hi.tsv:2: `1` holds `x`",
+    ],
+    [
+        "multiple-choice",
+        "xcopa",
+        "accuracy",
+        "test-hi.jsonl",
+        "{\"label\": 1}\n",
+        "{\"label\": 3}\n",
+        "test-hi.jsonl:1: the label `3`",
+    ],
+    [
+        "visual-question-answering",
+        "xgqa",
+        "accuracy",
+        "test-hi.json",
+        XGQA,
+        "[{\"questionId\": \"1\", \"prediction\": \"yes\"}]",
+        "1 of 2 questions have no prediction, the first of them `2`",
+    ],
+];
+
 #[test]
 fn broken_files_are_refused_with_file_and_line() {
-    let (class, tags) = ("text-classification", "token-classification");
-    let questions = squad(&[("a", &["x"]), ("b", &["y"])]);
-    let xgqa = "{\"1\": {\"answer\": \"yes\"}, \"2\": {\"answer\": \"no\"}}";
-    // Kind, corpus, metric; name of both files; labels, predictions; what is said.
-    let cases = [
-        (
-            class,
-            "xtreme-pawsx",
-            "accuracy",
-            "test-hi.tsv",
-            "0\n1\n",
-            "0\n",
-            "test-hi.tsv:2: 1 lines where the labels in",
-        ),
-        (
-            class,
-            "xtreme-pawsx",
-            "accuracy",
-            "test-hi.tsv",
-            "0\n1\n",
-            "0\n1\n1\n",
-            "test-hi.tsv:3: 3 lines where",
-        ),
-        (
-            class,
-            "xtreme-pawsx",
-            "accuracy",
-            "test-hi.tsv",
-            "0\n1\n",
-            "0\n2\n",
-            "test-hi.tsv:2: the label `2` is not one of",
-        ),
-        (
-            class,
-            "xtreme-pawsx",
-            "accuracy",
-            "test-hi.tsv",
-            "0\n1\n",
-            "0\n\n",
-            "test-hi.tsv:2: the line is empty",
-        ),
-        (
-            class,
-            "xtreme-xnli",
-            "accuracy",
-            "test-hi.tsv",
-            "neutral\n",
-            "2\n",
-            "the label `2` is not one of the classes",
-        ),
-        (
-            class,
-            "xtreme-xnli",
-            "accuracy",
-            "test-hi.tsv",
-            "a b\tc d\n",
-            "neutral\n",
-            "the test part is without labels here",
-        ),
-        (
-            class,
-            "xtreme-xnli",
-            "accuracy",
-            "test-hi.tsv",
-            "neutral\n",
-            "a\tb\n",
-            "one label a line is expected here",
-        ),
-        (tags, "xtreme-panx", "chunk-f1", "test-hi.tsv", "O\n\nB-PER\n", "O\nO\n", "sentence 1 has 2 tags"),
-        (
-            tags,
-            "xtreme-panx",
-            "chunk-f1",
-            "test-hi.tsv",
-            "O\n\nO\n",
-            "O\n\nO\n\nO\n",
-            "test-hi.tsv:5: 3 sentences where",
-        ),
-        (
-            tags,
-            "xtreme-panx",
-            "chunk-f1",
-            "test-hi.tsv",
-            "O\n",
-            "NOUN\n",
-            "test-hi.tsv:1: the label `NOUN` is not one of",
-        ),
-        (
-            tags,
-            "xtreme-udpos",
-            "chunk-f1",
-            "test-hi.tsv",
-            "यह\nहै\n",
-            "X\nX\n",
-            "its lines are words, and no tags",
-        ),
-        (
-            "question-answering",
-            "xtreme-xquad",
-            "squad-f1",
-            "test-hi.json",
-            &questions,
-            "{\n\"a\": \"x\",\n\"c\": \"x\"}",
-            "test-hi.json:3: the id `c` is not in the labels",
-        ),
-        (
-            "question-answering",
-            "xtreme-xquad",
-            "squad-f1",
-            "test-hi.json",
-            &questions,
-            "{\"a\": \"x\", \"a\": \"y\"}",
-            "the id `a` is given twice",
-        ),
-        (
-            "question-answering",
-            "xtreme-xquad",
-            "squad-f1",
-            "test-hi.json",
-            &questions,
-            "[{\"questionId\": \"a\", \"prediction\": \"x\"}]",
-            "an object of texts by the ids of questions is expected",
-        ),
-        (
-            "question-answering",
-            "xtreme-xquad",
-            "squad-f1",
-            "test-hi.json",
-            &questions,
-            "{\"a\": \"x\",",
-            "test-hi.json:1: not the JSON that is expected",
-        ),
-        (
-            "question-answering",
-            "xtreme-xquad",
-            "squad-f1",
-            "test-hi.json",
-            "{\"a\": \"x\"}",
-            "{}",
-            "an object of texts, as predictions are",
-        ),
-        (
-            "bitext-mining",
-            "xtreme-bucc",
-            "pair-f1",
-            "test-hi.tsv",
-            "hi-1\ten-1\n",
-            "en-1\thi-1\n",
-            "test-hi.tsv:1: `en-1` stands first and `hi-1` second",
-        ),
-        (
-            "bitext-mining",
-            "xtreme-bucc",
-            "pair-f1",
-            "test-hi.tsv",
-            "hi-1\ten-1\n",
-            "hi-1\ten-1\nde-1\ten-2\n",
-            "test-hi.tsv:2: `de-1` does not begin with `hi-`",
-        ),
-        (
-            "bitext-mining",
-            "xtreme-bucc",
-            "pair-f1",
-            "test-hi.tsv",
-            "hi-1\ten-1\n",
-            "hi-1 en-1\n",
-            "test-hi.tsv:1: 1 column where 2 are expected",
-        ),
-        (
-            "bitext-retrieval",
-            "xtreme-tatoeba",
-            "accuracy",
-            "test-hi.tsv",
-            "0\n1\n",
-            "0\nx\n",
-            "test-hi.tsv:2: `1` holds `x`",
-        ),
-        (
-            "multiple-choice",
-            "xcopa",
-            "accuracy",
-            "test-hi.jsonl",
-            "{\"label\": 1}\n",
-            "{\"label\": 3}\n",
-            "test-hi.jsonl:1: the label `3`",
-        ),
-        (
-            "visual-question-answering",
-            "xgqa",
-            "accuracy",
-            "test-hi.json",
-            xgqa,
-            "[{\"questionId\": \"1\", \"prediction\": \"yes\"}]",
-            "1 of 2 questions have no prediction, the first of them `2`",
-        ),
-    ];
-    for (kind, corpus, metric, file, labels, predictions, expected) in cases {
+    for [kind, corpus, metric, file, labels, predictions, expected] in BROKEN {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "suite.toml", &suite_of(kind, corpus, &format!("\"{metric}\"")));
         write(folder.path(), &format!("labels/t/{file}"), labels);

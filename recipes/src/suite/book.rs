@@ -20,7 +20,7 @@ mod tests {
         }
     }
 
-    /// Languages of XTREME's tasks (Hu et al., 2020; `evaluate.py`), of IGLUE's and of IndicXTREME's (`eval.sh`).
+    /// Languages of XTREME's tasks (Hu et al., 2020; `evaluate.py`), of IGLUE's and of `IndicXTREME`'s (`eval.sh`).
     #[test]
     fn tasks_have_as_many_languages_as_the_benchmark() {
         let counts = |name: &str| {
