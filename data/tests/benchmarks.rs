@@ -32,7 +32,7 @@ fn labels(format: &str, language: &str, path: &str, text: &str) -> Result<Option
 }
 
 fn gold(format: &str, language: &str, path: &str, text: &str) -> Gold {
-    labels(format, language, path, text).unwrap().unwrap_or_else(|| panic!("{path} is not found")).gold
+    labels(format, language, path, text).unwrap().unwrap().gold
 }
 
 fn classes(all: &[&str]) -> Gold {
