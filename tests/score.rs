@@ -583,7 +583,7 @@ fn images_and_questions_of_iglue_are_scored() {
             && near(&images["languages"]["zh"]["value"], 1.0)
     );
     let captions = &tasks["xflickrco"]["metrics"]["caption-recall-at-1"];
-    assert!(near(&captions["languages"]["de"]["value"], 1.0), "{captions}");
+    assert!(near(&captions["languages"]["de"]["value"], 0.5), "{captions}");
     assert!(
         captions["average"].is_null() && tasks["xflickrco"]["score"].is_null(),
         "never averaged with each other"

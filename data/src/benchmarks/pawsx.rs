@@ -5,7 +5,7 @@ use alambic_settings::settings;
 use super::classes::{read_lines, references};
 use super::files::LanguageFile;
 use super::references::References;
-use super::rows::{as_format, columns};
+use super::rows::{as_format, columns, has_header};
 use super::xnli::{labels_of, prepared};
 use super::{BenchmarkFiles, BenchmarkFormat, Layout};
 use crate::error::DataError;
@@ -46,12 +46,12 @@ impl BenchmarkFormat for XtremePawsx {
         for file in files {
             match columns(file.source) {
                 0 | 1 => return read_lines(file, CLASSES),
-                2 | 3 => labels.extend(prepared(file.source, CLASSES)?),
-                _ => {
+                _ if has_header(file.source, "label") => {
                     let source = as_format(file.source, TableFormat::Tsv);
                     let wanted = Columns { quoting: Quoting::None, values: &["label"], ..Columns::default() };
                     labels.extend(labels_of(&Table::read(&source, &wanted)?, "label", CLASSES)?);
                 }
+                _ => labels.extend(prepared(file.source, CLASSES)?),
             }
         }
         Ok(references(&files[0], CLASSES, labels))

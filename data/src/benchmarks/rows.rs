@@ -25,6 +25,14 @@ pub(super) fn columns(source: &TableSource) -> usize {
     first.map_or(0, |(_, line)| line.split(|&byte| byte == b'\t').count())
 }
 
+/// Whether the first line of a file names a column, as raw downloads do and prepared files do not.
+pub(super) fn has_header(source: &TableSource, column: &str) -> bool {
+    let first = lines(&source.bytes).find(|(_, line)| !line.trim_ascii().is_empty());
+    first.is_some_and(|(_, line)| {
+        line.split(|&byte| byte == b'\t').any(|name| name.trim_ascii() == column.as_bytes())
+    })
+}
+
 /// The same source read as another format than its name says.
 pub(super) fn as_format(source: &TableSource, format: TableFormat) -> TableSource {
     let bytes: Cow<'static, [u8]> = source.bytes.clone();

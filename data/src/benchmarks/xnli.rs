@@ -5,7 +5,7 @@ use alambic_settings::settings;
 use super::classes::{class_of, read_lines, references};
 use super::files::LanguageFile;
 use super::references::References;
-use super::rows::{as_format, columns, json_column, of_file};
+use super::rows::{as_format, columns, has_header, json_column, of_file};
 use super::{BenchmarkFiles, BenchmarkFormat, Layout};
 use crate::error::{BenchmarkFault, DataError, Fault, Problems};
 use crate::source::{TableFormat, TableSource};
@@ -47,8 +47,8 @@ impl BenchmarkFormat for XtremeXnli {
         for file in files {
             match columns(file.source) {
                 0 | 1 => return read_lines(file, CLASSES),
-                2 | 3 => labels.extend(prepared(file.source, CLASSES)?),
-                _ => labels.extend(raw(file)?),
+                _ if has_header(file.source, "gold_label") => labels.extend(raw(file)?),
+                _ => labels.extend(prepared(file.source, CLASSES)?),
             }
         }
         Ok(references(&files[0], CLASSES, labels))
