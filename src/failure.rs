@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use alambic_files::FileError;
 use alambic_ranks::RankError;
+use alambic_recipes::suite::SuiteError;
 use alambic_recipes::{RunError, with_causes};
 use alambic_settings::{Diagnostic, Diagnostics};
 
@@ -134,6 +135,15 @@ impl From<RunError> for Failure {
             | RunError::Storage(FileError::Foreign { .. } | FileError::Locked { .. }) => {
                 Self::Usage(error.to_string())
             }
+            other => Self::Failed(Box::new(other)),
+        }
+    }
+}
+
+impl From<SuiteError> for Failure {
+    fn from(error: SuiteError) -> Self {
+        match error {
+            SuiteError::Nothing(message) => Self::Usage(message),
             other => Self::Failed(Box::new(other)),
         }
     }

@@ -12,6 +12,8 @@
 //! 5. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
 //! 6. [`sampling`] draws the examples of an epoch by language, and [`batches`] orders examples into batches of similar length.
 //!
+//! Beside them, [`benchmarks`] reads the labels of published benchmarks, and predictions in the layouts of their submissions.
+//!
 //! The crate knows nothing of models: a text becomes numbers elsewhere.
 //!
 //! ```
@@ -29,6 +31,7 @@
 
 pub mod arrays;
 pub mod batches;
+pub mod benchmarks;
 pub mod bm25;
 mod content;
 pub mod corpora;
@@ -69,7 +72,7 @@ pub use content::{Content, ContentKind, Example};
 pub use corpora::Corpus;
 pub use dataset::{Dataset, SplitExample, Splits};
 pub use direction::{Direction, DirectionError};
-pub use error::{DataError, Fault, Place, Problem, RegionFault};
+pub use error::{BenchmarkFault, DataError, Fault, Place, Problem, RegionFault};
 pub use examples::WordPair;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;

@@ -235,6 +235,21 @@ pub fn check_replaceable(folder: &Path, names: &[&str]) -> Result<()> {
     if foreign.is_empty() { Ok(()) } else { Err(FileError::Foreign { path: folder.to_owned(), foreign }) }
 }
 
+/// Checks that a folder of results is one of these files alone, as far as it lists any: the figures of a run do not make way for
+/// those of something else; and that the files replace nothing but earlier ones, as [`check_replaceable`].
+///
+/// # Errors
+/// [`FileError::Foreign`] that names the others.
+pub fn check_only(folder: &Path, names: &[&str]) -> Result<()> {
+    let listed = Digests::read(folder)?.unwrap_or_default().files;
+    let others = listed.keys().filter(|name| !names.contains(&name.as_str()));
+    let foreign: Vec<PathBuf> = others.map(|name| folder.join(name)).collect();
+    if !foreign.is_empty() {
+        return Err(FileError::Foreign { path: folder.to_owned(), foreign });
+    }
+    check_replaceable(folder, names)
+}
+
 /// Registers files that are about to be written, so that a process killed meanwhile leaves none that is not listed.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 //! | `corpora`, `model_store`, `folder`, `context` | what a run gives to its tasks |
 //! | `training`, `evaluation`, `images` | what tasks have in common |
 //! | [`load()`], [`check()`], [`plan()`], [`cache()`], [`run()`] | from a file to a report |
+//! | [`suite`] | suites of tasks in many languages, and scoring of predictions for them |
 //!
 //! ```
 //! use alambic_recipes::{Depth, check, load};
@@ -52,6 +53,7 @@ pub mod schema;
 mod stage_order;
 mod stopwatch;
 mod subsample;
+pub mod suite;
 mod tasks;
 mod templates;
 mod training;

@@ -10,8 +10,7 @@ use crate::record::{table_of_objects, write_table};
 use crate::report::{LanguageRow, language_tables};
 use crate::transfer::LanguageMeans;
 use crate::verdict::Verdict;
-use alambic_files::FileError;
-use alambic_files::digests::{self, Digests};
+use alambic_files::digests;
 use alambic_files::lock::Lock;
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -211,14 +210,7 @@ impl Comparison {
         let files = ["compare.html", "compare.md", TABLE];
         fs::create_dir_all(folder).map_err(file_error("create", folder))?;
         let _lock = Lock::acquire(folder, "alambic compare")?;
-        // The figures of a run are not to make way for those of a comparison.
-        let listed = Digests::read(folder)?.unwrap_or_default().files;
-        let others = listed.keys().filter(|name| !files.contains(&name.as_str()));
-        let foreign: Vec<PathBuf> = others.map(|name| folder.join(name)).collect();
-        if !foreign.is_empty() {
-            return Err(FileError::Foreign { path: folder.to_owned(), foreign }.into());
-        }
-        digests::check_replaceable(folder, &files)?;
+        digests::check_only(folder, &files)?;
         digests::register(folder, &files)?;
         self.document()?.write(folder, "compare")?;
         let path = folder.join(TABLE);

@@ -7,7 +7,8 @@
 //! - [`outcome`]: `metrics.json`, the result of a run; [`transfer`]: means over languages; [`verdict`]: is the student better than the baseline;
 //! - [`plots`]: figures as SVG and PNG;
 //! - [`document`]: sections of text, tables and figures, written as one HTML page or as Markdown;
-//! - [`report`]: the report of one run; [`card`]: the model card; [`compare`]: several runs side by side.
+//! - [`report`]: the report of one run; [`card`]: the model card; [`compare`]: several runs side by side;
+//! - [`suite`]: models over a suite of tasks in many languages, with averages, groups and transfer.
 //!
 //! ```
 //! use alambic_reports::metrics::{Prediction, ScoredPair, ScoringContext, find};
@@ -43,6 +44,7 @@ pub mod plots;
 pub mod record;
 pub mod report;
 pub mod transfer;
+pub mod suite;
 pub mod verdict;
 
 pub use error::{ReportError, Result};

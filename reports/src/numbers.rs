@@ -6,7 +6,9 @@ use crate::metrics::METRICS;
 pub const NO_VALUE: &str = "–";
 
 /// Parts of names that are abbreviations or names of people, and how they are written.
-const WRITTEN: [(&str, &str); 9] = [
+const WRITTEN: [(&str, &str); 11] = [
+    ("squad", "SQuAD"),
+    ("mlqa", "MLQA"),
     ("cer", "CER"),
     ("f1", "F1"),
     ("kl", "KL"),

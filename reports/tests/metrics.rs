@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-use alambic_reports::metrics::{Prediction, PredictionKind, find, score_all};
+use alambic_reports::metrics::{Prediction, PredictionKind, ScoredPair, ScoringContext, find, score_all};
 use serde_json::Value;
 
 /// Texts as predictions of the kind that a metric accepts.
@@ -76,6 +76,42 @@ fn metrics_of_search_agree_with_trec_eval() {
             let found = score_all(&[name.as_str()], &rankings, &relevance, 1).unwrap()[0].value().unwrap();
             let expected = expected.as_f64().unwrap();
             assert!((found - expected).abs() < 1e-9, "{name}: {found} is not {expected}");
+        }
+    }
+}
+
+/// Answers and tags with odd Unicode against what the benchmarks' scripts compute (`golden/benchmarks.py`).
+#[test]
+fn metrics_of_benchmarks_agree_with_their_scripts() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/benchmarks.json");
+    let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    for case in cases.as_array().unwrap() {
+        let (outputs, references): (Vec<Prediction>, Vec<Prediction>) = if case["found"].is_array() {
+            let side = |key: &str| -> Vec<Prediction> {
+                case[key].as_array().unwrap().iter().map(|tags| Prediction::Tags(texts(tags))).collect()
+            };
+            (side("found"), side("there"))
+        } else {
+            let answers = case["answers"].as_array().unwrap().iter().map(|answer| {
+                answer.as_str().map_or(Prediction::Nothing, |answer| Prediction::Text(answer.to_owned()))
+            });
+            let right = case["right"].as_array().unwrap().iter().map(|right| Prediction::Texts(texts(right)));
+            (answers.collect(), right.collect())
+        };
+        let pairs: Vec<ScoredPair<'_>> = outputs
+            .iter()
+            .zip(&references)
+            .map(|(output, own)| ScoredPair::as_written(output, own))
+            .collect();
+        let language = case["language"].as_str();
+        let context = ScoringContext { language, ..ScoringContext::default() };
+        for (name, expected) in case["values"].as_object().unwrap() {
+            let found = find(name).unwrap().score(&pairs, context).value().unwrap();
+            let expected = expected.as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-12, "{name} {language:?}: {found} is not {expected}");
         }
     }
 }

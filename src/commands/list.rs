@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use alambic_data::Corpus;
+use alambic_data::benchmarks::Benchmark;
 use alambic_losses::{Loss, LossKind};
 use alambic_models::{Config, ModelFolder, TAP_PATTERNS};
-use alambic_recipes::book;
-use alambic_recipes::{load, templates};
+use alambic_recipes::{book, load, suite, templates};
 use alambic_reports::metrics::METRICS;
 use alambic_settings::Kind;
 use alambic_settings::types::{NamedTable, summary};
@@ -19,7 +19,7 @@ use super::model_folder;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Lists recipes, kinds of tasks, teachers, students, losses, metrics, formats or taps
+/// Lists recipes, kinds of tasks, teachers, students, losses, metrics, formats, suites, benchmarks or taps
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// What to list
@@ -47,6 +47,10 @@ enum What {
     Metrics,
     /// Formats of corpora
     Corpora,
+    /// Suites that come with the program, for `alambic score`
+    Suites,
+    /// Formats of benchmarks that suites read
+    Benchmarks,
     /// Places in a network whose tensors can be read
     Taps,
 }
@@ -65,6 +69,8 @@ pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<
             kinds(&Loss::list().into_iter().chain(own).collect::<Vec<_>>())
         }
         What::Corpora => kinds(Corpus::LIST),
+        What::Suites => suites()?,
+        What::Benchmarks => kinds(Benchmark::LIST),
         What::Metrics => pairs(METRICS.iter().map(|metric| (metric.name, metric.summary))),
         What::Taps => match &arguments.model {
             Some(model) => return taps(model, arguments.json),
@@ -94,6 +100,15 @@ fn recipes() -> Result<Vec<(String, String)>, Failure> {
         Ok((name, loaded.recipe.description))
     };
     book::recipes().map(entry).collect()
+}
+
+fn suites() -> Result<Vec<(String, String)>, Failure> {
+    let entry = |(name, _): &(&str, &str)| {
+        let name = format!("builtin:{name}");
+        let loaded = suite::load(&name)?;
+        Ok((name, loaded.suite.description))
+    };
+    suite::book::SUITES.iter().map(entry).collect()
 }
 
 fn taps(model: &Path, json: bool) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ mod predict;
 mod require;
 mod run;
 mod schema;
+mod score;
 mod show;
 mod tensors;
 mod trace;
@@ -56,6 +57,7 @@ pub(crate) enum Command {
     Export(export::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),
+    Score(score::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -117,6 +119,7 @@ impl Command {
             Self::Export(arguments) => export::run(arguments),
             Self::Predict(arguments) => predict::run(arguments),
             Self::Compare(arguments) => compare::run(arguments),
+            Self::Score(arguments) => score::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
         }
     }

@@ -13,7 +13,7 @@ use crate::source::{Extent, TableSource};
 ///
 /// # Errors
 /// Where it cannot be read, or holds something else; with the line.
-pub(super) fn json<T: DeserializeOwned>(location: &Location) -> Result<(TableSource, T), DataError> {
+pub(crate) fn json<T: DeserializeOwned>(location: &Location) -> Result<(TableSource, T), DataError> {
     let source = TableSource::open_lines(location, Extent::Whole)?;
     let bytes = source.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&source.bytes);
     let value = serde_json::from_slice(bytes).map_err(|error| {
@@ -72,7 +72,7 @@ const ID: &str = "an id, which is a whole number or a text";
 
 /// A text that may be written as a number: the answer 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words(pub(super) String);
+pub(crate) struct Words(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

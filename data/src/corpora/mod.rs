@@ -10,7 +10,7 @@ mod easy_vqa;
 mod gqa;
 mod image_captions;
 mod image_questions;
-mod json;
+pub(crate) mod json;
 mod karpathy;
 pub mod labels;
 mod made_up_orders;

@@ -2,6 +2,7 @@
 
 use alambic_files::text::{quoted, shortened};
 
+use super::benchmark_fault::BenchmarkFault;
 use super::region_fault::RegionFault;
 
 /// Number of names that a message lists.
@@ -16,6 +17,9 @@ pub enum Fault {
     /// The operating system refused the file.
     #[error("cannot be read: {}", shortened(.0, MESSAGE))]
     Unreadable(String),
+    /// The operating system refused to write the file.
+    #[error("cannot be written: {}", shortened(.0, MESSAGE))]
+    Unwritable(String),
     /// A file that should be an image.
     #[error("cannot be read as an image: {0}")]
     NotImage(String),
@@ -312,6 +316,9 @@ pub enum Fault {
     /// A recorded answer of a teacher that cannot be used.
     #[error("{}", shortened(.0, MESSAGE))]
     Answer(String),
+    /// A fault of a file of a benchmark.
+    #[error(transparent)]
+    Benchmark(#[from] BenchmarkFault),
     /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
@@ -326,6 +333,7 @@ impl Fault {
     pub fn help(&self) -> String {
         match self {
             Self::Unreadable(_) => "check the path and the right to read it".into(),
+            Self::Unwritable(_) => "check the path, the right to write there and the room on the disk".into(),
             Self::Hub(_) => {
                 "a file of a dataset is named `hf:OWNER/NAME[@REVISION]/PATH`; or give a path".into()
             }
@@ -421,6 +429,7 @@ impl Fault {
             }
             Self::NotTexts { .. } => "write a list of texts in JSON, as `[\"one\", \"two\"]`".into(),
             Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
+            Self::Benchmark(fault) => fault.help(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }

@@ -1,10 +1,12 @@
 //! Faults of files of data: what is wrong, where, and what to do about it.
 
+mod benchmark_fault;
 mod fault;
 mod place;
 mod problems;
 mod region_fault;
 
+pub use benchmark_fault::BenchmarkFault;
 pub use fault::Fault;
 pub use place::Place;
 pub(crate) use problems::Problems;

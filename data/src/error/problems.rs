@@ -45,7 +45,7 @@ impl DataError {
 
     /// Notes how the reading of one file of several ended. The others are read all the same, to report the faults of
     /// all.
-    pub(crate) fn note(faults: &mut Option<Self>, read: Result<(), Self>) {
+    pub fn note(faults: &mut Option<Self>, read: Result<(), Self>) {
         match (read, faults) {
             (Ok(()), _) => {}
             (Err(error), faults @ None) => *faults = Some(error),
@@ -97,6 +97,11 @@ impl Problems {
             self.push(problem.place, problem.fault);
         }
         self.more += error.more;
+    }
+
+    /// Whether none was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listed.is_empty()
     }
 
     /// The value, or all that was collected, in the order of the lines.

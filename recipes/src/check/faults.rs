@@ -69,6 +69,8 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::AmbiguousVariants { .. }
         | Fault::WrongScript { .. } => "data::language",
         Fault::Regions(_) => "data::regions",
+        Fault::Benchmark(_) => "data::benchmark",
+        Fault::Unwritable(_) => "data::unwritable",
     }
 }
 

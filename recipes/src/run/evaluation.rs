@@ -396,7 +396,8 @@ impl<'a> Evaluation<'a> {
 
     /// Context of metrics besides the predictions.
     fn context(&self) -> ScoringContext<'_> {
-        ScoringContext { classes: &self.first().test_set().classes, seed: SHUFFLE_SEED }
+        let classes = &self.first().test_set().classes;
+        ScoringContext { classes, seed: SHUFFLE_SEED, ..ScoringContext::default() }
     }
 
     /// The teacher's accuracy, and that of always predicting the majority; none where there is no teacher, or predictions are

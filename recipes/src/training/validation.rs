@@ -18,7 +18,7 @@ pub(crate) fn validation_value(
     references: &[Prediction],
     classes: &[String],
 ) -> Result<Option<f64>, RunError> {
-    let context = ScoringContext { classes, seed: 0 };
+    let context = ScoringContext { classes, ..ScoringContext::default() };
     let scores = score_all(&[metric.name], predictions, references, context)?;
     Ok(scores.values().next().and_then(Scores::value))
 }

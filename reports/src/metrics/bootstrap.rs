@@ -129,7 +129,7 @@ mod tests {
     fn a_value_that_most_resamples_do_not_have_gets_no_interval() {
         // One of three examples is of the positive class: most resamples of one model's answers have none of it.
         let known = ["no".to_owned(), "yes".to_owned()];
-        let context = ScoringContext { classes: &known, seed: 1 };
+        let context = ScoringContext { classes: &known, seed: 1, ..ScoringContext::default() };
         let same = classes(&["yes", "no", "no"]);
         let scores = score_all(&["f1"], &same, &same, context).unwrap();
         assert_eq!((scores[0].value(), scores[0].interval(7)), (Some(1.0), None));

@@ -135,7 +135,7 @@ mod tests {
 
     fn value(name: &str, outputs: &[&str], references: &[&str], known: &[&str]) -> Option<f64> {
         let known: Vec<String> = known.iter().map(|class| (*class).to_owned()).collect();
-        let context = ScoringContext { classes: &known, seed: 1 };
+        let context = ScoringContext { classes: &known, seed: 1, ..ScoringContext::default() };
         score_all(&[name], &classes(outputs), &classes(references), context).unwrap()[0].value()
     }
 

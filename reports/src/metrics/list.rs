@@ -5,9 +5,9 @@ use super::metric::{Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDes
 use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
-    accuracy, agreement, cer, cer_total, correlation, exact_match, f1, matthews, phonetic_accuracy,
-    phonetic_accuracy_shuffled, recall, retrieval, span_f1, token_accuracy, token_f1, vqa_accuracy,
-    word_accuracy,
+    accuracy, agreement, cer, cer_total, chunk_f1, correlation, exact_match, f1, matthews, mlqa, pair_f1,
+    phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, span_f1, squad_v1, token_accuracy,
+    token_f1, vqa_accuracy, word_accuracy,
 };
 use crate::error::{ReportError, Result};
 
@@ -20,12 +20,18 @@ pub static METRICS: &[&Metric] = &[
     &phonetic_accuracy_shuffled::METRIC,
     &exact_match::METRIC,
     &token_f1::METRIC,
+    &squad_v1::EXACT_MATCH,
+    &squad_v1::F1,
+    &mlqa::EXACT_MATCH,
+    &mlqa::F1,
     &vqa_accuracy::METRIC,
     &accuracy::METRIC,
     &accuracy::MAJORITY,
     &recall::AT_1,
     &recall::AT_5,
     &recall::AT_10,
+    &recall::IMAGE_AT_1,
+    &recall::CAPTION_AT_1,
     &retrieval::NDCG_AT_10,
     &retrieval::MRR_AT_10,
     &retrieval::RECALL_AT_100,
@@ -36,8 +42,10 @@ pub static METRICS: &[&Metric] = &[
     &correlation::SPEARMAN,
     &correlation::PEARSON,
     &span_f1::METRIC,
+    &chunk_f1::METRIC,
     &token_accuracy::METRIC,
     &token_accuracy::MAJORITY,
+    &pair_f1::METRIC,
     &agreement::METRIC,
     &recall::AGREEMENT,
 ];
@@ -111,7 +119,7 @@ pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'stat
         PredictionKind::Number => &[("pearson", "pearson-with-teacher")],
         PredictionKind::Tags => &[("token-accuracy", "token-agreement")],
         PredictionKind::Ranking => &[("agreement-of-first", "agreement")],
-        PredictionKind::Relevance | PredictionKind::Nothing => &[],
+        PredictionKind::Relevance | PredictionKind::Pair | PredictionKind::Nothing => &[],
     }
 }
 
@@ -202,6 +210,8 @@ mod tests {
         assert_eq!(names(default_metrics(PredictionKind::Text)), expected);
         let several = TaskDescription::from(PredictionKind::Text).with_references(PredictionKind::Texts);
         assert_eq!(names(default_metrics(several)), ["exact-match", "token-f1"]);
+        let all = ["exact-match", "token-f1", "squad-exact-match", "squad-f1"];
+        assert_eq!(names(suitable(several)), all, "those of MLQA need a language");
     }
 
     #[test]
@@ -237,7 +247,8 @@ mod tests {
             let tags = owned(tags);
             let task = TaskDescription::new(PredictionKind::Tags, &tags);
             let defaults = names(default_metrics(task));
-            assert_eq!(names(suitable(task)), defaults);
+            let suitable = names(suitable(task));
+            assert!(suitable.contains(&"chunk-f1") && suitable.len() == defaults.len() + 1);
             defaults
         };
         let tokens = ["token-accuracy", "token-accuracy-of-majority"];

@@ -126,6 +126,8 @@ pub struct ScoringContext<'a> {
     pub classes: &'a [String],
     /// The seed of the metrics that shuffle.
     pub seed: u64,
+    /// Code of the language of the texts; none where it is not known or there are several. A few published metrics depend on it.
+    pub language: Option<&'a str>,
 }
 
 impl From<u64> for ScoringContext<'_> {
@@ -135,7 +137,7 @@ impl From<u64> for ScoringContext<'_> {
     }
 }
 
-/// A prediction and the reference that it is compared with, both in Unicode NFC.
+/// A prediction and the reference that it is compared with, both in Unicode NFC unless they are [as written](Self::as_written).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoredPair<'a> {
     /// The prediction of the model.
@@ -149,6 +151,12 @@ impl<'a> ScoredPair<'a> {
     #[must_use]
     pub fn new(prediction: &'a Prediction, reference: &'a Prediction) -> Self {
         Self { prediction: prediction.normalized(), reference: reference.normalized() }
+    }
+
+    /// A pair as it is written, for metrics that have to agree with published scripts, which normalise no forms of letters.
+    #[must_use]
+    pub fn as_written(prediction: &'a Prediction, reference: &'a Prediction) -> Self {
+        Self { prediction: Cow::Borrowed(prediction), reference: Cow::Borrowed(reference) }
     }
 
     /// Both texts; none where one of the two is of another kind, or no reference is known.

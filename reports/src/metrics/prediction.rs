@@ -22,6 +22,8 @@ pub enum Prediction {
     Ranking(Vec<usize>),
     /// Places of results that are judged, each with its grade, above 0 where it is relevant. A reference only.
     Relevance(Vec<(usize, f64)>),
+    /// Ids of two sentences that are translations of each other.
+    Pair([String; 2]),
     /// No answer; of a reference that nothing is known of the example.
     #[default]
     Nothing,
@@ -46,6 +48,8 @@ pub enum PredictionKind {
     Ranking,
     /// [`Prediction::Relevance`].
     Relevance,
+    /// [`Prediction::Pair`].
+    Pair,
     /// [`Prediction::Nothing`].
     Nothing,
 }
@@ -61,6 +65,7 @@ impl PredictionKind {
         Self::Tags,
         Self::Ranking,
         Self::Relevance,
+        Self::Pair,
     ];
 
     /// The plural noun for messages, as in `class names`.
@@ -75,6 +80,7 @@ impl PredictionKind {
             Self::Tags => "tags",
             Self::Ranking => "rankings",
             Self::Relevance => "grades of relevance",
+            Self::Pair => "pairs of ids",
             Self::Nothing => "nothing",
         }
     }
@@ -105,6 +111,7 @@ impl Prediction {
             Self::Tags(_) => PredictionKind::Tags,
             Self::Ranking(_) => PredictionKind::Ranking,
             Self::Relevance(_) => PredictionKind::Relevance,
+            Self::Pair(_) => PredictionKind::Pair,
             Self::Nothing => PredictionKind::Nothing,
         }
     }
@@ -181,6 +188,7 @@ impl Prediction {
             Self::Text(text) | Self::Class(text) => is_nfc(text),
             Self::Texts(texts) | Self::Tags(texts) => texts.iter().all(|text| is_nfc(text)),
             Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
+            Self::Pair(ids) => ids.iter().all(|id| is_nfc(id)),
             Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => true,
         };
         if is_normalized {
@@ -195,6 +203,7 @@ impl Prediction {
             Self::Scores(answers) => {
                 Self::Scores(answers.iter().map(|(answer, score)| (nfc(answer), *score)).collect())
             }
+            Self::Pair(ids) => Self::Pair(ids.each_ref().map(|id| nfc(id))),
             Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => self.clone(),
         })
     }
@@ -218,6 +227,7 @@ impl fmt::Display for Prediction {
                     grades.iter().map(|(place, grade)| format!("{place}:{grade}")).collect();
                 formatter.write_str(&grades.join(" "))
             }
+            Self::Pair(ids) => formatter.write_str(&ids.join(" ")),
             Self::Nothing => Ok(()),
         }
     }

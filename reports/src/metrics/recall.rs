@@ -1,4 +1,6 @@
-use super::metric::{Contribution, Direction, Metric, ReferenceSource, ScoredPair, Value, always, ratio};
+use super::metric::{
+    Contribution, Direction, Metric, ReferenceSource, ScoredPair, Value, always, never, ratio,
+};
 use super::prediction::{Prediction, PredictionKind};
 
 /// Share of queries that find a relevant result first.
@@ -47,6 +49,26 @@ pub(super) static AT_10: Metric = Metric {
     is_default: always,
     contributions: |pairs, _| within(pairs, 10),
     value: Value::OfSums(ratio),
+};
+
+/// Share of captions that find their image first, as IGLUE has it.
+pub(super) static IMAGE_AT_1: Metric = Metric {
+    name: "image-recall-at-1",
+    summary: "share of captions that find their image first (IGLUE)",
+    undefined: "no caption",
+    suits: never,
+    is_default: never,
+    ..AT_1
+};
+
+/// Share of images that find one of their captions first, as IGLUE has it: the best of its captions counts.
+pub(super) static CAPTION_AT_1: Metric = Metric {
+    name: "caption-recall-at-1",
+    summary: "share of images that find one of their captions first (IGLUE)",
+    undefined: "no image",
+    suits: never,
+    is_default: never,
+    ..AT_1
 };
 
 /// Share of queries for which the other model finds the same result first.

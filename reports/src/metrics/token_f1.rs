@@ -1,7 +1,6 @@
-use super::f1::f1;
 use super::metric::{Direction, Metric, ReferenceSource, Value, always, ratio};
 use super::prediction::PredictionKind;
-use super::squad::best_of;
+use super::squad::{best_of, overlap};
 
 /// Mean F1 of the tokens of each answer and of the right one that is nearest to it, as the published evaluation of `SQuAD` 2.0
 /// defines it: tokens are those of `exact-match`, each counting as often as both have it. Where one of the two has none, the
@@ -17,25 +16,13 @@ pub(super) static METRIC: Metric = Metric {
     references: &[PredictionKind::Texts],
     suits: always,
     is_default: always,
-    contributions: |pairs, _| best_of(pairs, overlap),
+    contributions: |pairs, _| best_of(pairs, value),
     value: Value::OfSums(ratio),
 };
 
 /// F1 of two lists of tokens.
-fn overlap(answer: &[String], right: &[String]) -> f64 {
-    if answer.is_empty() || right.is_empty() {
-        return f64::from(u8::from(answer == right));
-    }
-    let mut rest: Vec<&String> = right.iter().collect();
-    let shared = answer.iter().filter(|token| match rest.iter().position(|other| other == token) {
-        Some(place) => {
-            rest.swap_remove(place);
-            true
-        }
-        None => false,
-    });
-    let shared = shared.count() as f64;
-    f1(shared, answer.len() as f64 - shared, right.len() as f64 - shared).unwrap_or_default()
+fn value(answer: &[String], right: &[String]) -> f64 {
+    overlap(answer, right).unwrap_or_else(|| f64::from(u8::from(answer == right)))
 }
 
 #[cfg(test)]

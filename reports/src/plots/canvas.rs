@@ -126,6 +126,22 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         self.styled_text(text, at, anchor, size, FontTransform::None)
     }
 
+    /// A text on a coloured ground, in the middle of `at`: it keeps its colour whatever the page has.
+    pub(super) fn text_on(
+        &self,
+        ground: RGBColor,
+        text: &str,
+        at: (f64, f64),
+        size: f64,
+    ) -> Result<(), String> {
+        // Weights of the three colours in what looks light (ITU-R BT.601).
+        let light = 0.299 * f64::from(ground.0) + 0.587 * f64::from(ground.1) + 0.114 * f64::from(ground.2);
+        let colour = if light > 140.0 { RGBColor(0, 0, 0) } else { RGBColor(255, 255, 255) };
+        let style = font(size).color(&colour).pos(Pos::new(HPos::Center, VPos::Center));
+        let place = dots((at.0, at.1 + self.drop * size));
+        self.area.draw(&Text::new(shown(text), place, style)).map_err(|error| error.to_string())
+    }
+
     /// A text that reads upwards, its middle at `at`.
     pub(super) fn upright_text(&self, text: &str, at: (f64, f64)) -> Result<(), String> {
         self.styled_text(text, at, Anchor::Middle, TEXT, FontTransform::Rotate270)

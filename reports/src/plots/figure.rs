@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::bars::Bars;
 use super::canvas::{self, Canvas};
 use super::dots::Dots;
+use super::heatmap::Heatmap;
 use super::lines::Lines;
 use super::styles::Styles;
 use super::svg::{Placement, with_page_colours};
@@ -41,6 +42,8 @@ pub enum Drawing {
     Bars(Bars),
     /// Groups of points on a horizontal axis.
     Dots(Dots),
+    /// Values by rows and columns, each a coloured cell.
+    Heatmap(Heatmap),
 }
 
 impl Drawing {
@@ -49,6 +52,8 @@ impl Drawing {
             Self::Lines(lines) => lines.names(),
             Self::Bars(bars) => bars.names(),
             Self::Dots(dots) => dots.names(),
+            // Colours are those of values.
+            Self::Heatmap(_) => Vec::new(),
         }
     }
 }
@@ -114,6 +119,7 @@ impl Figure {
             Drawing::Lines(_) => (canvas::WIDTH, 380.0),
             Drawing::Bars(bars) => (canvas::WIDTH, bars.height()),
             Drawing::Dots(dots) => (canvas::WIDTH, dots.height()),
+            Drawing::Heatmap(heatmap) => (canvas::WIDTH, heatmap.height()),
         }
     }
 
@@ -135,6 +141,7 @@ impl Figure {
             Drawing::Lines(lines) => lines.draw(&canvas, &self.title),
             Drawing::Bars(bars) => bars.draw(&canvas, &self.title),
             Drawing::Dots(dots) => dots.draw(&canvas, &self.title),
+            Drawing::Heatmap(heatmap) => heatmap.draw(&canvas, &self.title),
         };
         drawn.map_err(|reason| self.error(&reason))?;
         area.present().map_err(|error| self.error(&error.to_string()))

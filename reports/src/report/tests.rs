@@ -299,6 +299,7 @@ fn figures_without_values_are_drawn_all_the_same() {
                 dots.groups.clear();
                 dots.series.clear();
             }
+            Drawing::Heatmap(heatmap) => heatmap.rows.clear(),
         }
     }
     let document = report.document();

@@ -1,0 +1,45 @@
+//! BUCC 2018 as XTREME has it (Zweigenbaum et al., 2018).
+
+use alambic_settings::settings;
+
+use super::files::LanguageFile;
+use super::layouts::pairs::read_pairs;
+use super::references::{Gold, References};
+use super::{BenchmarkFiles, BenchmarkFormat, Layout};
+use crate::error::DataError;
+
+settings! {
+    /// BUCC 2018: sentences of two large texts that are translations of each other. Read are pairs of ids, the other language's
+    /// first, separated by a tab: `test-XX.tsv`, or the raw `XX-en.training.gold`, on which XTREME tests.
+    pub struct XtremeBucc {
+        /// Where its files are.
+        #[flatten]
+        pub files: BenchmarkFiles
+    }
+}
+
+impl BenchmarkFormat for XtremeBucc {
+    fn files(&self) -> &BenchmarkFiles {
+        &self.files
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &[
+            "test-{language}.tsv",
+            "{language}-en.test.gold",
+            "{language}-en.training.gold",
+            "{language}-en/{language}-en.training.gold",
+            "bucc2018/{language}-en/{language}-en.training.gold",
+        ]
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::Pairs
+    }
+
+    fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
+        let pairs = files.iter().map(|file| read_pairs(file.source)).collect::<Result<Vec<_>, _>>()?;
+        let gold = Gold::Pairs(pairs.into_iter().flatten().map(|(_, pair)| pair).collect());
+        Ok(References { source: files[0].source.name.clone(), classes: Vec::new(), gold })
+    }
+}
