@@ -172,7 +172,14 @@ impl TextEncoderConfig {
             _ => ProblemType::SingleLabel,
         };
         let own = family.declaration().read(folder, head)?;
-        Ok(Self { labels, problem_type, pairs: json[PAIRS].as_bool(), ..own })
+        let pairs = json[PAIRS].as_bool();
+        // Whatever labels a configuration names, there is one score of a choice.
+        let HeadSpec { labels, pairs, .. } = match head {
+            Head::MultipleChoice => HeadSpec::multiple_choice(),
+            _ => HeadSpec { labels, pairs, ..HeadSpec::none() },
+        };
+        let problem_type = if head == Head::MultipleChoice { ProblemType::SingleLabel } else { problem_type };
+        Ok(Self { labels, problem_type, pairs, ..own })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
@@ -377,7 +384,7 @@ fn head(json: &Value) -> Result<Head, String> {
         return Ok(Head::MaskedLanguage);
     }
     Err(format!(
-        "architecture `{}` is not known: use a model of sequence or token classification, question answering, masked language modelling, or without a head",
+        "architecture `{}` is not known: use a model of sequence or token classification, multiple choice, question answering, masked language modelling, or without a head",
         quoted(name)
     ))
 }

@@ -133,9 +133,14 @@ pub(super) trait FamilyDeclaration: Sync {
     /// Keys of sizes and structure in `config.json`.
     fn write(&self, config: &TextEncoderConfig) -> Value;
 
+    /// Whether transformers has a class of the family with a head.
+    fn has_head(&self, _: Head) -> bool {
+        true
+    }
+
     /// Whether there is a pooler under a head.
     fn has_pooler(&self, head: Head) -> bool {
-        head == Head::Sequence && self.classifier(head, false).input == ClassifierInput::Pooled
+        head.is_of_text() && self.classifier(head, false).input == ClassifierInput::Pooled
     }
 
     /// A table of embeddings, `.weight` with it: `word`, `position` or `token_type`.
@@ -205,7 +210,7 @@ pub(super) trait FamilyDeclaration: Sync {
             Head::Span => {
                 Classifier { drops: false, ..Classifier::of(ClassifierInput::Tokens, "qa_outputs") }
             }
-            Head::Sequence => Classifier::of(ClassifierInput::Pooled, "classifier"),
+            Head::Sequence | Head::MultipleChoice => Classifier::of(ClassifierInput::Pooled, "classifier"),
             _ => Classifier::of(ClassifierInput::Tokens, "classifier"),
         }
     }
@@ -224,6 +229,12 @@ impl Family {
     #[must_use]
     pub fn of(model_type: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|family| family.model_type() == model_type)
+    }
+
+    /// Whether transformers has a class of the family with a head.
+    #[must_use]
+    pub fn has_head(self, head: Head) -> bool {
+        self.declaration().has_head(head)
     }
 
     /// The `model_type` of the family.
