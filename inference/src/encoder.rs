@@ -177,14 +177,16 @@ impl EncoderPipeline {
         Ok(())
     }
 
-    /// Logits of each text: one row of a sequence classification head, or one for each word of a token classification head, the
+    /// Logits of each text: one row of a sequence classification head, the score of a choice of one of multiple choice, or one for each word of a token classification head, the
     /// words being separated by single spaces; the row of a word that was truncated is empty.
     ///
     /// # Errors
     /// When the model has no classification head, or a text cannot be encoded.
     pub fn logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, InferenceError> {
         match self.head().head {
-            Head::Sequence => Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect()),
+            head if head.is_of_text() => {
+                Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect())
+            }
             Head::Tokens => self.word_logits(texts),
             _ => Err(InferenceError::Unsupported(
                 "the model has no classification head, of texts or of tokens".into(),
