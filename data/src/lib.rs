@@ -30,6 +30,7 @@
 pub mod arrays;
 pub mod batches;
 pub mod bm25;
+pub mod choices;
 mod content;
 pub mod corpora;
 mod dataset;
@@ -63,6 +64,7 @@ mod word_builder;
 mod words;
 
 pub use bm25::Bm25;
+pub use choices::{ChoiceDetails, ChoiceQuestion};
 pub use content::{Content, ContentKind, Example};
 pub use corpora::Corpus;
 pub use dataset::{Dataset, SplitExample, Splits};

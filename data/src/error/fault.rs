@@ -282,6 +282,29 @@ pub enum Fault {
         /// The value found.
         found: String,
     },
+    /// A value that is none of those that a column may hold.
+    #[error("`{}` holds `{}` where one of {} is expected", quoted(.column), quoted(.found), list(.known))]
+    NotOneOf {
+        /// The column.
+        column: String,
+        /// The value found.
+        found: String,
+        /// The values that it may hold.
+        known: Vec<String>,
+    },
+    /// A question with one choice, or none.
+    #[error("{} {} where two or more are needed", .0, if *.0 == 1 { "choice" } else { "choices" })]
+    ChoiceCount(usize),
+    /// A label that names none of the choices.
+    #[error("the label `{}` is none of the choices {}, numbered from {first}", quoted(.found), list(.choices))]
+    UnknownChoice {
+        /// The label.
+        found: String,
+        /// The choices of the question.
+        choices: Vec<String>,
+        /// The number of the first choice.
+        first: usize,
+    },
     /// A recorded answer of a teacher that cannot be used.
     #[error("{}", shortened(.0, MESSAGE))]
     Answer(String),
@@ -383,6 +406,12 @@ impl Fault {
                 "give a number for each passage, in their order: first the positive, then the negatives".into()
             }
             Self::NotTexts { .. } => "write a list of texts in JSON, as `[\"one\", \"two\"]`".into(),
+            Self::NotOneOf { .. } => "correct it, or remove the row".into(),
+            Self::ChoiceCount(_) => "fill in the choices, or remove the row".into(),
+            Self::UnknownChoice { .. } => {
+                "write the number of a choice, the name of its column or its text; `first-label` is the number of the first one"
+                    .into()
+            }
             Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
