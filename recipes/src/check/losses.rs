@@ -96,7 +96,7 @@ impl Checker<'_> {
                 (Ok(term), Supervision::Answers(_))
                     if !term.teacher_taps.is_empty() && !task.takes_answers() =>
                 {
-                    let reason = "answers are taken for `data.sentences` and `data.search`, and for `data.texts` that are neither masked nor augmented";
+                    let reason = "answers are taken for `data.sentences`, `data.search` and `data.choices`, and for `data.texts` that are neither masked nor augmented";
                     self.report_taps(path, loss, &term, reason, "this teacher answers");
                 }
                 (Ok(term), Supervision::Answers(form)) if lacks_taps(&term, form, outline.as_ref()) => {
