@@ -101,6 +101,7 @@ pub(crate) const TARGETS: [Target; 31] = [
     Target::new("squad", "squad.json", tables::squad),
     Target::new("qrels", "qrels.tsv", tables::qrels).prepared(tables::search),
     Target::new("search-table", "lists.jsonl", tables::search_table),
+    Target::new("choices", "choices.jsonl", tables::choices),
     Target::new("image", "picture.png", tables::picture),
     Target::new("regions", "features.tsv", tables::regions),
     Target::new("npz", "1.npz", tables::archive),
