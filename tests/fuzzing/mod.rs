@@ -84,7 +84,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 31] = [
+pub(crate) const TARGETS: [Target; 32] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),

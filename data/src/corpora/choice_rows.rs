@@ -44,16 +44,13 @@ impl LabelNames<'_> {
             return Ok(None);
         }
         let whole = plain.and_then(|plain| plain.parse::<usize>().ok());
-        let found = match whole {
-            Some(whole) => {
-                let place = whole.checked_sub(self.first);
-                place.and_then(|place| choices.iter().position(|(own, _)| *own == place))
-            }
-            None => {
-                let column = self.columns.iter().position(|column| *column == label);
-                let of_column = column.and_then(|column| choices.iter().position(|(own, _)| *own == column));
-                of_column.or_else(|| choices.iter().position(|(_, text)| text == label))
-            }
+        let found = if let Some(whole) = whole {
+            let place = whole.checked_sub(self.first);
+            place.and_then(|place| choices.iter().position(|(own, _)| *own == place))
+        } else {
+            let column = self.columns.iter().position(|column| *column == label);
+            let of_column = column.and_then(|column| choices.iter().position(|(own, _)| *own == column));
+            of_column.or_else(|| choices.iter().position(|(_, text)| text == label))
         };
         found.map(Some).ok_or_else(|| Fault::UnknownChoice {
             found: label.to_owned(),

@@ -105,15 +105,15 @@ impl Choices {
             if premise.is_empty() {
                 return Row::Dropped(NO_PROMPT);
             }
-            let choices = match choices.as_slice() {
-                [list] => match listed(list[row].trim()) {
-                    Some(texts) => texts,
-                    None => {
-                        let column = self.choices.first().cloned().unwrap_or_default();
-                        return Row::Faulty(Fault::NotTexts { column, found: shortened(list[row].trim()) });
-                    }
-                },
-                columns => columns.iter().map(|column| column[row].trim().to_owned()).collect(),
+            let choices = if let [list] = choices.as_slice() {
+                let cell = list[row].trim();
+                let Some(texts) = listed(cell) else {
+                    let column = self.choices.first().cloned().unwrap_or_default();
+                    return Row::Faulty(Fault::NotTexts { column, found: shortened(cell) });
+                };
+                texts
+            } else {
+                choices.iter().map(|column| column[row].trim().to_owned()).collect()
             };
             let choices: Vec<(usize, String)> =
                 choices.into_iter().enumerate().filter(|(_, choice)| !choice.is_empty()).collect();

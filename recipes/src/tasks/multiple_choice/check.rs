@@ -48,36 +48,6 @@ impl ChoicesData {
         }
     }
 
-    /// Reports a student that gets no head of multiple choice.
-    pub(super) fn check_head(
-        &self,
-        site: &Site<'_>,
-        name: &str,
-        student: &ModelInfo,
-        checker: &mut Checker<'_>,
-    ) {
-        let has_head = student.config.text_head().is_some_and(|own| own.head == Head::MultipleChoice);
-        let has_class = match &student.config {
-            Config::TextEncoder(config) => config.family.has_head(Head::MultipleChoice),
-            _ => true,
-        };
-        if has_head && has_class {
-            return;
-        }
-        let declared = checker.places.key_origin(&["model", name]);
-        let message = format!(
-            "the student of stage `{}` is a {}, which has no head of multiple choice",
-            site.name,
-            student.config.model_type()
-        );
-        checker.report(
-            Diagnostic::error("student::head", message)
-                .label(&declared, "scores no choices")
-                .label(&checker.data_origin(site), "choices to be scored")
-                .help("take an encoder of another family, such as BERT's or RoBERTa's"),
-        );
-    }
-
     /// Reports a term over logits that does not compare distributions over choices, or counts choices that a question has not.
     pub(super) fn check_distributions(
         &self,
@@ -128,6 +98,30 @@ impl ChoicesData {
             splits.flat_map(|split| self.selected(&checker.corpora, split).unwrap_or_default()).collect();
         questions.windows(2).all(|two| two[0].pairs.len() == two[1].pairs.len())
     }
+}
+
+/// Reports a student that gets no head of multiple choice.
+pub(super) fn check_head(site: &Site<'_>, name: &str, student: &ModelInfo, checker: &mut Checker<'_>) {
+    let has_head = student.config.text_head().is_some_and(|own| own.head == Head::MultipleChoice);
+    let has_class = match &student.config {
+        Config::TextEncoder(config) => config.family.has_head(Head::MultipleChoice),
+        _ => true,
+    };
+    if has_head && has_class {
+        return;
+    }
+    let declared = checker.places.key_origin(&["model", name]);
+    let message = format!(
+        "the student of stage `{}` is a {}, which has no head of multiple choice",
+        site.name,
+        student.config.model_type()
+    );
+    checker.report(
+        Diagnostic::error("student::head", message)
+            .label(&declared, "scores no choices")
+            .label(&checker.data_origin(site), "choices to be scored")
+            .help("take an encoder of another family, such as BERT's or RoBERTa's"),
+    );
 }
 
 /// The option by which a loss counts what stands behind the choices of a question that has fewer than others.

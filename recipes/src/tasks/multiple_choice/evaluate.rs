@@ -141,13 +141,16 @@ fn slices(
     if is_known && kinds.iter().any(|kind| *kind != kinds[0]) { kinds } else { Vec::new() }
 }
 
+/// Questions, the scores of their choices, and how many other questions there were.
+type AnsweredScores<'q> = (Vec<&'q ChoiceQuestion>, Vec<Vec<f32>>, usize);
+
 /// The scores that a teacher which is asked gives to the choices of questions, those left out for which it has no answer, and how many
 /// these are.
 fn answered_scores<'q>(
     teacher: &dyn AnsweringTeacher,
     questions: Vec<&'q ChoiceQuestion>,
     asking: &Asking<'_>,
-) -> Result<(Vec<&'q ChoiceQuestion>, Vec<Vec<f32>>, usize), RunError> {
+) -> Result<AnsweredScores<'q>, RunError> {
     if !teacher.form().is_number {
         return Err(RunError::Recipe(format!(
             "{} gives no number for a prompt with a choice, by which choices are compared",

@@ -134,7 +134,7 @@ impl Task for ChoicesData {
     }
 
     fn check_student(&self, site: &Site<'_>, name: &str, student: &ModelInfo, checker: &mut Checker<'_>) {
-        self.check_head(site, name, student, checker);
+        super::check::check_head(site, name, student, checker);
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
