@@ -14,6 +14,7 @@ use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
 use super::options::{EncodingOptions, lower};
 use super::parsing::library;
+use super::script;
 use super::slow;
 use crate::folder::modules;
 use crate::{ModelError, ModelFolder, json};
@@ -86,6 +87,8 @@ impl Tokenizer {
             ));
         }
         let is_for_sentences = inner != folder || folder.join(modules::MODULES).is_file();
+        let script = script::take(&mut value["normalizer"]);
+        is_changed |= script.is_some();
         let options =
             EncodingOptions::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
         if is_bert {
@@ -118,6 +121,7 @@ impl Tokenizer {
         let mut own = Self {
             inner: library.map_err(fault)?,
             options: EncodingOptions::default(),
+            script,
             growth,
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
@@ -152,8 +156,10 @@ impl Tokenizer {
     /// # Errors
     /// When it is out of bounds, or the library does not know it.
     pub(super) fn of_json(json: &Value) -> Result<Self, ModelError> {
-        let growth = check(json).map_err(ModelError::Tokenizer)?;
-        Ok(Self { growth, ..Self::built(library(json).map_err(ModelError::Tokenizer)?) })
+        let mut json = json.clone();
+        let script = script::take(&mut json["normalizer"]);
+        let growth = check(&json).map_err(ModelError::Tokenizer)?;
+        Ok(Self { script, growth, ..Self::built(library(&json).map_err(ModelError::Tokenizer)?) })
     }
 
     /// Identity of this tokenizer, for digests: `tokenizer.json`, and the options beside it.

@@ -14,7 +14,7 @@ use super::special::{BERT, END, PADDING, UNKNOWN};
 use crate::ModelError;
 
 /// Class of transformers for any `tokenizer.json`.
-const GENERAL: &str = "PreTrainedTokenizerFast";
+pub(super) const GENERAL: &str = "PreTrainedTokenizerFast";
 
 /// Name under which version 5 writes it, and which earlier versions do not know.
 const NEWER_GENERAL: &str = "TokenizersBackend";
@@ -177,7 +177,7 @@ impl Tokenizer {
     }
 
     /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
-    fn general_config(&self, max_length: usize) -> Value {
+    pub(super) fn general_config(&self, max_length: usize) -> Value {
         let mut config = json!({
             "tokenizer_class": GENERAL,
             "model_max_length": max_length,
