@@ -17,6 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod figures;
+mod groups;
 mod run;
 
 use figures::Comparable;
@@ -38,6 +39,8 @@ pub struct Comparison {
     pub swept: Option<SweptKey>,
     /// The keys in which their recipes differ.
     pub differences: Vec<Difference>,
+    /// The axis of the vocabulary of cards by which they are grouped, see [`Self::group_by`].
+    grouped_by: Option<String>,
 }
 
 /// A key in which recipes differ.
@@ -55,6 +58,9 @@ pub struct Difference {
 pub struct ComparisonRow {
     /// The run.
     pub run: String,
+    /// Its group, where runs are grouped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Its recipe.
     pub recipe: String,
     /// The model.
@@ -90,6 +96,12 @@ pub struct ComparisonRow {
 }
 
 impl Comparison {
+    /// A comparison of runs in the order given, which are not grouped.
+    #[must_use]
+    pub fn new(runs: Vec<ComparedRun>) -> Self {
+        Self { runs, swept: None, differences: Vec::new(), grouped_by: None }
+    }
+
     /// Reads the `metrics.json` of each folder.
     ///
     /// # Errors
@@ -107,7 +119,7 @@ impl Comparison {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { runs, swept: None, differences: Vec::new() }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self::new(runs)) } else { Err(errors) }
     }
 
     /// The table, one row a model of a run.
@@ -121,6 +133,7 @@ impl Comparison {
                     let ratios = &run.outcome.ratios;
                     ComparisonRow {
                         run: run.name.clone(),
+                        group: self.grouped_by().map(|axis| run.group(axis)),
                         recipe: run.outcome.recipe.clone(),
                         model: name.to_string(),
                         examples: run.outcome.examples,
@@ -176,6 +189,7 @@ impl Comparison {
         let mut results: Vec<Block> =
             different.into_iter().map(|note| Block::Callout(Tone::Warning, note)).collect();
         results.push(Block::table(self.overview()));
+        results.extend(self.group_table().map(Block::table));
         results.extend(self.without_labels().map(|note| Block::Callout(Tone::Neutral, note)));
         if !figures.is_empty() {
             results.push(Block::Figures(figures));

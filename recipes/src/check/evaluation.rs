@@ -10,8 +10,16 @@ use crate::names::{FROM_SCRATCH, QUESTION_ONLY, SAME_START, UNTRAINED};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 7] =
-    ["directions", "except", "references", "beam", "max-new-tokens", "student-languages", "teacher-language"];
+const OF_SOME_TASKS: [&str; 8] = [
+    "directions",
+    "except",
+    "references",
+    "beam",
+    "max-new-tokens",
+    "student-languages",
+    "teacher-language",
+    "by-layer",
+];
 
 impl Checker<'_> {
     /// Checks metrics, models and precisions that the evaluation names.
