@@ -86,3 +86,25 @@ pub(crate) fn with_card(mut own: Classification, recipe: &Recipe) -> Classificat
     }
     own
 }
+
+#[cfg(test)]
+mod tests {
+    use alambic_losses::Loss;
+    use alambic_reports::vocabulary::VOCABULARY;
+
+    use super::LABELS;
+
+    #[test]
+    fn every_loss_has_an_objective_of_the_vocabulary() {
+        let objectives = &VOCABULARY["objectives"];
+        for (name, _) in Loss::list() {
+            assert!(
+                name == LABELS || objectives.value(name).is_ok(),
+                "{name} is not in `reports/vocabulary.toml`"
+            );
+        }
+        for name in objectives.known_as.keys() {
+            assert!(Loss::list().iter().any(|(loss, _)| loss == name), "{name} is no loss");
+        }
+    }
+}

@@ -23,15 +23,19 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
     let words = arguments.key.join(" ");
-    if let Some(axis) = words.strip_prefix(VOCABULARY) {
-        let axis = axis.strip_prefix('.').or(axis.is_empty().then_some(""));
-        if let Some(axis) = axis {
-            let page = vocabulary::explain(Some(axis).filter(|axis| !axis.is_empty()));
-            return output::line(
-                &page.map_err(|help| Failure::Usage(format!("there is no axis `{axis}`: {help}")))?,
-            );
-        }
+    if let Some(axis) = words.strip_prefix(VOCABULARY).and_then(|rest| rest.strip_prefix('.')) {
+        let page = vocabulary::explain(Some(axis));
+        let refused =
+            |help| Failure::Usage(format!("the vocabulary of model cards has no axis `{axis}`: {help}"));
+        return output::line(&page.map_err(refused)?);
     }
     let recipe = Recipe::describe().with_added(&added_losses(losses)?);
-    output::line(&explain(&recipe, &words, RENAMED_KEYS)?)
+    let page = explain(&recipe, &words, RENAMED_KEYS)?;
+    output::line(&page)?;
+    // Keys of this name, and then what cards have.
+    if words == VOCABULARY {
+        output::line("")?;
+        output::line(&vocabulary::explain(None).map_err(Failure::Usage)?)?;
+    }
+    Ok(())
 }
