@@ -13,8 +13,9 @@ use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
 use common::{json_of, run};
 
-const FAMILIES: [&str; 11] = [
+const FAMILIES: [&str; 12] = [
     "bert",
+    "xlm",
     "distilbert",
     "camembert",
     "electra",

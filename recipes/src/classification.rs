@@ -43,7 +43,8 @@ pub(crate) fn classify(
     }
     if !matches!(role, Role::ImageEncoder | Role::ObjectDetector) {
         own.add("script", tokenizer.unified_script().map_or(ORIGINAL, |script| script.name()));
-        own.add("language-embeddings", "none");
+        let is_told = matches!(config, Config::TextEncoder(own) if own.structure.languages > 0);
+        own.add("language-embeddings", if is_told { "learned" } else { "none" });
     }
     let Some(last) = recipe.stages.last() else { return Ok(own) };
     let student = student_of(recipe, last)?;

@@ -1,6 +1,6 @@
 //! A text encoder from layers of a teacher.
 
-use alambic_models::text_encoder::{Pooling, TextEncoder, TextEncoderConfig};
+use alambic_models::text_encoder::{Family, Head, Pooling, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, Tokenizer, UnifiedScript};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
@@ -62,6 +62,11 @@ impl EncoderLayers {
     ) -> Result<(TextEncoderConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
         let SourceModel { config, weights, tokenizer } = context.require(&self.teacher)?;
         let teacher = config.text_encoder()?;
+        if teacher.family == Family::Xlm && context.head.head == Head::MaskedLanguage {
+            return Err(StudentError::Incompatible(
+                "an XLM's head of masked language modelling is not made here: give the stage labels or a teacher's vectors".into(),
+            ));
+        }
         let layers =
             layer_indices(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
         if self.new_vocabulary && self.vocabulary.is_none() {

@@ -72,7 +72,7 @@ pub(crate) fn transfer_embeddings(
     let is_unified = other.unified_script() != whole.unified_script();
     let shares = if has_new && !is_unified { shares(other, context.translations)? } else { BTreeMap::new() };
     let spans = if has_new && is_unified {
-        span_shares(whole, other, context.texts, |id| ids[id as usize].is_none())?
+        span_shares(whole, other, context.texts, |id| matches!(ids.get(id as usize), Some(None)))?
     } else {
         BTreeMap::new()
     };

@@ -212,6 +212,7 @@ fn every_family_that_is_shipped_runs_as_onnx() {
         ("modernbert", &["model"]),
         ("nomic-bert", &["model"]),
         ("bert", &["model"]),
+        ("xlm", &["model"]),
         ("xlm-roberta", &["model"]),
         ("distilbert", &["model"]),
         ("marian", &["encoder_model", decoders[0], decoders[1], decoders[2]]),

@@ -1,6 +1,6 @@
 //! Pieces of words put behind a vocabulary that does not have them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;

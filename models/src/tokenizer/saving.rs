@@ -165,7 +165,8 @@ impl Tokenizer {
         }
         let is_bert = self.id(BERT[0]).is_ok();
         let config = match self.inner.get_model() {
-            ModelWrapper::WordPiece(_) if is_bert => bert_config(max_length),
+            // Of BERT's class transformers builds the normalizer anew.
+            ModelWrapper::WordPiece(_) if is_bert && self.script.is_none() => bert_config(max_length),
             _ if is_bert => self.general_config(max_length),
             _ => character_config(max_length),
         };

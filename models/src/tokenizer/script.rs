@@ -162,13 +162,12 @@ impl Tokenizer {
                 quoted(&token.content)
             )));
         }
-        let json = self.json()?;
-        let mut own = Self { script: Some(script), ..self.clone() };
-        if own.files.is_none() {
-            return Ok(own);
+        let mut json = self.json()?;
+        if self.script.is_none() {
+            put(&mut json["normalizer"]);
         }
         // The file is written anew, and what slow tokenizers are made of is left out.
-        own = own.with_json(&json)?;
+        let mut own = self.with_json(&json)?;
         let general = own.general_config(0);
         if let Some(files) = own.files.as_mut().map(Arc::make_mut)
             && files.get(CONFIG).is_some()

@@ -58,8 +58,8 @@ impl Comparison {
         let metric = self.metrics().into_iter().next();
         let is_comparable = self.different_test_data().is_none();
         let title = metric.as_deref().map_or_else(String::new, numbers::metric_title);
-        let mut columns = vec![ColumnHeading::text(axis), ColumnHeading::number("runs")];
-        columns.push(ColumnHeading::text("which"));
+        let mut columns =
+            vec![ColumnHeading::text(axis), ColumnHeading::number("runs"), ColumnHeading::text("which")];
         if let Some(metric) = metric.as_ref().filter(|_| is_comparable) {
             let heading = format!("mean {} of the student", numbers::metric_title(metric));
             columns.extend([heading.as_str(), "mean retention"].map(ColumnHeading::number));

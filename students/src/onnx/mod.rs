@@ -207,6 +207,7 @@ mod tests {
     fn graphs_of_text_encoders_are_whole() {
         for model in [
             "bert",
+            "xlm",
             "xlm-roberta",
             "distilbert",
             "camembert",

@@ -117,6 +117,10 @@ impl FamilyDeclaration for DistilBert {
         })
     }
 
+    fn layers_key(&self) -> &'static str {
+        "n_layers"
+    }
+
     fn stack(&self) -> &'static str {
         "transformer.layer."
     }
