@@ -30,8 +30,8 @@ alambic, student, *texts = sys.argv[1:]
 tokenizer, model = AutoTokenizer.from_pretrained(student), AutoModel.from_pretrained(student).eval()
 failed, largest = False, 0.0
 for text in texts or TEXTS:
-    tokens = tokenizer(text, return_tensors="pt")
-    if tokens.input_ids[0].tolist() != tokenizer(unified(text)).input_ids:
+    tokens = tokenizer(text, truncation=True, return_tensors="pt")
+    if tokens.input_ids[0].tolist() != tokenizer(unified(text), truncation=True).input_ids:
         print("other tokens:", text, tokenizer.convert_ids_to_tokens(tokens.input_ids[0]))
         failed = True
     with torch.no_grad():
