@@ -92,6 +92,7 @@ pub(crate) fn with_card(mut own: Classification, recipe: &Recipe) -> Classificat
 mod tests {
     use alambic_losses::Loss;
     use alambic_reports::vocabulary::VOCABULARY;
+    use alambic_settings::Kind;
 
     use super::LABELS;
 

@@ -181,7 +181,7 @@ impl Card {
             match (axis, values) {
                 // A number of YAML.
                 (Some(Axis { kind: AxisKind::Share, .. }), [value]) => {
-                    lines.push(format!("  {name}: {value}"))
+                    lines.push(format!("  {name}: {value}"));
                 }
                 (Some(Axis { several: false, .. }), [value]) => {
                     lines.push(format!("  {name}: {}", string_literal(value)));

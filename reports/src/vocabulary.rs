@@ -71,13 +71,12 @@ impl Axis {
                 if self.values.contains_key(name) {
                     return Ok(name.to_owned());
                 }
-                Err(match nearest(given, self.values.keys()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        let known: Vec<String> = self.values.keys().map(|name| format!("`{name}`")).collect();
-                        format!("it is one of {}", known.join(", "))
-                    }
-                })
+                let known = || {
+                    let known: Vec<String> = self.values.keys().map(|name| format!("`{name}`")).collect();
+                    format!("it is one of {}", known.join(", "))
+                };
+                let near = nearest(given, self.values.keys());
+                Err(near.map_or_else(known, |near| format!("did you mean `{near}`?")))
             }
             AxisKind::Languages => match languages(&[given.to_owned()]).pop() {
                 Some(code) => Ok(code),

@@ -200,7 +200,7 @@ fn differences(exported: &[alambic_students::ExportedFile]) -> Vec<(String, f64)
 #[test]
 fn every_family_that_is_shipped_runs_as_onnx() {
     let decoders = ["decoder_model", "decoder_with_past_model", "decoder_model_merged"];
-    let cases: [(&str, &[&str]); 27] = [
+    let cases: [(&str, &[&str]); 28] = [
         ("camembert", &["model"]),
         ("electra", &["model"]),
         ("electra-discriminator", &["model"]),

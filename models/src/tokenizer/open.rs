@@ -139,16 +139,20 @@ impl Tokenizer {
         if model["model_type"] == "model2vec" || modules::is_static(folder)? {
             own.inner.with_post_processor(None::<PostProcessorWrapper>);
         }
-        if let Some(max_length) = own.options.max_length.filter(|max_length| *max_length < own.min_length()) {
-            let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
-            let (file, key) =
-                if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
-            return Err(ModelError::content(
-                &inner.join(file),
-                format!("`{key}`: {}", own.no_room(max_length)),
-            ));
-        }
+        own.check_room(&inner, &sentence)?;
         Ok(own)
+    }
+
+    /// Fails where texts are of fewer tokens than there is room for one in; `sentence` is what sentence-transformers goes by.
+    fn check_room(&self, folder: &Path, sentence: &Value) -> Result<(), ModelError> {
+        let own = self.options.max_length;
+        let Some(max_length) = own.filter(|max_length| *max_length < self.min_length()) else {
+            return Ok(());
+        };
+        let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
+        let (file, key) =
+            if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
+        Err(ModelError::content(&folder.join(file), format!("`{key}`: {}", self.no_room(max_length))))
     }
 
     /// The tokenizer that `tokenizer.json` says.

@@ -80,7 +80,10 @@ impl UnifiedScript {
 
     /// Whether a token has letters of this script.
     fn has_letters(self, token: &str) -> bool {
-        token.chars().any(|letter| (DEVANAGARI + 0x05..DEVANAGARI + 0x3a).contains(&u32::from(letter)))
+        let letters = match self {
+            Self::Devanagari => DEVANAGARI + 0x05..DEVANAGARI + 0x3a,
+        };
+        token.chars().any(|letter| letters.contains(&u32::from(letter)))
     }
 }
 
@@ -177,6 +180,10 @@ impl Tokenizer {
                 if config[key].is_null() && key != "model_max_length" {
                     config[key] = value.clone();
                 }
+            }
+            if config["model_input_names"].is_null() {
+                // Version 4 of transformers gives a model of this class segments.
+                config["model_input_names"] = json!(["input_ids", "attention_mask"]);
             }
             config["tokenizer_class"] = GENERAL.into();
             files.insert(CONFIG, format!("{config:#}\n").into_bytes());

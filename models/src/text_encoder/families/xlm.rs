@@ -24,6 +24,7 @@ pub(crate) const ANSWERING: &str = "XLMForQuestionAnsweringSimple";
 
 /// `config.json`, with transformers' defaults.
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 struct Published {
     #[serde(alias = "n_words", default = "words")]
     vocab_size: usize,
