@@ -143,7 +143,8 @@ impl From<RunError> for Failure {
 impl From<SuiteError> for Failure {
     fn from(error: SuiteError) -> Self {
         match error {
-            SuiteError::Nothing(message) => Self::Usage(message),
+            SuiteError::Nothing(message) | SuiteError::Recipe(message) => Self::Usage(message),
+            SuiteError::Run(error) => error.into(),
             other => Self::Failed(Box::new(other)),
         }
     }

@@ -7,14 +7,15 @@ mod common;
 
 use std::path::Path;
 
-use alambic_models::text_encoder::{HeadSpec, TextEncoder, TextEncoderConfig};
+use alambic_models::text_encoder::{Head, HeadSpec, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerModel};
 use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
 use common::{json_of, run};
 
-const FAMILIES: [&str; 11] = [
+const FAMILIES: [&str; 12] = [
     "bert",
+    "xlm",
     "distilbert",
     "camembert",
     "electra",
@@ -37,6 +38,8 @@ fn encoder(family: &str, path: &Path) -> TextEncoderConfig {
         vocabulary: tokenizer.size(),
         padding: tokenizer.padding().unwrap(),
         positions: 64,
+        // The vocabulary is BERT's, which tells the texts of a pair apart.
+        segments: if read.segments == 1 { 2 } else { read.segments },
         ..read.with_head(&HeadSpec::none())
     };
     let weights = TextEncoder::initial_weights(&config, &Streams::new(3)).unwrap();
@@ -108,6 +111,32 @@ fn encoder_of_every_family_is_fine_tuned_distilled_and_exported() {
         let ended = run(folder.path(), &["export", "out", "--format", "hf,onnx,int8", "--to", "exported"]);
         assert_eq!(ended.code, Some(0), "{family}: {}", ended.stderr);
         let ended = run(folder.path(), &["predict", "out/student", "the film was good"]);
+        assert_eq!(ended.code, Some(0), "{family}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn encoder_of_every_family_with_such_a_head_learns_to_choose() {
+    let recipe = RECIPE.replace("made-up-reviews", "made-up-choices").replace("data.texts", "data.choices");
+    for family in FAMILIES {
+        let folder = tempfile::tempdir().unwrap();
+        let teacher = encoder(family, &folder.path().join("general"));
+        std::fs::write(folder.path().join("recipe.toml"), &recipe).unwrap();
+        // transformers has no class for the one, and another kind of head for the other.
+        if ["nomic-bert", "xlm"].contains(&family) {
+            let said = run(folder.path(), &["check", "recipe.toml"]).bad(2);
+            assert!(said.contains(", which has no head of multiple choice"), "{said}");
+            continue;
+        }
+        let ended = run(folder.path(), &["run", "recipe.toml", "--out", "out"]);
+        assert_eq!(ended.code, Some(0), "{family}: {}", ended.stderr);
+        let student = ModelFolder::open(&folder.path().join("out/student")).unwrap();
+        let config = Config::open(&student).unwrap();
+        let config = config.text_encoder().unwrap();
+        assert_eq!((config.family, config.layers, config.head), (teacher.family, 1, Head::MultipleChoice));
+        let ended = run(folder.path(), &["export", "out", "--format", "hf,onnx,int8", "--to", "exported"]);
+        assert_eq!(ended.code, Some(0), "{family}: {}", ended.stderr);
+        let ended = run(folder.path(), &["predict", "out/student", "the film was\tgood\tbad"]);
         assert_eq!(ended.code, Some(0), "{family}: {}", ended.stderr);
     }
 }

@@ -61,6 +61,7 @@ fn prepare(folder: &Path) {
         embedding: EmbeddingOptions::pooled(PoolingStrategy::Mean),
         vocabulary: 500,
         pieces: TokenizerKind::Words,
+        unify_script: None,
     };
     let streams = Streams::new(7);
     let context = BuildContext {

@@ -473,7 +473,7 @@ fn broken_suites_are_refused_at_their_places() {
     let said = run(folder.path(), &["score", "predictions", "predictions", "--suite", "suite.toml"]).bad(2);
     assert_eq!(said.matches("error[").count(), 3, "{said}");
     for (suite, expected) in [
-        ("none.toml", "`builtin:xtreme`, `builtin:iglue`, `builtin:indicxtreme` come with the program"),
+        ("none.toml", "`builtin:at-hand`, `builtin:smoke` come with the program"),
         ("builtin:xtrem", "come with the program"),
     ] {
         let said = run(folder.path(), &["score", "predictions", "predictions", "--suite", suite]).bad(2);

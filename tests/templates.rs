@@ -84,10 +84,12 @@ fn template_of_each_kind_of_task_is_sound_with_the_files_that_it_names() {
     write("qrels.tsv", format!("query-id\tcorpus-id\tscore\n{}", rows(&|at| format!("q{at}\tp{at}\t1\n"))));
     let triple = |at: usize| format!("which film is {at}\t{}\t{}\n", numbered(at), numbered(at + 1));
     write("triples.tsv", format!("query\tpositive\tnegative\n{}", rows(&triple)));
+    let choices = |at: usize| format!("{}\tit is good\tit is bad\t{}\n", numbered(at), at % 2);
+    write("choices.tsv", format!("prompt\tchoice1\tchoice2\tlabel\n{}", rows(&choices)));
     let tasks = json(&run(folder.path(), &["list", "tasks", "--json"]).good());
     let tasks: Vec<&str> =
         tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
-    assert_eq!(tasks.len(), 13, "{tasks:?}");
+    assert_eq!(tasks.len(), 14, "{tasks:?}");
     for task in tasks {
         run(folder.path(), &["new", task, "--from", task]).good();
         let ended = run(folder.path(), &["check", &format!("{task}.toml")]);

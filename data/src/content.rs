@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use indexmap::IndexSet;
 
+use crate::choices::ChoiceQuestion;
 use crate::dataset::{Dataset, SplitExample};
 use crate::parallel::Translation;
 use crate::passages::PassageQuestion;
@@ -160,4 +161,6 @@ contents! {
     Passages(PassageQuestion) = "questions about passages";
     /// Queries and the passages that are searched.
     Search(SearchQuery) = "queries and passages";
+    /// Questions with choices.
+    Choices(ChoiceQuestion) = "questions with choices";
 }

@@ -4,7 +4,7 @@ use alambic_settings::reader::nearest;
 
 use indexmap::IndexSet;
 
-use crate::error::{DataError, Fault, Place};
+use crate::error::{DataError, Fault, LanguageFault, Place};
 use crate::language::{all, find_any};
 
 /// Checks that a text has the form of a code: two or three small letters of ISO 639, then four letters of ISO 15924 if a
@@ -12,12 +12,12 @@ use crate::language::{all, find_any};
 /// `zh-Hant`, `pt-BR`, `es-419`. A code of that form need not be assigned to a language.
 ///
 /// # Errors
-/// [`Fault::NotLanguageCode`], with the code that is probably meant.
+/// [`LanguageFault::NotCode`], with the code that is probably meant.
 pub(crate) fn check_code(text: &str) -> Result<(), Fault> {
     if is_code(text) {
         return Ok(());
     }
-    Err(Fault::NotLanguageCode { found: text.to_owned(), near: suggestion(text) })
+    Err(LanguageFault::NotCode { found: text.to_owned(), near: suggestion(text) }.into())
 }
 
 /// Whether two codes differ in capitals alone, which mean nothing in a code.
@@ -28,7 +28,7 @@ pub(crate) fn is_same_language(one: &str, other: &str) -> bool {
 /// The languages of some examples, in the order in which they first come. `source` names their files.
 ///
 /// # Errors
-/// [`Fault::DuplicateLanguage`] where two codes differ in capitals alone.
+/// [`LanguageFault::Duplicate`] where two codes differ in capitals alone.
 pub(crate) fn languages<'e>(
     source: &str,
     examples: impl Iterator<Item = Option<&'e str>>,
@@ -39,8 +39,8 @@ pub(crate) fn languages<'e>(
             continue;
         }
         if let Some(other) = codes.iter().find(|other| is_same_language(other, code)) {
-            let fault = Fault::DuplicateLanguage([(*other).to_owned(), code.to_owned()]);
-            return Err(DataError::new(Place::file(source), fault));
+            let fault = LanguageFault::Duplicate([(*other).to_owned(), code.to_owned()]);
+            return Err(DataError::new(Place::file(source), fault.into()));
         }
         codes.insert(code);
     }

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use alambic_data::corpora::{ReadCorpus, Texts};
-use alambic_data::{Content, DataError, Dataset, Extent, Fault, HoldOut, Label, Labels, SplitOptions, Text};
+use alambic_data::{
+    Content, DataError, Dataset, Extent, Fault, HoldOut, Label, Labels, LanguageFault, SplitOptions, Text,
+};
 use alambic_settings::{Node, read};
 
 /// Reads the corpus that a table of a recipe in `folder` declares.
@@ -134,8 +136,9 @@ fn cells_that_hold_no_code_are_refused_at_their_line() {
     let table = "text,lang\na,en\nb,\nc,English\n,\nd,en_US\ne,\u{2007}\n";
     write(folder.path(), "all.csv", table);
     let error = texts_of(folder.path(), "paths = 'all.csv'\nlanguage-column = 'lang'").unwrap_err();
-    let code =
-        |found: &str, near: &str| Fault::NotLanguageCode { found: found.into(), near: Some(near.into()) };
+    let code = |found: &str, near: &str| {
+        Fault::from(LanguageFault::NotCode { found: found.into(), near: Some(near.into()) })
+    };
     let found: Vec<_> =
         error.problems.iter().map(|problem| (problem.place.line.unwrap(), problem.fault.clone())).collect();
     let empty = Fault::EmptyField("language");

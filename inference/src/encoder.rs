@@ -133,6 +133,27 @@ impl EncoderPipeline {
         (0..taps.len()).map(tensor).collect()
     }
 
+    /// Mean hidden state of each text after one layer, counted from 1; 0 for the embeddings.
+    ///
+    /// # Errors
+    /// When the model has no such layer, or a text cannot be encoded.
+    pub fn mean_hidden_state(
+        &self,
+        texts: &[TextPair<'_>],
+        layer: usize,
+    ) -> Result<Vec<Vec<f32>>, InferenceError> {
+        let tap = tap("", "hidden", layer);
+        self.traces(&self.encode(texts)?, &TapSelection::named([tap.as_str()]), |batch, trace| {
+            let (Some(states), Some(mask)) = (trace.get(&tap), trace.mask("")) else {
+                return Err(InferenceError::Unsupported(format!("the model has no tap `{tap}`")));
+            };
+            let means = masked_mean(states, mask).and_then(|means| means.to_vec2::<f32>());
+            let means = means.map_err(ModelError::from)?;
+            debug_assert_eq!(means.len(), batch.len());
+            Ok(means)
+        })
+    }
+
     fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, InferenceError> {
         let read =
             |(first, second): &TextPair<'_>| self.check_tokens(self.tokenizer.encode_text(first, *second)?);
@@ -177,14 +198,16 @@ impl EncoderPipeline {
         Ok(())
     }
 
-    /// Logits of each text: one row of a sequence classification head, or one for each word of a token classification head, the
+    /// Logits of each text: one row of a sequence classification head, the score of a choice of one of multiple choice, or one for each word of a token classification head, the
     /// words being separated by single spaces; the row of a word that was truncated is empty.
     ///
     /// # Errors
     /// When the model has no classification head, or a text cannot be encoded.
     pub fn logits(&self, texts: &[TextPair<'_>]) -> Result<Vec<Vec<Vec<f32>>>, InferenceError> {
         match self.head().head {
-            Head::Sequence => Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect()),
+            head if head.is_of_text() => {
+                Ok(self.text_rows(texts, "logits")?.into_iter().map(|row| vec![row]).collect())
+            }
             Head::Tokens => self.word_logits(texts),
             _ => Err(InferenceError::Unsupported(
                 "the model has no classification head, of texts or of tokens".into(),

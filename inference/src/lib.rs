@@ -32,6 +32,7 @@ mod extractive_question_answering;
 mod generation;
 mod images;
 mod model;
+mod multiple_choice;
 mod question_answering;
 mod retrieval;
 
@@ -46,5 +47,6 @@ pub use images::patch_processor::{PatchProcessor, PatchSampler};
 pub use images::processed_image::ProcessedImage;
 pub use images::region_processor::{POSITION_FEATURES, RegionProcessor};
 pub use model::LoadedModel;
+pub use multiple_choice::{ChoiceAnswer, MultipleChoicePipeline};
 pub use question_answering::{QuestionInput, VisualQuestionAnsweringPipeline};
 pub use retrieval::{RetrievalPipeline, nearest_neighbours};

@@ -164,7 +164,10 @@ impl Logits {
             }
             Divergence::JensenShannon => {
                 let (own, other) = logs()?;
-                let middle = ((own.exp()? + other.exp()?)? / 2.0)?.log()?;
+                // In log space, since what is left out of a softmax has the probability 0 in both.
+                let largest = own.detach().maximum(&other)?;
+                let sum = ((&own - &largest)?.exp()? + (&other - &largest)?.exp()?)?;
+                let middle = ((sum / 2.0)?.log()? + &largest)?;
                 let both = (kullback_leibler(&other, &middle)? + kullback_leibler(&own, &middle)?)?;
                 weighted_mean(&(both / 2.0)?, &weights)?
             }

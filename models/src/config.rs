@@ -247,6 +247,7 @@ mod tests {
         for model in [
             "oscar/answers",
             "bert",
+            "xlm",
             "xlm-roberta",
             "distilbert",
             "camembert",

@@ -7,6 +7,8 @@ pub enum Head {
     None,
     /// Logits of a whole text or pair of texts, `[batch, labels]`; a regression has one label.
     Sequence,
+    /// One logit of a prompt with one of its choices, `[batch, 1]`: the softmax is over the choices of a prompt.
+    MultipleChoice,
     /// Logits of every token, `[batch, length, labels]`.
     Tokens,
     /// Logits of every token as the first and as the last one of an answer, `[batch, length, 2]`.
@@ -17,8 +19,8 @@ pub enum Head {
 
 impl Head {
     /// Every head.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Sequence, Self::Tokens, Self::Span, Self::MaskedLanguage, Self::None];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Sequence, Self::MultipleChoice, Self::Tokens, Self::Span, Self::MaskedLanguage, Self::None];
 
     /// Whether each token has logits of its own.
     #[must_use]
@@ -26,7 +28,13 @@ impl Head {
         matches!(self, Self::Tokens | Self::Span | Self::MaskedLanguage)
     }
 
-    /// Whether its labels are those of the data, and not the two ends of an answer.
+    /// Whether a whole text, or a pair of texts, has logits.
+    #[must_use]
+    pub fn is_of_text(self) -> bool {
+        matches!(self, Self::Sequence | Self::MultipleChoice)
+    }
+
+    /// Whether its labels are those of the data, and not the two ends of an answer or the score of a choice.
     pub(crate) fn has_named_labels(self) -> bool {
         matches!(self, Self::Sequence | Self::Tokens)
     }
@@ -36,6 +44,7 @@ impl Head {
         match self {
             Self::None => "Model",
             Self::Sequence => "ForSequenceClassification",
+            Self::MultipleChoice => "ForMultipleChoice",
             Self::Tokens => "ForTokenClassification",
             Self::Span => "ForQuestionAnswering",
             Self::MaskedLanguage => "ForMaskedLM",
@@ -74,6 +83,12 @@ impl HeadSpec {
     #[must_use]
     pub fn span() -> Self {
         Self { head: Head::Span, labels: vec!["LABEL_0".into(), "LABEL_1".into()], ..Self::none() }
+    }
+
+    /// The head of multiple choice, whose one label is the score of a prompt with a choice, and has no name.
+    #[must_use]
+    pub fn multiple_choice() -> Self {
+        Self { head: Head::MultipleChoice, labels: vec!["LABEL_0".into()], pairs: Some(true), ..Self::none() }
     }
 
     /// No task: an encoder without a head.

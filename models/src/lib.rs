@@ -86,7 +86,7 @@ pub use regions::Regions;
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
     EncodedText, EncodingOptions, TokenSpan, TokenWindow, Tokenizer, TokenizerFiles, TokenizerModel,
-    WindowSizes, language_tag, word_spans,
+    UnifiedScript, WindowSizes, language_tag, word_spans,
 };
 pub use tokens::Tokens;
 pub use var_builder::var_builder;

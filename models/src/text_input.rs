@@ -11,6 +11,8 @@ pub struct TextInput {
     pub tokens: Tokens,
     /// `[batch, length]`, the segment of each token; all 0 if left out.
     pub segments: Option<Arc<Vec<u32>>>,
+    /// `[batch, length]`, the language of each token, by its number in the configuration (`langs`); without it no language is told.
+    pub languages: Option<Arc<Vec<u32>>>,
     /// For masked language modelling: the tokens whose logits are wanted, as indices into `[batch * length]`. Left
     /// out, those of all tokens.
     pub selected: Option<Arc<Vec<u32>>>,
@@ -31,6 +33,6 @@ impl TextInput {
     /// Texts of one segment, all of whose tokens are wanted.
     #[must_use]
     pub fn new(tokens: Tokens) -> Self {
-        Self { tokens, segments: None, selected: None }
+        Self { tokens, segments: None, languages: None, selected: None }
     }
 }

@@ -15,8 +15,9 @@ use alambic_tensor::parameters::{self, Parameters, Weights};
 use traces::{assert_agrees, folder};
 
 /// Families whose parity models have a head.
-const HEADED: [&str; 11] = [
+const HEADED: [&str; 12] = [
     "bert",
+    "xlm",
     "xlm-roberta",
     "distilbert",
     "camembert",
@@ -46,6 +47,7 @@ fn row_alone(input: &TextInput, row: usize) -> TextInput {
     };
     TextInput {
         segments: input.segments.as_ref().map(|segments| kept(segments).into()),
+        languages: input.languages.as_ref().map(|languages| kept(languages).into()),
         ..TextInput::new(Tokens::pad(&[kept(&tokens.ids)], 0))
     }
 }
@@ -61,10 +63,12 @@ fn encoder(model: &str) -> (TextEncoderConfig, Weights, TextInput) {
 fn input(model: &str) -> TextInput {
     let inputs = parameters::load(&folder(model).join("inputs.safetensors")).unwrap();
     let tokens = Tokens::from_tensors(&inputs["input_ids"], inputs.get("attention_mask")).unwrap();
-    let segments = inputs
-        .get("token_type_ids")
-        .map(|ids| ids.to_dtype(DType::U32).unwrap().flatten_all().unwrap().to_vec1().unwrap().into());
-    TextInput { segments, ..TextInput::new(tokens) }
+    let numbers = |name: &str| {
+        let ids = inputs.get(name)?;
+        Some(ids.to_dtype(DType::U32).unwrap().flatten_all().unwrap().to_vec1::<u32>().unwrap().into())
+    };
+    let (segments, languages) = (numbers("token_type_ids"), numbers("langs"));
+    TextInput { segments, languages, ..TextInput::new(tokens) }
 }
 
 fn trace(config: &TextEncoderConfig, weights: &Weights, input: &TextInput) -> Trace {

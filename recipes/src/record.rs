@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alambic_data::{ContentKind, Split, Text};
+use alambic_data::{ChoiceQuestion, ContentKind, Split, Text};
 use alambic_files::write;
 use alambic_inference::TextPair;
 use alambic_reports::record::{table_of_objects, write_table};
@@ -107,6 +107,10 @@ pub fn record(
     }
     if checker.corpora.kind(&recipe.evaluation.data) == Some(ContentKind::Texts) {
         all.extend(checker.corpora.texts_of_any_labels(&recipe.evaluation.data, Split::Test)?);
+    } else if checker.corpora.kind(&recipe.evaluation.data) == Some(ContentKind::Choices) {
+        for corpus in checker.corpora.datasets::<ChoiceQuestion>(&recipe.evaluation.data)? {
+            all.extend(corpus.splits.test.iter().flat_map(|question| &question.pairs));
+        }
     }
     let folder = write::parent(path);
     let models = ModelStore::without_run(&recipe.teacher, folder);

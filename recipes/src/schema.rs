@@ -7,6 +7,7 @@ use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
 
 use crate::options::cache::CacheOptions;
+use crate::options::card::AxisValues;
 use crate::options::data::DataOptions;
 use crate::options::evaluation::EvaluationOptions;
 use crate::options::export::ExportOptions;
@@ -58,6 +59,10 @@ settings! {
         pub evaluation: At<EvaluationOptions>,
         /// How the student's folder is written.
         pub export: ExportOptions,
+        /// What the model card says of the student beside what the program knows of it: an axis of the vocabulary of cards, and one of
+        /// its values, or several (`setting = "zero-shot"`). `alambic list vocabulary` shows the axes, `alambic explain
+        /// vocabulary.AXIS` the values of one.
+        pub card: IndexMap<String, AxisValues> = IndexMap::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The vocabulary of a student.
 
 use alambic_models::{ModelError, Tokenizer};
-use alambic_students::{Student, TaskKind, VocabularyTransfer};
+use alambic_students::{Student, StudentBuilder, TaskKind, VocabularyTransfer};
 use indexmap::IndexSet;
 
 use crate::corpora::Corpora;
@@ -12,9 +12,12 @@ use crate::tasks::task::{Task, TransferTexts, VocabularySource};
 /// that changes the vocabulary of the model whose layers it takes has its own.
 pub(crate) fn shares_vocabulary(student: &Student, task: &dyn Task) -> bool {
     let student = student.inner();
-    task.shares_texts_with_teacher()
-        && student.tag_language().is_none()
-        && student.vocabulary_transfer() == VocabularyTransfer::Keep
+    task.shares_texts_with_teacher() && student.tag_language().is_none() && keeps_vocabulary(student)
+}
+
+/// Whether a student has the vocabulary of the models whose layers it takes, or of its teacher, and reads the same texts in it.
+pub(crate) fn keeps_vocabulary(student: &dyn StudentBuilder) -> bool {
+    student.vocabulary_transfer() == VocabularyTransfer::Keep && student.unified_script().is_none()
 }
 
 /// Whether two vocabularies are the same.
@@ -43,7 +46,15 @@ pub(crate) fn train_vocabulary(
         }
         VocabularySource::Texts(texts) => {
             let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
-            Tokenizer::train(student.inner().tokenizer_model(), texts.iter().map(AsRef::as_ref), size)?
+            let model = student.inner().tokenizer_model();
+            match student.inner().unified_script() {
+                None => Tokenizer::train(model, texts.iter().map(AsRef::as_ref), size)?,
+                Some(script) => {
+                    let unified: Vec<_> = texts.iter().map(|text| script.unify(text)).collect();
+                    Tokenizer::train(model, unified.iter().map(AsRef::as_ref), size)?
+                        .reading_unified(script)?
+                }
+            }
         }
     })
 }
@@ -57,13 +68,23 @@ pub(crate) fn transfer_vocabulary(
     corpora: &Corpora,
 ) -> Result<Tokenizer, RunError> {
     let taken = student.inner().vocabulary_transfer();
+    let whole = match student.inner().unified_script() {
+        None => whole.clone(),
+        // What is trained anew or extended learns the letters of these texts.
+        Some(script)
+            if matches!(taken, VocabularyTransfer::Retrain(_) | VocabularyTransfer::Extend { .. }) =>
+        {
+            whole.reading_unified(script)?
+        }
+        Some(script) => whole.unified(script)?,
+    };
     if taken == VocabularyTransfer::Keep {
-        return Ok(whole.clone());
+        return Ok(whole);
     }
     let TransferTexts { all, sources, .. } = task.transfer_texts(corpora)?;
     let (all, sources) = (|| all.iter().copied(), || sources.iter().copied());
     Ok(match taken {
-        VocabularyTransfer::Keep => whole.clone(),
+        VocabularyTransfer::Keep => whole,
         VocabularyTransfer::OwnTokens { removed, words } => whole.own_tokens(&removed, all(), words)?,
         VocabularyTransfer::Prune(most) => whole.prune(all(), most)?,
         VocabularyTransfer::Retrain(most) => whole.retrain(all(), most)?,

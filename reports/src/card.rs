@@ -6,6 +6,7 @@ use crate::hub_metadata::{HubLicence, dataset_identifier, languages};
 use crate::numbers;
 use crate::outcome::ModelOutcome;
 use crate::report::{ModelTable, Noun, slice_tables};
+use crate::vocabulary::{Axis, AxisKind, Classification, VOCABULARY};
 use alambic_files::text::{shortened, string_literal};
 use alambic_files::write;
 use indexmap::IndexMap;
@@ -21,6 +22,8 @@ pub struct Card {
     pub title: String,
     /// The licences of all that the weights were made of, each once, as they are stated; none where one is not.
     pub licences: Vec<String>,
+    /// What it is by the axes of the vocabulary.
+    pub classification: Classification,
     /// Codes of its languages, of which those of ISO 639 are told to the hub.
     pub languages: Vec<String>,
     /// The model on the hub whose weights it began with, or that taught it, `OWNER/NAME`.
@@ -135,6 +138,7 @@ impl Card {
         lines.push(text("library_name", &self.library));
         lines.extend(self.task.iter().map(|task| text("pipeline_tag", task)));
         lines.extend(self.model_index());
+        lines.extend(self.classified());
         lines.push("---\n".to_string());
         lines.join("\n")
     }
@@ -162,6 +166,31 @@ impl Card {
             lines.push(format!("    - type: {}", string_literal(metric)));
             lines.push(format!("      name: {}", string_literal(&numbers::metric_title(metric))));
             lines.push(format!("      value: {value:?}"));
+        }
+        lines
+    }
+
+    /// What the model is by the axes of the vocabulary, under `alambic`; nothing where nothing is known.
+    fn classified(&self) -> Vec<String> {
+        if self.classification.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec!["alambic:".to_owned()];
+        for (name, values) in self.classification.axes() {
+            let axis = VOCABULARY.get(name);
+            match (axis, values) {
+                // A number of YAML.
+                (Some(Axis { kind: AxisKind::Share, .. }), [value]) => {
+                    lines.push(format!("  {name}: {value}"));
+                }
+                (Some(Axis { several: false, .. }), [value]) => {
+                    lines.push(format!("  {name}: {}", string_literal(value)));
+                }
+                _ => {
+                    lines.push(format!("  {name}:"));
+                    lines.extend(values.iter().map(|value| format!("  - {}", string_literal(value))));
+                }
+            }
         }
         lines
     }
@@ -274,6 +303,19 @@ mod tests {
     use crate::metrics::examples::texts;
     use crate::metrics::score_all;
 
+    fn classification() -> Classification {
+        let mut own = Classification::default();
+        for (axis, value) in [
+            ("objectives", "mlm"),
+            ("languages", "no"),
+            ("sampling-exponent", "0.7"),
+            ("script", "devanagari"),
+        ] {
+            own.add(axis, value);
+        }
+        own
+    }
+
     fn card() -> Card {
         let scores = score_all(&["cer"], &texts(&["டெல்லி", "x"]), &texts(&["டெல்லி", "y"]), 1).unwrap();
         let mut figures = ModelOutcome::from_scores(&[scores], &["hi-ta", "hi-kn"]).unwrap();
@@ -281,6 +323,7 @@ mod tests {
         Card {
             title: "names: student".into(),
             licences: vec!["Unicode-3.0".into()],
+            classification: classification(),
             languages: vec!["hi".into(), "no".into(), "hi-Latn".into(), "source".into()],
             base_model: Some("Helsinki-NLP/opus-mt-en-hi".into()),
             datasets: vec!["owner/names".into()],
@@ -334,6 +377,7 @@ mod tests {
             "base_model: \"Helsinki-NLP/opus-mt-en-hi\"",
             "datasets:\n- \"owner/names\"",
             "library_name: \"transformers\"",
+            "alambic:\n  objectives:\n  - \"mlm\"\n  languages:\n  - \"no\"\n  sampling-exponent: 0.7\n  script: \"devanagari\"\n",
             "    - type: \"cer\"\n      name: \"CER\"\n      value: 0.5",
         ] {
             assert!(front.contains(part), "the front matter lacks {part}\n{front}");

@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod figures;
+mod groups;
 mod run;
 
 use figures::Comparable;
@@ -39,6 +40,8 @@ pub struct Comparison {
     pub swept: Option<SweptKey>,
     /// The keys in which their recipes differ.
     pub differences: Vec<Difference>,
+    /// The axis of the vocabulary of cards by which they are grouped, see [`Self::group_by`].
+    grouped_by: Option<String>,
 }
 
 /// A key in which recipes differ.
@@ -56,6 +59,9 @@ pub struct Difference {
 pub struct ComparisonRow {
     /// The run.
     pub run: String,
+    /// Its group, where runs are grouped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Its recipe.
     pub recipe: String,
     /// The model.
@@ -93,6 +99,12 @@ pub struct ComparisonRow {
 }
 
 impl Comparison {
+    /// A comparison of runs in the order given, which are not grouped.
+    #[must_use]
+    pub fn new(runs: Vec<ComparedRun>) -> Self {
+        Self { runs, swept: None, differences: Vec::new(), grouped_by: None }
+    }
+
     /// Reads the `metrics.json` of each folder.
     ///
     /// # Errors
@@ -110,7 +122,7 @@ impl Comparison {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() { Ok(Self { runs, swept: None, differences: Vec::new() }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self::new(runs)) } else { Err(errors) }
     }
 
     /// The table, one row a model of a run.
@@ -124,6 +136,7 @@ impl Comparison {
                     let ratios = &run.outcome.ratios;
                     ComparisonRow {
                         run: run.name.clone(),
+                        group: self.grouped_by().map(|axis| run.group(axis)),
                         recipe: run.outcome.recipe.clone(),
                         model: name.to_string(),
                         examples: run.outcome.examples,
@@ -182,6 +195,7 @@ impl Comparison {
         let mut results: Vec<Block> =
             different.into_iter().map(|note| Block::Callout(Tone::Warning, note)).collect();
         results.push(Block::table(self.overview()));
+        results.extend(self.group_table().map(Block::table));
         results.extend(self.without_labels().map(|note| Block::Callout(Tone::Neutral, note)));
         if !figures.is_empty() {
             results.push(Block::Figures(figures));

@@ -5,6 +5,8 @@
 //! - [`metrics`]: what outputs are worth, example by example, with intervals and paired comparisons;
 //! - [`record`]: the append-only `events.jsonl` of a run, and the tables made from it;
 //! - [`outcome`]: `metrics.json`, the result of a run; [`transfer`]: means over languages; [`verdict`]: is the student better than the baseline;
+//! - [`layers`]: retrieval by the states of each layer;
+//! - [`vocabulary`]: the axes by which model cards classify models;
 //! - [`plots`]: figures as SVG and PNG;
 //! - [`document`]: sections of text, tables and figures, written as one HTML page or as Markdown;
 //! - [`report`]: the report of one run; [`card`]: the model card; [`compare`]: several runs side by side;
@@ -37,14 +39,16 @@ pub mod compare;
 pub mod document;
 mod error;
 mod hub_metadata;
+pub mod layers;
 pub mod metrics;
 pub mod numbers;
 pub mod outcome;
 pub mod plots;
 pub mod record;
 pub mod report;
-pub mod transfer;
 pub mod suite;
+pub mod transfer;
 pub mod verdict;
+pub mod vocabulary;
 
 pub use error::{ReportError, Result};

@@ -1,9 +1,11 @@
 //! `metrics.json`: the result of a run, as data.
 
 use crate::error::{ReportError, Result};
+use crate::layers::LayerRetrieval;
 use crate::metrics::{BOOTSTRAP_SEED, ClassCounts, Confusion, Direction, METRICS, Scores, is_reference};
 use crate::transfer::{ByLanguage, LanguageMeans, LanguageSets, Transfer};
 use crate::verdict::Verdict;
+use crate::vocabulary::Classification;
 use alambic_files::text::json_visible;
 use alambic_files::{digests, read, write};
 use indexmap::IndexMap;
@@ -46,6 +48,12 @@ pub struct Outcome {
     pub languages: Option<LanguageSets>,
     /// [`TEACHER`], [`STUDENT`] and [`BASELINE`], null where there is none, and further models by their name.
     pub models: IndexMap<String, Option<ModelOutcome>>,
+    /// What the student is by the axes of the vocabulary of cards.
+    #[serde(default, skip_serializing_if = "Classification::is_empty")]
+    pub card: Classification,
+    /// Retrieval by the states of each layer, by model; empty where it was not asked for.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub layers: IndexMap<String, LayerRetrieval>,
     /// How closely the student follows the teacher, similarities beside their value for shuffled pairs.
     pub fidelity: IndexMap<String, Option<f64>>,
     /// Student to teacher: 1 is parity, more is better for the student.
@@ -260,6 +268,8 @@ impl Outcome {
             labelled: true,
             languages: None,
             models: models.into_iter().map(|(name, model)| (name.to_string(), model)).collect(),
+            card: Classification::default(),
+            layers: IndexMap::new(),
             fidelity: IndexMap::new(),
             ratios,
             verdict: None,

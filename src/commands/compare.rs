@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Draws the metrics over a number that differs between the recipes, as `baseline.data.pairs.fraction`
     #[arg(long, value_name = "KEY")]
     over: Option<String>,
+    /// Groups runs by an axis of the vocabulary of model cards, as `fusion`; `alambic list vocabulary` shows them
+    #[arg(long, value_name = "AXIS")]
+    group_by: Option<String>,
     /// Prints an array of objects, one for each model of each run
     #[arg(long)]
     json: bool,
@@ -36,11 +39,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut comparison = Comparison::read(&arguments.runs).map_err(|errors| {
         Failure::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))
     })?;
+    let mut runs = arguments.runs.clone();
+    if let Some(axis) = &arguments.group_by {
+        let order = comparison.group_by(axis).map_err(|help| {
+            Failure::Usage(format!("`--group-by {axis}` is no axis of model cards: {help}"))
+        })?;
+        runs = order.into_iter().map(|run| arguments.runs[run].clone()).collect();
+    }
     if let Some(key) = &arguments.over {
-        comparison.swept = Some(swept_key(key, &arguments.runs)?);
+        comparison.swept = Some(swept_key(key, &runs)?);
     }
     if let Some(folder) = &arguments.out {
-        comparison.differences = differences(&arguments.runs)?;
+        comparison.differences = differences(&runs)?;
         comparison.write(folder)?;
     }
     if arguments.json { output::json(&comparison.rows()) } else { table(&comparison) }
@@ -97,8 +107,9 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         }
     }
     let titles: Vec<String> = names.iter().map(|name| metric_title(name)).collect();
-    let mut columns =
-        vec![Column::text("run"), Column::text("model"), Column::number("examples").optional(4)];
+    let grouped_by = comparison.grouped_by();
+    let mut columns: Vec<Column> = grouped_by.map(Column::text).into_iter().collect();
+    columns.extend([Column::text("run"), Column::text("model"), Column::number("examples").optional(4)]);
     // The first is the one by which models are compared.
     let metric = |(place, title)| Column::number(title).optional(if place == 0 { 0 } else { 2 });
     columns.extend(titles.iter().map(String::as_str).enumerate().map(metric));
@@ -108,7 +119,8 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         Column::text("to baseline"),
     ]);
     let rows = rows.iter().map(|row| {
-        let mut cells = vec![row.run.clone(), row.model.clone(), thousands(row.examples as u64)];
+        let mut cells: Vec<String> = row.group.iter().cloned().collect();
+        cells.extend([row.run.clone(), row.model.clone(), thousands(row.examples as u64)]);
         cells.extend(names.iter().map(|name| metric_value(name, row.metrics.get(*name).copied().flatten())));
         cells.push(row.parameters.map_or_else(|| NO_VALUE.to_owned(), thousands));
         cells.push(times(row.speedup));

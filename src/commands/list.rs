@@ -8,6 +8,7 @@ use alambic_losses::{Loss, LossKind};
 use alambic_models::{Config, ModelFolder, TAP_PATTERNS};
 use alambic_recipes::{book, load, suite, templates};
 use alambic_reports::metrics::METRICS;
+use alambic_reports::vocabulary::VOCABULARY;
 use alambic_settings::Kind;
 use alambic_settings::types::{NamedTable, summary};
 use alambic_students::Student;
@@ -19,7 +20,8 @@ use super::model_folder;
 use crate::failure::Failure;
 use crate::output::{self, Column};
 
-/// Lists recipes, kinds of tasks, teachers, students, losses, metrics, formats, suites, benchmarks or taps
+/// Lists recipes, kinds of tasks, teachers, students, losses, metrics, formats, suites, benchmarks, taps or the axes of model
+/// cards
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// What to list
@@ -53,6 +55,8 @@ enum What {
     Benchmarks,
     /// Places in a network whose tensors can be read
     Taps,
+    /// Axes by which model cards classify models
+    Vocabulary,
 }
 
 pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<(), Failure> {
@@ -72,6 +76,9 @@ pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<
         What::Suites => suites()?,
         What::Benchmarks => kinds(Benchmark::LIST),
         What::Metrics => pairs(METRICS.iter().map(|metric| (metric.name, metric.summary))),
+        What::Vocabulary => {
+            pairs(VOCABULARY.iter().map(|(name, axis)| (name.as_str(), axis.meaning.as_str())))
+        }
         What::Taps => match &arguments.model {
             Some(model) => return taps(model, arguments.json),
             None => pairs(TAP_PATTERNS.iter().copied()),

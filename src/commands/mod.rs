@@ -5,6 +5,7 @@ mod cache;
 mod check;
 mod compare;
 mod completions;
+mod evaluate;
 mod explain;
 mod export;
 mod list;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Export(export::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),
+    Evaluate(evaluate::Arguments),
     Score(score::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
@@ -76,7 +78,7 @@ pub(crate) struct Machine {
 impl Command {
     /// Whether several processes that a launcher started do it together, since each would otherwise write the same files.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Cache(_))
+        matches!(self, Self::Run(_) | Self::Cache(_) | Self::Evaluate(_))
     }
 
     /// Does it on this machine, with the losses that the program adds; `program` describes the whole command line.
@@ -88,7 +90,10 @@ impl Command {
     ) -> Result<(), Failure> {
         let Machine { threads, device, ranks } = machine;
         // Others need no device, which takes its time to open; the precisions that it has are checked.
-        let is_needed = matches!(self, Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Bench(_));
+        let is_needed = matches!(
+            self,
+            Self::Run(_) | Self::Trace(_) | Self::Predict(_) | Self::Evaluate(_) | Self::Bench(_)
+        );
         if is_needed || matches!(self, Self::Check(_) | Self::Plan(_)) {
             device::choose(device).map_err(|error| Failure::Failed(Box::new(error)))?;
         }
@@ -96,16 +101,18 @@ impl Command {
             Self::Run(arguments) => run::run(arguments, threads, &ranks, losses),
             // One cache has one process that writes it, for which the others wait.
             Self::Cache(_) if !ranks.is_first() => Ok(()),
+            Self::Evaluate(arguments) => compute_with(threads, || evaluate::run(arguments, &ranks)),
             Self::Completions(arguments) => completions::run(arguments, program),
             Self::Man(arguments) => man::run(arguments, program),
             _ => compute_with(threads, || self.run_on_pool(losses)),
         }
     }
 
-    /// Does it, those aside that need no pool, and `run`, which takes the number of threads from its recipe.
+    /// Does it, those aside that need no pool, `run`, which takes the number of threads from its recipe, and `evaluate`, which shares its work with
+    /// other processes.
     fn run_on_pool(&self, losses: &'static [LossKind]) -> Result<(), Failure> {
         match self {
-            Self::Run(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
+            Self::Run(_) | Self::Evaluate(_) | Self::Completions(_) | Self::Man(_) => Ok(()),
             Self::Check(arguments) => check::run(arguments, losses),
             Self::Plan(arguments) => plan::run(arguments, losses),
             Self::Cache(arguments) => cache::run(arguments, losses),

@@ -100,7 +100,7 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded, out: PathBuf, ranks: &Rank
     }
     let name = finished.folder.display().to_string();
     let run = ComparedRun { name, outcome: finished.outcome, validations: None };
-    compare::table(&Comparison { runs: vec![run], swept: None, differences: Vec::new() })?;
+    compare::table(&Comparison::new(vec![run]))?;
     output::line(&format!("report: {}", finished.folder.join("report.html").display()))?;
     require::check(&arguments.require, &outcome)
 }

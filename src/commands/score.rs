@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         tables if tables.iter().all(|path| is_results(path)) => suite::results(&loaded, tables)?,
         [predictions, labels] => {
             let model = arguments.model.clone().unwrap_or_else(|| name_of(predictions));
-            suite::score(&loaded, predictions, labels, &model, &arguments.setting)?
+            suite::score(&loaded, predictions, labels, &model, &arguments.setting, true)?
         }
         [predictions] => {
             let path = predictions.display();
@@ -75,7 +75,7 @@ fn name_of(folder: &Path) -> String {
 }
 
 /// Prints averages, values by language, and what is missing.
-fn tables(outcome: &SuiteOutcome, spec: &SuiteSpec) -> Result<(), Failure> {
+pub(super) fn tables(outcome: &SuiteOutcome, spec: &SuiteSpec) -> Result<(), Failure> {
     let without = format!("without {}", outcome.source);
     let columns = [
         Column::text("model").optional(1),

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// A run's folder, a model's folder, or `hf:OWNER/NAME[@REVISION]`
     model: PathBuf,
     /// A safetensors file of inputs, named as transformers names them: `input_ids`, `attention_mask`, `token_type_ids`,
-    /// `decoder_input_ids`, `pixel_values`, `pixel_mask`, `visual_feats`, `visual_pos`, `visual_embeds`,
+    /// `langs`, `decoder_input_ids`, `pixel_values`, `pixel_mask`, `visual_feats`, `visual_pos`, `visual_embeds`,
     /// `visual_attention_mask`
     #[arg(long, value_name = "FILE")]
     inputs: PathBuf,

@@ -3,12 +3,13 @@
 use alambic_models::text_encoder::{
     Family, HeadSpec, ProblemType, Structure, TextEncoder, TextEncoderConfig,
 };
-use alambic_models::{Config, TokenizerModel};
+use alambic_models::{Config, TokenizerModel, UnifiedScript};
 use alambic_settings::{choices, settings};
 
 use crate::StudentError;
 use crate::embedding::EmbeddingOptions;
 use crate::encoder_decoder::ActivationFunction;
+use crate::script::ScriptUnification;
 use crate::student_builder::{BuildContext, EPSILON, InitialModel, StudentBuilder, TaskKind, check_heads};
 
 choices! {
@@ -96,6 +97,11 @@ settings! {
         pub vocabulary: usize = 8192,
         /// Tokenizer model of that vocabulary.
         pub pieces: TokenizerKind = TokenizerKind::Words,
+        /// Script in which texts are written before they are tokenized, in training, in the student's folder and its exports. Its
+        /// vocabulary is then trained on the stage's texts also where there is a teacher, which goes on reading the original texts:
+        /// losses compare vectors and logits of texts, and no tokens.
+        /// Left out: they stay as they are.
+        pub unify_script: Option<ScriptUnification>,
     }
 }
 
@@ -175,6 +181,10 @@ impl StudentBuilder for Encoder {
 
     fn max_vocabulary(&self) -> Option<usize> {
         Some(self.vocabulary)
+    }
+
+    fn unified_script(&self) -> Option<UnifiedScript> {
+        self.unify_script.map(Into::into)
     }
 
     fn tokenizer_model(&self) -> TokenizerModel {

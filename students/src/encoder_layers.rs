@@ -1,17 +1,18 @@
 //! A text encoder from layers of a teacher.
 
-use alambic_models::text_encoder::{Pooling, TextEncoder, TextEncoderConfig};
-use alambic_models::{Config, Tokenizer};
+use alambic_models::text_encoder::{Family, Head, Pooling, TextEncoder, TextEncoderConfig};
+use alambic_models::{Config, Tokenizer, UnifiedScript};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
 use crate::StudentError;
 use crate::embedding::EmbeddingOptions;
 use crate::narrow::{narrow_config, narrow_weights, placing};
+use crate::script::ScriptUnification;
 use crate::student_builder::{
     BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind, layer_indices,
 };
-use crate::vocabulary_transfer::{VocabularyTransfer, transfer_embeddings};
+use crate::vocabulary_transfer::{TransferContext, VocabularyTransfer, transfer_embeddings};
 
 settings! {
     /// A text encoder from chosen layers of a teacher, widths and embeddings kept unless a width is named. With all layers it is the teacher
@@ -34,8 +35,13 @@ settings! {
         #[range(10..=1_000_000)]
         pub vocabulary: Option<usize>,
         /// Whether a vocabulary of so many tokens is trained on the stage's texts, with the teacher's tokenizer model. A token
-        /// of the teacher keeps its embedding; another one gets one as those of `added-vocabulary` do.
+        /// of the teacher keeps its embedding; another one gets one as those of `added-vocabulary` do, or with `unify-script` the mean
+        /// of those of the teacher's tokens that stand at the same characters of the texts.
         pub new_vocabulary: bool = false,
+        /// Script in which texts are written before they are tokenized, in training, in the student's folder and its exports. A teacher of
+        /// its own vocabulary goes on reading the original texts, so that losses compare vectors and logits of texts, and no tokens.
+        /// Left out: they stay as they are.
+        pub unify_script: Option<ScriptUnification>,
         /// Maximum number of tokens that are added to the teacher's, trained on words of the stage's texts that it lacks: of
         /// translations where there are some, and `vocabulary` then keeps the tokens of the texts in the teacher's language.
         /// Each gets the mean embedding of the teacher's tokens that it is aligned with in the translations, by the share of
@@ -56,6 +62,11 @@ impl EncoderLayers {
     ) -> Result<(TextEncoderConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
         let SourceModel { config, weights, tokenizer } = context.require(&self.teacher)?;
         let teacher = config.text_encoder()?;
+        if teacher.family == Family::Xlm && context.head.head == Head::MaskedLanguage {
+            return Err(StudentError::Incompatible(
+                "an XLM's head of masked language modelling is not made here: give the stage labels or a teacher's vectors".into(),
+            ));
+        }
         let layers =
             layer_indices(self.layers.as_ref().map(|layers| &layers.value), teacher.layers, "encoder")?;
         if self.new_vocabulary && self.vocabulary.is_none() {
@@ -116,7 +127,8 @@ impl StudentBuilder for EncoderLayers {
             (weights, kept) = narrow_weights(&source, &config, &weights)?;
         }
         if let Some(whole) = whole {
-            transfer_embeddings(&mut weights, &whole, context.tokenizer, context.translations)?;
+            let texts = TransferContext { texts: context.texts, translations: context.translations };
+            transfer_embeddings(&mut weights, &whole, context.tokenizer, texts)?;
         }
         let (config, mut weights) =
             TextEncoder::with_head(&config, &weights, context.head, &context.streams)?;
@@ -136,6 +148,10 @@ impl StudentBuilder for EncoderLayers {
 
     fn task_kind(&self) -> TaskKind {
         TaskKind::TextEncoding
+    }
+
+    fn unified_script(&self) -> Option<UnifiedScript> {
+        self.unify_script.map(Into::into)
     }
 
     fn vocabulary_transfer(&self) -> VocabularyTransfer {

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use alambic_files::text::{quoted, string_literal};
+use alambic_files::text::{quoted, shell_word, string_literal};
 use alambic_files::{read, write};
+use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelFolder};
 
 use crate::StudentError;
@@ -19,6 +20,8 @@ const LONGEST: u64 = 16 << 20;
 
 /// Text of the example.
 const TEXT: &str = "a text";
+/// Choices of the example, for a model of multiple choice.
+const CHOICES: [&str; 2] = ["a choice", "another choice"];
 
 /// Writes the card of an exported folder: that of the model, or else one that says how it is loaded. Where the folder has ONNX
 /// files, whose names end in `onnx`, and no weights, its program runs these.
@@ -48,7 +51,8 @@ pub(crate) fn write_card(
 
 /// The example where no card of the model has a better one.
 fn example() -> UsageExample {
-    UsageExample { text: TEXT.into(), ..UsageExample::default() }
+    let choices = CHOICES.map(str::to_owned).into();
+    UsageExample { text: TEXT.into(), choices, ..UsageExample::default() }
 }
 
 /// A card with another program in place of its first one in Python.
@@ -79,7 +83,12 @@ fn new_card(config: &Config, name: &str) -> String {
     if let Some(code) = code {
         let _ = write!(text, "\n```python\n{code}\n```\n");
     }
-    let command = format!("alambic predict . {}", string_literal(TEXT));
+    let input = if config.text_head().is_some_and(|own| own.head == Head::MultipleChoice) {
+        shell_word(&[TEXT, CHOICES[0], CHOICES[1]].join("\t"))
+    } else {
+        string_literal(TEXT)
+    };
+    let command = format!("alambic predict . {input}");
     if config.reads_texts() {
         let _ = write!(text, "\n```sh\n{command}\n```\n");
     }

@@ -51,6 +51,7 @@ mod oscar;
 mod outputs;
 mod samples;
 mod save_pretrained;
+mod script;
 mod sizes;
 mod static_embeddings;
 mod student_builder;
@@ -76,6 +77,7 @@ pub use matrix_embeddings::{BackwardOrder, MatrixDirections, MatrixEmbedding, Ma
 pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
 pub use save_pretrained::{add_detector, rename_tags, save_pretrained};
+pub use script::ScriptUnification;
 pub use sizes::TransformerSizes;
 pub use static_embeddings::{StaticEmbedding, TokenVectors};
 pub use student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};

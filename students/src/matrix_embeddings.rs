@@ -111,9 +111,8 @@ impl MatrixEmbedding {
             return Err(StudentError::Incompatible(message));
         }
         let head = context.head;
-        let reads_pairs = head.head == Head::Sequence && head.pairs == Some(true);
-        if self.pairs == PairJoin::Cosine && head.head == Head::Sequence && !(reads_pairs && head.regression)
-        {
+        let reads_pairs = head.head.is_of_text() && head.pairs == Some(true);
+        if self.pairs == PairJoin::Cosine && head.head.is_of_text() && !(reads_pairs && head.regression) {
             return Err(StudentError::Incompatible(
                 "`pairs = \"cosine\"` predicts one number of a pair of texts, and these data have classes or single texts: use \
                  `pairs = \"difference\"`"

@@ -3,7 +3,7 @@
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::static_embeddings::StaticConfig;
 use alambic_models::text_encoder::{Head, TextInput};
-use alambic_models::{Config, LAST_STATE, ModelError, Pass, TapSelection, Tokenizer, Tokens};
+use alambic_models::{Config, LAST_STATE, ModelError, Pass, TapSelection, Tokenizer, Tokens, UnifiedScript};
 use alambic_settings::{At, Either, choices, settings};
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::device;
@@ -12,6 +12,7 @@ use alambic_tensor::precision::{self, MatmulPrecision};
 use alambic_tensor::principal_components::PrincipalComponents;
 
 use crate::StudentError;
+use crate::script::ScriptUnification;
 use crate::student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};
 use crate::vocabulary_transfer::VocabularyTransfer;
 
@@ -99,6 +100,10 @@ settings! {
         pub frequencies: Frequencies = Frequencies::Zipf,
         /// What is done with what is not in the vocabulary.
         pub unknown: UnknownTokens = UnknownTokens::Drop,
+        /// Script in which texts are written before they are tokenized, in training, in the student's folder and its exports. A teacher of
+        /// its own vocabulary goes on reading the original texts, so that losses compare vectors and logits of texts, and no tokens.
+        /// Left out: they stay as they are.
+        pub unify_script: Option<ScriptUnification>,
         /// Whether embeddings of texts are brought to length one.
         pub normalise: bool = true,
     }
@@ -292,6 +297,10 @@ impl StudentBuilder for StaticEmbedding {
 
     fn task_kind(&self) -> TaskKind {
         TaskKind::TextEncoding
+    }
+
+    fn unified_script(&self) -> Option<UnifiedScript> {
+        self.unify_script.map(Into::into)
     }
 
     fn vocabulary_transfer(&self) -> VocabularyTransfer {

@@ -1,7 +1,7 @@
 //! Interface of the ways to build a student.
 
 use alambic_models::text_encoder::HeadSpec;
-use alambic_models::{Config, Tokenizer, TokenizerModel};
+use alambic_models::{Config, Tokenizer, TokenizerModel, UnifiedScript};
 use alambic_settings::{At, Table};
 use alambic_tensor::Streams;
 use alambic_tensor::parameters::Weights;
@@ -111,6 +111,11 @@ pub trait StudentBuilder {
     /// Tokenizer model of such a vocabulary.
     fn tokenizer_model(&self) -> TokenizerModel {
         TokenizerModel::Words
+    }
+
+    /// Script in which texts are written before they are tokenized; none where they stay as they are.
+    fn unified_script(&self) -> Option<UnifiedScript> {
+        None
     }
 
     /// Change of the source model's vocabulary.

@@ -39,6 +39,8 @@ pub struct UsageExample {
     pub text: String,
     /// The second text of a pair: the passage in which a question is answered, or that is searched for a query.
     pub second: Option<String>,
+    /// What stands behind the text in each choice, for a model of multiple choice; empty for others.
+    pub choices: Vec<String>,
     /// Arguments of `generate`, for instance `max_length=40`; empty for its defaults.
     pub generate: String,
 }
@@ -109,6 +111,7 @@ fn task_of(head: Head) -> &'static str {
     match head {
         Head::None => "feature-extraction",
         Head::Sequence => "text-classification",
+        Head::MultipleChoice => "multiple-choice",
         Head::Tokens => "token-classification",
         Head::Span => "question-answering",
         Head::MaskedLanguage => "fill-mask",
@@ -201,6 +204,7 @@ fn encoder(
             pipeline(all, &input)
         }
         Head::Tokens => pipeline(", aggregation_strategy=\"simple\"", &text),
+        Head::MultipleChoice => choice(example),
         Head::Span => answer(example),
         Head::MaskedLanguage => states("AutoModelForMaskedLM", "logits", &text),
         Head::None => states("AutoModel", "last_hidden_state", &text),
@@ -232,6 +236,16 @@ pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -
              session = onnxruntime.InferenceSession(\"onnx/model{suffix}.onnx\")\n\
              inputs = {{\"input_ids\": numpy.array([ids]), \"attention_mask\": numpy.ones((1, len(ids)), \"int64\")}}\n\
              print(session.run(None, inputs))"
+        ),
+        Config::TextEncoder(own) if own.head == Head::MultipleChoice => format!(
+            "import onnxruntime\n\
+             from transformers import AutoTokenizer\n\n\
+             tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+             session = onnxruntime.InferenceSession(\"onnx/model{suffix}.onnx\")\n\
+             {}\
+             inputs = {{one.name: inputs[one.name][None] for one in session.get_inputs()}}\n\
+             print(choices[session.run(None, inputs)[0].argmax()])",
+            choice_inputs(example, "np")
         ),
         Config::Marian(_) => format!(
             "from optimum.onnxruntime import ORTModelForSeq2SeqLM\n\
@@ -309,6 +323,28 @@ fn states(class: &str, output: &str, text: &str) -> String {
         "{}inputs = tokenizer({text}, return_tensors=\"pt\")\n\
          print(model(**inputs).{output}.shape)",
         loaded(class)
+    )
+}
+
+/// Lines that encode a text with each of its choices as `inputs`, of the kind of tensors that a library has.
+fn choice_inputs(example: &UsageExample, tensors: &str) -> String {
+    let choices: Vec<String> = example.choices.iter().map(|choice| string_literal(choice)).collect();
+    format!(
+        "choices = [{}]\n\
+         prompts = [{}] * len(choices)\n\
+         inputs = tokenizer(prompts, choices, padding=True, return_tensors=\"{tensors}\")\n",
+        choices.join(", "),
+        string_literal(&example.text)
+    )
+}
+
+/// Code that prints the choice of the highest score.
+fn choice(example: &UsageExample) -> String {
+    format!(
+        "{}{}logits = model(**{{name: values[None] for name, values in inputs.items()}}).logits\n\
+         print(choices[logits.argmax().item()])",
+        loaded("AutoModelForMultipleChoice"),
+        choice_inputs(example, "pt")
     )
 }
 

@@ -42,26 +42,47 @@ const MAX_SENTENCES: usize = 250_000;
 /// Maximum number of tokens of an aligned sentence.
 const MAX_LENGTH: usize = 64;
 
+/// Texts by which embeddings of tokens are transferred.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TransferContext<'a> {
+    /// Texts that the other vocabulary is for.
+    pub(crate) texts: &'a [&'a str],
+    /// Texts that the whole vocabulary reads, each with a translation.
+    pub(crate) translations: &'a [(&'a str, &'a str)],
+}
+
 /// Embeddings for another vocabulary in the place of those of the whole one. A token of both keeps its embedding. Another one
 /// gets the mean of those of the tokens that it is aligned with in translations, by the share of each, what is aligned with
 /// nothing having the mean of all; and where no translation has it, the mean of those of the tokens that the whole vocabulary
 /// reads in it. Translations are texts that the whole vocabulary reads, and others.
+///
+/// Where the other vocabulary reads texts in a script of its own, another token gets the mean of the tokens of the whole vocabulary
+/// that stand at the same characters of texts, by the share of each: unified texts have as many bytes as the original ones.
 ///
 /// By translations as in Remy et al., "Trans-Tokenization and Cross-lingual Vocabulary Transfers" (2024).
 pub(crate) fn transfer_embeddings(
     weights: &mut Weights,
     whole: &Tokenizer,
     other: &Tokenizer,
-    translations: &[(&str, &str)],
+    context: TransferContext<'_>,
 ) -> Result<(), StudentError> {
     let tokens = other.tokens();
     let ids: Vec<Option<u32>> = tokens.iter().map(|token| whole.id(token).ok()).collect();
-    let shares = if ids.contains(&None) { shares(other, translations)? } else { BTreeMap::new() };
+    let has_new = ids.contains(&None);
+    let is_unified = other.unified_script() != whole.unified_script();
+    let shares = if has_new && !is_unified { shares(other, context.translations)? } else { BTreeMap::new() };
+    let spans = if has_new && is_unified {
+        span_shares(whole, other, context.texts, |id| matches!(ids.get(id as usize), Some(None)))?
+    } else {
+        BTreeMap::new()
+    };
     // Of each token, the parts of other tokens; what is missing to 1 is of the mean of all.
     let mut parts: Vec<Vec<(u32, f32)>> = Vec::with_capacity(tokens.len());
     for (number, token) in tokens.iter().enumerate() {
-        parts.push(match (ids[number], shares.get(&(number as u32))) {
+        let id = number as u32;
+        parts.push(match (ids[number], shares.get(&id)) {
             (Some(id), _) => vec![(id, 1.0)],
+            (None, None) if spans.contains_key(&id) => spans[&id].clone(),
             (None, Some(shares)) => {
                 shares.iter().filter_map(|&(from, share)| Some((ids[from as usize]?, share))).collect()
             }
@@ -98,6 +119,49 @@ fn shares(
     Ok(align(&sentences.collect::<Result<Vec<_>, ModelError>>()?))
 }
 
+/// For each token of a vocabulary that is asked for, the tokens of the whole vocabulary at the same bytes of texts, and the share of
+/// each in all bytes; what the whole vocabulary does not know counts for nothing.
+fn span_shares(
+    whole: &Tokenizer,
+    other: &Tokenizer,
+    texts: &[&str],
+    is_asked: impl Fn(u32) -> bool,
+) -> Result<BTreeMap<u32, Vec<(u32, f32)>>, ModelError> {
+    let mut counts: BTreeMap<u32, BTreeMap<u32, f64>> = BTreeMap::new();
+    let unknown = whole.unknown();
+    let every = texts.len().div_ceil(MAX_SENTENCES).max(1);
+    for text in texts.iter().step_by(every) {
+        let new = other.token_spans(text)?;
+        if !new.iter().any(|token| is_asked(token.id)) {
+            continue;
+        }
+        let old = whole.token_spans(text)?;
+        // Both are in the order of the text.
+        let mut first = 0;
+        for token in &new {
+            while old.get(first).is_some_and(|own| own.bytes.end <= token.bytes.start) {
+                first += 1;
+            }
+            if !is_asked(token.id) {
+                continue;
+            }
+            for own in old[first..].iter().take_while(|own| own.bytes.start < token.bytes.end) {
+                let common = own.bytes.start.max(token.bytes.start)..own.bytes.end.min(token.bytes.end);
+                // The blank before a word is no part of it.
+                let letters = text.get(common).map_or(0, |common| common.trim().len());
+                if letters > 0 && Some(own.id) != unknown {
+                    *counts.entry(token.id).or_default().entry(own.id).or_default() += letters as f64;
+                }
+            }
+        }
+    }
+    let share = |counts: BTreeMap<u32, f64>| {
+        let sum: f64 = counts.values().sum();
+        counts.into_iter().map(|(id, count)| (id, (count / sum) as f32)).collect()
+    };
+    Ok(counts.into_iter().map(|(id, counts)| (id, share(counts))).collect())
+}
+
 /// Vectors mixed of those of a table; what a mixture's parts lack to 1 is of the mean of those that are kept.
 fn mixed(table: &Tensor, kept: &[u32], mixtures: &[Vec<(u32, f32)>]) -> candle::Result<Tensor> {
     let parts = mixtures.iter().flatten().map(|&(id, _)| id);
@@ -125,6 +189,7 @@ fn mixed(table: &Tensor, kept: &[u32], mixtures: &[Vec<(u32, f32)>]) -> candle::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alambic_models::{TokenSpan, TokenizerModel, UnifiedScript};
     use alambic_tensor::candle::Device;
 
     const NAME: &str = "embeddings.word_embeddings.weight";
@@ -144,7 +209,8 @@ mod tests {
         let pairs = [("the house", german[0]), ("the book", german[1]), ("a book", german[2])];
         let rows = |pairs: &[(&str, &str)]| {
             let mut weights = table(&english);
-            transfer_embeddings(&mut weights, &english, &both, pairs).unwrap();
+            let context = TransferContext { texts: &[], translations: pairs };
+            transfer_embeddings(&mut weights, &english, &both, context).unwrap();
             weights[NAME].to_vec2::<f32>().unwrap()
         };
         let with = rows(&pairs);
@@ -160,5 +226,46 @@ mod tests {
         let without = rows(&[]);
         assert_ne!(without[id(&both, "haus")], with[id(&both, "haus")]);
         assert!((without[id(&both, "haus")].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn tokens_of_unified_texts_begin_as_what_stood_at_the_same_characters() {
+        let texts = ["ನಮಕ ಮರ", "ನಮಕ", "नमक", "ನಮಕ ಮರ a"];
+        for model in [TokenizerModel::Words, TokenizerModel::Unigram] {
+            let whole = Tokenizer::train(model, texts.into_iter().chain(["ನಮಕ ನಮಕ ಮರ ಮರ नमक"]), 60).unwrap();
+            let bare = whole.reading_unified(UnifiedScript::Devanagari).unwrap();
+            let unified = match model {
+                TokenizerModel::Words => Tokenizer::train(model, ["नमक मर", "नमक a"], 60)
+                    .unwrap()
+                    .reading_unified(UnifiedScript::Devanagari)
+                    .unwrap(),
+                _ => bare.retrain(texts, 40).unwrap(),
+            };
+            let mut weights = table(&whole);
+            let context = TransferContext { texts: &texts, translations: &[] };
+            transfer_embeddings(&mut weights, &whole, &unified, context).unwrap();
+            let rows = weights[NAME].to_vec2::<f32>().unwrap();
+            // Each new token of a text points to those that stood there, and to nothing else.
+            for text in texts {
+                let (new, old) = (unified.token_spans(text).unwrap(), whole.token_spans(text).unwrap());
+                for token in
+                    new.iter().filter(|token| whole.id(&unified.tokens()[token.id as usize]).is_err())
+                {
+                    let row = &rows[token.id as usize];
+                    assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{model:?}: {row:?}");
+                    let there = |own: &&TokenSpan| {
+                        own.bytes.start < token.bytes.end && token.bytes.start < own.bytes.end
+                    };
+                    let share: f32 = old.iter().filter(there).map(|own| row[own.id as usize]).sum();
+                    assert!(share > 0.0, "{model:?}: {text}: {row:?}");
+                }
+            }
+            if model == TokenizerModel::Words {
+                // `मर` is a word of Kannada alone, and `नमक` is known.
+                let row = |token: &str| &rows[unified.id(token).unwrap() as usize];
+                assert_eq!(row("मर")[whole.id("ಮರ").unwrap() as usize], 1.0);
+                assert_eq!(row("नमक")[whole.id("नमक").unwrap() as usize], 1.0);
+            }
+        }
     }
 }

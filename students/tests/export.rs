@@ -61,6 +61,29 @@ fn encoders_have_every_form() {
 }
 
 #[test]
+fn heads_of_multiple_choice_are_exported_over_the_choices_of_prompts() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inference/tests/multiple_choice");
+    let families = std::fs::read_dir(models).unwrap().map(|entry| entry.unwrap().path());
+    let families: Vec<PathBuf> = families.filter(|path| path.is_dir()).collect();
+    assert_eq!(families.len(), 11);
+    for family in families {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let all = [ExportFormat::HuggingFace, ExportFormat::Onnx, ExportFormat::Int8];
+        // Outputs of each file are compared with the model's own by `export` itself.
+        let exported = export(&family, &all, Precision::F32, &out).unwrap();
+        assert_eq!(exported.len(), 3, "{}", family.display());
+        let config = |folder: &Path| Config::open(&ModelFolder::open(folder).unwrap()).unwrap();
+        assert_eq!(config(&out.join("hf")), config(&family));
+        let card = std::fs::read_to_string(out.join("hf/README.md")).unwrap();
+        assert!(
+            card.contains("AutoModelForMultipleChoice") && card.contains(r"a choice\tanother choice"),
+            "{card}"
+        );
+    }
+}
+
+#[test]
 fn poolings_go_along() {
     let folder = tempfile::tempdir().unwrap();
     let model = readable("bert", folder.path());
@@ -200,7 +223,7 @@ fn differences(exported: &[alambic_students::ExportedFile]) -> Vec<(String, f64)
 #[test]
 fn every_family_that_is_shipped_runs_as_onnx() {
     let decoders = ["decoder_model", "decoder_with_past_model", "decoder_model_merged"];
-    let cases: [(&str, &[&str]); 27] = [
+    let cases: [(&str, &[&str]); 28] = [
         ("camembert", &["model"]),
         ("electra", &["model"]),
         ("electra-discriminator", &["model"]),
@@ -212,6 +235,7 @@ fn every_family_that_is_shipped_runs_as_onnx() {
         ("modernbert", &["model"]),
         ("nomic-bert", &["model"]),
         ("bert", &["model"]),
+        ("xlm", &["model"]),
         ("xlm-roberta", &["model"]),
         ("distilbert", &["model"]),
         ("marian", &["encoder_model", decoders[0], decoders[1], decoders[2]]),

@@ -84,7 +84,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 31] = [
+pub(crate) const TARGETS: [Target; 32] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),
@@ -101,6 +101,7 @@ pub(crate) const TARGETS: [Target; 31] = [
     Target::new("squad", "squad.json", tables::squad),
     Target::new("qrels", "qrels.tsv", tables::qrels).prepared(tables::search),
     Target::new("search-table", "lists.jsonl", tables::search_table),
+    Target::new("choices", "choices.jsonl", tables::choices),
     Target::new("image", "picture.png", tables::picture),
     Target::new("regions", "features.tsv", tables::regions),
     Target::new("npz", "1.npz", tables::archive),

@@ -154,6 +154,18 @@ pub(super) fn qrels(folder: &Path) -> Vec<String> {
     )
 }
 
+pub(super) fn choices(folder: &Path) -> Vec<String> {
+    corpora(
+        folder,
+        &[
+            "choices = { paths = 'choices.jsonl' }",
+            "choices = { paths = 'choices.jsonl', prompt = ['premise', 'question'], choices = ['choice1', 'choice2'], first-label = 1 }",
+            "copa = { paths = 'choices.jsonl' }",
+            "copa = { paths = 'choices.jsonl', template = 'indicxtreme' }",
+        ],
+    )
+}
+
 pub(super) fn search_table(folder: &Path) -> Vec<String> {
     corpora(folder, &["search-table = { paths = 'lists.jsonl' }"])
 }

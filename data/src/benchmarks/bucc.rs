@@ -3,6 +3,7 @@
 use alambic_settings::settings;
 
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, sentences_with_ids};
 use super::layouts::pairs::read_pairs;
 use super::references::{Gold, References};
 use super::{BenchmarkFiles, BenchmarkFormat, Layout};
@@ -41,5 +42,37 @@ impl BenchmarkFormat for XtremeBucc {
         let pairs = files.iter().map(|file| read_pairs(file.source)).collect::<Result<Vec<_>, _>>()?;
         let gold = Gold::Pairs(pairs.into_iter().flatten().map(|(_, pair)| pair).collect());
         Ok(References { source: files[0].source.name.clone(), classes: Vec::new(), gold })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[],
+            Part::Validation => &[
+                "{language}-en.dev.{language}",
+                "{language}-en.sample.{language}",
+                "{language}-en/{language}-en.sample.{language}",
+                "bucc2018/{language}-en/{language}-en.sample.{language}",
+            ],
+            Part::Test => &[
+                "{language}-en.test.{language}",
+                "{language}-en.training.{language}",
+                "{language}-en/{language}-en.training.{language}",
+                "bucc2018/{language}-en/{language}-en.training.{language}",
+            ],
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let file = &files[0];
+        sentences_with_ids(file, &file.name_ending_in("en")).map(Some)
+    }
+
+    fn validation_references(&self) -> &'static [&'static str] {
+        &[
+            "{language}-en.dev.gold",
+            "{language}-en.sample.gold",
+            "{language}-en/{language}-en.sample.gold",
+            "bucc2018/{language}-en/{language}-en.sample.gold",
+        ]
     }
 }

@@ -4,6 +4,7 @@ use alambic_settings::settings;
 
 use super::classes::{class_of, references};
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, choices};
 use super::references::References;
 use super::xnli::json_labels;
 use super::{BenchmarkFiles, BenchmarkFormat, Layout};
@@ -49,12 +50,38 @@ impl BenchmarkFormat for Xcopa {
         Layout::Choices
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        CLASSES
+    fn classes(&self) -> Vec<&str> {
+        CLASSES.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         read(files)
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[
+                "train-{language}.jsonl",
+                "train.{language}.jsonl",
+                "{language}/train.{language}.jsonl",
+                "data/{language}/train.{language}.jsonl",
+            ],
+            Part::Validation => &[
+                "dev-{language}.jsonl",
+                "val.{language}.jsonl",
+                "{language}/val.{language}.jsonl",
+                "data/{language}/val.{language}.jsonl",
+            ],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        // As XTREME-R, after Social IQa.
+        let read = |premise: &str, question: &str, choices: [&str; 2]| {
+            (format!("{premise} What was the {question}?"), choices.map(str::to_owned).to_vec())
+        };
+        choices(&files[0], read).map(Some)
     }
 }
 
@@ -71,12 +98,38 @@ impl BenchmarkFormat for IndicCopa {
         Layout::Choices
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        CLASSES
+    fn classes(&self) -> Vec<&str> {
+        CLASSES.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         read(files)
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[
+                "train-{language}.jsonl",
+                "train.{language}.jsonl",
+                "{language}/train.{language}.jsonl",
+                "data/{language}/train.{language}.jsonl",
+            ],
+            Part::Validation => &[
+                "dev-{language}.jsonl",
+                "val.{language}.jsonl",
+                "{language}/val.{language}.jsonl",
+                "data/{language}/val.{language}.jsonl",
+            ],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        // As its published script.
+        let read = |premise: &str, question: &str, choices: [&str; 2]| {
+            (premise.to_owned(), choices.map(|choice| format!("{question} {choice}")).to_vec())
+        };
+        choices(&files[0], read).map(Some)
     }
 }
 

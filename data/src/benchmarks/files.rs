@@ -104,6 +104,14 @@ pub struct LanguageFile<'f> {
 }
 
 impl LanguageFile<'_> {
+    /// The file's name with another last part behind its last dot.
+    pub(super) fn name_ending_in(&self, extension: &str) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        format!("{stem}.{extension}")
+    }
+
     /// Whether the file's name ends in this.
     pub(super) fn has_ending(&self, ending: &str) -> bool {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();

@@ -3,6 +3,7 @@
 use alambic_settings::settings;
 
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, side_by_side};
 use super::layouts::places::read_places;
 use super::references::{Gold, References};
 use super::rows::stripped;
@@ -48,5 +49,20 @@ impl BenchmarkFormat for Flores {
             problems.or((0..sentences).collect())?
         };
         Ok(References { source: file.source.name.clone(), classes: Vec::new(), gold: Gold::Places(places) })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train | Part::Validation => &[],
+            Part::Test => &[
+                "devtest/{flores}.devtest",
+                "{flores}.devtest",
+                "flores200_dataset/devtest/{flores}.devtest",
+            ],
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        side_by_side(&files[0], "eng_Latn.devtest", true).map(Some)
     }
 }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use alambic_settings::{Location, kinds};
 
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part};
 use super::references::References;
 use super::{
-    BenchmarkFiles, Flores, IndicCopa, IndicParaphrase, IndicQa, IndicSentiment, IndicXnli, Layout, Marvl,
-    MassiveIntent, MassiveSlots, Naamapadam, Wit, XFlickrCo, Xcopa, Xgqa, XtremeBucc, XtremeMlqa, XtremePanx,
-    XtremePawsx, XtremeTatoeba, XtremeTydiqa, XtremeUdpos, XtremeXnli, XtremeXquad, Xvnli,
+    BenchmarkFiles, BitextTable, Flores, IndicCopa, IndicParaphrase, IndicQa, IndicSentiment, IndicXnli,
+    LanguageColumns, Layout, MadeUp, Marvl, MassiveIntent, MassiveSlots, Naamapadam, TaggedWords, TextTable,
+    Wit, XFlickrCo, Xcopa, Xgqa, XtremeBucc, XtremeMlqa, XtremePanx, XtremePawsx, XtremeTatoeba,
+    XtremeTydiqa, XtremeUdpos, XtremeXnli, XtremeXquad, Xvnli,
 };
 use crate::error::{BenchmarkFault, DataError, Place};
 use crate::source::{Extent, TableSource};
@@ -26,8 +28,8 @@ pub trait BenchmarkFormat {
     fn layout(&self) -> Layout;
 
     /// The classes or tags, in the benchmark's order; empty where there is no fixed list.
-    fn classes(&self) -> &'static [&'static str] {
-        &[]
+    fn classes(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// Reads what is right in the files of a language, at least one.
@@ -35,6 +37,43 @@ pub trait BenchmarkFormat {
     /// # Errors
     /// All faults of a file, with their lines.
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError>;
+
+    /// Names of the file of a language's part that has inputs, the likeliest first.
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        if part == Part::Test { self.names() } else { &[] }
+    }
+
+    /// Whether its data are made up, and lie in no file.
+    fn is_made_up(&self) -> bool {
+        false
+    }
+
+    /// The inputs of a language's part that are made up, with what is right; none of a format that reads files, or of a part that it
+    /// does not have.
+    ///
+    /// # Errors
+    /// When it does not have the language.
+    fn made_up(&self, _language: &str, _: Part) -> Result<Option<(Examples, References)>, DataError> {
+        Ok(None)
+    }
+
+    /// The name that a suite gives the file of a part; none for the usual names.
+    fn file_of(&self, part: Part) -> Option<&str> {
+        if part == Part::Test { self.files().file.as_deref() } else { None }
+    }
+
+    /// Names of the file of what is right in a language's validation part, where it lies apart from the inputs.
+    fn validation_references(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Reads the inputs in the files of a language, at least one; none of a format whose inputs are images.
+    ///
+    /// # Errors
+    /// All faults of a file, with their lines.
+    fn examples(&self, _: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        Ok(None)
+    }
 }
 
 kinds! {
@@ -88,6 +127,16 @@ kinds! {
         MassiveIntent(MassiveIntent) = "massive-intent",
         /// Slots of `IndicXTREME`.
         MassiveSlots(MassiveSlots) = "massive-slots",
+        /// Texts of your own with a class.
+        TextTable(TextTable) = "text-table",
+        /// Texts of your own with a class, a column for each language.
+        LanguageColumns(LanguageColumns) = "language-columns",
+        /// Words of your own with tags.
+        TaggedWords(TaggedWords) = "tagged-words",
+        /// Sentences of your own with their translations.
+        BitextTable(BitextTable) = "bitext-table",
+        /// Made-up data.
+        MadeUp(MadeUp) = "made-up",
     }
 }
 
@@ -122,20 +171,103 @@ impl Benchmark {
         language: &str,
     ) -> Result<Option<References>, DataError> {
         let format = self.inner();
-        let paths = format.files().find(&self.folder(data, task), format.names(), language);
-        let Some(first) = paths.first() else { return Ok(None) };
-        let open = |path: &PathBuf| TableSource::open_lines(&Location::File(path.clone()), Extent::Whole);
-        let sources = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        let files: Vec<LanguageFile<'_>> = sources
-            .iter()
-            .zip(&paths)
-            .map(|(source, path)| LanguageFile { source, path, language })
-            .collect();
-        let references = format.read(&files)?;
-        if references.is_empty() {
-            let fault = BenchmarkFault::NoLanguage(language.to_owned());
-            return Err(DataError::new(Place::file(&first.display().to_string()), fault.into()));
+        if format.is_made_up() {
+            return Ok(format.made_up(language, Part::Test)?.map(|(_, references)| references));
         }
-        Ok(Some(references))
+        let paths = format.files().find(&self.folder(data, task), format.names(), language);
+        open(&paths, language, |files| {
+            let references = format.read(files)?;
+            Ok(Some(references).filter(|references| !references.is_empty()))
+        })
     }
+
+    /// The names under which the file of a language's part with inputs is looked for in the task's folder.
+    #[must_use]
+    pub fn input_names(&self, part: Part, named: Option<&str>, language: &str) -> Vec<String> {
+        let files = self.input_files(part, named);
+        files.names(self.inner().input_names(part), language)
+    }
+
+    /// Whether its data are made up, and lie in no file.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        self.inner().is_made_up()
+    }
+
+    /// The files of a language's part with inputs, those that `named` says, or else those of the format; empty where there are none.
+    #[must_use]
+    pub fn input_paths(
+        &self,
+        data: &Path,
+        task: &str,
+        language: &str,
+        part: Part,
+        named: Option<&str>,
+    ) -> Vec<PathBuf> {
+        let files = self.input_files(part, named);
+        files.find(&self.folder(data, task), self.inner().input_names(part), language)
+    }
+
+    /// Reads the inputs of a language's part, out of the files that `named` says, or else those of the format; none where there is
+    /// no file of it, or its inputs are no texts.
+    ///
+    /// # Errors
+    /// All faults of a file, with their lines.
+    pub fn examples(
+        &self,
+        data: &Path,
+        task: &str,
+        language: &str,
+        part: Part,
+        named: Option<&str>,
+    ) -> Result<Option<Examples>, DataError> {
+        let format = self.inner();
+        if format.is_made_up() {
+            return Ok(format.made_up(language, part)?.map(|(examples, _)| examples));
+        }
+        let paths = self.input_paths(data, task, language, part, named);
+        open(&paths, language, |files| format.examples(files, part))
+    }
+
+    /// Reads what is right in a language's validation part, where it lies apart from the inputs; none where there is no such file.
+    ///
+    /// # Errors
+    /// All faults of a file, with their lines.
+    pub fn validation_references(
+        &self,
+        data: &Path,
+        task: &str,
+        language: &str,
+    ) -> Result<Option<References>, DataError> {
+        let format = self.inner();
+        let files = self.input_files(Part::Validation, None);
+        let paths = files.find(&self.folder(data, task), format.validation_references(), language);
+        open(&paths, language, |files| format.read(files).map(Some))
+    }
+
+    /// Where the files of a part are: of the test part where the format's own are.
+    fn input_files(&self, part: Part, named: Option<&str>) -> BenchmarkFiles {
+        let format = self.inner();
+        let file = named.or_else(|| format.file_of(part)).map(str::to_owned);
+        BenchmarkFiles { folder: format.files().folder.clone(), file }
+    }
+}
+
+/// What `read` makes of the files of a language; none of no files.
+fn open<T>(
+    paths: &[PathBuf],
+    language: &str,
+    read: impl FnOnce(&[LanguageFile<'_>]) -> Result<Option<T>, DataError>,
+) -> Result<Option<T>, DataError> {
+    let Some(first) = paths.first() else { return Ok(None) };
+    let open = |path: &PathBuf| TableSource::open_lines(&Location::File(path.clone()), Extent::Whole);
+    let sources = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let files: Vec<LanguageFile<'_>> =
+        sources.iter().zip(paths).map(|(source, path)| LanguageFile { source, path, language }).collect();
+    let found = read(&files)?;
+    if found.is_none() {
+        let fault = BenchmarkFault::NoLanguage(language.to_owned());
+        return Err(DataError::new(Place::file(&first.display().to_string()), fault.into()));
+    }
+    Ok(found)
 }

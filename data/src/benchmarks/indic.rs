@@ -4,10 +4,12 @@ use alambic_settings::settings;
 
 use super::classes::{class_or_index, read_lines, references};
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, TextColumns, passages, texts};
 use super::references::References;
+use super::rows::of_file;
 use super::xnli::json_labels;
 use super::{BenchmarkFiles, BenchmarkFormat, Layout, squad_files};
-use crate::error::DataError;
+use crate::error::{BenchmarkFault, DataError, Fault};
 
 settings! {
     /// IndicXNLI: whether a premise entails or contradicts a hypothesis, or neither. Read are JSON objects with `label`, a name or
@@ -74,12 +76,29 @@ impl BenchmarkFormat for IndicXnli {
         Layout::Classes
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        XNLI
+    fn classes(&self) -> Vec<&str> {
+        XNLI.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         read(files, "label", XNLI)
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => {
+                &["train-{language}.json", "train-{language}.jsonl", "forward/train/xnli_{language}.json"]
+            }
+            Part::Validation => {
+                &["dev-{language}.json", "dev-{language}.jsonl", "forward/dev/xnli_{language}.json"]
+            }
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let columns = TextColumns::json("premise", Some("hypothesis"), "label");
+        inputs(files, columns, |label| class_or_index(label, XNLI)).map(Some)
     }
 }
 
@@ -102,8 +121,8 @@ impl BenchmarkFormat for IndicSentiment {
         Layout::Classes
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        SENTIMENT
+    fn classes(&self) -> Vec<&str> {
+        SENTIMENT.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
@@ -111,8 +130,22 @@ impl BenchmarkFormat for IndicSentiment {
         if file.has_ending(".tsv") {
             return read_lines(file, SENTIMENT);
         }
-        let class = |label: &str| Ok(SENTIMENT[usize::from(label == SENTIMENT[1])].to_owned());
-        Ok(references(file, SENTIMENT, json_labels(file, "LABEL", class)?))
+        Ok(references(file, SENTIMENT, json_labels(file, "LABEL", |label| Ok(sentiment(label)))?))
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &["train-{language}.json", "train-{language}.jsonl", "data/train/{language}.json"],
+            Part::Validation => {
+                &["data/validation/{language}.json", "dev-{language}.json", "dev-{language}.jsonl"]
+            }
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        inputs(files, TextColumns::json("INDIC REVIEW", None, "LABEL"), |label| Ok(sentiment(label)))
+            .map(Some)
     }
 }
 
@@ -135,12 +168,25 @@ impl BenchmarkFormat for IndicParaphrase {
         Layout::Classes
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        PARAPHRASE
+    fn classes(&self) -> Vec<&str> {
+        PARAPHRASE.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         read(files, "label", PARAPHRASE)
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &["train-{language}.json", "train-{language}.jsonl", "data/train/{language}.json"],
+            Part::Validation => &["dev-{language}.json", "dev-{language}.jsonl"],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let columns = TextColumns::json("sentence1", Some("sentence2"), "label");
+        inputs(files, columns, |label| class_or_index(label, PARAPHRASE)).map(Some)
     }
 }
 
@@ -160,6 +206,18 @@ impl BenchmarkFormat for IndicQa {
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         squad_files::read(files)
     }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &["train-v1.1.json", "squad/train-v1.1.json", "../squad/train-v1.1.json"],
+            Part::Validation => &["dev-v1.1.json", "squad/dev-v1.1.json", "../squad/dev-v1.1.json"],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        passages(files).map(Some)
+    }
 }
 
 fn read(files: &[LanguageFile<'_>], column: &str, classes: &[&str]) -> Result<References, DataError> {
@@ -169,4 +227,22 @@ fn read(files: &[LanguageFile<'_>], column: &str, classes: &[&str]) -> Result<Re
     }
     let labels = json_labels(file, column, |label| class_or_index(label, classes))?;
     Ok(references(file, classes, labels))
+}
+
+/// The class of a review: what is not positive is negative, as in the published script.
+fn sentiment(label: &str) -> String {
+    SENTIMENT[usize::from(label == SENTIMENT[1])].to_owned()
+}
+
+/// The texts of objects of JSON.
+fn inputs(
+    files: &[LanguageFile<'_>],
+    columns: TextColumns<'_>,
+    class: impl Fn(&str) -> Result<String, Fault>,
+) -> Result<Examples, DataError> {
+    let file = &files[0];
+    if file.has_ending(".tsv") {
+        return Err(of_file(file.source, BenchmarkFault::NoInputs));
+    }
+    texts(file, columns, class)
 }

@@ -4,6 +4,7 @@ use alambic_settings::settings;
 
 use super::classes::class_of;
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, SentenceExample, TextExample};
 use super::layouts::tags::read_sentences;
 use super::references::{Gold, References};
 use super::rows::{json_column, stripped};
@@ -56,12 +57,23 @@ impl BenchmarkFormat for MassiveIntent {
                 stripped(file.source, &mut problems).into_iter().map(|(_, line)| line.to_owned()).collect();
             problems.or(all)?
         } else {
-            of_test_part(file, "intent", |intent| Ok(intent.to_owned()))?
+            of_part(file, Part::Test, "intent", |intent, _| Ok(intent.to_owned()))?
         };
         let mut classes = intents.clone();
         classes.sort();
         classes.dedup();
         Ok(References { source: file.source.name.clone(), classes, gold: Gold::Classes(intents) })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        input_names(part)
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], part: Part) -> Result<Option<Examples>, DataError> {
+        let example = |intent: &str, utterance: &str| {
+            Ok(TextExample { first: utterance.to_owned(), second: None, label: Some(intent.to_owned()) })
+        };
+        Ok(Some(Examples::Texts(of_part(&files[0], part, "intent", example)?)))
     }
 }
 
@@ -83,45 +95,76 @@ impl BenchmarkFormat for MassiveSlots {
         let mut sentences = if file.has_ending(".tsv") {
             read_sentences(file.source, &[])?
         } else {
-            of_test_part(file, "annot_utt", slots)?
+            of_part(file, Part::Test, "annot_utt", |utterance, _| slots(utterance))?
+                .into_iter()
+                .map(|words| words.into_iter().map(|(_, tag)| tag).collect())
+                .collect()
         };
-        sentences.retain(|sentence| !sentence.is_empty());
+        sentences.retain(|sentence: &Vec<String>| !sentence.is_empty());
         Ok(References { source: file.source.name.clone(), classes: Vec::new(), gold: Gold::Tags(sentences) })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        input_names(part)
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], part: Part) -> Result<Option<Examples>, DataError> {
+        let mut sentences = of_part(&files[0], part, "annot_utt", |utterance, _| {
+            let (words, tags) = slots(utterance)?.into_iter().unzip();
+            Ok(SentenceExample { words, tags: Some(tags) })
+        })?;
+        sentences.retain(|sentence| !sentence.words.is_empty());
+        Ok(Some(Examples::Sentences(sentences)))
     }
 }
 
-/// A value of each request of the test part.
-fn of_test_part<T>(
+/// Names of the files with inputs: one file has all parts.
+fn input_names(_: Part) -> &'static [&'static str] {
+    &NAMES[..NAMES.len() - 1]
+}
+
+/// What `read` makes of a column of each request of a part, and of the request itself.
+fn of_part<T>(
     file: &LanguageFile<'_>,
+    part: Part,
     column: &str,
-    read: impl Fn(&str) -> Result<T, Fault>,
+    read: impl Fn(&str, &str) -> Result<T, Fault>,
 ) -> Result<Vec<T>, DataError> {
-    let wanted = Columns { texts: &["partition", column], ..Columns::default() };
+    let name = match part {
+        Part::Train => "train",
+        Part::Validation => "dev",
+        Part::Test => "test",
+    };
+    let wanted = Columns { texts: &["partition", column], optional: &["utt"], ..Columns::default() };
     json_column(file, &wanted, column, |value, row, table| {
         let partition = table.optional("partition").and_then(|all| all.get(row).copied()).unwrap_or_default();
         class_of(partition, &["train", "dev", "test"])?;
-        if partition == "test" { read(value).map(Some) } else { Ok(None) }
+        let utterance = table.optional("utt").and_then(|all| all.get(row).copied()).unwrap_or_default();
+        if partition == name { read(value, utterance).map(Some) } else { Ok(None) }
     })
 }
 
-/// The tag of each word of a request whose slots are marked.
-fn slots(utterance: &str) -> Result<Vec<String>, Fault> {
-    let mut tags = Vec::new();
+/// The words of a request whose slots are marked, each with its tag.
+fn slots(utterance: &str) -> Result<Vec<(String, String)>, Fault> {
+    let outside = |text: &str| -> Vec<(String, String)> {
+        text.split_whitespace().map(|word| (word.to_owned(), "O".to_owned())).collect()
+    };
+    let mut tagged = Vec::new();
     let mut rest = utterance;
     while let Some(begin) = rest.find('[') {
-        tags.extend(rest[..begin].split_whitespace().map(|_| "O".to_owned()));
+        tagged.extend(outside(&rest[..begin]));
         let marked =
             rest[begin + 1..].find(']').map(|end| (&rest[begin + 1..begin + 1 + end], begin + end + 2));
         let slot = marked.and_then(|(slot, end)| Some((slot.split_once(':')?, end)));
         let ((kind, words), end) = slot.ok_or_else(|| BenchmarkFault::OpenSlot(utterance.to_owned()))?;
         let begins = std::iter::once("B").chain(std::iter::repeat("I"));
-        tags.extend(
-            words.split_whitespace().zip(begins).map(|(_, begin)| format!("{begin}-{}", kind.trim())),
-        );
+        let tagged_words = words.split_whitespace().zip(begins);
+        tagged
+            .extend(tagged_words.map(|(word, begin)| (word.to_owned(), format!("{begin}-{}", kind.trim()))));
         rest = &rest[end..];
     }
-    tags.extend(rest.split_whitespace().map(|_| "O".to_owned()));
-    Ok(tags)
+    tagged.extend(outside(rest));
+    Ok(tagged)
 }
 
 #[cfg(test)]
@@ -130,9 +173,11 @@ mod tests {
 
     #[test]
     fn words_of_a_slot_have_its_tags() {
-        let tags = slots("wake me up at [time : nine am] on [date : friday]").unwrap();
+        let tagged = slots("wake me up at [time : nine am] on [date : friday]").unwrap();
+        let (words, tags): (Vec<String>, Vec<String>) = tagged.into_iter().unzip();
+        assert_eq!(words.join(" "), "wake me up at nine am on friday");
         assert_eq!(tags.join(" "), "O O O O B-time I-time O B-date");
-        assert_eq!(slots("").unwrap(), Vec::<String>::new());
+        assert_eq!(slots("").unwrap(), []);
         assert!(slots("at [time nine]").is_err() && slots("at [time : nine").is_err());
     }
 }

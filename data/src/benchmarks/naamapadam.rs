@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::classes::class_or_index;
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, sentences_of_lists, sentences_of_words};
 use super::layouts::tags::read_sentences;
 use super::panx::TAGS;
 use super::references::{Gold, References};
@@ -44,8 +45,8 @@ impl BenchmarkFormat for Naamapadam {
         Layout::Tags
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        TAGS
+    fn classes(&self) -> Vec<&str> {
+        TAGS.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
@@ -54,6 +55,23 @@ impl BenchmarkFormat for Naamapadam {
             if file.has_ending(".tsv") { read_sentences(file.source, TAGS)? } else { of_objects(file)? };
         let classes = TAGS.iter().map(ToString::to_string).collect();
         Ok(References { source: file.source.name.clone(), classes, gold: Gold::Tags(sentences) })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &["{language}_train.json", "data/{language}_train.json", "train-{language}.json"],
+            Part::Validation => &["{language}_val.json", "data/{language}_val.json", "dev-{language}.json"],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let file = &files[0];
+        if file.has_ending(".tsv") {
+            return sentences_of_words(file, TAGS, str::to_owned).map(Some);
+        }
+        let columns: [&[&str]; 2] = [&["tokens", "words"], &["ner_tags", "ner"]];
+        sentences_of_lists(file, columns, TAGS).map(Some)
     }
 }
 

@@ -4,6 +4,7 @@ use alambic_settings::settings;
 
 use super::classes::class_of;
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, SentenceExample, sentences_of_words};
 use super::layouts::tags::read_sentences;
 use super::python::strip;
 use super::references::{Gold, References};
@@ -43,18 +44,55 @@ impl BenchmarkFormat for XtremePanx {
         Layout::Tags
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        TAGS
+    fn classes(&self) -> Vec<&str> {
+        TAGS.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         let mut sentences = Vec::new();
         for file in files {
             let is_raw = !file.has_ending(".tsv") || is_raw(file);
-            sentences.extend(if is_raw { raw(file)? } else { read_sentences(file.source, TAGS)? });
+            sentences.extend(if is_raw {
+                let words = raw(file)?.into_iter();
+                words.map(|sentence| sentence.into_iter().map(|(_, tag)| tag).collect()).collect()
+            } else {
+                read_sentences(file.source, TAGS)?
+            });
         }
         let classes = TAGS.iter().map(ToString::to_string).collect();
         Ok(References { source: files[0].source.name.clone(), classes, gold: Gold::Tags(sentences) })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[
+                "train-{language}.tsv",
+                "{language}/train",
+                "{language}-train",
+                "panx_dataset/{language}/train",
+                "panx_dataset/{language}-train",
+            ],
+            Part::Validation => &[
+                "dev-{language}.tsv",
+                "{language}/dev",
+                "{language}-dev",
+                "panx_dataset/{language}/dev",
+                "panx_dataset/{language}-dev",
+            ],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let file = &files[0];
+        if file.has_ending(".tsv") && !is_raw(file) {
+            return sentences_of_words(file, TAGS, str::to_owned).map(Some);
+        }
+        let sentence = |sentence: Vec<(String, String)>| {
+            let (words, tags) = sentence.into_iter().unzip();
+            SentenceExample { words, tags: Some(tags) }
+        };
+        Ok(Some(Examples::Sentences(raw(file)?.into_iter().map(sentence).collect())))
     }
 }
 
@@ -65,8 +103,9 @@ fn is_raw(file: &LanguageFile<'_>) -> bool {
     rows.peek().is_some() && rows.all(|(_, line)| line.starts_with(mark.as_bytes()))
 }
 
-/// The tags of raw files: of rows with two columns whose first has a colon; every other row ends a sentence.
-fn raw(file: &LanguageFile<'_>) -> Result<Vec<Vec<String>>, DataError> {
+/// The words of raw files with their tags: rows with two columns whose first has a colon, behind which the word stands; every other
+/// row ends a sentence.
+fn raw(file: &LanguageFile<'_>) -> Result<Vec<Vec<(String, String)>>, DataError> {
     let mut problems = Problems::default();
     let (mut sentences, mut sentence) = (Vec::new(), Vec::new());
     for (number, line) in lines(&file.source.bytes) {
@@ -74,7 +113,10 @@ fn raw(file: &LanguageFile<'_>) -> Result<Vec<Vec<String>>, DataError> {
         let mut columns = strip(line).split('\t');
         match (columns.next(), columns.next(), columns.next()) {
             (Some(word), Some(tag), None) if word.contains(':') => match class_of(strip(tag), TAGS) {
-                Ok(tag) => sentence.push(tag),
+                Ok(tag) => {
+                    let word = word.split_once(':').map_or(word, |(_, word)| word);
+                    sentence.push((word.to_owned(), tag));
+                }
                 Err(fault) => problems.push(Place::line(&file.source.name, number), fault),
             },
             (Some(_), Some(_), None) => {}
@@ -82,6 +124,6 @@ fn raw(file: &LanguageFile<'_>) -> Result<Vec<Vec<String>>, DataError> {
         }
     }
     sentences.push(sentence);
-    sentences.retain(|sentence: &Vec<String>| !sentence.is_empty());
+    sentences.retain(|sentence: &Vec<_>| !sentence.is_empty());
     problems.or(sentences)
 }

@@ -2,13 +2,14 @@
 
 use alambic_settings::settings;
 
-use super::classes::{read_lines, references};
+use super::classes::{class_of, read_lines, references};
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, TextColumns, texts};
 use super::references::References;
-use super::rows::{as_format, columns, has_header};
+use super::rows::{as_format, columns, has_header, of_file};
 use super::xnli::{labels_of, prepared};
 use super::{BenchmarkFiles, BenchmarkFormat, Layout};
-use crate::error::DataError;
+use crate::error::{BenchmarkFault, DataError};
 use crate::source::TableFormat;
 use crate::table::{Columns, Quoting, Table};
 
@@ -37,8 +38,8 @@ impl BenchmarkFormat for XtremePawsx {
         Layout::Classes
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        CLASSES
+    fn classes(&self) -> Vec<&str> {
+        CLASSES.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
@@ -55,5 +56,38 @@ impl BenchmarkFormat for XtremePawsx {
             }
         }
         Ok(references(&files[0], CLASSES, labels))
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[
+                "train-{language}.tsv",
+                "x-final/{language}/train.tsv",
+                "x-final/{language}/translated_train.tsv",
+                "{language}/train.tsv",
+                "{language}/translated_train.tsv",
+            ],
+            Part::Validation => {
+                &["dev-{language}.tsv", "x-final/{language}/dev_2k.tsv", "{language}/dev_2k.tsv"]
+            }
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let file = &files[0];
+        let columns = match columns(file.source) {
+            0 | 1 => return Err(of_file(file.source, BenchmarkFault::NoInputs)),
+            _ if !has_header(file.source, "label") => TextColumns::PREPARED,
+            _ => TextColumns {
+                quoting: Quoting::None,
+                has_header: true,
+                first: "sentence1",
+                second: Some("sentence2"),
+                label: "label",
+                ..TextColumns::PREPARED
+            },
+        };
+        texts(file, columns, |label| class_of(label, CLASSES)).map(Some)
     }
 }

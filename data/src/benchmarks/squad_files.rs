@@ -16,23 +16,28 @@ struct File {
 }
 
 #[derive(Deserialize)]
-struct Article {
-    paragraphs: Vec<Paragraph>,
+pub(super) struct Article {
+    pub(super) paragraphs: Vec<Paragraph>,
 }
 
 #[derive(Deserialize)]
-struct Paragraph {
-    qas: Vec<Question>,
+pub(super) struct Paragraph {
+    #[serde(default)]
+    pub(super) context: String,
+    pub(super) qas: Vec<Question>,
 }
 
 #[derive(Deserialize)]
-struct Question {
-    id: Words,
+pub(super) struct Question {
+    pub(super) id: Words,
+    #[serde(default)]
+    #[serde(rename = "question")]
+    pub(super) text: String,
     answers: Option<Vec<Answer>>,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     text: String,
 }
 
@@ -61,7 +66,8 @@ pub(super) fn read(files: &[LanguageFile<'_>]) -> Result<References, DataError> 
     })
 }
 
-fn articles(file: &LanguageFile<'_>) -> Result<Vec<Article>, DataError> {
+/// The articles of a file.
+pub(super) fn articles(file: &LanguageFile<'_>) -> Result<Vec<Article>, DataError> {
     let source = file.source;
     let broken = |error: serde_json::Error| {
         DataError::new(Place::line(&source.name, error.line()), Fault::BrokenJson(error.to_string()))

@@ -3,6 +3,7 @@
 use alambic_settings::settings;
 
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, in_sorted_order, side_by_side};
 use super::layouts::places::read_places;
 use super::references::{Gold, References};
 use super::rows::stripped;
@@ -48,6 +49,24 @@ impl BenchmarkFormat for XtremeTatoeba {
             classes: Vec::new(),
             gold: Gold::Places(places),
         })
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train | Part::Validation => &[],
+            Part::Test => {
+                &["{language}-en.{language}", "tatoeba.{iso3}-eng.{iso3}", "v1/tatoeba.{iso3}-eng.{iso3}"]
+            }
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let file = &files[0];
+        let is_raw = file.path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tatoeba."));
+        if is_raw {
+            return in_sorted_order(file, &file.name_ending_in("eng")).map(Some);
+        }
+        side_by_side(file, &file.name_ending_in("en"), false).map(Some)
     }
 }
 

@@ -3,6 +3,7 @@
 use alambic_settings::settings;
 
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, passages};
 use super::references::References;
 use super::{BenchmarkFiles, BenchmarkFormat, Layout, squad_files};
 use crate::error::DataError;
@@ -38,5 +39,21 @@ impl BenchmarkFormat for XtremeTydiqa {
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         squad_files::read(files)
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[
+                "tydiqa.{language}.train.json",
+                "tydiqa.goldp.{language}.train.json",
+                "tydiqa-goldp-v1.1-train/tydiqa.goldp.{language}.train.json",
+            ],
+            Part::Validation => &["tydiqa.{language}.dev.json"],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        passages(files).map(Some)
     }
 }

@@ -36,22 +36,25 @@ struct Sentence {
     fused: Vec<(usize, usize, String)>,
 }
 
-/// The tags of each sentence's words.
-pub(super) fn tags_of_words(file: &LanguageFile<'_>, tags: &[&str]) -> Result<Vec<Vec<String>>, DataError> {
+/// A word and its tag.
+type Word = (String, String);
+
+/// The words of each sentence with their tags.
+pub(super) fn tagged_words(file: &LanguageFile<'_>, tags: &[&str]) -> Result<Vec<Vec<Word>>, DataError> {
     let mut problems = Problems::default();
     let mut all = Vec::new();
     let mut sentence = Sentence::default();
     for (number, line) in lines(&file.source.bytes) {
         let Some(line) = utf8(file.source, number, line, &mut problems) else { continue };
         if line.is_empty() {
-            all.extend(std::mem::take(&mut sentence).tags(file.language));
+            all.extend(std::mem::take(&mut sentence).tagged(file.language));
         } else if !line.starts_with('#')
             && let Err(fault) = sentence.add(line, tags)
         {
             problems.push(Place::line(&file.source.name, number), fault);
         }
     }
-    all.extend(sentence.tags(file.language));
+    all.extend(sentence.tagged(file.language));
     problems.or(all)
 }
 
@@ -99,8 +102,8 @@ impl Sentence {
         found.len()
     }
 
-    /// The tags; none of a sentence of no words, or one whose words are withheld, all or all but one.
-    fn tags(mut self, language: &str) -> Option<Vec<String>> {
+    /// The words with their tags; none of a sentence of no words, or one whose words are withheld, all or all but one.
+    fn tagged(mut self, language: &str) -> Option<Vec<Word>> {
         for (first, last, form) in std::mem::take(&mut self.fused) {
             let parts: Vec<usize> = (first..=last).filter(|part| self.words.contains_key(part)).collect();
             let depths: Vec<usize> = parts.iter().map(|&part| self.ancestors(part)).collect();
@@ -120,7 +123,7 @@ impl Sentence {
         }
         let withheld = self.words.values().filter(|(form, _)| form == "_").count();
         let is_told = withheld == 0 || withheld + 1 < self.words.len();
-        (is_told && !self.words.is_empty()).then(|| self.words.into_values().map(|(_, tag)| tag).collect())
+        (is_told && !self.words.is_empty()).then(|| self.words.into_values().collect())
     }
 }
 
@@ -154,7 +157,9 @@ mod tests {
         };
         let file = LanguageFile { source: &source, path: Path::new("x.conllu"), language };
         let tags = ["ADP", "DET", "NOUN", "VERB", "PRON", "_"];
-        tags_of_words(&file, &tags).unwrap().into_iter().map(|sentence| sentence.join(" ")).collect()
+        let joined =
+            |sentence: Vec<Word>| sentence.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>().join(" ");
+        tagged_words(&file, &tags).unwrap().into_iter().map(joined).collect()
     }
 
     #[test]

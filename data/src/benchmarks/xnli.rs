@@ -4,6 +4,7 @@ use alambic_settings::settings;
 
 use super::classes::{class_of, read_lines, references};
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, TextColumns, texts};
 use super::references::References;
 use super::rows::{as_format, columns, has_header, json_column, of_file};
 use super::{BenchmarkFiles, BenchmarkFormat, Layout};
@@ -38,8 +39,8 @@ impl BenchmarkFormat for XtremeXnli {
         Layout::Classes
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        CLASSES
+    fn classes(&self) -> Vec<&str> {
+        CLASSES.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
@@ -52,6 +53,44 @@ impl BenchmarkFormat for XtremeXnli {
             }
         }
         Ok(references(&files[0], CLASSES, labels))
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &[
+                "train-{language}.tsv",
+                "multinli.train.{language}.tsv",
+                "XNLI-MT-1.0/multinli/multinli.train.{language}.tsv",
+                "xnli-tmp/XNLI-MT-1.0/multinli/multinli.train.{language}.tsv",
+            ],
+            Part::Validation => &[
+                "dev-{language}.tsv",
+                "xnli.dev.tsv",
+                "XNLI-1.0/xnli.dev.tsv",
+                "xnli-tmp/XNLI-1.0/xnli.dev.tsv",
+            ],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        let file = &files[0];
+        let raw = TextColumns { quoting: Quoting::None, has_header: true, ..TextColumns::PREPARED };
+        let columns = match columns(file.source) {
+            0 | 1 => return Err(of_file(file.source, BenchmarkFault::NoInputs)),
+            _ if has_header(file.source, "hypo") => {
+                TextColumns { first: "premise", second: Some("hypo"), label: "label", ..raw }
+            }
+            _ if !has_header(file.source, "gold_label") => TextColumns::PREPARED,
+            _ => TextColumns {
+                first: "sentence1",
+                second: Some("sentence2"),
+                label: "gold_label",
+                only: Some(("language", file.language)),
+                ..raw
+            },
+        };
+        texts(file, columns, |label| class_of(in_words(label), CLASSES)).map(Some)
     }
 }
 
@@ -83,6 +122,11 @@ pub(super) fn labels_of(table: &Table<'_>, column: &str, classes: &[&str]) -> Re
     problems.or(labels)
 }
 
+/// A label as the test part has it: translated training parts have another word for a contradiction.
+fn in_words(label: &str) -> &str {
+    if label == "contradictory" { "contradiction" } else { label }
+}
+
 /// The labels of a language in the file of all, whose quotes are characters.
 fn raw(file: &LanguageFile<'_>) -> Result<Vec<String>, DataError> {
     let source = as_format(file.source, TableFormat::Tsv);
@@ -96,9 +140,7 @@ fn raw(file: &LanguageFile<'_>) -> Result<Vec<String>, DataError> {
         if languages[row].trim() != file.language {
             continue;
         }
-        // As in the files of its translated training part.
-        let label = if label == "contradictory" { "contradiction" } else { label };
-        match class_of(label.trim(), CLASSES) {
+        match class_of(in_words(label.trim()), CLASSES) {
             Ok(label) => labels.push(label),
             Err(fault) => problems.push(table.place(row), fault),
         }

@@ -3,6 +3,7 @@
 use alambic_settings::settings;
 
 use super::files::LanguageFile;
+use super::inputs::{Examples, Part, passages};
 use super::references::References;
 use super::{BenchmarkFiles, BenchmarkFormat, Layout, squad_files};
 use crate::error::DataError;
@@ -32,5 +33,17 @@ impl BenchmarkFormat for XtremeXquad {
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {
         squad_files::read(files)
+    }
+
+    fn input_names(&self, part: Part) -> &'static [&'static str] {
+        match part {
+            Part::Train => &["train-v1.1.json", "squad/train-v1.1.json", "../squad/train-v1.1.json"],
+            Part::Validation => &["dev-v1.1.json", "squad/dev-v1.1.json", "../squad/dev-v1.1.json"],
+            Part::Test => self.names(),
+        }
+    }
+
+    fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
+        passages(files).map(Some)
     }
 }

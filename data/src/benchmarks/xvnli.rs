@@ -44,8 +44,8 @@ impl BenchmarkFormat for Xvnli {
         Layout::Classes
     }
 
-    fn classes(&self) -> &'static [&'static str] {
-        CLASSES
+    fn classes(&self) -> Vec<&str> {
+        CLASSES.to_vec()
     }
 
     fn read(&self, files: &[LanguageFile<'_>]) -> Result<References, DataError> {

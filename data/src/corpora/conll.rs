@@ -89,7 +89,9 @@ impl ReadCorpus for Conll {
             self.sentences(source, file, &mut sentences, statistics)
         })?;
         if self.scheme == Scheme::Runs {
-            sentences.iter_mut().for_each(Sentence::mark_runs);
+            for sentence in &mut sentences {
+                mark_runs(&mut sentence.tags);
+            }
         }
         let classes = self.classes(&sentences);
         let mut problems = Problems::default();
@@ -234,17 +236,17 @@ impl Conll {
     }
 }
 
-impl Sentence {
-    /// Turns tags that say nothing of where a span begins into those that do.
-    fn mark_runs(&mut self) {
-        let mut before = OUTSIDE.to_owned();
-        for tag in &mut self.tags {
-            let prefix = if *tag == before { "I" } else { "B" };
-            let marked = if tag == OUTSIDE { OUTSIDE.to_owned() } else { format!("{prefix}-{tag}") };
-            before = std::mem::replace(tag, marked);
-        }
+/// Turns tags that say nothing of where a span begins into those that do.
+pub(crate) fn mark_runs(tags: &mut [String]) {
+    let mut before = OUTSIDE.to_owned();
+    for tag in tags {
+        let prefix = if *tag == before { "I" } else { "B" };
+        let marked = if tag == OUTSIDE { OUTSIDE.to_owned() } else { format!("{prefix}-{tag}") };
+        before = std::mem::replace(tag, marked);
     }
+}
 
+impl Sentence {
     /// The sentence with the indices of its tags; none, and a problem noted, where one is not among the classes.
     fn text(self, classes: &[String], problems: &mut Problems) -> Option<Text> {
         let mut labels = Vec::with_capacity(self.tags.len());

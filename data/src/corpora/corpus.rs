@@ -3,9 +3,10 @@
 use alambic_settings::kinds;
 
 use super::{
-    Aksharantar, Beir, Conll, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy, MadeUpOrders,
-    MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses,
-    NamesTable, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
+    Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy,
+    MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch,
+    MadeUpTranslations, Moses, NamesTable, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts,
+    Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -41,6 +42,10 @@ kinds! {
         Retrieval(Retrieval) = "retrieval",
         /// Queries with passages to train on, in a table: triples, or lists with labels and scores.
         SearchTable(SearchTable) = "search-table",
+        /// Questions with choices, in a table.
+        Choices(Choices) = "choices",
+        /// Causes and effects of premises, two to choose from, as COPA, XCOPA and IndicXTREME publish them.
+        Copa(Copa) = "copa",
         /// Questions about images in a folder, in a table.
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.
@@ -55,6 +60,8 @@ kinds! {
         EasyVqa(EasyVqa) = "easy-vqa",
         /// Made-up passages with questions about them, for trying a recipe without data.
         MadeUpPassages(MadeUpPassages) = "made-up-passages",
+        /// Made-up causes and effects to choose from, for trying a recipe without data.
+        MadeUpChoices(MadeUpChoices) = "made-up-choices",
         /// Made-up pairs of sentences, for trying a recipe without data.
         MadeUpPairs(MadeUpPairs) = "made-up-pairs",
         /// Made-up reviews, for trying a recipe without data.

@@ -201,7 +201,7 @@ fn is_code(label: &str) -> bool {
 
 /// A number in its shortest form, if a label is one as programs write it: without zeros behind the point, and the point only
 /// where something stands behind it.
-fn number(label: &str) -> Option<Cow<'_, str>> {
+pub(super) fn number(label: &str) -> Option<Cow<'_, str>> {
     let digits = label.strip_prefix('-').unwrap_or(label);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -7,7 +7,7 @@ use super::retrieval::number;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Problems};
 use crate::search::SearchBuilder;
-use crate::source::{Extent, TableSource, files};
+use crate::source::{Extent, TableSource, for_each_file};
 use crate::table::{Columns, Header, Quoting, Table};
 
 settings! {
@@ -53,20 +53,12 @@ const MAX_NEGATIVES: usize = 128;
 impl ReadCorpus for SearchTable {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         let mut builder = SearchBuilder::new(extent);
-        let mut faults: Option<DataError> = None;
         let lists = [
             (&self.paths, None),
             (&self.validation_paths, Some("validation")),
             (&self.test_paths, Some("test")),
         ];
-        for (paths, split) in lists {
-            for location in files(paths)? {
-                let read = TableSource::open(&location, extent)
-                    .and_then(|source| self.read_table(&source, split, &mut builder));
-                DataError::note(&mut faults, read);
-            }
-        }
-        faults.map_or(Ok(()), Err)?;
+        for_each_file(lists, extent, |source, split| self.read_table(source, split, &mut builder))?;
         Ok(builder.build(self.language.as_deref(), extent)?.into())
     }
 

@@ -59,6 +59,24 @@ pub enum BenchmarkFault {
     /// Labels that a benchmark has taken out of its test part.
     #[error("the test part is without labels here: {0}")]
     NoLabels(&'static str),
+    /// A file of labels where inputs are needed.
+    #[error("a model is asked about inputs, and this file has labels alone")]
+    NoInputs,
+    /// Inputs that are not those of the labels.
+    #[error(
+        "the {found} inputs of `{}` in `{}` are not those of these {expected} labels",
+        quoted(.task), quoted(.language)
+    )]
+    OtherInputs {
+        /// The task.
+        task: String,
+        /// The language.
+        language: String,
+        /// How many inputs there are.
+        found: usize,
+        /// How many labels there are.
+        expected: usize,
+    },
     /// Columns in the order of another file.
     #[error(
         "`{}` stands first and `{}` second, and in {labels} ids of `{}…` stand first",
@@ -118,6 +136,12 @@ pub enum BenchmarkFault {
 }
 
 impl BenchmarkFault {
+    /// Whether a file is without labels, as test parts are published for submissions.
+    #[must_use]
+    pub fn is_without_labels(&self) -> bool {
+        matches!(self, Self::NoLabels(_))
+    }
+
     /// Help for the user: one action that mends it.
     pub(crate) fn help(&self) -> String {
         match self {
@@ -133,6 +157,12 @@ impl BenchmarkFault {
             }
             Self::NoLabels(_) => {
                 "give the raw download of the benchmark, which has them, or files of labels alone".into()
+            }
+            Self::NoInputs => {
+                "name the folder of the data by `--data`, and that of labels by `--labels`".into()
+            }
+            Self::OtherInputs { .. } => {
+                "check that inputs and labels are of one version of the benchmark".into()
             }
             Self::CrossedColumns { .. } => "exchange the two columns".into(),
             Self::OtherIds { .. } => "check that the file is of this language".into(),

@@ -3,6 +3,7 @@
 use alambic_files::text::{quoted, shortened};
 
 use super::benchmark_fault::BenchmarkFault;
+use super::language_fault::LanguageFault;
 use super::region_fault::RegionFault;
 
 /// Number of names that a message lists.
@@ -231,33 +232,6 @@ pub enum Fault {
         /// The classes there are.
         classes: Vec<String>,
     },
-    /// A text that is no code of a language.
-    #[error("`{}` is not a language code{}", quoted(.found), did_you_mean(.near.as_deref()))]
-    NotLanguageCode {
-        /// The text.
-        found: String,
-        /// The code that is probably meant.
-        near: Option<String>,
-    },
-    /// One language under codes that differ in capitals alone.
-    #[error("`{}` and `{}` are one language", quoted(&.0[0]), quoted(&.0[1]))]
-    DuplicateLanguage([String; 2]),
-    /// A file that is given for two languages.
-    #[error("{file} is given for `{}` and for `{}`", .languages[0], .languages[1])]
-    FileOfTwoLanguages {
-        /// The file.
-        file: String,
-        /// The languages.
-        languages: [String; 2],
-    },
-    /// Two options that say the language of the same texts.
-    #[error("`{key}` and `{other}` both say the language")]
-    LanguageTwice {
-        /// One of them.
-        key: String,
-        /// The other.
-        other: String,
-    },
     /// A column for a language that the project does not know.
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
@@ -313,12 +287,38 @@ pub enum Fault {
         /// The value found.
         found: String,
     },
+    /// A value that is none of those that a column may hold.
+    #[error("`{}` holds `{}` where one of {} is expected", quoted(.column), quoted(.found), list(.known))]
+    NotOneOf {
+        /// The column.
+        column: String,
+        /// The value found.
+        found: String,
+        /// The values that it may hold.
+        known: Vec<String>,
+    },
+    /// A question with one choice, or none.
+    #[error("{} {} where two or more are needed", .0, if *.0 == 1 { "choice" } else { "choices" })]
+    ChoiceCount(usize),
+    /// A label that names none of the choices.
+    #[error("the label `{}` is none of the choices {}, numbered from {first}", quoted(.found), list(.choices))]
+    UnknownChoice {
+        /// The label.
+        found: String,
+        /// The choices of the question.
+        choices: Vec<String>,
+        /// The number of the first choice.
+        first: usize,
+    },
     /// A recorded answer of a teacher that cannot be used.
     #[error("{}", shortened(.0, MESSAGE))]
     Answer(String),
     /// A fault of a file of a benchmark.
     #[error(transparent)]
     Benchmark(#[from] BenchmarkFault),
+    /// A fault of what a corpus says of the language of its texts.
+    #[error(transparent)]
+    Language(#[from] LanguageFault),
     /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
@@ -403,16 +403,7 @@ impl Fault {
             Self::NotCount { .. } => "write a count in digits, or remove the row".into(),
             Self::NotNumber { .. } => "write a number such as 3.5, or remove the row".into(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
-            Self::NotLanguageCode { .. } => {
-                "a code is a language, with a script and a region where they matter: `es`, `zh-Hant`, `pt-BR`".into()
-            }
-            Self::DuplicateLanguage(_) => "write its code in the same way everywhere".into(),
-            Self::FileOfTwoLanguages { .. } => {
-                "give each file for its own language; `language-column` is for a table of several".into()
-            }
-            Self::LanguageTwice { .. } => {
-                "give `language` for all files, `language-column` for rows, or the files of each language as a table".into()
-            }
+            Self::Language(fault) => fault.help(),
             Self::UnknownLanguage(_) => {
                 let codes: Vec<_> = crate::language::LANGUAGES.iter().map(|language| language.code).collect();
                 format!("known are {}", codes.join(", "))
@@ -428,6 +419,12 @@ impl Fault {
                 "give a number for each passage, in their order: first the positive, then the negatives".into()
             }
             Self::NotTexts { .. } => "write a list of texts in JSON, as `[\"one\", \"two\"]`".into(),
+            Self::NotOneOf { .. } => "correct it, or remove the row".into(),
+            Self::ChoiceCount(_) => "fill in the choices, or remove the row".into(),
+            Self::UnknownChoice { .. } => {
+                "write the number of a choice, the name of its column or its text; `first-label` is the number of the first one"
+                    .into()
+            }
             Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
             Self::Benchmark(fault) => fault.help(),
             Self::Regions(fault) => fault.help(),
@@ -437,7 +434,7 @@ impl Fault {
 }
 
 /// The end of a message about a name that probably stands for another.
-fn did_you_mean(near: Option<&str>) -> String {
+pub(super) fn did_you_mean(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{}`?", quoted(near)))
 }
 

@@ -2,12 +2,14 @@
 
 mod benchmark_fault;
 mod fault;
+mod language_fault;
 mod place;
 mod problems;
 mod region_fault;
 
 pub use benchmark_fault::BenchmarkFault;
 pub use fault::Fault;
+pub use language_fault::LanguageFault;
 pub use place::Place;
 pub(crate) use problems::Problems;
 pub use problems::{DataError, Problem};

@@ -3,7 +3,7 @@
 use alambic_settings::{Either, IndexMap, Location, Node, OneOrMany, Reader, Setting, Type, Value};
 
 use super::pattern::files;
-use crate::error::{DataError, Fault, Place};
+use crate::error::{DataError, LanguageFault, Place};
 use crate::language_code::{check_code, is_same_language};
 
 /// Files of a corpus.
@@ -118,8 +118,8 @@ impl CorpusFiles<'_> {
                     {
                         let place = Place::file(&format!("{key}.{own}"));
                         let file = location.to_string();
-                        let fault = Fault::FileOfTwoLanguages { file, languages: [other, own] };
-                        return Err(DataError::new(place, fault));
+                        let fault = LanguageFault::FileOfTwo { file, languages: [other, own] };
+                        return Err(DataError::new(place, fault.into()));
                     }
                     resolved.push(CorpusFile { location, split, language });
                 }
@@ -146,7 +146,7 @@ impl CorpusFiles<'_> {
                     known.iter().find(|other| **other != code && is_same_language(other, code))
                 {
                     let codes = [(*other).to_owned(), code.to_owned()];
-                    note(&format!("{key}.{code}"), Fault::DuplicateLanguage(codes));
+                    note(&format!("{key}.{code}"), LanguageFault::Duplicate(codes).into());
                 } else {
                     known.push(code);
                 }
@@ -161,7 +161,8 @@ impl CorpusFiles<'_> {
         ];
         let given: Vec<&str> = keys.into_iter().flatten().collect();
         if let [first, second, ..] = given.as_slice() {
-            note(first, Fault::LanguageTwice { key: (*first).to_owned(), other: (*second).to_owned() });
+            let fault = LanguageFault::SaidTwice { key: (*first).to_owned(), other: (*second).to_owned() };
+            note(first, fault.into());
         }
         faults.map_or(Ok(()), Err)
     }
@@ -170,6 +171,7 @@ impl CorpusFiles<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Fault;
 
     fn list(paths: &[&str]) -> OneOrMany<Location> {
         OneOrMany(paths.iter().map(|path| Location::File((*path).into())).collect())
@@ -219,7 +221,7 @@ mod tests {
         let refused = |lists, language, column| resolve(lists, language, column).unwrap_err();
         assert_eq!(
             refused([&twice, &none, &none], None, None),
-            [("paths.pt-br".to_owned(), Fault::DuplicateLanguage(codes))]
+            [("paths.pt-br".to_owned(), LanguageFault::Duplicate(codes).into())]
         );
         let wrong = by_language(&[("English", &["a.tsv"]), ("zh_Hant", &["b.tsv"])]);
         let said = refused([&none, &none, &wrong], None, None);
@@ -227,14 +229,16 @@ mod tests {
         assert_eq!(places, ["test-paths.English", "test-paths.zh_Hant"]);
         let same = by_language(&[("en", &["a.tsv"]), ("es", &["a.tsv"])]);
         let said = refused([&same, &none, &none], None, None);
-        assert!(matches!(&said[..], [(place, Fault::FileOfTwoLanguages { .. })] if place == "paths.es"));
+        assert!(
+            matches!(&said[..], [(place, Fault::Language(LanguageFault::FileOfTwo { .. }))] if place == "paths.es")
+        );
         let sound = by_language(&[("en", &["a.tsv"])]);
         let plain: Files = list(&["a.tsv"]).into();
         for (files, language, column) in
             [(&sound, Some("es"), None), (&plain, Some("es"), Some("lang")), (&sound, None, Some("lang"))]
         {
             let said = refused([files, &none, &none], language, column);
-            assert!(matches!(&said[..], [(_, Fault::LanguageTwice { .. })]), "{said:?}");
+            assert!(matches!(&said[..], [(_, Fault::Language(LanguageFault::SaidTwice { .. }))]), "{said:?}");
         }
     }
 }

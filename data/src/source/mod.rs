@@ -10,5 +10,6 @@ pub use files::Files;
 pub(crate) use files::{CorpusFile, CorpusFiles};
 pub use format::TableFormat;
 pub use pattern::files;
+pub(crate) use table_source::for_each_file;
 pub(crate) use table_source::local;
 pub use table_source::{Extent, TableSource};

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use alambic_hub::Hub;
-use alambic_settings::Location;
+use alambic_settings::{Location, OneOrMany};
 
 use super::format::TableFormat;
+use super::pattern::files;
 use super::{bytes, pattern};
 use crate::embedded;
 use crate::error::{DataError, Fault, Place};
@@ -99,6 +100,23 @@ impl TableSource {
     pub fn fingerprint(&self) -> String {
         blake3::hash(&self.bytes).to_hex().to_string()
     }
+}
+
+/// Opens files one after another, each list with the split of its rows. The others are read where one is faulty, too, to report the
+/// faults of all.
+pub(crate) fn for_each_file<const LISTS: usize>(
+    lists: [(&OneOrMany<Location>, Option<&'static str>); LISTS],
+    extent: Extent,
+    mut read: impl FnMut(&TableSource, Option<&'static str>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut faults: Option<DataError> = None;
+    for (paths, split) in lists {
+        for location in files(paths)? {
+            let own = TableSource::open(&location, extent).and_then(|source| read(&source, split));
+            DataError::note(&mut faults, own);
+        }
+    }
+    faults.map_or(Ok(()), Err)
 }
 
 /// The name by which errors call a location's file, and its path on this machine.

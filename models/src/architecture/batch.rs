@@ -88,21 +88,20 @@ pub(crate) fn missing(what: &str) -> ModelError {
 
 fn text(ids: &Tensor, inputs: &Weights) -> Result<TextInput, ModelError> {
     let tokens = Tokens::from_tensors(ids, inputs.get("attention_mask"))?;
-    let segments = match inputs.get("token_type_ids") {
+    let numbers = |name: &str| match inputs.get(name) {
         Some(ids) if ids.dims() == [tokens.batch, tokens.length] => {
-            Some(Arc::new(integers::ids("token_type_ids", ids)?))
+            Ok(Some(Arc::new(integers::ids(name, ids)?)))
         }
-        Some(ids) => {
-            return Err(ModelError::Input(format!(
-                "`token_type_ids` of shape {:?} does not fit `input_ids` of [{}, {}]",
-                ids.dims(),
-                tokens.batch,
-                tokens.length
-            )));
-        }
-        None => None,
+        Some(ids) => Err(ModelError::Input(format!(
+            "`{name}` of shape {:?} does not fit `input_ids` of [{}, {}]",
+            ids.dims(),
+            tokens.batch,
+            tokens.length
+        ))),
+        None => Ok(None),
     };
-    Ok(TextInput { segments, ..TextInput::new(tokens) })
+    let (segments, languages) = (numbers("token_type_ids")?, numbers("langs")?);
+    Ok(TextInput { segments, languages, ..TextInput::new(tokens) })
 }
 
 fn images(pixels: &Tensor, inputs: &Weights) -> Result<Image, ModelError> {

@@ -57,6 +57,7 @@ impl Clip {
             words: (text_embedding("token"), text.vocab_size),
             positions: Some((text_embedding("position"), text.max_position_embeddings)),
             segments: None,
+            languages: None,
         };
         let patches = PatchEmbeddings {
             projection: Linear::load_patches(
@@ -147,7 +148,7 @@ impl Clip {
         } else {
             Sequences::padded(&tokens.mask, tokens.batch)
         };
-        let embedded = self.words.sum(tokens, &sequences, &positions, None)?;
+        let embedded = self.words.sum(tokens, &sequences, &positions, [None, None])?;
         let mask = AttentionMask { causal: true, ..sequences.attention() };
         let depth = self.config.text_config.num_hidden_layers;
         let hidden = self.text.forward(embedded, (&sequences, &mask), depth, pass, trace)?;

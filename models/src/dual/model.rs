@@ -73,6 +73,7 @@ impl Dual {
             words: table("word", sizes.vocab_size),
             positions: Some(table("position", sizes.max_position_embeddings)),
             segments: Some(table("token_type", sizes.type_vocab_size)),
+            languages: None,
         };
         let tower = |index: usize, stream| {
             let name = TOWERS[index];
@@ -186,7 +187,7 @@ impl Dual {
         let positions = counted_positions(tokens, self.config.sizes.max_position_embeddings)?;
         trace.record_mask("text", &tokens.mask);
         let sequences = Sequences::new(&tokens.mask, tokens.batch, trace.wanted())?;
-        let words = self.words.sum(tokens, &sequences, &positions, segments)?;
+        let words = self.words.sum(tokens, &sequences, &positions, [segments, None])?;
         let words = self.word_norm.forward(&words)?;
         self.text.forward(&words, &sequences, self.config.sizes.hidden_dropout_prob, pass, trace)
     }

@@ -17,14 +17,17 @@ pub(crate) struct TextTables {
     pub(crate) positions: Option<(String, usize)>,
     /// None where texts have no segments.
     pub(crate) segments: Option<(String, usize)>,
+    /// None where the model is not told the language of a text.
+    pub(crate) languages: Option<(String, usize)>,
 }
 
-/// Tables of words, positions and segments, whose sum stands for a token.
+/// Tables of words, positions, segments and languages, whose sum stands for a token.
 #[derive(Debug, Clone)]
 pub(crate) struct TextEmbeddings {
     pub(crate) words: Tensor,
     positions: Option<Tensor>,
     segments: Option<Tensor>,
+    languages: Option<Tensor>,
 }
 
 impl TextEmbeddings {
@@ -38,20 +41,25 @@ impl TextEmbeddings {
             words: table(&tables.words)?,
             positions: tables.positions.as_ref().map(table).transpose()?,
             segments: tables.segments.as_ref().map(table).transpose()?,
+            languages: tables.languages.as_ref().map(table).transpose()?,
         })
     }
 
-    /// The sum of a token's embeddings as the sequences lie. Without segments every token is of the first.
+    /// The sum of a token's embeddings as the sequences lie. Without segments every token is of the first; without languages none
+    /// is added.
     pub(crate) fn sum(
         &self,
         tokens: &Tokens,
         sequences: &Sequences,
         positions: &Arc<Vec<u32>>,
-        segments: Option<&Arc<Vec<u32>>>,
+        [segments, languages]: [Option<&Arc<Vec<u32>>>; 2],
     ) -> Result<Tensor, ModelError> {
         check_rows("input_ids", &tokens.ids, self.words.dim(0)?, "words")?;
         if let (Some(table), Some(segments)) = (&self.segments, segments) {
             check_rows("token_type_ids", segments, table.dim(0)?, "segments")?;
+        }
+        if let (Some(table), Some(languages)) = (&self.languages, languages) {
+            check_rows("langs", languages, table.dim(0)?, "languages")?;
         }
         let look_up = |table: &Tensor, ids: &Arc<Vec<u32>>| {
             ops::embed(table, &sequences.select(ids), sequences.rows(), 1.0, None)
@@ -63,6 +71,9 @@ impl TextEmbeddings {
         if let Some(table) = &self.segments {
             let zeros = || Arc::new(vec![0; tokens.ids.len()]);
             sum = (sum + look_up(table, &segments.cloned().unwrap_or_else(zeros))?)?;
+        }
+        if let (Some(table), Some(languages)) = (&self.languages, languages) {
+            sum = (sum + look_up(table, languages)?)?;
         }
         sequences.looked_up(sum)
     }

@@ -70,6 +70,7 @@ impl Lxmert {
             words: table("word", config.vocab_size),
             positions: Some(table("position", config.max_position_embeddings)),
             segments: Some(table("token_type", config.type_vocab_size)),
+            languages: None,
         };
         let norm = |name: &str| Norm::load(source, name, width, EPSILON);
         let linear = |name: &str, inputs, outputs| Linear::load(source, name, inputs, outputs);
@@ -157,7 +158,7 @@ impl Lxmert {
         let [of_language, of_vision] = &sequences;
         let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
         let segments = input.segments.as_ref();
-        let words = self.words.sum(tokens, of_language, &positions, segments)?;
+        let words = self.words.sum(tokens, of_language, &positions, [segments, None])?;
         let mut language = pass.dropout(&self.word_norm.forward(&words)?, dropout)?;
         let regions = of_vision.unpad(&self.embed(&input.regions, tokens.batch)?)?;
         let mut vision = pass.dropout(&regions, dropout)?;

@@ -145,7 +145,11 @@ impl MatrixConfig {
         let own: Published = folder.typed(json)?;
         let head = head(json).map_err(fault)?;
         let labels = if head.has_named_labels() { labels::of(json).map_err(fault)? } else { Vec::new() };
-        let labels = if head == Head::Span { HeadSpec::span().labels } else { labels };
+        let HeadSpec { labels, pairs, .. } = match head {
+            Head::Span => HeadSpec::span(),
+            Head::MultipleChoice => HeadSpec::multiple_choice(),
+            _ => HeadSpec { labels, ..HeadSpec::none() },
+        };
         let problem_type = match json["problem_type"].as_str() {
             Some(REGRESSION) => ProblemType::Regression,
             Some(SEVERAL_LABELS) => ProblemType::MultiLabel,
@@ -167,7 +171,7 @@ impl MatrixConfig {
             head,
             labels,
             problem_type,
-            pairs: json[PAIRS].as_bool(),
+            pairs: pairs.or(json[PAIRS].as_bool()),
         };
         folder.check(&config.summary())?;
         config.check().map_err(|error| match error {
@@ -199,7 +203,7 @@ impl MatrixConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return fault(format!("dropout is {}; it is from 0 to below 1", self.dropout));
         }
-        let is_cosine = self.pair_features == PairFeatures::Cosine && self.head == Head::Sequence;
+        let is_cosine = self.pair_features == PairFeatures::Cosine && self.head.is_of_text();
         let is_rating = self.problem_type == ProblemType::Regression
             && self.labels.len() == 1
             && self.pairs == Some(true);
@@ -231,7 +235,7 @@ impl MatrixConfig {
     /// Whether logits are of two texts that are read apart.
     #[must_use]
     pub fn splits_pairs(&self) -> bool {
-        self.head == Head::Sequence && self.pairs == Some(true)
+        self.head.is_of_text() && self.pairs == Some(true)
     }
 
     /// Width of what a classification head reads.

@@ -69,6 +69,7 @@ impl TextTower {
             words: (table("token"), own.vocab_size),
             positions: Some((table("position"), own.max_position_embeddings)),
             segments: None,
+            languages: None,
         };
         let norm = format!("{}final_layer_norm", tower.base);
         Ok(Self {
@@ -92,7 +93,7 @@ impl TextTower {
         trace.record_mask(stream, &all);
         let sequences = Sequences::padded(&all, tokens.batch);
         let positions = counted_positions(tokens, self.positions)?;
-        let embedded = self.words.sum(tokens, &sequences, &positions, None)?;
+        let embedded = self.words.sum(tokens, &sequences, &positions, [None, None])?;
         let depth = self.encoder.depth(trace.wanted());
         let hidden =
             self.encoder.forward(embedded, (&sequences, &AttentionMask::default()), depth, pass, trace)?;

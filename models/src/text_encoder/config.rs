@@ -5,7 +5,7 @@ use alambic_tensor::ops::Activation;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::families::{Published, default_epsilon, tenth};
+use super::families::{Published, default_epsilon, tenth, xlm};
 use super::family::{Classifier, Family};
 use super::names::TensorNames;
 use super::pooling::Pooling;
@@ -172,7 +172,14 @@ impl TextEncoderConfig {
             _ => ProblemType::SingleLabel,
         };
         let own = family.declaration().read(folder, head)?;
-        Ok(Self { labels, problem_type, pairs: json[PAIRS].as_bool(), ..own })
+        let pairs = json[PAIRS].as_bool();
+        // Whatever labels a configuration names, there is one score of a choice.
+        let HeadSpec { labels, pairs, .. } = match head {
+            Head::MultipleChoice => HeadSpec::multiple_choice(),
+            _ => HeadSpec { labels, pairs, ..HeadSpec::none() },
+        };
+        let problem_type = if head == Head::MultipleChoice { ProblemType::SingleLabel } else { problem_type };
+        Ok(Self { labels, problem_type, pairs, ..own })
     }
 
     /// Reads the sizes of a folder that has the keys of BERT, whatever its type; there are no labels yet.
@@ -229,12 +236,12 @@ impl TextEncoderConfig {
                 ("intermediate_size", self.intermediate_size),
                 ("max_position_embeddings", self.positions),
             ],
-            counts: vec![("type_vocab_size", self.segments)],
+            counts: vec![("type_vocab_size", self.segments), ("n_langs", self.structure.languages)],
             stacks: if self.structure.is_shared {
                 Vec::new()
             } else {
-                let key = if self.family == Family::DistilBert { "n_layers" } else { "num_hidden_layers" };
-                vec![(key, self.layers, self.family.declaration().stack())]
+                let declaration = self.family.declaration();
+                vec![(declaration.layers_key(), self.layers, declaration.stack())]
             },
             divisions: vec![("num_attention_heads", self.heads, "hidden_size", self.width)],
             epsilons: vec![("layer_norm_eps", self.epsilon)],
@@ -329,7 +336,7 @@ impl TextEncoderConfig {
     pub fn to_json(&self) -> Value {
         let mut json = json!({
             "model_type": self.family.model_type(),
-            "architectures": [format!("{}{}", self.family.declaration().class(), self.head.class())],
+            "architectures": [self.family.declaration().architecture(self.head)],
             "vocab_size": self.vocabulary,
             "max_position_embeddings": self.positions,
             "pad_token_id": self.padding,
@@ -368,6 +375,13 @@ fn head(json: &Value) -> Result<Head, String> {
     if let Some(head) = Head::ALL.into_iter().find(|head| name.ends_with(head.class()) && !is_decoder) {
         return Ok(head);
     }
+    // The head over the vocabulary of an XLM is one linear layer, and is left out.
+    if name == "XLMWithLMHeadModel" {
+        return Ok(Head::None);
+    }
+    if name == xlm::ANSWERING {
+        return Ok(Head::Span);
+    }
     // An ELECTRA that was pre-trained tells replaced tokens from others, a head that is left out.
     if name == "ElectraForPreTraining" {
         return Ok(Head::None);
@@ -377,7 +391,7 @@ fn head(json: &Value) -> Result<Head, String> {
         return Ok(Head::MaskedLanguage);
     }
     Err(format!(
-        "architecture `{}` is not known: use a model of sequence or token classification, question answering, masked language modelling, or without a head",
+        "architecture `{}` is not known: use a model of sequence or token classification, multiple choice, question answering, masked language modelling, or without a head",
         quoted(name)
     ))
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::config::TextEncoderConfig;
 use super::families::{
-    Albert, Bert, CamemBert, DebertaV2, DistilBert, Electra, ModernBert, MpNet, NomicBert, Roberta,
+    Albert, Bert, CamemBert, DebertaV2, DistilBert, Electra, ModernBert, MpNet, NomicBert, Roberta, Xlm,
     XlmRoberta,
 };
 use crate::head::{Head, MaskedLanguageNames};
@@ -56,6 +56,8 @@ families! {
     DebertaV2,
     /// ModernBERT: rotary positions, layers that see a window, norms before sublayers, gates (Warner et al., 2024).
     ModernBert,
+    /// XLM: embeddings of languages, no pooler (Conneau and Lample, 2019).
+    Xlm,
     /// NomicBERT: rotary positions, gates, norms after sublayers (Nussbaum et al., 2024).
     NomicBert,
 }
@@ -133,12 +135,17 @@ pub(super) trait FamilyDeclaration: Sync {
     /// Keys of sizes and structure in `config.json`.
     fn write(&self, config: &TextEncoderConfig) -> Value;
 
-    /// Whether there is a pooler under a head.
-    fn has_pooler(&self, head: Head) -> bool {
-        head == Head::Sequence && self.classifier(head, false).input == ClassifierInput::Pooled
+    /// Whether the family is read and written with a head, as transformers has it.
+    fn has_head(&self, _: Head) -> bool {
+        true
     }
 
-    /// A table of embeddings, `.weight` with it: `word`, `position` or `token_type`.
+    /// Whether there is a pooler under a head.
+    fn has_pooler(&self, head: Head) -> bool {
+        head.is_of_text() && self.classifier(head, false).input == ClassifierInput::Pooled
+    }
+
+    /// A table of embeddings, `.weight` with it: `word`, `position`, `token_type` or `lang`.
     fn table(&self, kind: &str) -> String {
         format!("embeddings.{kind}_embeddings.weight")
     }
@@ -184,6 +191,27 @@ pub(super) trait FamilyDeclaration: Sync {
         "encoder.layer."
     }
 
+    /// The whole name of a part of a layer, counted from 0.
+    fn layer_part(&self, index: usize, part: &str) -> String {
+        format!("{}{index}.{part}", self.stack())
+    }
+
+    /// The layer, counted from 0, and the part that a name is of; none where it is of no layer. The inverse of [`Self::layer_part`].
+    fn part_of_layer(&self, name: &str) -> Option<(usize, String)> {
+        let (index, part) = name.strip_prefix(self.stack())?.split_once('.')?;
+        Some((index.parse().ok()?, part.to_owned()))
+    }
+
+    /// The class of transformers of a model with a head.
+    fn architecture(&self, head: Head) -> String {
+        format!("{}{}", self.class(), head.class())
+    }
+
+    /// The key of the number of layers in `config.json`.
+    fn layers_key(&self) -> &'static str {
+        "num_hidden_layers"
+    }
+
     /// The tensors of a layer, counted from 0, `part` giving their whole names.
     fn layer(&self, _index: usize, part: &dyn Fn(&str) -> String) -> EncoderNames {
         EncoderNames {
@@ -205,7 +233,7 @@ pub(super) trait FamilyDeclaration: Sync {
             Head::Span => {
                 Classifier { drops: false, ..Classifier::of(ClassifierInput::Tokens, "qa_outputs") }
             }
-            Head::Sequence => Classifier::of(ClassifierInput::Pooled, "classifier"),
+            Head::Sequence | Head::MultipleChoice => Classifier::of(ClassifierInput::Pooled, "classifier"),
             _ => Classifier::of(ClassifierInput::Tokens, "classifier"),
         }
     }
@@ -224,6 +252,12 @@ impl Family {
     #[must_use]
     pub fn of(model_type: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|family| family.model_type() == model_type)
+    }
+
+    /// Whether the family is read and written with a head, as transformers has it.
+    #[must_use]
+    pub fn has_head(self, head: Head) -> bool {
+        self.declaration().has_head(head)
     }
 
     /// The `model_type` of the family.

@@ -87,6 +87,7 @@ impl TextEncoder {
             words: (names.table("word"), config.vocabulary),
             positions: table("position", config.position_rows()),
             segments: table("token_type", config.segments),
+            languages: table("lang", structure.languages),
         };
         let (projection, has_bias, is_before_norm) = names.embedding_projection();
         let project = |own: usize| Linear::load_with(source, &projection, own, width, has_bias);
@@ -219,8 +220,9 @@ impl TextEncoder {
         let mut trace = Trace::new(wanted);
         let tokens = &input.tokens;
         let sequences = self.sequences(tokens, trace.wanted())?;
-        let (positions, segments) = (self.positions(tokens)?, input.segments.as_ref());
-        let embedded = self.embeddings.sum(tokens, &sequences, &positions, segments)?;
+        let (positions, kinds) =
+            (self.positions(tokens)?, [input.segments.as_ref(), input.languages.as_ref()]);
+        let embedded = self.embeddings.sum(tokens, &sequences, &positions, kinds)?;
         trace.record_mask("", &tokens.mask);
         let embedded = self.norm_embeddings(&embedded, &sequences)?;
         let hidden = self.layers(&embedded, &sequences, pass, &mut trace)?;
@@ -331,7 +333,8 @@ impl TextEncoder {
     pub(crate) fn embed(&self, input: &TextInput) -> Result<Tensor, ModelError> {
         let positions = self.positions(&input.tokens)?;
         let sequences = Sequences::padded(&input.tokens.mask, input.tokens.batch);
-        self.embeddings.sum(&input.tokens, &sequences, &positions, input.segments.as_ref())
+        let kinds = [input.segments.as_ref(), input.languages.as_ref()];
+        self.embeddings.sum(&input.tokens, &sequences, &positions, kinds)
     }
 
     /// The norm of embeddings.

@@ -30,7 +30,7 @@ impl TensorNames {
         format!("{}{name}", self.prefix)
     }
 
-    /// A table of embeddings, `.weight` with it: `word`, `position` or `token_type`.
+    /// A table of embeddings, `.weight` with it: `word`, `position`, `token_type` or `lang`.
     #[must_use]
     pub fn table(&self, kind: &str) -> String {
         self.base(&self.family.declaration().table(kind))
@@ -82,7 +82,7 @@ impl TensorNames {
     }
 
     fn part(&self, index: usize, part: &str) -> String {
-        format!("{}{index}.{part}", self.stack())
+        self.base(&self.family.declaration().layer_part(index, part))
     }
 
     /// The tensors of a layer, counted from 0.
@@ -106,18 +106,16 @@ impl TensorNames {
     /// The weights of an encoder with these layers alone, counted from 0, in this order; one may come several times.
     #[must_use]
     pub fn select_layers(&self, weights: &Weights, layers: &[usize]) -> Weights {
-        let stack = self.stack();
+        let declaration = self.family.declaration();
         let mut selected = Weights::new();
         for (name, tensor) in weights {
-            let own = name.strip_prefix(&stack).and_then(|rest| rest.split_once('.'));
-            let Some((index, part)) =
-                own.and_then(|(index, part)| Some((index.parse::<usize>().ok()?, part)))
-            else {
+            let own = name.strip_prefix(self.prefix).and_then(|own| declaration.part_of_layer(own));
+            let Some((index, part)) = own else {
                 selected.insert(name.clone(), tensor.clone());
                 continue;
             };
             for (place, _) in layers.iter().enumerate().filter(|(_, layer)| **layer == index) {
-                selected.insert(self.part(place, part), tensor.clone());
+                selected.insert(self.part(place, &part), tensor.clone());
             }
         }
         selected

@@ -23,8 +23,12 @@ impl TextEncoderConfig {
     pub(crate) fn shapes_under(&self, names: &TensorNames) -> Shapes {
         let mut shapes = Shapes::default();
         let (width, structure) = (self.width, &self.structure);
-        let tables =
-            [("word", self.vocabulary), ("position", self.position_rows()), ("token_type", self.segments)];
+        let tables = [
+            ("word", self.vocabulary),
+            ("position", self.position_rows()),
+            ("token_type", self.segments),
+            ("lang", structure.languages),
+        ];
         for (kind, rows) in tables.into_iter().filter(|(_, rows)| *rows > 0) {
             shapes.tensor(names.table(kind), &[rows, self.embedding_width()]);
         }

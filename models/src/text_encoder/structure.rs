@@ -92,6 +92,8 @@ pub struct Structure {
     pub has_positions: bool,
     /// Whether the embeddings of padding are zero.
     pub masks_embeddings: bool,
+    /// Rows of the table of languages; 0 for none.
+    pub languages: usize,
     /// Rotation of queries and keys; none where positions come in otherwise.
     pub rotary: Option<Rotary>,
     /// Relative positions; none where positions come in otherwise.
@@ -120,6 +122,7 @@ impl Default for Structure {
             counts_from_padding: false,
             has_positions: true,
             masks_embeddings: false,
+            languages: 0,
             rotary: None,
             relative: None,
             is_pre_norm: false,

@@ -10,6 +10,7 @@ use super::files::TokenizerFiles;
 use super::limits::{Growth, TEXT, bounded, guarded, watch};
 use super::options::EncodingOptions;
 use super::parsing::{library, parsed};
+use super::script::{self, UnifiedScript};
 use super::special::{BERT, END, PADDING, language_tag};
 use crate::ModelError;
 
@@ -30,6 +31,8 @@ pub struct Tokenizer {
     pub(super) inner: tokenizers::Tokenizer,
     /// Options beside `tokenizer.json`.
     pub(super) options: EncodingOptions,
+    /// Script in which texts are written before the library reads them; its own normalizer does not.
+    pub(super) script: Option<UnifiedScript>,
     /// Factor by which its rules make a text longer.
     pub(super) growth: Growth,
     /// The files that it was read from; none for one that was built.
@@ -46,6 +49,7 @@ impl Tokenizer {
         Self {
             inner,
             options: EncodingOptions::default(),
+            script: None,
             growth: Growth::OWN,
             files: None,
             path: None,
@@ -61,8 +65,10 @@ impl Tokenizer {
     /// The tokenizer that `tokenizer.json` now says, with the files that go with this one.
     pub(super) fn with_json(&self, json: &serde_json::Value) -> Result<Self, ModelError> {
         let mut files = self.files.as_deref().cloned();
-        let inner = library(json).map_err(|error| self.fault(error))?;
-        let own = Self { inner, target: None, ..self.clone() };
+        let mut json = json.clone();
+        let script = script::take(&mut json["normalizer"]);
+        let inner = library(&json).map_err(|error| self.fault(error))?;
+        let own = Self { inner, script, target: None, ..self.clone() };
         if let Some(files) = &mut files {
             files.replace_vocabulary((own.to_json()? + "\n").into_bytes())?;
         }
@@ -88,7 +94,8 @@ impl Tokenizer {
         if self.growth.may_be_long(text.len()) {
             watch(self.inner.get_normalizer(), text).map_err(|error| self.fault(error))?;
         }
-        Ok((guarded(|| work(text)).map_err(|error| self.fault(error))?, is_cut))
+        let text = self.unify(text);
+        Ok((guarded(|| work(&text)).map_err(|error| self.fault(error))?, is_cut))
     }
 
     /// The number of tokens.
@@ -218,6 +225,7 @@ impl Tokenizer {
                 if self.growth.may_be_long(second.len()) {
                     watch(self.inner.get_normalizer(), second).map_err(|error| self.fault(error))?;
                 }
+                let second = &*self.unify(second);
                 let (encoding, is_cut) =
                     self.with_text(&first, |first| self.inner.encode_fast((first, second), true))?;
                 ((encoding, second_is_cut), is_cut)
@@ -316,8 +324,11 @@ impl Tokenizer {
     pub fn to_json(&self) -> Result<String, ModelError> {
         // The library writes maps of its own order; sorting keys through a value keeps the bytes the same every time.
         let text = self.inner.to_string(false).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
-        let value: serde_json::Value =
+        let mut value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        if self.script.is_some() {
+            script::put(&mut value["normalizer"]);
+        }
         serde_json::to_string_pretty(&value).map_err(|error| ModelError::Tokenizer(error.to_string()))
     }
 }

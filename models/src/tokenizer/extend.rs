@@ -1,6 +1,6 @@
 //! Pieces of words put behind a vocabulary that does not have them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -36,8 +36,9 @@ impl Tokenizer {
         let spares_marks = spare_marks(&mut json["normalizer"]);
         let reading = self.with_json(&json)?.inner;
         let (normaliser, splitter) = (reading.get_normalizer(), reading.get_pre_tokenizer());
-        let known: BTreeMap<String, u32> = counted(known, normaliser, splitter)?;
-        let mut words: BTreeMap<String, u32> = counted(texts, normaliser, splitter)?;
+        let (known, texts) = (self.unify_all(known), self.unify_all(texts));
+        let known = counted(known.iter().map(AsRef::as_ref), normaliser, splitter)?;
+        let mut words = counted(texts.iter().map(AsRef::as_ref), normaliser, splitter)?;
         let is_marked = |word: &str| spares_marks && word.nfd().any(is_combining_mark);
         words.retain(|word, _| !known.contains_key(word));
         // Known so far without their marks.

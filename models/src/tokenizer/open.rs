@@ -14,6 +14,7 @@ use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
 use super::limits::{FILE, check, guarded};
 use super::options::{EncodingOptions, lower};
 use super::parsing::library;
+use super::script;
 use super::slow;
 use crate::folder::modules;
 use crate::{ModelError, ModelFolder, json};
@@ -86,6 +87,8 @@ impl Tokenizer {
             ));
         }
         let is_for_sentences = inner != folder || folder.join(modules::MODULES).is_file();
+        let script = script::take(&mut value["normalizer"]);
+        is_changed |= script.is_some();
         let options =
             EncodingOptions::of_files(&files, &value, class.as_deref(), is_for_sentences).map_err(named)?;
         if is_bert {
@@ -118,6 +121,7 @@ impl Tokenizer {
         let mut own = Self {
             inner: library.map_err(fault)?,
             options: EncodingOptions::default(),
+            script,
             growth,
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
@@ -135,16 +139,20 @@ impl Tokenizer {
         if model["model_type"] == "model2vec" || modules::is_static(folder)? {
             own.inner.with_post_processor(None::<PostProcessorWrapper>);
         }
-        if let Some(max_length) = own.options.max_length.filter(|max_length| *max_length < own.min_length()) {
-            let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
-            let (file, key) =
-                if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
-            return Err(ModelError::content(
-                &inner.join(file),
-                format!("`{key}`: {}", own.no_room(max_length)),
-            ));
-        }
+        own.check_room(&inner, &sentence)?;
         Ok(own)
+    }
+
+    /// Fails where texts are of fewer tokens than there is room for one in; `sentence` is what sentence-transformers goes by.
+    fn check_room(&self, folder: &Path, sentence: &Value) -> Result<(), ModelError> {
+        let own = self.options.max_length;
+        let Some(max_length) = own.filter(|max_length| *max_length < self.min_length()) else {
+            return Ok(());
+        };
+        let is_by_sentences = sentence["max_seq_length"].as_f64().is_some();
+        let (file, key) =
+            if is_by_sentences { (SENTENCE, "max_seq_length") } else { (CONFIG, "model_max_length") };
+        Err(ModelError::content(&folder.join(file), format!("`{key}`: {}", self.no_room(max_length))))
     }
 
     /// The tokenizer that `tokenizer.json` says.
@@ -152,8 +160,10 @@ impl Tokenizer {
     /// # Errors
     /// When it is out of bounds, or the library does not know it.
     pub(super) fn of_json(json: &Value) -> Result<Self, ModelError> {
-        let growth = check(json).map_err(ModelError::Tokenizer)?;
-        Ok(Self { growth, ..Self::built(library(json).map_err(ModelError::Tokenizer)?) })
+        let mut json = json.clone();
+        let script = script::take(&mut json["normalizer"]);
+        let growth = check(&json).map_err(ModelError::Tokenizer)?;
+        Ok(Self { script, growth, ..Self::built(library(&json).map_err(ModelError::Tokenizer)?) })
     }
 
     /// Identity of this tokenizer, for digests: `tokenizer.json`, and the options beside it.

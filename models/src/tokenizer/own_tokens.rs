@@ -69,7 +69,12 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = &'t str>,
         most: usize,
     ) -> Result<Vec<String>, ModelError> {
-        let counts = counted(texts, self.inner.get_normalizer(), self.inner.get_pre_tokenizer())?;
+        let texts = self.unify_all(texts);
+        let counts = counted(
+            texts.iter().map(AsRef::as_ref),
+            self.inner.get_normalizer(),
+            self.inner.get_pre_tokenizer(),
+        )?;
         let mut words: Vec<(String, u32)> =
             counts.into_iter().filter(|(word, _)| self.id(word).is_err()).collect();
         // Of words that are as common, by their letters.

@@ -14,7 +14,7 @@ use super::special::{BERT, END, PADDING, UNKNOWN};
 use crate::ModelError;
 
 /// Class of transformers for any `tokenizer.json`.
-const GENERAL: &str = "PreTrainedTokenizerFast";
+pub(super) const GENERAL: &str = "PreTrainedTokenizerFast";
 
 /// Name under which version 5 writes it, and which earlier versions do not know.
 const NEWER_GENERAL: &str = "TokenizersBackend";
@@ -165,7 +165,8 @@ impl Tokenizer {
         }
         let is_bert = self.id(BERT[0]).is_ok();
         let config = match self.inner.get_model() {
-            ModelWrapper::WordPiece(_) if is_bert => bert_config(max_length),
+            // Of BERT's class transformers builds the normalizer anew.
+            ModelWrapper::WordPiece(_) if is_bert && self.script.is_none() => bert_config(max_length),
             _ if is_bert => self.general_config(max_length),
             _ => character_config(max_length),
         };
@@ -177,7 +178,7 @@ impl Tokenizer {
     }
 
     /// `tokenizer_config.json` of any tokenizer, with the special tokens that it has.
-    fn general_config(&self, max_length: usize) -> Value {
+    pub(super) fn general_config(&self, max_length: usize) -> Value {
         let mut config = json!({
             "tokenizer_class": GENERAL,
             "model_max_length": max_length,

@@ -178,7 +178,8 @@ impl Tokenizer {
         special.sort_unstable();
         let names: Vec<String> = special.iter().map(|(_, token)| token.clone()).collect();
         let (normaliser, splitter) = (self.inner.get_normalizer(), self.inner.get_pre_tokenizer());
-        let counts = counted(texts, normaliser, splitter)?;
+        let texts = self.unify_all(texts);
+        let counts = counted(texts.iter().map(AsRef::as_ref), normaliser, splitter)?;
         let kind = own["type"].as_str().unwrap_or_default().to_owned();
         let model = match kind.as_str() {
             "WordPiece" => {

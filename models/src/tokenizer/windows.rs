@@ -42,6 +42,7 @@ impl Tokenizer {
         if self.growth.may_be_long(second.len()) {
             watch(self.inner.get_normalizer(), second).map_err(|error| self.fault(error))?;
         }
+        let second = &*self.unify(second);
         let (encoding, first_is_cut) =
             self.with_text(first, |first| self.inner.encode((first, second), true))?;
         let sequences = encoding.get_sequence_ids();

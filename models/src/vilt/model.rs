@@ -67,6 +67,7 @@ impl Vilt {
             words: table("word", config.vocab_size),
             positions: Some(table("position", config.max_position_embeddings)),
             segments: Some(table("token_type", config.type_vocab_size)),
+            languages: None,
         };
         let image = PatchEmbeddings::load(
             source,
@@ -144,7 +145,7 @@ impl Vilt {
         }
         let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
         let padded = Sequences::padded(&tokens.mask, batch);
-        let text = self.text.sum(tokens, &padded, &positions, segments.as_ref())?;
+        let text = self.text.sum(tokens, &padded, &positions, [segments.as_ref(), None])?;
         let text = self.text_norm.forward(&text)?;
         let text = pass.dropout(&text, self.config.hidden_dropout_prob)?;
         let image = pass.dropout(&self.image.forward(patches)?, self.config.hidden_dropout_prob)?;

@@ -11,7 +11,7 @@ use crate::names::{FROM_SCRATCH, QUESTION_ONLY, SAME_START, UNTRAINED};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 10] = [
+const OF_SOME_TASKS: [&str; 11] = [
     "directions",
     "except",
     "references",
@@ -22,6 +22,7 @@ const OF_SOME_TASKS: [&str; 10] = [
     LANGUAGE_KEYS[0],
     LANGUAGE_KEYS[1],
     LANGUAGE_KEYS[2],
+    "by-layer",
 ];
 
 impl Checker<'_> {

@@ -46,6 +46,10 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotCount { .. }
         | Fault::NotNumber { .. }
         | Fault::UnknownClass { .. }
+        | Fault::NotOneOf { .. }
+        | Fault::NotTexts { .. }
+        | Fault::ChoiceCount(_)
+        | Fault::UnknownChoice { .. }
         | Fault::Answer(_)
         | Fault::NotAnswers(_)
         | Fault::DuplicateAnswer(_)
@@ -58,13 +62,9 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NoPositive(_)
         | Fault::NoJudgements
         | Fault::TwoJudgements { .. }
-        | Fault::NumberCount { .. }
-        | Fault::NotTexts { .. } => "data::search",
+        | Fault::NumberCount { .. } => "data::search",
         Fault::UnknownLanguage(_)
-        | Fault::NotLanguageCode { .. }
-        | Fault::DuplicateLanguage(_)
-        | Fault::FileOfTwoLanguages { .. }
-        | Fault::LanguageTwice { .. }
+        | Fault::Language(_)
         | Fault::NoLanguage
         | Fault::AmbiguousVariants { .. }
         | Fault::WrongScript { .. } => "data::language",

@@ -26,6 +26,15 @@ pub(super) enum Supervision {
     Unknown,
 }
 
+/// Why two models read a text in other tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenDifference {
+    /// Their vocabularies differ.
+    Vocabulary,
+    /// One reads texts in one script, and the other as they are.
+    Script,
+}
+
 impl Checker<'_> {
     /// Outline of a teacher, as far as it is known.
     pub(super) fn supervision(&self, teacher: &str) -> Supervision {
@@ -60,8 +69,8 @@ impl Checker<'_> {
                 Diagnostic::error("loss::none", message).label(&origin, "has nothing to minimise").help(help),
             );
         }
-        let has_own_vocabulary = self.has_own_vocabulary(site, task, student, supervision);
-        if has_own_vocabulary && task.is_masked() {
+        let differences = self.tokens_differ(site, task, student, supervision);
+        if differences.is_some() && task.is_masked() {
             let teacher = self.places.origin(&[path, &["teacher"]].concat());
             let message = format!(
                 "`{}` masks tokens, and its teacher has another vocabulary than its student",
@@ -70,7 +79,7 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error("student::vocabulary", message)
                     .label(&teacher, "reads the masked texts in another vocabulary")
-                    .help("leave out the teacher, or the student's `vocabulary`"),
+                    .help("leave out the teacher, or the student's `vocabulary` and `unify-script`"),
             );
             return;
         }
@@ -96,7 +105,7 @@ impl Checker<'_> {
                 (Ok(term), Supervision::Answers(_))
                     if !term.teacher_taps.is_empty() && !task.takes_answers() =>
                 {
-                    let reason = "answers are taken for `data.sentences` and `data.search`, and for `data.texts` that are neither masked nor augmented";
+                    let reason = "answers are taken for `data.sentences`, `data.search` and `data.choices`, and for `data.texts` that are neither masked nor augmented";
                     self.report_taps(path, loss, &term, reason, "this teacher answers");
                 }
                 (Ok(term), Supervision::Answers(form)) if lacks_taps(&term, form, outline.as_ref()) => {
@@ -128,7 +137,7 @@ impl Checker<'_> {
                 (Ok(term), _) => {
                     weights.push(term.weight);
                     self.check_projection(path, loss, &term, student);
-                    self.check_tokens(&term, loss, task, has_own_vocabulary);
+                    self.check_tokens(&term, loss, task, differences);
                     self.check_batches(recipe, site, &term, loss);
                     if !task.is_empty() {
                         self.check_targets(loss, &term, task, supervision);
@@ -213,38 +222,51 @@ impl Checker<'_> {
         );
     }
 
-    /// Whether a student reads the texts that its teacher reads in a vocabulary of its own.
-    fn has_own_vocabulary(
+    /// Why a student reads the texts that its teacher reads in other tokens; none where they are the same.
+    fn tokens_differ(
         &self,
         site: &Site<'_>,
         task: &dyn Task,
         student: Option<&ModelInfo>,
         supervision: &Supervision,
-    ) -> bool {
+    ) -> Option<TokenDifference> {
         let teacher = site.teacher.filter(|_| !matches!(supervision, Supervision::Absent));
         let teacher = teacher.and_then(|teacher| self.models.teacher(teacher));
-        student.zip(teacher).is_some_and(|(student, teacher)| {
-            task.shares_texts_with_teacher()
-                && self.depth == Depth::Whole
-                && !are_same(&student.tokenizer, &teacher.tokenizer)
-        })
+        let (student, teacher) = student.zip(teacher).filter(|_| task.shares_texts_with_teacher())?;
+        if student.tokenizer.unified_script() != teacher.tokenizer.unified_script() {
+            return Some(TokenDifference::Script);
+        }
+        let differ = self.depth == Depth::Whole && !are_same(&student.tokenizer, &teacher.tokenizer);
+        differ.then_some(TokenDifference::Vocabulary)
     }
 
     /// Reports a term that compares tokens of texts one by one where student and teacher read different texts, or have different
     /// vocabularies.
-    fn check_tokens(&mut self, term: &Term, loss: &At<Loss>, task: &dyn Task, has_own_vocabulary: bool) {
+    fn check_tokens(
+        &mut self,
+        term: &Term,
+        loss: &At<Loss>,
+        task: &dyn Task,
+        difference: Option<TokenDifference>,
+    ) {
         let is_text = |stream: &&String| !["image", "vision"].contains(&stream.as_str());
         if !term.token_by_token.iter().any(|stream| is_text(&stream)) {
             return;
         }
-        if has_own_vocabulary {
+        if let Some(difference) = difference {
+            let (reason, key) = match difference {
+                TokenDifference::Vocabulary => ("their vocabularies differ", "vocabulary"),
+                TokenDifference::Script => {
+                    ("one of them reads unified texts, the other the original ones", "unify-script")
+                }
+            };
             let message = format!(
-                "the loss `{}` compares tokens of student and teacher one by one, and their vocabularies differ",
+                "the loss `{}` compares tokens of student and teacher one by one, and {reason}",
                 term.name
             );
-            self.report(Diagnostic::error("loss::tokens", message).label(&loss.origin, "this term").help(
-                "leave out the student's `vocabulary`, or compare logits, embeddings or the first token (`count = \"first\"`)",
-            ));
+            self.report(Diagnostic::error("loss::tokens", message).label(&loss.origin, "this term").help(format!(
+                "leave out the student's `{key}`, or compare logits, embeddings or the first token (`count = \"first\"`)",
+            )));
             return;
         }
         if task.shares_texts_with_teacher() {

@@ -109,6 +109,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
     checker.check_teachers(recipe);
     checker.check_stages(recipe);
     checker.check_unused(recipe);
+    checker.check_card(recipe);
     checker
 }
 

@@ -20,7 +20,8 @@ use crate::stage_order::student_of;
 use crate::tasks::StageData;
 use crate::tasks::task::Task;
 use crate::vocabulary::{
-    are_same, prompted, shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary,
+    are_same, keeps_vocabulary, prompted, shares_vocabulary, takes_vocabulary, train_vocabulary,
+    transfer_vocabulary,
 };
 
 impl<'a> Checker<'a> {
@@ -189,7 +190,7 @@ impl<'a> Checker<'a> {
                 let source_model = source_model.and_then(|source_model| self.models.checkpoint(source_model));
                 // A pruned vocabulary is no longer that of the source model.
                 let own = source_model.map(|source_model| Rc::clone(&source_model.tokenizer));
-                let own = own.filter(|_| declared.inner().vocabulary_transfer() == VocabularyTransfer::Keep);
+                let own = own.filter(|_| keeps_vocabulary(declared.inner()));
                 match self.models.configure(declared, &tokenizer, &head, recipe.seed) {
                     Ok(config) => (config, own, "the teacher whose layers it takes".to_owned()),
                     // The source model is known to be broken, and that is reported where it is declared.
@@ -351,7 +352,7 @@ impl<'a> Checker<'a> {
             let reason = format!("it reads as `{}` does, whose weights it takes", source_model.value);
             self.warn_of_unused_vocabulary(name, student, &reason);
             let whole = Rc::clone(&self.models.checkpoint(source_model)?.tokenizer);
-            if student.inner().vocabulary_transfer() == VocabularyTransfer::Keep {
+            if keeps_vocabulary(student.inner()) {
                 return Some(whole);
             }
             return match transfer_vocabulary(&whole, student, task, &self.corpora) {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alambic_models::ModelFolder;
 use alambic_reports::document::Image;
+use alambic_reports::layers::LayerRetrieval;
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind, TaskDescription};
 use alambic_reports::outcome::Latency;
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
@@ -152,6 +153,12 @@ pub(crate) trait Evaluator {
 
     /// Similarities of the student's inner states to the teacher's, each with its value for shuffled pairs.
     fn similarities(&self, student: &Path) -> Result<IndexMap<String, Option<f64>>, RunError>;
+
+    /// Retrieval by the hidden states of each layer of a finished model, or of the teacher where no folder is named; none where it is
+    /// not asked for, or the model has no layers.
+    fn by_layer(&self, _folder: Option<&Path>) -> Result<Option<LayerRetrieval>, RunError> {
+        Ok(None)
+    }
 
     /// Times by setting and model; see [`super::timing`].
     fn timings(

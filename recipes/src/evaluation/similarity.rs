@@ -40,14 +40,14 @@ pub(crate) fn by_layer(
 
 /// The mean divergence of a student's distributions from a teacher's, both given by the rows of logits of each text, and
 /// the same with rows of the teacher's half of them on, so that each is paired with another. Words that one of the two did
-/// not see do not count.
+/// not see do not count, nor rows of different length.
 pub(crate) fn divergences(student: &[Vec<Vec<f32>>], teacher: &[Vec<Vec<f32>>]) -> [Option<f64>; 2] {
     let (own, other): (Vec<&Vec<f32>>, Vec<&Vec<f32>>) =
         (student.iter().flatten().collect(), teacher.iter().flatten().collect());
     [0, own.len() / 2].map(|shift| {
         let pairs = own.iter().zip(other.iter().cycle().skip(shift));
         let seen: Vec<f64> = pairs
-            .filter(|(own, other)| !own.is_empty() && !other.is_empty())
+            .filter(|(own, other)| !own.is_empty() && own.len() == other.len())
             .map(|(own, other)| divergence(other, own))
             .collect();
         (!seen.is_empty()).then(|| seen.iter().sum::<f64>() / seen.len() as f64)

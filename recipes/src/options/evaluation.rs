@@ -22,6 +22,9 @@ settings! {
         pub compare_with: Vec<At<String>> = Vec::new(),
         /// Whether the student before any training is evaluated too, as `untrained`.
         pub untrained: bool = false,
+        /// Whether translations are also retrieved by the mean hidden state of the tokens, of each layer of each model by itself, in
+        /// both directions. The layer that is best on the stage's validation sentences is named; the test split chooses none.
+        pub by_layer: bool = false,
         /// Lower precisions of matrix products in which the student is evaluated too, each as a model of its own.
         pub precisions: Vec<At<MatmulPrecision>> = Vec::new(),
         /// Languages in which the student, and the models compared with it, are asked about images. Of several, each is

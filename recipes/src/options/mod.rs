@@ -1,6 +1,7 @@
 //! Keys of a recipe that are no task's own.
 
 pub mod cache;
+pub(crate) mod card;
 pub mod data;
 pub mod evaluation;
 pub mod export;

@@ -6,6 +6,7 @@ use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::document::Image;
+use alambic_reports::layers::LayerRetrieval;
 use alambic_reports::metrics::{
     ByClass, Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
 };
@@ -354,6 +355,11 @@ impl<'a> Evaluation<'a> {
             all.extend(evaluator.similarities(student)?);
         }
         Ok(all)
+    }
+
+    /// Retrieval by the states of each layer of a finished model, or of the teacher where no folder is named.
+    pub(crate) fn by_layer(&self, folder: Option<&Path>) -> Result<Option<LayerRetrieval>, RunError> {
+        self.first().by_layer(folder)
     }
 
     /// Times by setting and model.

@@ -20,4 +20,5 @@ mod whole;
 pub use options::{RunOptions, StartMode};
 pub use ranks::started_ranks;
 pub use start::resumable;
+pub(crate) use whole::train_only;
 pub use whole::{Finished, run};

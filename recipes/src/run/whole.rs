@@ -12,6 +12,7 @@ use super::{ranks, result, trainings};
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::{RunError, with_causes};
+use crate::folder::layout::STUDENT;
 use crate::folder::place::RunFolder;
 use crate::load::Loaded;
 use crate::machine;
@@ -68,6 +69,43 @@ pub fn run(loaded: &Loaded, options: &RunOptions, observer: &mut dyn Observer) -
     }
 }
 
+/// Runs the trainings of a recipe without evaluating them, or takes what is finished of them, and gives the folder of the student.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn train_only(
+    loaded: &Loaded,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<PathBuf, RunError> {
+    let (mut events, lock) = match start::open(loaded, options)? {
+        Opened::Running(events, lock) => (events, lock),
+        Opened::Finished(_) => return Ok(options.out.join(STUDENT)),
+    };
+    let context = context(loaded, options, RunFolder::new(options.out.clone(), lock))?;
+    start::check_inputs(loaded, &context)?;
+    let trainings = trainings::run(&loaded.recipe, &context, &mut events, observer)?;
+    let student = trainings.student.into_iter().next();
+    student.map(|run| run.folder).ok_or_else(|| RunError::Recipe("`stages` names no stage".into()))
+}
+
+/// What a run works with.
+fn context<'o>(
+    loaded: &'o Loaded,
+    options: &'o RunOptions,
+    folder: RunFolder,
+) -> Result<RunContext<'o>, RunError> {
+    let recipe = &loaded.recipe;
+    Ok(RunContext {
+        corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
+        models: ModelStore::of_run(&recipe.teacher, &options.out),
+        folder,
+        interrupt: &options.interrupt,
+        ranks: options.ranks.clone(),
+        seed: recipe.seed,
+    })
+}
+
 /// A run whose begin is logged, to its end, which is logged.
 fn run_logged(
     loaded: &Loaded,
@@ -81,14 +119,7 @@ fn run_logged(
     for (name, value) in machine::describe() {
         observer.detail(&format!("{name}: {value}"));
     }
-    let context = RunContext {
-        corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
-        models: ModelStore::of_run(&recipe.teacher, &options.out),
-        folder,
-        interrupt: &options.interrupt,
-        ranks: options.ranks.clone(),
-        seed: recipe.seed,
-    };
+    let context = context(loaded, options, folder)?;
     context.ranks.first(|| start::check_inputs(loaded, &context))?;
     let trainings = trainings::run(recipe, &context, events, observer)?;
     observer.stage(EVALUATION);

@@ -5,6 +5,8 @@ pub const SUITES: &[(&str, &str)] = &[
     ("xtreme", include_str!("../../suites/xtreme.toml")),
     ("iglue", include_str!("../../suites/iglue.toml")),
     ("indicxtreme", include_str!("../../suites/indicxtreme.toml")),
+    ("at-hand", include_str!("../../suites/at-hand.toml")),
+    ("smoke", include_str!("../../suites/smoke.toml")),
 ];
 
 #[cfg(test)]

@@ -71,6 +71,9 @@ settings! {
         pub average_metrics: bool = true,
         /// How a model without the task's head is fine-tuned on the source. Left out: nothing is trained.
         pub train: Option<SuiteTrain>,
+        /// The layer by whose states sentences are embedded, counted from 1, by the number of layers of a model that has no embedding of
+        /// its own. Left out: the last.
+        pub layers: IndexMap<String, usize> = IndexMap::new(),
         /// Files of machine translations.
         pub translated: Translated,
         /// What a reader of the report should know of how the task is scored.

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_data::DataError;
 use alambic_data::benchmarks::{Gold, Predictions, References};
+use alambic_data::{DataError, Fault};
 use alambic_files::text::quoted;
 use alambic_reports::ReportError;
 use alambic_reports::suite::{
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::load::LoadedSuite;
 use super::schema::SuiteTask;
+use crate::error::RunError;
 
 /// Languages that a reason lists.
 const LISTED: usize = 8;
@@ -27,9 +28,25 @@ pub enum SuiteError {
     /// A metric that does not go with predictions.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A model that cannot be trained or asked.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A recipe of a fine-tuning that is wrong.
+    #[error("{0}")]
+    Recipe(String),
     /// There is nothing to score.
     #[error("{0}")]
     Nothing(String),
+}
+
+impl SuiteError {
+    /// The error that no task can be scored, for reasons.
+    pub(super) fn nothing(suite: &LoadedSuite, missing: &[MissingTask]) -> Self {
+        let reasons: Vec<String> =
+            missing.iter().map(|own| format!("  {}: {}", own.task, own.reason)).collect();
+        let name = suite.suite.name.value.as_str();
+        Self::Nothing(format!("no task of `{name}` can be scored:\n{}", reasons.join("\n")))
+    }
 }
 
 /// What came of a scoring.
@@ -41,6 +58,28 @@ pub struct SuiteScores {
     pub spec: SuiteSpec,
     /// What a user should know of how they came about.
     pub notes: Vec<String>,
+}
+
+impl SuiteScores {
+    /// These and those of other models on the same suite.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.outcome.models.extend(other.outcome.models);
+        for missing in other.outcome.missing {
+            if !self.outcome.missing.contains(&missing) {
+                self.outcome.missing.push(missing);
+            }
+        }
+        for (name, task) in other.spec.tasks {
+            let Some(own) = self.spec.tasks.get_mut(&name) else { continue };
+            for note in task.notes {
+                if !own.notes.contains(&note) {
+                    own.notes.push(note);
+                }
+            }
+        }
+        self.notes.extend(other.notes);
+        self
+    }
 }
 
 /// Values of metrics by language: metric, then language.
@@ -55,7 +94,8 @@ enum Scored {
 
 /// Scores the predictions of a model, in the layouts of the benchmarks' submissions: a folder for each task, in it a file for each
 /// language. A task whose folder is not there is missing; one of which a language is missing has values of the others, and no
-/// average. `labels` holds a folder for each task as well.
+/// average. `labels` holds a folder for each task as well. Where labels are not needed, languages
+/// whose labels were taken out of the test part have no values; else they are an error.
 ///
 /// # Errors
 /// Every fault of every file; [`SuiteError::Nothing`] where no task has predictions.
@@ -65,6 +105,7 @@ pub fn score(
     labels: &Path,
     model: &str,
     setting: &str,
+    needs_labels: bool,
 ) -> Result<SuiteScores, SuiteError> {
     for (what, folder) in [("predictions", predictions), ("labels", labels)] {
         if !folder.is_dir() {
@@ -84,7 +125,12 @@ pub fn score(
         .collect();
     let scored: Vec<Result<Scored, SuiteError>> = wanted
         .par_iter()
-        .map(|(name, task, language)| score_file(name, task, language, predictions, labels))
+        .map(|(name, task, language)| {
+            let own = score_file(name, task, language, predictions, labels);
+            own.or_else(|error| {
+                if needs_labels || !is_without_labels(&error) { Err(error) } else { Ok(Scored::NoLabels) }
+            })
+        })
         .collect();
     let mut faults: Option<DataError> = None;
     let mut by_task: IndexMap<&str, Vec<(&str, Scored)>> = IndexMap::new();
@@ -118,13 +164,7 @@ pub fn score(
     }
     values.retain(|_, metrics| metrics.values().any(|languages| !languages.is_empty()));
     if values.is_empty() {
-        let reasons: Vec<String> =
-            missing.iter().map(|own| format!("  {}: {}", own.task, own.reason)).collect();
-        let name = suite.suite.name.value.as_str();
-        return Err(SuiteError::Nothing(format!(
-            "no task of `{name}` can be scored:\n{}",
-            reasons.join("\n")
-        )));
+        return Err(SuiteError::nothing(suite, &missing));
     }
     let spec = suite.spec();
     let model = [(model.to_owned(), SuiteModel::new(&spec, values))].into_iter().collect();
@@ -138,6 +178,16 @@ pub fn score(
         missing,
     };
     Ok(SuiteScores { outcome, spec, notes })
+}
+
+/// Whether labels were taken out of a test part, and nothing else is wrong.
+pub(super) fn is_without_labels(error: &SuiteError) -> bool {
+    let SuiteError::Data(error) = error else { return false };
+    let is_without = |problem: &alambic_data::Problem| match &problem.fault {
+        Fault::Benchmark(fault) => fault.is_without_labels(),
+        _ => false,
+    };
+    error.more == 0 && error.problems.iter().all(is_without)
 }
 
 /// The values of a language of a task.

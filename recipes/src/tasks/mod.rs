@@ -3,6 +3,7 @@
 mod fractions;
 mod image_text_pretraining;
 mod image_text_retrieval;
+mod multiple_choice;
 mod object_detection;
 mod question_answering;
 mod registry;

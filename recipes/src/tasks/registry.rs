@@ -6,6 +6,7 @@ use alambic_settings::settings;
 use super::fractions::ScaleFractions;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
+use super::multiple_choice::options::ChoicesData;
 use super::object_detection::options::ObjectsData;
 use super::question_answering::options::PassagesData;
 use super::search::options::SearchData;
@@ -22,7 +23,7 @@ macro_rules! tasks {
     ($($field:ident: $data:ty),+ $(,)?) => {
         settings! {
             /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
-            /// generate texts; texts, for encoders; sentences, for models that embed them; queries with passages, for models that retrieve or rerank; questions and texts about images, for models that read images; objects, for models
+            /// generate texts; texts, for encoders; questions with choices, for encoders that choose; sentences, for models that embed them; queries with passages, for models that retrieve or rerank; questions and texts about images, for models that read images; objects, for models
             /// that detect them.
             pub struct StageData {
                 $(
@@ -64,6 +65,7 @@ tasks! {
     object_detection: ObjectsData,
     question_answering: PassagesData,
     search: SearchData,
+    multiple_choice: ChoicesData,
 }
 
 impl StageData {

@@ -82,6 +82,17 @@ pub(crate) trait Task {
         false
     }
 
+    /// What training on labels of the data by cross-entropy is called in the vocabulary of model cards.
+    fn label_objective(&self) -> &'static str {
+        if self.is_masked() { "mlm" } else { "classification" }
+    }
+
+    /// Power of the number of a language's examples in proportion to which languages are sampled; none where there is nothing to
+    /// sample.
+    fn sampling_exponent(&self) -> Option<f64> {
+        None
+    }
+
     /// The targets that the data have; none where that is not known.
     fn targets(&self, corpora: &Corpora) -> Option<Vec<TargetKind>>;
 

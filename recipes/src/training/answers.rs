@@ -1,8 +1,8 @@
 //! The answers of a teacher that is asked about texts as they are written: a table, or several teachers together.
 
-use std::borrow::Borrow;
+use std::borrow::Cow;
 
-use alambic_data::Text;
+use alambic_data::{ChoiceQuestion, Text};
 use alambic_files::text::{elided, quoted};
 use alambic_models::{TapSelection, Trace};
 use alambic_reports::numbers::thousands;
@@ -28,29 +28,70 @@ pub(crate) fn asked(text: &Text) -> AskedText<'_> {
     AskedText { texts: (&text.first, text.second.as_deref()), id: text.id.as_deref() }
 }
 
-/// The texts for which a teacher has an answer, with the answers, and how many others there were.
+/// An example with the texts that a teacher is asked about: itself, or several of which each has an answer.
+pub(crate) trait AskedExample {
+    /// The texts, at least one.
+    fn texts(&self) -> &[Text];
+}
+
+impl AskedExample for Text {
+    fn texts(&self) -> &[Text] {
+        std::slice::from_ref(self)
+    }
+}
+
+impl AskedExample for &Text {
+    fn texts(&self) -> &[Text] {
+        std::slice::from_ref(self)
+    }
+}
+
+impl AskedExample for Cow<'_, Text> {
+    fn texts(&self) -> &[Text] {
+        std::slice::from_ref(self)
+    }
+}
+
+/// A prompt is asked about with each of its choices.
+impl AskedExample for &ChoiceQuestion {
+    fn texts(&self) -> &[Text] {
+        &self.pairs
+    }
+}
+
+/// The examples for all of whose texts a teacher has an answer, with the answers, text by text, and how many other examples there
+/// were.
 ///
 /// # Errors
 /// When there are others, and they are not to be left out.
-pub(crate) fn answered<T: Borrow<Text>>(
+pub(crate) fn answered<T: AskedExample>(
     teacher: &dyn AnsweringTeacher,
-    texts: Vec<T>,
+    examples: Vec<T>,
     asking: &Asking<'_>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<(Vec<T>, Vec<Answer>, usize), RunError> {
-    let questions: Vec<AskedText<'_>> = texts.iter().map(|text| asked(text.borrow())).collect();
+    let texts: Vec<&Text> = examples.iter().flat_map(AskedExample::texts).collect();
+    let questions: Vec<AskedText<'_>> = texts.iter().map(|text| asked(text)).collect();
     let answers = teacher.answers(&questions, asking, progress)?;
-    let (all, missing) = (texts.len(), answers.iter().filter(|answer| answer.is_none()).count());
+    let missing = answers.iter().filter(|answer| answer.is_none()).count();
     let first = texts.iter().zip(&answers).find(|(_, answer)| answer.is_none());
     if let (Some((first, _)), MissingAnswers::Refuse) = (first, teacher.missing()) {
         return Err(RunError::Recipe(format!(
             "{}; add them, or leave these texts out with `missing = \"leave-out\"`",
-            lacking(teacher, missing, all, first.borrow())
+            lacking(teacher, missing, texts.len(), first)
         )));
     }
-    let (texts, answers) =
-        texts.into_iter().zip(answers).filter_map(|(text, answer)| Some((text, answer?))).unzip();
-    Ok((texts, answers, missing))
+    let (all, mut answers) = (examples.len(), answers.into_iter());
+    let (mut kept, mut of_kept) = (Vec::with_capacity(all), Vec::new());
+    for example in examples {
+        let own: Vec<Option<Answer>> = answers.by_ref().take(example.texts().len()).collect();
+        if let Some(own) = own.into_iter().collect::<Option<Vec<Answer>>>() {
+            kept.push(example);
+            of_kept.extend(own);
+        }
+    }
+    let left_out = all - kept.len();
+    Ok((kept, of_kept, left_out))
 }
 
 /// Has a teacher that is asked about texts asked about those of requests, before it is to write what it answers; of other teachers

@@ -147,7 +147,8 @@ impl TrainerCallback for Validator<'_> {
         recorder: &mut Recorder<'_>,
     ) -> Result<(), RunError> {
         let step = state.progress.step;
-        if !is_due(step, self.every, self.steps) {
+        // Over no example every checkpoint is as good as another, and the last one has learnt most.
+        if self.task.statistics().validation == 0 || !is_due(step, self.every, self.steps) {
             return Ok(());
         }
         let weights = state.current()?;

@@ -109,7 +109,12 @@ impl EncodedExamples {
     }
 
     pub(crate) fn truncated(&self) -> usize {
-        self.texts.iter().filter(|text| text.own.truncated).count()
+        self.are_truncated().filter(|is_truncated| *is_truncated).count()
+    }
+
+    /// Whether each text is cut.
+    pub(crate) fn are_truncated(&self) -> impl Iterator<Item = bool> {
+        self.texts.iter().map(|text| text.own.truncated)
     }
 
     /// Tokens of each text; there is nothing to be written.

@@ -1,12 +1,10 @@
 //! A teacher's outputs over the texts of a training: asked for, cached, or computed at every step.
 
-use std::borrow::Borrow;
-
 use alambic_data::Text;
 use alambic_reports::numbers::thousands;
 use alambic_teachers::{Answer, AnsweringTeacher, Asking};
 
-use super::answers::{AnswerOutputs, answered};
+use super::answers::{AnswerOutputs, AskedExample, answered};
 use super::encoded::EncodedSplits;
 use super::job::Job;
 use super::taps::Taps;
@@ -14,21 +12,21 @@ use super::teacher_outputs::{Request, TeacherOutputs, open};
 use crate::error::RunError;
 use crate::observer::Observer;
 
-/// The texts of a training for which a teacher that is asked about them has an answer.
+/// The examples of a training for whose texts a teacher that is asked about them has an answer.
 pub(crate) struct AnsweredSplits<T, V> {
     pub(crate) texts: Vec<T>,
     pub(crate) validation: Vec<V>,
     pub(crate) answers: Answers,
 }
 
-/// The answers for the texts of a training, and then for those of its validation.
+/// The answers for the texts of a training, one after another, and then for those of its validation.
 pub(crate) struct Answers {
     answers: Vec<Answer>,
     summary: String,
 }
 
-impl<T: Borrow<Text>, V: Borrow<Text>> AnsweredSplits<T, V> {
-    /// Asks a teacher about texts to train on, and to validate on.
+impl<T: AskedExample, V: AskedExample> AnsweredSplits<T, V> {
+    /// Asks a teacher about examples to train on, and to validate on.
     ///
     /// # Errors
     /// When it fails, or lacks answers that are not to be left out.
@@ -39,7 +37,8 @@ impl<T: Borrow<Text>, V: Borrow<Text>> AnsweredSplits<T, V> {
         asking: &Asking<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
-        let count = texts.len() + validation.len();
+        let of_training: usize = texts.iter().map(|own| own.texts().len()).sum();
+        let count = of_training + validation.iter().map(|own| own.texts().len()).sum::<usize>();
         observer.task(&format!("{label}: {} answers", teacher.source()), count, 0);
         let mut done = 0;
         let mut progress = |count| {

@@ -1,38 +1,39 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::metric::{
     Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, ratio,
 };
-use super::prediction::PredictionKind;
+use super::prediction::{Prediction, PredictionKind};
 
-/// Share of examples whose class is right; of scored answers the best one is.
+/// Share of examples whose class, or whose choice, is right; of scored answers the best one is.
 pub(super) static METRIC: Metric = Metric {
     name: "accuracy",
-    summary: "share of examples whose class is right",
+    summary: "share of examples whose class, or whose choice, is right",
     undefined: "no example",
     direction: Direction::Higher,
     is_share: true,
     reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Class],
-    references: &[PredictionKind::Class, PredictionKind::Scores],
+    accepts: &[PredictionKind::Class, PredictionKind::Choice],
+    references: &[PredictionKind::Class, PredictionKind::Choice, PredictionKind::Scores],
     suits: always,
     is_default: always,
     contributions: right,
     value: Value::OfSums(ratio),
 };
 
-/// Accuracy of always predicting the majority class, whatever the model predicts: an accuracy means little where it is not
+/// Accuracy of always predicting the majority class, or the choice at the place that is right most often, whatever the model predicts: an accuracy means little where it is not
 /// well above this one. Of several classes equally common the first in the alphabet is taken. An example without a known class
 /// is never right.
 pub(super) static MAJORITY: Metric = Metric {
     name: "accuracy-of-majority",
-    summary: "accuracy of always predicting the majority class",
+    summary: "accuracy of always predicting the majority class, or the choice at one place",
     undefined: "no example",
     direction: Direction::Higher,
     is_share: true,
     reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Class],
-    references: &[PredictionKind::Class, PredictionKind::Scores],
+    accepts: &[PredictionKind::Class, PredictionKind::Choice],
+    references: &[PredictionKind::Class, PredictionKind::Choice, PredictionKind::Scores],
     suits: always,
     is_default: always,
     contributions: of_majority,
@@ -41,20 +42,28 @@ pub(super) static MAJORITY: Metric = Metric {
 
 fn right(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
     let is_right = |pair: &ScoredPair<'_>| {
-        pair.reference.class().is_some_and(|class| pair.prediction.class() == Some(class))
+        named(&pair.reference).is_some_and(|class| named(&pair.prediction) == Some(class))
     };
     pairs.iter().map(|pair| Contribution::of_hit(is_right(pair))).collect()
 }
 
 fn of_majority(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
-    let majority = most_common(pairs.iter().filter_map(|pair| pair.reference.class()));
-    let is_right = |pair: &ScoredPair<'_>| majority.is_some() && pair.reference.class() == majority;
+    let majority = most_common(pairs.iter().filter_map(|pair| named(&pair.reference)));
+    let is_right = |pair: &ScoredPair<'_>| majority.is_some() && named(&pair.reference) == majority;
     pairs.iter().map(|pair| Contribution::of_hit(is_right(pair))).collect()
 }
 
+/// The class, or the place of the choice.
+fn named(prediction: &Prediction) -> Option<Cow<'_, str>> {
+    match prediction {
+        Prediction::Choice(place) => Some(place.to_string().into()),
+        other => other.class().map(Cow::Borrowed),
+    }
+}
+
 /// The most common class; of several, the first in the alphabet.
-pub(super) fn most_common<'c>(classes: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+pub(super) fn most_common<C: Ord>(classes: impl Iterator<Item = C>) -> Option<C> {
+    let mut counts: BTreeMap<C, usize> = BTreeMap::new();
     for class in classes {
         *counts.entry(class).or_default() += 1;
     }
@@ -78,6 +87,18 @@ mod tests {
         assert!(scores.values().all(|scores| (scores.value().unwrap() - 2.0 / 6.0).abs() < 1e-12));
         let neither = score_all(&names, &[Prediction::Nothing], &[Prediction::Nothing], 1).unwrap();
         assert!(neither.values().all(|scores| scores.value() == Some(0.0)));
+    }
+
+    #[test]
+    fn choice_is_right_by_its_place_and_the_majority_is_the_most_common_place() {
+        let places =
+            |places: &[usize]| places.iter().map(|&place| Prediction::Choice(place)).collect::<Vec<_>>();
+        let references = [places(&[1, 1, 0, 11, 1]), vec![Prediction::Nothing]].concat();
+        let names = ["accuracy", "accuracy-of-majority", "agreement"];
+        let predictions = places(&[1, 0, 0, 1, 2, 0]);
+        let scores = score_all(&names, &predictions, &references, 1).unwrap();
+        let values: Vec<f64> = scores.values().map(|scores| scores.value().unwrap()).collect();
+        assert_eq!(values, [2.0 / 6.0, 3.0 / 6.0, 2.0 / 6.0]);
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub fn select_metrics<'a, 'n>(
 pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'static str)] {
     match kind {
         PredictionKind::Text => &[("agreement", "agreement"), ("cer", "cer-against-teacher")],
-        PredictionKind::Class | PredictionKind::Texts | PredictionKind::Scores => {
+        PredictionKind::Class | PredictionKind::Choice | PredictionKind::Texts | PredictionKind::Scores => {
             &[("agreement", "agreement")]
         }
         PredictionKind::Number => &[("pearson", "pearson-with-teacher")],
@@ -258,9 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn metrics_of_numbers_and_rankings_are_all_defaults() {
+    fn metrics_of_numbers_choices_and_rankings_are_all_defaults() {
         for (kind, expected) in [
             (PredictionKind::Number, &["spearman", "pearson"][..]),
+            (PredictionKind::Choice, &["accuracy", "accuracy-of-majority"]),
             (PredictionKind::Ranking, &["recall-at-1", "recall-at-5", "recall-at-10"]),
             (PredictionKind::Nothing, &[]),
         ] {
@@ -301,6 +302,7 @@ mod tests {
     fn accuracies_are_followed_by_those_of_the_majority() {
         let of = |kind| accuracy_and_majority(kind).map(|metrics| metrics.map(|metric| metric.name));
         assert_eq!(of(PredictionKind::Class), Some(["accuracy", "accuracy-of-majority"]));
+        assert_eq!(of(PredictionKind::Choice), Some(["accuracy", "accuracy-of-majority"]));
         assert_eq!(of(PredictionKind::Tags), Some(["token-accuracy", "token-accuracy-of-majority"]));
         assert_eq!(of(PredictionKind::Number), None);
     }

@@ -12,6 +12,8 @@ pub enum Prediction {
     Texts(Vec<String>),
     /// The name of a class.
     Class(String),
+    /// The place of one of the choices of its example, counted from 0.
+    Choice(usize),
     /// Known answers with their scores in 0 to 1, as in VQA; none where no answer is known. A reference only.
     Scores(Vec<(String, f64)>),
     /// A number.
@@ -38,6 +40,8 @@ pub enum PredictionKind {
     Texts,
     /// [`Prediction::Class`].
     Class,
+    /// [`Prediction::Choice`].
+    Choice,
     /// [`Prediction::Scores`].
     Scores,
     /// [`Prediction::Number`].
@@ -60,6 +64,7 @@ impl PredictionKind {
         Self::Text,
         Self::Texts,
         Self::Class,
+        Self::Choice,
         Self::Scores,
         Self::Number,
         Self::Tags,
@@ -75,6 +80,7 @@ impl PredictionKind {
             Self::Text => "texts",
             Self::Texts => "lists of texts",
             Self::Class => "class names",
+            Self::Choice => "choices",
             Self::Scores => "scored answers",
             Self::Number => "numbers",
             Self::Tags => "tags",
@@ -106,6 +112,7 @@ impl Prediction {
             Self::Text(_) => PredictionKind::Text,
             Self::Texts(_) => PredictionKind::Texts,
             Self::Class(_) => PredictionKind::Class,
+            Self::Choice(_) => PredictionKind::Choice,
             Self::Scores(_) => PredictionKind::Scores,
             Self::Number(_) => PredictionKind::Number,
             Self::Tags(_) => PredictionKind::Tags,
@@ -189,7 +196,7 @@ impl Prediction {
             Self::Texts(texts) | Self::Tags(texts) => texts.iter().all(|text| is_nfc(text)),
             Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
             Self::Pair(ids) => ids.iter().all(|id| is_nfc(id)),
-            Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => true,
+            Self::Choice(_) | Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => true,
         };
         if is_normalized {
             return Cow::Borrowed(self);
@@ -204,7 +211,9 @@ impl Prediction {
                 Self::Scores(answers.iter().map(|(answer, score)| (nfc(answer), *score)).collect())
             }
             Self::Pair(ids) => Self::Pair(ids.each_ref().map(|id| nfc(id))),
-            Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => self.clone(),
+            Self::Choice(_) | Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => {
+                self.clone()
+            }
         })
     }
 }
@@ -216,6 +225,7 @@ impl fmt::Display for Prediction {
             Self::Text(text) => formatter.write_str(text),
             Self::Class(_) | Self::Scores(_) => formatter.write_str(self.class().unwrap_or_default()),
             Self::Texts(texts) => formatter.write_str(&texts.join(" / ")),
+            Self::Choice(place) => write!(formatter, "{place}"),
             Self::Number(number) => write!(formatter, "{number}"),
             Self::Tags(tags) => formatter.write_str(&tags.join(" ")),
             Self::Ranking(places) => {

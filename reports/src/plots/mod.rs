@@ -8,6 +8,7 @@
 
 mod against;
 mod bars;
+mod by_layer;
 mod by_length;
 mod by_slice;
 mod canvas;
@@ -27,6 +28,7 @@ mod validation;
 
 pub use against::metric_against;
 pub use bars::{BarSeries, Bars};
+pub use by_layer::metric_by_layer;
 pub use by_length::metric_by_length;
 pub use by_slice::metric_by_slice;
 pub use cost::quality_against_cost;

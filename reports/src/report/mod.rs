@@ -1,5 +1,6 @@
 //! The report of one run: plain data, written as `report.html`, `report.md` and `plots/`.
 
+mod by_layer;
 mod classes;
 mod content;
 mod headline;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
+use super::by_layer::by_layer;
 use super::classes::by_class;
 use super::content::{
     AugmentationNotes, CorpusReading, IllustratedExamples, Noun, PipelineNotes, Report, StageSummary, Text,
@@ -41,6 +42,7 @@ fn document(report: &Report) -> Document {
         Section::new("Result", result(report)),
         Section::new("By class", by_class(report)),
         Section::new(slices_title(report), by_slice(report)),
+        Section::new("By layer", by_layer(&report.outcome)),
         Section::new("Faithfulness to the teacher", fidelity(report)),
         Section::new("Time", time(report)),
         Section::new("Samples", samples(report)),

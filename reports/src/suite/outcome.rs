@@ -16,6 +16,9 @@ pub const SCHEMA: u32 = 1;
 /// The name of the result's file.
 const FILE: &str = "suite.json";
 
+/// The files of a result.
+const FILES: [&str; 3] = [FILE, "report.html", "report.md"];
+
 /// Values of models over a suite. What has no value is null; values are shares of 1 where metrics are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,14 +116,22 @@ impl SuiteOutcome {
     /// # Errors
     /// When the folder holds files of these names that no scoring wrote, and those of [`crate::document::Document::write`].
     pub fn write(&self, spec: &SuiteSpec, folder: &Path) -> Result<()> {
-        let files = [FILE, "report.html", "report.md"];
         write::create_folder(folder)?;
         let _lock = Lock::acquire(folder, "alambic score")?;
-        digests::check_only(folder, &files)?;
-        digests::register(folder, &files)?;
+        digests::check_only(folder, &FILES)?;
+        self.write_locked(spec, folder)
+    }
+
+    /// The same into a folder that is there, that this process has locked, and that may hold other files.
+    ///
+    /// # Errors
+    /// Those of [`Self::write`].
+    pub fn write_locked(&self, spec: &SuiteSpec, folder: &Path) -> Result<()> {
+        digests::check_replaceable(folder, &FILES)?;
+        digests::register(folder, &FILES)?;
         write::write(&folder.join(FILE), format!("{}\n", self.json()?).as_bytes())?;
         self.document(spec).write(folder, "report")?;
-        Ok(digests::record(folder, &files)?)
+        Ok(digests::record(folder, &FILES)?)
     }
 
     /// Reads the `suite.json` of a folder.

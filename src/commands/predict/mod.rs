@@ -1,5 +1,6 @@
 //! `alambic predict`.
 
+mod choices;
 mod images;
 mod lines;
 mod matches;
@@ -25,7 +26,8 @@ use table::TableInput;
 ///
 /// Lines are tab-separated. For a model that generates texts, a line may name the target language in a second column, or
 /// begin with its tag, as `>>ta<<text`. For a model of pairs of texts, the second column is the second text; for one of single
-/// texts, a tab is white space. For a model that answers questions out of passages, the second column is the passage. For a
+/// texts, a tab is white space. For a model that answers questions out of passages, the second column is the passage. For one of
+/// multiple choice, a line is a prompt and its choices, of which the chosen one is printed. For a
 /// model that reads images, a line is a question about the image of `--image`, or the path of an image and a question; one
 /// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. The prediction is printed
 /// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
@@ -96,6 +98,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         "reads images"
     } else if config.text_head().is_some_and(|own| own.head == Head::Span) {
         "answers questions out of passages"
+    } else if config.text_head().is_some_and(|own| own.head == Head::MultipleChoice) {
+        "chooses"
     } else {
         "encodes texts"
     };
@@ -126,6 +130,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let own = config.text_head().filter(|_| kind == "encodes texts");
         let is_pair = arguments.pair.or(config.text_head().and_then(|own| own.pairs));
         let most = match (kind, is_pair) {
+            ("chooses", _) => usize::MAX,
             ("encodes texts", Some(false)) => 1,
             // A tagger and an encoder without a head read a text each, unless they are told otherwise.
             ("encodes texts", None) if own.is_none_or(|own| own.head != Head::Sequence) => 1,
@@ -148,6 +153,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             words::run(&path, arguments)
         } else if kind == "answers questions out of passages" {
             passages::run(&path, arguments)
+        } else if kind == "chooses" {
+            choices::run(&path, arguments)
         } else if !config.reads_images() {
             texts::run(&path, arguments)
         } else if config.outline().pairs {

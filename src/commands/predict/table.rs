@@ -16,8 +16,13 @@ use super::lines::Line;
 use crate::failure::Failure;
 
 /// Names of the columns that are read where none are named, by what a table has.
-const USUAL: [&[&str]; 4] =
-    [&["text"], &["image", "question"], &["question", "context"], &["question", "passage"]];
+const USUAL: [&[&str]; 5] = [
+    &["text"],
+    &["image", "question"],
+    &["question", "context"],
+    &["question", "passage"],
+    &["prompt", "choice1", "choice2"],
+];
 
 /// The inputs of a table.
 #[derive(Debug, Clone)]

@@ -47,9 +47,14 @@ pub(super) struct Builder {
     graph: Graph,
     storage: Storage,
     count: usize,
+    /// Whether texts are those of the choices of prompts.
+    over_choices: bool,
     /// The largest difference that storing made so far.
     difference: f64,
 }
+
+/// The input of tokens.
+const INPUT_IDS: &str = "input_ids";
 
 impl Builder {
     pub(super) fn new(name: &str, storage: Storage) -> Self {
@@ -57,12 +62,31 @@ impl Builder {
             graph: Graph { name: name.to_owned(), ..Graph::default() },
             storage,
             count: 0,
+            over_choices: false,
             difference: 0.0,
         }
     }
 
+    /// The same graph over the choices of prompts: its inputs of tokens are `[batch, choices, sequence]`, as those of transformers'
+    /// classes of multiple choice, and each prompt with one of its choices is a text by itself.
+    pub(super) fn over_choices(self, over_choices: bool) -> Self {
+        Self { over_choices, ..self }
+    }
+
+    /// The scores of texts, `[batch · choices, 1]`, as `[batch, choices]`.
+    pub(super) fn by_choice(&mut self, scores: &str) -> Name {
+        let shape = self.node("Shape", &[INPUT_IDS], Vec::new());
+        let first = self.integers("axes of prompts and choices", &[2], &[0, 1]);
+        let shape = self.node("Gather", &[&shape, &first], Vec::new());
+        self.node("Reshape", &[scores, &shape], Vec::new())
+    }
+
     /// An input of whole numbers, `[batch, sequence]`.
     pub(super) fn tokens(&mut self, name: &str) -> Name {
+        if self.over_choices {
+            let input = self.whole_numbers(name, &["batch".into(), "choices".into(), "sequence".into()]);
+            return self.node("Flatten", &[&input], vec![integer("axis", 2)]);
+        }
         self.whole_numbers(name, &["batch".into(), "sequence".into()])
     }
 

@@ -40,7 +40,8 @@ pub(super) fn graph(
     weights: &Weights,
     storage: Storage,
 ) -> Result<Finished, ModelError> {
-    let mut graph = Builder::new("matrix embeddings", storage);
+    let is_choice = config.head == Head::MultipleChoice;
+    let mut graph = Builder::new("matrix embeddings", storage).over_choices(is_choice);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
     let side = config.side;
@@ -72,6 +73,11 @@ pub(super) fn graph(
             let side = graph.node("Gather", &[&logits, &index], vec![integer("axis", 2)]);
             graph.output(&side, name, &[batch(), sequence()]);
         }
+        return Ok(graph.finish());
+    }
+    if is_choice {
+        let logits = graph.by_choice(&logits);
+        graph.output(&logits, "logits", &[batch(), "choices".into()]);
         return Ok(graph.finish());
     }
     let classes = Extent::from(config.outline().classes);

@@ -55,7 +55,7 @@ pub(crate) const FOLDER: &str = "onnx";
 ///
 /// A text encoder is `model.onnx`, from `input_ids`, `attention_mask` and, where the model has segments, `token_type_ids`,
 /// all `[batch, sequence]`, to `logits`; without a head to `last_hidden_state`, `pooler_output` and `sentence_embedding`,
-/// those that it has.
+/// those that it has. With a head of multiple choice inputs are `[batch, choices, sequence]`, and `logits` `[batch, choices]`.
 ///
 /// Matrix embeddings are the same, and take `token_type_ids` where they read pairs of texts.
 ///
@@ -207,6 +207,7 @@ mod tests {
     fn graphs_of_text_encoders_are_whole() {
         for model in [
             "bert",
+            "xlm",
             "xlm-roberta",
             "distilbert",
             "camembert",

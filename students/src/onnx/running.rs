@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alambic_models::architecture::{Batch, Image};
 use alambic_models::siglip::SiglipTextConfig;
+use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelError};
 
 use super::runtime::{Session, Values, numbers, of_integers, of_numbers};
@@ -21,7 +22,7 @@ pub(crate) fn run_files(
     batch: &Batch,
 ) -> Result<Vec<Outputs>, StudentError> {
     let Some((_, first)) = files.first() else { return Ok(Vec::new()) };
-    let mut values = inputs(first, batch)?;
+    let mut values = inputs(config, first, batch)?;
     let mut found = Vec::new();
     // Keys and values that a decoder without a past gave for the first token.
     let mut past = None;
@@ -89,10 +90,15 @@ fn tower_embedding(config: &Config, file: &str) -> Option<(&'static str, &'stati
 }
 
 /// What the files may read of a batch, by the names of transformers.
-fn inputs(path: &Path, batch: &Batch) -> Result<Values, StudentError> {
+fn inputs(config: &Config, path: &Path, batch: &Batch) -> Result<Values, StudentError> {
     let mut values = Values::new();
     if let Some(text) = &batch.text {
-        let (tokens, shape) = (&text.tokens, [text.tokens.batch, text.tokens.length]);
+        let tokens = &text.tokens;
+        let mut shape = vec![tokens.batch, tokens.length];
+        if config.text_head().is_some_and(|own| own.head == Head::MultipleChoice) {
+            // All texts are choices of one prompt.
+            shape.insert(0, 1);
+        }
         let segments =
             text.segments.as_ref().map_or_else(|| vec![0; tokens.ids.len()], |own| as_integers(own));
         let mask = as_mask(&tokens.mask);

@@ -11,7 +11,8 @@ use super::proto::{Extent, element};
 use super::relative::{self, Positions};
 
 /// The graph of an encoder with its head and its pooling. Inputs: `input_ids`, `attention_mask` and, with segments,
-/// `token_type_ids`. Outputs: `logits` with a head, `start_logits` and `end_logits` with that of question answering; without one `last_hidden_state`, `pooler_output` where there is a
+/// `token_type_ids`. Outputs: `logits` with a head, `start_logits` and `end_logits` with that of question answering; with that of multiple choice inputs are
+/// `[batch, choices, sequence]` and `logits` `[batch, choices]`; without one `last_hidden_state`, `pooler_output` where there is a
 /// pooler, and `sentence_embedding` with a pooling. Beside it, the largest difference that storing made to a weight.
 pub(super) fn graph(
     config: &TextEncoderConfig,
@@ -20,7 +21,8 @@ pub(super) fn graph(
 ) -> Result<Finished, ModelError> {
     let source = OnnxWeights(weights);
     let names = config.names();
-    let mut graph = Builder::new(config.family.model_type(), storage);
+    let is_choice = config.head == Head::MultipleChoice;
+    let mut graph = Builder::new(config.family.model_type(), storage).over_choices(is_choice);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
     let mut hidden = embed(&mut graph, &source, &names, config, &ids)?;
@@ -91,6 +93,11 @@ pub(super) fn graph(
             let side = graph.node("Gather", &[&logits, &index], vec![integer("axis", 2)]);
             graph.output(&side, name, &[batch(), sequence()]);
         }
+        return Ok(graph.finish());
+    }
+    if is_choice {
+        let logits = graph.by_choice(&logits);
+        graph.output(&logits, "logits", &[batch(), "choices".into()]);
         return Ok(graph.finish());
     }
     let classes = fixed(config.classes());

@@ -93,11 +93,7 @@ impl FamilyDeclaration for DistilBert {
             padding: published.pad_token_id.unwrap_or(0),
             dropout: published.dropout,
             attention_dropout: published.attention_dropout,
-            head_dropout: if head == Head::Sequence {
-                published.seq_classif_dropout
-            } else {
-                published.dropout
-            },
+            head_dropout: if head.is_of_text() { published.seq_classif_dropout } else { published.dropout },
             structure: Structure::default(),
             pooling: None,
         })
@@ -115,6 +111,10 @@ impl FamilyDeclaration for DistilBert {
             "seq_classif_dropout": decimal(config.head_dropout),
             "sinusoidal_pos_embds": false,
         })
+    }
+
+    fn layers_key(&self) -> &'static str {
+        "n_layers"
     }
 
     fn stack(&self) -> &'static str {
@@ -139,7 +139,7 @@ impl FamilyDeclaration for DistilBert {
         let dense =
             ClassifierDense { name: "pre_classifier", activation: "relu", norm: None, drops_input: false };
         match head {
-            Head::Sequence => {
+            Head::Sequence | Head::MultipleChoice => {
                 Classifier { dense: Some(dense), ..Classifier::of(ClassifierInput::First, "classifier") }
             }
             Head::Span => Classifier::of(ClassifierInput::Tokens, "qa_outputs"),

@@ -9,6 +9,7 @@ mod modern_bert;
 mod mpnet;
 mod nomic_bert;
 mod roberta;
+pub(super) mod xlm;
 
 pub(super) use albert::Albert;
 pub(super) use bert::{Bert, Published, default_epsilon, tenth};
@@ -19,3 +20,4 @@ pub(super) use modern_bert::ModernBert;
 pub(super) use mpnet::MpNet;
 pub(super) use nomic_bert::NomicBert;
 pub(super) use roberta::{CamemBert, Roberta, XlmRoberta};
+pub(super) use xlm::Xlm;

@@ -254,9 +254,9 @@ impl FamilyDeclaration for ModernBert {
             drops_input: false,
         };
         let input = match head {
-            Head::Sequence if of_mean => ClassifierInput::Mean,
-            Head::Sequence => ClassifierInput::First,
-            _ => ClassifierInput::Tokens,
+            head if !head.is_of_text() => ClassifierInput::Tokens,
+            _ if of_mean => ClassifierInput::Mean,
+            _ => ClassifierInput::First,
         };
         Classifier { dense: Some(dense), ..Classifier::of(input, "classifier") }
     }

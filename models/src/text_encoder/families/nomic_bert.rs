@@ -115,6 +115,10 @@ impl FamilyDeclaration for NomicBert {
         &["bert."]
     }
 
+    fn has_head(&self, head: Head) -> bool {
+        head != Head::MultipleChoice
+    }
+
     fn read(&self, folder: &ModelFolder, head: Head) -> Result<TextEncoderConfig, ModelError> {
         let fault = |message: String| ModelError::content(&folder.path().join("config.json"), message);
         let json = translated(folder.json()).map_err(fault)?;

@@ -26,6 +26,8 @@ pub(super) const CLASSIFIER: Classifier = Classifier {
 pub(super) fn classifier(head: Head, of_texts: Classifier) -> Classifier {
     match head {
         Head::Sequence => of_texts,
+        // As transformers has it: of the pooler, which the head of texts does without.
+        Head::MultipleChoice => Classifier::of(ClassifierInput::Pooled, "classifier"),
         Head::Span => Classifier { drops: false, ..Classifier::of(ClassifierInput::Tokens, "qa_outputs") },
         _ => Classifier::of(ClassifierInput::Tokens, "classifier"),
     }

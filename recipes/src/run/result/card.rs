@@ -7,11 +7,13 @@ use alambic_models::{Config, ModelFolder};
 use alambic_reports::card::{Card, DataSource, Usage};
 use alambic_reports::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
 use alambic_reports::report::Report;
+use alambic_reports::vocabulary::Classification;
 use alambic_settings::{IndexMap, Location};
 use alambic_students::{Library, python_usage};
 use alambic_teachers::TeacherOptions;
 
 use super::results::Results;
+use crate::classification::{classify, with_card};
 use crate::error::RunError;
 use crate::evaluation::evaluator::CardMetadata;
 use crate::folder::layout::RESOLVED;
@@ -46,17 +48,20 @@ impl Results<'_> {
             [Some(described), Some(purpose)] => format!("{described}. {purpose}"),
             [described, purpose] => described.or(purpose).unwrap_or_default(),
         };
+        let hub_task = python.task.unwrap_or(task).to_owned();
+        let classification = self.classification(shipped, &hub_task, &languages)?;
         let options = self.options()?;
         let evaluated = recipe.evaluation.data.first().map(|name| name.value.clone()).unwrap_or_default();
         let evaluated_on_hub = datasets(&options, &format!("data.{evaluated}.corpus.")).into_iter().next();
         Ok(Card {
             title: recipe.name.value.clone(),
             licences: licences(report),
+            classification,
             languages,
             base_model: self.base_model(),
             datasets: datasets(&options, "data."),
             library: python.library.name().to_owned(),
-            task: Some(python.task.unwrap_or(task).to_owned()),
+            task: Some(hub_task),
             tags,
             description,
             teacher: report.models.get(TEACHER).map(|model| format!("Teacher: {model}.")),
@@ -88,6 +93,23 @@ impl Results<'_> {
             usage: Usage { code: python.code, output, command },
             limits,
         })
+    }
+
+    /// What the student is by the axes of the vocabulary of cards.
+    pub(super) fn classification(
+        &self,
+        shipped: &Path,
+        hub_task: &str,
+        languages: &[String],
+    ) -> Result<Classification, RunError> {
+        let recipe = &self.loaded.recipe;
+        let folder = ModelFolder::open(shipped)?;
+        let mut own = classify(recipe, &self.context.corpora, &Config::open(&folder)?, &folder.tokenizer()?)?;
+        own.add("tasks", hub_task);
+        for language in languages {
+            own.add("languages", language);
+        }
+        Ok(with_card(own, recipe))
     }
 
     /// All options of the recipe by their dotted keys.

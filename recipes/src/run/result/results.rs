@@ -6,7 +6,9 @@ use alambic_files::{digests, write};
 use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_ranks::share;
+use alambic_reports::layers::LayerRetrieval;
 use alambic_reports::metrics::{ByClass, Direction, Prediction, Scores, find};
+use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_reports::record::tables_from_events;
 use alambic_reports::verdict::compare_with_baseline;
@@ -159,6 +161,7 @@ impl Results<'_> {
         let shipped = self.save_student()?;
         let mut outcome = self.outcome(&student_scores, teacher_scores.as_ref(), &timings, &shipped)?;
         outcome.fidelity = self.fidelity()?;
+        outcome.layers = self.by_layer(observer)?;
         outcome.verdict = comparison.as_ref().map(|comparison| comparison.verdict);
         let mut remarks = self.remarks(&outcome)?;
         remarks.extend(load);
@@ -173,7 +176,9 @@ impl Results<'_> {
             self.report(&outcome, comparison, timings, &student_scores, teacher_scores.as_ref(), machine)?;
         report.warnings.extend(remarks);
         report.write(folder)?;
-        self.card(&outcome, &report, hashes, &shipped)?.write(&shipped)?;
+        let card = self.card(&outcome, &report, hashes, &shipped)?;
+        card.write(&shipped)?;
+        outcome.card = card.classification;
         digests::publish(&shipped, &folder.join(STUDENT_FOLDER))?;
         // Last, since it marks the run as done.
         outcome.write(folder)?;
@@ -309,6 +314,29 @@ impl Results<'_> {
             fidelity.extend(own.map(|(name, value)| (format!("{UNTRAINED}-{name}"), value)));
         }
         Ok(fidelity)
+    }
+
+    /// Retrieval by the states of each layer, by model, with the first seed.
+    fn by_layer(&self, observer: &mut dyn Observer) -> Result<IndexMap<String, LayerRetrieval>, RunError> {
+        if !self.loaded.recipe.evaluation.by_layer {
+            return Ok(IndexMap::new());
+        }
+        let student = self.student().folder.as_path();
+        let mut models = vec![(TEACHER, None), (STUDENT, Some(student))];
+        models.extend(self.baselines.iter().map(|own| (own.name, Some(own.run.folder.as_path()))));
+        // The student in a lower precision, or with shorter embeddings, has the same layers.
+        let others = self.evaluation.compared.iter().filter(|own| own.folder != student);
+        models.extend(others.map(|own| (own.name.as_str(), Some(own.folder.as_path()))));
+        observer.task("evaluation: retrieval by layer", models.len(), 0);
+        let mut found = IndexMap::new();
+        for (done, (name, folder)) in models.iter().enumerate() {
+            if let Some(own) = self.evaluation.by_layer(*folder)? {
+                found.insert((*name).to_owned(), own);
+            }
+            observer.progress(done + 1);
+        }
+        observer.finished(&counted(found.len(), "model", "models"));
+        Ok(found)
     }
 
     /// Writes what becomes `student/` out of the finished training; gives the folder that is to be moved there.

@@ -52,6 +52,10 @@ impl Task for ImageTextsData {
         self.corpora().into_iter().cloned().collect()
     }
 
+    fn label_objective(&self) -> &'static str {
+        "mlm"
+    }
+
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         Some(vec![TargetKind::Classes, TargetKind::Relations])
     }

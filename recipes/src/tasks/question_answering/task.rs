@@ -97,6 +97,10 @@ impl Task for PassagesData {
         self.passages.iter().flat_map(|own| &own.data).collect()
     }
 
+    fn label_objective(&self) -> &'static str {
+        "spans"
+    }
+
     fn targets(&self, corpora: &Corpora) -> Option<Vec<TargetKind>> {
         let train = self.selected(corpora, Split::Train).ok()?;
         let is_labelled = train.iter().any(|question| question.is_labelled);

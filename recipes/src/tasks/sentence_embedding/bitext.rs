@@ -54,6 +54,17 @@ impl<'c> BitextSet<'c> {
         &self.relevant
     }
 
+    /// The direction of each query, `en to hi`, where sentences are in `source`.
+    pub(super) fn directions(&self, source: &str) -> Vec<String> {
+        let mut directions = Vec::with_capacity(self.relevant.len());
+        for pair in &self.languages {
+            let direction = |from: &str, to: &str| format!("{from} to {to}");
+            directions.extend(std::iter::repeat_n(direction(source, pair.language), pair.relevance.left()));
+            directions.extend(std::iter::repeat_n(direction(pair.language, source), pair.relevance.right()));
+        }
+        directions
+    }
+
     /// The embeddings of the sentences of each language, or of their translations.
     fn embed(&self, pipeline: &EncoderPipeline, side: Side) -> Result<Vec<Tensor>, RunError> {
         let embed = |own: &LanguagePair<'_>| {

@@ -7,6 +7,7 @@ use alambic_data::Split;
 use alambic_files::text::shell_word;
 use alambic_inference::EncoderPipeline;
 use alambic_models::{Config, ModelFolder};
+use alambic_reports::layers::LayerRetrieval;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
 use alambic_reports::report::Text;
@@ -17,6 +18,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
 use super::bitext::{BitextSet, TeacherEmbeddings};
+use super::by_layer::LayerChoice;
 use super::options::{SentencesData, Sides};
 use super::pairs::BitextPair;
 use crate::corpora::Corpora;
@@ -37,6 +39,8 @@ pub(crate) struct BitextEvaluator<'a> {
     has_known_pooling: bool,
     test_set: TestSet,
     teacher: Option<EvaluatedTeacher>,
+    /// Validation sentences, where translations are also retrieved by each layer.
+    layers: Option<LayerChoice<'a>>,
 }
 
 /// The teacher, read as the student is.
@@ -76,12 +80,6 @@ impl<'a> BitextEvaluator<'a> {
         if bitext.relevant().is_empty() {
             return Err(RunError::Recipe("the evaluation's test splits hold no sentence".into()));
         }
-        let mut slices = Vec::with_capacity(bitext.relevant().len());
-        for pair in &bitext.languages {
-            let direction = |from: &str, to: &str| format!("{from} to {to}");
-            slices.extend(std::iter::repeat_n(direction(source, pair.language), pair.relevance.left()));
-            slices.extend(std::iter::repeat_n(direction(pair.language, source), pair.relevance.right()));
-        }
         let models = &context.run.models;
         let evaluated = options.teacher.as_ref().map(|name| models.encoder(name)).transpose()?;
         let other = context.stage_teacher.or(options.teacher.as_ref()).filter(|_| sides.other().is_some());
@@ -90,7 +88,7 @@ impl<'a> BitextEvaluator<'a> {
         let student = Config::open(&ModelFolder::open(context.student)?)?;
         let has_known_pooling = student.pooling().is_some_and(|pooling| pooling.layers().is_empty());
         let test_set = TestSet {
-            slices,
+            slices: bitext.directions(source),
             ..TestSet::new("query", "queries", PredictionKind::Ranking, bitext.relevant().to_vec())
         };
         let mut test_set = test_set.with_metrics(options)?;
@@ -102,7 +100,12 @@ impl<'a> BitextEvaluator<'a> {
             observer.finished(&format!("{} queries", test_set.references.len()));
             teacher = Some(own);
         }
-        Ok(Self { source, bitext, teacher_embeddings, has_known_pooling, test_set, teacher })
+        let ranked =
+            test_set.metrics.iter().copied().find(|metric| metric.accepts.contains(&PredictionKind::Ranking));
+        let layers = ranked.filter(|_| options.by_layer);
+        let layers =
+            layers.map(|metric| LayerChoice::new(data, corpora, options.limit, metric)).transpose()?;
+        Ok(Self { source, bitext, teacher_embeddings, has_known_pooling, test_set, teacher, layers })
     }
 }
 
@@ -146,6 +149,16 @@ impl Evaluator for BitextEvaluator<'_> {
             figures.extend(closeness(&own, &other, &format!("-{}", pair.language))?);
         }
         Ok(figures)
+    }
+
+    fn by_layer(&self, folder: Option<&Path>) -> Result<Option<LayerRetrieval>, RunError> {
+        let Some(layers) = &self.layers else { return Ok(None) };
+        let retrieval = |pipeline: &EncoderPipeline| layers.retrieval(pipeline, &self.bitext, self.source);
+        match (folder, &self.teacher) {
+            (Some(folder), _) => retrieval(&EncoderPipeline::load(folder)?),
+            (None, Some(teacher)) => retrieval(&teacher.pipeline),
+            (None, None) => Ok(None),
+        }
     }
 
     fn timings(

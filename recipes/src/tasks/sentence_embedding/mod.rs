@@ -1,6 +1,7 @@
 //! Parallel sentences, whose embeddings a student learns from a teacher.
 
 mod bitext;
+mod by_layer;
 mod check;
 mod evaluate;
 pub(crate) mod options;

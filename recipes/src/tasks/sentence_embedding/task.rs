@@ -54,6 +54,10 @@ impl Task for SentencesData {
         false
     }
 
+    fn sampling_exponent(&self) -> Option<f64> {
+        self.parallel.iter().next().map(|own| own.smoothing)
+    }
+
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         let reads_both = |own: &super::options::ParallelData| {
             own.student_side == Sides::Both && own.monolingual.is_empty()
@@ -100,7 +104,14 @@ impl Task for SentencesData {
         kind == ContentKind::Parallel
     }
 
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &["by-layer"]
+    }
+
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
+        if checker.evaluation.by_layer {
+            self.check_by_layer(checker);
+        }
         super::check::check_evaluation(checker);
     }
 

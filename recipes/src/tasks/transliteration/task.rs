@@ -52,6 +52,10 @@ impl Task for TransliterationData {
         self.words.iter().filter_map(|own| own.back_translated_by.as_ref()).collect()
     }
 
+    fn label_objective(&self) -> &'static str {
+        "sequence-to-sequence"
+    }
+
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         let labels = (!self.pairs.is_empty()).then_some(TargetKind::Classes);
         let written = (!self.words.is_empty()).then_some(TargetKind::TeacherText);

@@ -1,0 +1,150 @@
+use super::super::references::References;
+
+/// Part of a benchmark's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Examples to train on.
+    Train,
+    /// Examples to choose checkpoints on.
+    Validation,
+    /// Examples that are scored.
+    Test,
+}
+
+impl Part {
+    /// Its name, for messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// A text, or two, with its class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextExample {
+    /// The text.
+    pub first: String,
+    /// The second text; none where texts come alone.
+    pub second: Option<String>,
+    /// Its class; none where the file does not say it.
+    pub label: Option<String>,
+}
+
+/// A sentence of words with their tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentenceExample {
+    /// The words.
+    pub words: Vec<String>,
+    /// The tag of each; none where the file does not say it.
+    pub tags: Option<Vec<String>>,
+}
+
+/// A question about a passage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassageExample {
+    /// Id of the question.
+    pub id: String,
+    /// The question.
+    pub question: String,
+    /// The passage.
+    pub passage: String,
+}
+
+/// Texts of which one belongs to a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChoiceExample {
+    /// What each choice is read with.
+    pub prompt: String,
+    /// The choices.
+    pub choices: Vec<String>,
+    /// The place of the right one, counted from 0; none where the file does not say it.
+    pub label: Option<usize>,
+}
+
+/// A sentence with its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentifiedSentence {
+    /// The id.
+    pub id: String,
+    /// The sentence.
+    pub text: String,
+}
+
+/// Inputs of one language of a part, in the order of its references.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Examples {
+    /// Texts to classify.
+    Texts(Vec<TextExample>),
+    /// Words to tag; sentences without words are left out.
+    Sentences(Vec<SentenceExample>),
+    /// Questions about passages.
+    Passages(Vec<PassageExample>),
+    /// Texts to choose from.
+    Choices(Vec<ChoiceExample>),
+    /// Sentences that look for their translation.
+    Bitext {
+        /// Those that look.
+        queries: Vec<String>,
+        /// Those that are found.
+        candidates: Vec<String>,
+    },
+    /// Two texts, the other language's first, in which sentences that are translations of each other are looked for.
+    Mining([Vec<IdentifiedSentence>; 2]),
+}
+
+impl Examples {
+    /// How many examples there are; of two texts the sentences of the first.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Texts(all) => all.len(),
+            Self::Sentences(all) => all.len(),
+            Self::Passages(all) => all.len(),
+            Self::Choices(all) => all.len(),
+            Self::Bitext { queries, .. } => queries.len(),
+            Self::Mining([first, _]) => first.len(),
+        }
+    }
+
+    /// Whether there is no example.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the references can be those of these inputs: as many examples, and as many words in each sentence.
+    #[must_use]
+    pub fn fit(&self, references: &References) -> bool {
+        use super::super::references::Gold;
+        match (self, &references.gold) {
+            (Self::Sentences(own), Gold::Tags(gold)) => {
+                own.len() == gold.len()
+                    && own.iter().zip(gold).all(|(own, gold)| own.words.len() == gold.len())
+            }
+            (Self::Passages(own), Gold::Answers(gold)) => {
+                let ids: std::collections::HashSet<&str> = own.iter().map(|own| own.id.as_str()).collect();
+                gold.iter().all(|(id, _)| ids.contains(id.as_str()))
+            }
+            (Self::Mining(_), Gold::Pairs(_)) => true,
+            _ => self.len() == references.len(),
+        }
+    }
+
+    /// The first examples, as many as are asked for.
+    #[must_use]
+    pub fn first(mut self, count: usize) -> Self {
+        match &mut self {
+            Self::Texts(all) => all.truncate(count),
+            Self::Sentences(all) => all.truncate(count),
+            Self::Passages(all) => all.truncate(count),
+            Self::Choices(all) => all.truncate(count),
+            Self::Bitext { queries, .. } => queries.truncate(count),
+            Self::Mining([first, _]) => first.truncate(count),
+        }
+        self
+    }
+}

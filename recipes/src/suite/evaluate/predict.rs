@@ -1,0 +1,165 @@
+//! Predictions of a model for the inputs of a task.
+
+use alambic_data::benchmarks::{
+    ChoiceExample, Examples, IdentifiedSentence, Predictions, SentenceExample, TextExample,
+};
+use alambic_inference::{
+    EncoderPipeline, ExtractiveQuestionAnsweringPipeline, LoadedModel, MultipleChoicePipeline, SpanOptions,
+    TextPair,
+};
+use alambic_models::text_encoder::{Head, ProblemType};
+use alambic_settings::IndexMap;
+
+use super::bitext::{Embedder, Threshold, mine, nearest_places};
+use crate::error::RunError;
+
+/// Examples between two reports of progress.
+const CHUNK: usize = 256;
+
+/// Whether a model can answer a task as it is: it has a head with these classes; of questions about passages, that of spans.
+pub(super) fn has_head(model: &LoadedModel, examples: &Examples, classes: &[&str]) -> bool {
+    let Some(head) = model.config().text_head() else { return false };
+    let has_classes = || {
+        head.problem_type == ProblemType::SingleLabel
+            && !classes.is_empty()
+            && head.labels.len() == classes.len()
+            && classes.iter().all(|class| head.labels.iter().any(|own| own == class))
+    };
+    match examples {
+        Examples::Texts(_) => head.head == Head::Sequence && has_classes(),
+        Examples::Sentences(_) => head.head == Head::Tokens && has_classes(),
+        Examples::Passages(_) => head.head == Head::Span,
+        Examples::Choices(_) => MultipleChoicePipeline::is_scored_by(head),
+        Examples::Bitext { .. } | Examples::Mining(_) => true,
+    }
+}
+
+/// The predictions of a model, with inputs of at most so many tokens. `progress` hears how many are done.
+pub(super) fn predict(
+    model: &LoadedModel,
+    examples: &Examples,
+    max_length: usize,
+    layer: Option<usize>,
+    threshold: Option<&Threshold>,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Predictions, RunError> {
+    let encoder = || Ok::<_, RunError>(EncoderPipeline::from_model(model)?.with_max_length(max_length)?);
+    Ok(match examples {
+        Examples::Texts(all) => Predictions::Classes(classes(&encoder()?, all, progress)?),
+        Examples::Sentences(all) => Predictions::Tags(tags(&encoder()?, all, progress)?),
+        Examples::Passages(all) => {
+            let pipeline =
+                ExtractiveQuestionAnsweringPipeline::from_model(model, SpanOptions::within(max_length))?;
+            let mut answers = IndexMap::new();
+            for some in all.chunks(CHUNK) {
+                let inputs: Vec<(&str, &str)> =
+                    some.iter().map(|own| (own.question.as_str(), own.passage.as_str())).collect();
+                let found = pipeline.answer(&inputs)?;
+                answers.extend(some.iter().zip(found).map(|(own, answer)| (own.id.clone(), answer.text)));
+                progress(some.len());
+            }
+            Predictions::Answers(answers)
+        }
+        Examples::Choices(all) => {
+            let pipeline = MultipleChoicePipeline::from_model(model)?.with_max_length(max_length)?;
+            Predictions::Classes(choices(&pipeline, all, progress)?)
+        }
+        Examples::Bitext { queries, candidates } => {
+            let embedder = Embedder::new(encoder()?, layer)?;
+            let found = nearest_places(&embedder.embed(queries)?, &embedder.embed(candidates)?)?;
+            progress(queries.len());
+            Predictions::Places(found)
+        }
+        Examples::Mining([others, english]) => {
+            let embedder = Embedder::new(encoder()?, layer)?;
+            let texts =
+                |all: &[IdentifiedSentence]| all.iter().map(|own| own.text.clone()).collect::<Vec<_>>();
+            let [others_vectors, english_vectors] =
+                [embedder.embed(&texts(others))?, embedder.embed(&texts(english))?];
+            let pairs = mine(&others_vectors, &english_vectors)?;
+            let least = threshold.map_or(f32::NEG_INFINITY, |threshold| threshold.least);
+            let kept = pairs.into_iter().filter(|pair| pair.score >= least);
+            let found = kept.map(|pair| [others[pair.first].id.clone(), english[pair.second].id.clone()]);
+            let found = found.collect();
+            progress(others.len());
+            Predictions::Pairs(found)
+        }
+    })
+}
+
+fn classes(
+    pipeline: &EncoderPipeline,
+    all: &[TextExample],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<String>, RunError> {
+    let mut found = Vec::with_capacity(all.len());
+    for some in all.chunks(CHUNK) {
+        let texts: Vec<TextPair<'_>> =
+            some.iter().map(|own| (own.first.as_str(), own.second.as_deref())).collect();
+        found.extend(pipeline.predict(&texts)?);
+        progress(some.len());
+    }
+    Ok(found)
+}
+
+/// The place of the choice that is taken, counted from 0.
+fn choices(
+    pipeline: &MultipleChoicePipeline,
+    all: &[ChoiceExample],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<String>, RunError> {
+    let mut found = Vec::with_capacity(all.len());
+    for some in all.chunks(CHUNK) {
+        let pairs = |own: &'_ ChoiceExample| -> Vec<(String, String)> {
+            own.choices.iter().map(|choice| (own.prompt.clone(), choice.clone())).collect()
+        };
+        let owned: Vec<Vec<(String, String)>> = some.iter().map(pairs).collect();
+        let inputs: Vec<Vec<TextPair<'_>>> = owned
+            .iter()
+            .map(|pairs| {
+                pairs.iter().map(|(prompt, choice)| (prompt.as_str(), Some(choice.as_str()))).collect()
+            })
+            .collect();
+        let answers = pipeline.answer(&inputs)?;
+        found.extend(answers.into_iter().map(|answer| answer.map_or(0, |answer| answer.choice).to_string()));
+        progress(some.len());
+    }
+    Ok(found)
+}
+
+/// The tags of sentences. What of a sentence is beyond the longest input is read by itself, from the first word that was cut.
+fn tags(
+    pipeline: &EncoderPipeline,
+    all: &[SentenceExample],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Vec<String>>, RunError> {
+    // White space within a word would part it.
+    let plain = |word: &String| -> String {
+        let word: String = word.chars().filter(|letter| !letter.is_whitespace()).collect();
+        if word.is_empty() { "_".to_owned() } else { word }
+    };
+    let words: Vec<Vec<String>> = all.iter().map(|own| own.words.iter().map(plain).collect()).collect();
+    let mut tags: Vec<Vec<String>> = vec![Vec::new(); all.len()];
+    for begin in (0..all.len()).step_by(CHUNK) {
+        let end = (begin + CHUNK).min(all.len());
+        let mut open: Vec<usize> = (begin..end).collect();
+        while !open.is_empty() {
+            let texts: Vec<String> =
+                open.iter().map(|&place| words[place][tags[place].len()..].join(" ")).collect();
+            let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| (text.as_str(), None)).collect();
+            let rows = pipeline.logits(&pairs)?;
+            for (&place, rows) in open.iter().zip(&rows) {
+                let read = rows.iter().take_while(|row| !row.is_empty()).count();
+                let own = &mut tags[place];
+                own.extend(rows[..read].iter().map(|row| pipeline.label(row)));
+                if read == 0 {
+                    // A word of no token, or of more than there is room for.
+                    own.push(pipeline.label(&[]));
+                }
+            }
+            open.retain(|&place| tags[place].len() < words[place].len());
+        }
+        progress(end - begin);
+    }
+    Ok(tags)
+}
