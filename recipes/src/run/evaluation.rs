@@ -215,10 +215,10 @@ impl<'a> Evaluation<'a> {
         fidelity_metrics(self.first().test_set().kind)
     }
 
-    /// The slice of each example; none where there is one kind of example only.
+    /// The slice of each example; none where there is one kind of example only, or all are of one language.
     pub(crate) fn slices(&self) -> &[String] {
         let is_one = self.slices.iter().all(|slice| *slice == self.slices[0]);
-        if is_one { &[] } else { &self.slices }
+        if is_one && self.languages.is_some() { &[] } else { &self.slices }
     }
 
     /// The means over languages that are asked for; none where slices are no languages.
