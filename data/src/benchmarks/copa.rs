@@ -59,21 +59,7 @@ impl BenchmarkFormat for Xcopa {
     }
 
     fn input_names(&self, part: Part) -> &'static [&'static str] {
-        match part {
-            Part::Train => &[
-                "train-{language}.jsonl",
-                "train.{language}.jsonl",
-                "{language}/train.{language}.jsonl",
-                "data/{language}/train.{language}.jsonl",
-            ],
-            Part::Validation => &[
-                "dev-{language}.jsonl",
-                "val.{language}.jsonl",
-                "{language}/val.{language}.jsonl",
-                "data/{language}/val.{language}.jsonl",
-            ],
-            Part::Test => self.names(),
-        }
+        training_names(part).unwrap_or_else(|| self.names())
     }
 
     fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
@@ -107,21 +93,7 @@ impl BenchmarkFormat for IndicCopa {
     }
 
     fn input_names(&self, part: Part) -> &'static [&'static str] {
-        match part {
-            Part::Train => &[
-                "train-{language}.jsonl",
-                "train.{language}.jsonl",
-                "{language}/train.{language}.jsonl",
-                "data/{language}/train.{language}.jsonl",
-            ],
-            Part::Validation => &[
-                "dev-{language}.jsonl",
-                "val.{language}.jsonl",
-                "{language}/val.{language}.jsonl",
-                "data/{language}/val.{language}.jsonl",
-            ],
-            Part::Test => self.names(),
-        }
+        training_names(part).unwrap_or_else(|| self.names())
     }
 
     fn examples(&self, files: &[LanguageFile<'_>], _: Part) -> Result<Option<Examples>, DataError> {
@@ -136,4 +108,23 @@ impl BenchmarkFormat for IndicCopa {
 fn read(files: &[LanguageFile<'_>]) -> Result<References, DataError> {
     let file = &files[0];
     Ok(references(file, CLASSES, json_labels(file, "label", |label| class_of(label, CLASSES))?))
+}
+
+/// Names of the files of the parts that are trained on; none for the test part.
+fn training_names(part: Part) -> Option<&'static [&'static str]> {
+    match part {
+        Part::Train => Some(&[
+            "train-{language}.jsonl",
+            "train.{language}.jsonl",
+            "{language}/train.{language}.jsonl",
+            "data/{language}/train.{language}.jsonl",
+        ]),
+        Part::Validation => Some(&[
+            "dev-{language}.jsonl",
+            "val.{language}.jsonl",
+            "{language}/val.{language}.jsonl",
+            "data/{language}/val.{language}.jsonl",
+        ]),
+        Part::Test => None,
+    }
 }
