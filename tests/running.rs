@@ -164,3 +164,43 @@ fn an_interrupted_run_ends_with_the_same_bytes_as_an_undisturbed_one() {
         assert_eq!(text.matches(&format!("\"{event}\"")).count(), count, "{event}: {text}");
     }
 }
+
+/// Pairs of one direction, evaluated in it.
+const ONE_DIRECTION: &str = r#"
+schema = 1
+name = "one"
+stages = ["train"]
+[data.names]
+corpus.names-table = { path = "names.tsv" }
+split = { test-values = ["test"], validation-values = ["validation"], validation-fraction = 0.0 }
+[model.small.encoder-decoder]
+width = 16
+encoder-layers = 1
+decoder-layers = 1
+heads = 2
+feed-forward = 16
+[train]
+steps = 3
+batch.size = 4
+[stage.train]
+student = "small"
+data.pairs = { data = ["names"], directions = ["en-hi"] }
+loss.cross-entropy = {}
+[evaluation]
+data = ["names"]
+directions = ["en-hi"]
+timed-examples = 2
+"#;
+
+#[test]
+fn samples_name_their_direction_where_there_is_one_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = "name_en\tname_en_ascii\thi\tsplit\nRam\tRam\tराम\ttrain\nSita\tSita\tसीता\ttrain\nMohan\tMohan\tमोहन\tvalidation\nGita\tGita\tगीता\ttest\n";
+    std::fs::write(folder.path().join("names.tsv"), names).unwrap();
+    std::fs::write(folder.path().join("recipe.toml"), ONE_DIRECTION).unwrap();
+    let ended = run(folder.path(), &["run", "recipe.toml", "--out", "out"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let report = std::fs::read_to_string(folder.path().join("out/report.md")).unwrap();
+    let sample = report.lines().find(|line| line.contains("गीता")).unwrap();
+    assert!(sample.contains("en-hi"), "{sample}");
+}

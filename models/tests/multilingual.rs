@@ -1,4 +1,4 @@
-//! Multilingual encoders as they are published, held against transformers: `tests/parity/multilingual/make.py` wrote what is expected.
+//! Multilingual encoders as they are published, compared with transformers: `tests/parity/multilingual/make.py` wrote what is expected.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 

@@ -1,4 +1,4 @@
-//! Texts written in one script, held against the Indic NLP Library and transformers: `tests/unified/make.py` wrote what is expected.
+//! Texts written in one script, compared with the Indic NLP Library and transformers: `tests/unified/make.py` wrote what is expected.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 

@@ -27,7 +27,7 @@ pub(super) static METRIC: Metric = Metric {
     value: Value::OfSums(value),
 };
 
-/// Sums: chunks found and right, chunks found, chunks there are. Sentences are parted by an `O`, so that each counts by itself.
+/// Sums: chunks found and right, chunks found, chunks there are. Sentences are separated by an `O`, so that each counts by itself.
 fn contributions(pairs: &[ScoredPair<'_>], _: &ScoringContext<'_>) -> Vec<Contribution> {
     let own = |(index, pair): (usize, &ScoredPair<'_>)| {
         let found = chunks(pair.prediction.tags(), index == 0);

@@ -133,7 +133,7 @@ fn tags(
     all: &[SentenceExample],
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Vec<String>>, RunError> {
-    // White space within a word would part it.
+    // White space within a word would split it.
     let plain = |word: &String| -> String {
         let word: String = word.chars().filter(|letter| !letter.is_whitespace()).collect();
         if word.is_empty() { "_".to_owned() } else { word }
