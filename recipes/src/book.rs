@@ -80,6 +80,11 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("parallel/smoke/paraphrase", include_str!("../parallel/smoke/paraphrase.toml")),
     ("parallel/smoke/vqa-hi", include_str!("../parallel/smoke/vqa-hi.toml")),
     ("parallel/smoke/vqa-ja", include_str!("../parallel/smoke/vqa-ja.toml")),
+    ("indic/small", include_str!("../indic/small.toml")),
+    ("indic/unified", include_str!("../indic/unified.toml")),
+    ("indic/scripts-kept", include_str!("../indic/scripts-kept.toml")),
+    ("indic/smoke/small", include_str!("../indic/smoke/small.toml")),
+    ("indic/smoke/unified", include_str!("../indic/smoke/unified.toml")),
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
