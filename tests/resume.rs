@@ -125,6 +125,17 @@ fn killed_runs_of_masked_texts_end_with_the_same_bytes() {
 }
 
 #[test]
+fn killed_runs_of_pruned_students_end_with_the_same_bytes() {
+    let pruned = MASKED
+        .replace(
+            "loss.cross-entropy = {}\n\n[stage.second]",
+            "loss.cross-entropy = {}\nsparse.magnitude.rounds = 3\n\n[stage.second]\nmasked-by = \"first\"",
+        )
+        .replace("data = [\"reviews\"], mask = {} }", "data = [\"reviews\"] }");
+    kill_and_compare(&[&pruned, REVIEWS].concat());
+}
+
+#[test]
 fn killed_runs_in_lower_precision_end_with_the_same_bytes() {
     let lower =
         |precision: &str| RECIPE.replace("[train]\n", &format!("[train]\nprecision = \"{precision}\"\n"));

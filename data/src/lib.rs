@@ -34,6 +34,7 @@ pub mod batches;
 pub mod benchmarks;
 pub mod bm25;
 pub mod choices;
+mod class_tables;
 mod content;
 pub mod corpora;
 mod dataset;
@@ -70,6 +71,7 @@ mod words;
 
 pub use bm25::Bm25;
 pub use choices::{ChoiceDetails, ChoiceQuestion};
+pub use class_tables::{class_distances, class_names, class_relations};
 pub use content::{Content, ContentKind, Example};
 pub use corpora::Corpus;
 pub use dataset::{Dataset, SplitExample, Splits};

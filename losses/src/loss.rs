@@ -12,8 +12,8 @@ use alambic_settings::{
 use crate::{
     Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
     CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
-    ImageTextContrast, KernelAlignment, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, Matching,
-    MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
+    ImageTextContrast, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse,
+    Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
     Representation, Sequence, SimilarityPreserving, SquaredError, WordLevel,
 };
 
@@ -21,6 +21,7 @@ use crate::{
 const BUILT_IN: &[LossKind] = &[
     loss_kind::<CrossEntropy>("cross-entropy"),
     loss_kind::<BinaryCrossEntropy>("binary-cross-entropy"),
+    loss_kind::<LabelPrior>("label-prior"),
     loss_kind::<Matching>("matching"),
     loss_kind::<ImageTextContrast>("image-text-contrast"),
     loss_kind::<Detection>("detection"),

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use alambic_models::{Outline, Trace};
 use alambic_ranks::Ranks;
+use alambic_settings::At;
 use alambic_tensor::candle::{self, Tensor};
 use alambic_tensor::ops::{self, Activation, GatheredRows};
 use alambic_tensor::parameters::Weights;
 
 use crate::LossError;
+use crate::label_prior::ClassDistances;
 use crate::mask::{mask_names, mask_tensor};
 use crate::schedule::ScheduledValue;
 
@@ -292,6 +294,8 @@ pub struct Term {
     pub min_examples: usize,
     /// The targets over which it counts; none of a term that only compares student and teacher.
     pub targets: &'static [TargetKind],
+    /// Distances between classes that have to be given to it before it is computed.
+    pub class_distances: Option<ClassDistances>,
     /// How its value is computed from the traces of a batch, before the weight.
     pub compute: Compute,
 }
@@ -331,6 +335,7 @@ impl Term {
             gathers: false,
             min_examples: 1,
             targets: &[],
+            class_distances: None,
             compute,
         }
     }
@@ -398,6 +403,11 @@ pub trait LossTerm: std::fmt::Debug + Send + Sync {
     /// The widths to which the student's embedding is to stay of use when it is truncated.
     fn matryoshka(&self) -> &[usize] {
         &[]
+    }
+
+    /// Teachers that it names besides that of its stage.
+    fn teachers(&self) -> Vec<&At<String>> {
+        Vec::new()
     }
 
     /// Whether its terms read nothing of a teacher but its logits, whatever the models are.

@@ -50,6 +50,7 @@ pub mod matrix;
 mod model_config;
 pub mod oscar;
 mod outline;
+mod parameter_names;
 mod patches;
 mod published;
 mod regions;
@@ -81,6 +82,7 @@ pub use model_config::{ModelConfig, Role};
 pub use outline::{
     LAST_STATE, Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap,
 };
+pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
 pub use regions::Regions;
 pub use tap::{TapSelection, Trace};

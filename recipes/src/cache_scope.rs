@@ -20,7 +20,10 @@ pub(crate) fn cache_scope<'a>(
         options: &recipe.cache,
         run,
         stages: earlier.chain([stage]).collect(),
-        sharing: sharing(recipe, stage).into_iter().map(|options| &options.train).collect(),
+        sharing: sharing(recipe, stage)
+            .into_iter()
+            .flat_map(|options| std::iter::repeat_n(&options.train, options.trainings()))
+            .collect(),
         repetitions: recipe.repetitions,
         interrupt,
         ranks: ranks.clone(),

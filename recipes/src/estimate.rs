@@ -33,6 +33,7 @@ use crate::folder::layout::{EVENTS, finished_folder};
 use crate::folder::place::RunFolder;
 use crate::load::Loaded;
 use crate::model_store::ModelStore;
+use crate::names::stage_of;
 use crate::observer::Observer;
 use crate::options::cache::CacheMode;
 use crate::options::train::TrainOptions;
@@ -330,7 +331,7 @@ impl Trial<'_> {
     /// Adds the trainings that were not tried, whose time is reckoned by the steps of the others.
     fn reckon_others(&self, estimates: &mut Vec<EstimatedTraining>) {
         let planned = self.plan.trainings();
-        let name_of = |name: &str| name.split(".seed-").next().unwrap_or(name).to_owned();
+        let name_of = |name: &str| stage_of(name).to_owned();
         let is_tried = |name: &str, tried: &[EstimatedTraining]| tried.iter().any(|own| own.name == name);
         let work: f64 = planned.iter().filter(|own| is_tried(&own.name, estimates)).map(|own| own.work).sum();
         let seconds: f64 = estimates.iter().map(|own| own.step_seconds * own.steps as f64).sum();
@@ -397,6 +398,8 @@ impl Trial<'_> {
             task: options.data.task(),
             loss: &options.loss,
             freeze: &options.freeze,
+            masked: None,
+            changed_from: None,
             train: &short,
             steps: Some(short.validate_every),
             seed: recipe.seed,
@@ -439,6 +442,8 @@ impl Trial<'_> {
             task: options.data.task(),
             loss: &options.loss,
             freeze: &[],
+            masked: None,
+            changed_from: None,
             train: &short,
             steps: Some(short.validate_every),
             seed: recipe.seed,

@@ -31,6 +31,7 @@ mod builtin_models;
 mod cache;
 mod cache_scope;
 pub mod check;
+mod class_distances;
 mod classification;
 mod context;
 mod corpora;

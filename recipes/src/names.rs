@@ -10,3 +10,47 @@ pub(crate) const UNTRAINED: &str = "untrained";
 pub(crate) const QUESTION_ONLY: &str = "question-only";
 /// The evaluation behind all trainings, as observers hear it.
 pub(crate) const EVALUATION: &str = "evaluation";
+
+/// What stands before the number of a round in the name of its training: rounds of pruning, of training all weights, of training the
+/// chosen ones.
+pub(crate) const ROUNDS: [&str; 3] = [ROUND, DENSE, SPARSE];
+/// A round of training and pruning.
+pub(crate) const ROUND: &str = ".round-";
+/// A training of all weights, after which some are chosen.
+pub(crate) const DENSE: &str = ".dense-";
+/// A training of the chosen weights.
+pub(crate) const SPARSE: &str = ".sparse-";
+/// What stands before the seed in the name of a repetition.
+pub(crate) const SEED: &str = ".seed-";
+
+/// The stage or baseline of a training, by the training's name.
+pub(crate) fn stage_of(label: &str) -> &str {
+    let own = without_number(label, SEED).unwrap_or(label);
+    ROUNDS.iter().find_map(|round| without_number(own, round)).unwrap_or(own)
+}
+
+/// A name without the part behind it and its number; none if it has no such part.
+pub(crate) fn without_number<'l>(label: &'l str, part: &str) -> Option<&'l str> {
+    let (name, number) = label.rsplit_once(part)?;
+    number.parse::<u64>().is_ok().then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trainings_belong_to_their_stage() {
+        let names = [
+            ("prune", "prune"),
+            ("prune.round-3", "prune"),
+            ("prune.round-3.seed-2", "prune"),
+            ("prune.seed-18446744073709551615", "prune"),
+            ("change.dense-1", "change"),
+            ("v.round-up", "v.round-up"),
+        ];
+        for (training, stage) in names {
+            assert_eq!(stage_of(training), stage);
+        }
+    }
+}

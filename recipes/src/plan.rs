@@ -17,9 +17,13 @@ use crate::cache_scope::cache_scope;
 use crate::check::checker::{Checker, Depth};
 use crate::check::counts::{Count, Counts};
 use crate::check::model_info::ModelInfo;
+use crate::check::sparse::{candidates, trained_after};
 use crate::check::{examine, is_fatal};
 use crate::load::Loaded;
+use crate::names::SEED;
+use crate::options::sparse::Sparse;
 use crate::options::train::{Optimiser, TrainOptions};
+use crate::run::rounds::round_labels;
 use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::student_of;
 use crate::subsample::subsample;
@@ -116,12 +120,29 @@ pub struct PlannedStage {
     pub validation: usize,
     /// Steps and batches.
     pub training: PlannedTraining,
+    /// The choice of a part of the weights, where the stage makes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<PlannedSparse>,
+    /// The stage whose choice of weights it keeps to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked_by: Option<String>,
     /// Loss terms.
     pub losses: Vec<PlannedLoss>,
     /// Texts that are written by teachers before the training, and recorded: for training and validation.
     pub teacher_outputs: usize,
     /// Size on disk of the teacher's outputs over the stage's texts, where losses read any.
     pub cache: Option<PlannedCache>,
+}
+
+impl PlannedStage {
+    /// Names of the stage's trainings, in their order: one, or one a round.
+    #[must_use]
+    pub fn trainings(&self) -> Vec<&str> {
+        match &self.sparse {
+            Some(sparse) => sparse.trainings.iter().map(String::as_str).collect(),
+            None => vec![&self.name],
+        }
+    }
 }
 
 /// A teacher's outputs over the texts of a stage.
@@ -191,6 +212,20 @@ pub struct PlannedRequests {
     pub prompt_tokens: u64,
     /// Tokens of answers, roughly.
     pub answer_tokens: u64,
+}
+
+/// The choice of a part of a student's weights.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedSparse {
+    /// `magnitude`, `change` or `random`.
+    pub kind: String,
+    /// Weights among which some are chosen.
+    pub weights: usize,
+    /// Weights that are left after each round of pruning, or that are chosen in the end.
+    pub trained: Vec<usize>,
+    /// The trainings of the stage in their order, as observers hear them.
+    pub trainings: Vec<String>,
 }
 
 /// Steps and batches of a training.
@@ -272,16 +307,22 @@ impl Plan {
             let parameters = 3 * stage.student.parameters + teacher;
             PlannedWork { name: name.to_owned(), steps, work: examples * parameters as f64 }
         };
-        let stage = |name: &str, own: &PlannedStage| work(name, own, own.training.steps, true);
-        let mut trainings: Vec<PlannedWork> = self.stages.iter().map(|own| stage(&own.name, own)).collect();
+        let stage = |suffix: String| {
+            move |own: &PlannedStage| {
+                let names = own.trainings();
+                let work = |name| work(&format!("{name}{suffix}"), own, own.training.steps, true);
+                names.into_iter().map(work).collect::<Vec<_>>()
+            }
+        };
+        let mut trainings: Vec<PlannedWork> = self.stages.iter().flat_map(stage(String::new())).collect();
         let own = || self.stages.iter().filter(|own| own.student.name == last.student.name);
         for seed in self.seeds.iter().skip(1) {
-            trainings.extend(own().map(|own| stage(&format!("{}.seed-{seed}", own.name), own)));
+            trainings.extend(own().flat_map(stage(format!("{SEED}{seed}"))));
         }
         for (_, baseline) in self.baselines() {
             for name in &baseline.names {
                 for (index, seed) in self.seeds.iter().enumerate() {
-                    let name = if index == 0 { (*name).to_owned() } else { format!("{name}.seed-{seed}") };
+                    let name = if index == 0 { (*name).to_owned() } else { format!("{name}{SEED}{seed}") };
                     trainings.push(work(&name, last, baseline.steps, false));
                 }
             }
@@ -371,10 +412,22 @@ fn stage(recipe: &Recipe, checker: &Checker<'_>, position: usize, name: &str) ->
             min_examples(&checker.terms(options, info)),
             counts.is_exact,
         ),
+        sparse: options.sparse.as_ref().map(|sparse| planned_sparse(name, sparse, info)),
+        masked_by: options.masked_by.as_ref().map(|by| by.value.clone()),
         losses: losses(checker, options, info),
         cache: cache(recipe, checker, (name, options), info, counts),
         teacher_outputs: counts.generated,
     })
+}
+
+fn planned_sparse(stage: &str, sparse: &Sparse, info: &ModelInfo) -> PlannedSparse {
+    let weights = candidates(sparse, info);
+    PlannedSparse {
+        kind: sparse.name().to_owned(),
+        weights,
+        trained: trained_after(sparse, weights),
+        trainings: round_labels(stage, sparse),
+    }
 }
 
 fn model(name: String, start: String, ModelInfo { config, .. }: &ModelInfo) -> PlannedModel {
@@ -527,7 +580,7 @@ fn baseline(
     let own = stages.iter().filter(|stage| stage.student.name == *student);
     (!names.is_empty()).then(|| PlannedBaseline {
         examples: examples(checker, name),
-        steps: own.map(|stage| stage.training.steps).sum(),
+        steps: own.map(|stage| stage.training.steps * stage.trainings().len()).sum(),
         models: names.len(),
         names,
     })

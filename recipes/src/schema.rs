@@ -11,6 +11,7 @@ use crate::options::card::AxisValues;
 use crate::options::data::DataOptions;
 use crate::options::evaluation::EvaluationOptions;
 use crate::options::export::ExportOptions;
+use crate::options::sparse::Sparse;
 use crate::options::train::TrainOptions;
 use crate::tasks::StageData;
 
@@ -87,8 +88,20 @@ settings! {
         pub loss: Several<Loss>,
         /// Parameters whose name begins with one of these are left as they are.
         pub freeze: Vec<String> = Vec::new(),
+        /// Choice of a part of the weights, by rounds of training. Left out: all are trained.
+        pub sparse: Option<Sparse>,
+        /// An earlier stage with `sparse` whose choice this one keeps to: what was pruned stays zero, and what was not chosen stays
+        /// as it is.
+        pub masked_by: Option<At<String>>,
         /// How it trains; keys left out are those of the recipe's `train`.
         pub train: TrainOptions,
+    }
+}
+
+impl StageOptions {
+    /// How many times the stage goes through its training.
+    pub(crate) fn trainings(&self) -> usize {
+        self.sparse.as_ref().map_or(1, Sparse::trainings)
     }
 }
 

@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments, losses: &'static [LossKind]) -> Result<
     output::line(&format!("{}, {seed} {}", plan.recipe, seeds.join(", ")))?;
     corpora(&plan)?;
     stages(&plan)?;
+    sparse(&plan)?;
     students(&plan)?;
     loss_terms(&plan)?;
     caches(&plan)?;
@@ -212,6 +213,28 @@ fn stages(plan: &Plan) -> Result<(), Failure> {
         Column::number("batch"),
     ];
     output::table(&columns, rows.collect())
+}
+
+/// Which part of the weights stages choose, round by round, and which keep to it.
+fn sparse(plan: &Plan) -> Result<(), Failure> {
+    for stage in &plan.stages {
+        if let Some(own) = &stage.sparse {
+            let shares: Vec<String> =
+                own.trained.iter().map(|&left| percent(left as f64 / own.weights.max(1) as f64)).collect();
+            output::line(&format!(
+                "{}: {} of {} weights are left by `{}`, in {}",
+                stage.name,
+                shares.join(", then "),
+                thousands(own.weights as u64),
+                own.kind,
+                counted(own.trainings.len(), "training", "trainings")
+            ))?;
+        }
+        if let Some(by) = &stage.masked_by {
+            output::line(&format!("{}: trains the weights that stage {by} chose", stage.name))?;
+        }
+    }
+    Ok(())
 }
 
 fn students(plan: &Plan) -> Result<(), Failure> {

@@ -57,6 +57,13 @@ impl Gradients {
         self.0.get(name)
     }
 
+    /// Puts another gradient in the place of a parameter's.
+    pub(crate) fn replace(&mut self, name: &str, gradient: Gradient) {
+        if let Some(own) = self.0.get_mut(name) {
+            *own = gradient;
+        }
+    }
+
     /// The gradient of a parameter, in its shape; none if it was not reached.
     ///
     /// # Errors

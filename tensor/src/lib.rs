@@ -55,6 +55,7 @@ pub mod threads;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 mod vector;
+mod weight_masks;
 #[cfg(target_arch = "x86_64")]
 mod weight_panels;
 
@@ -63,3 +64,4 @@ pub use error::TensorError;
 pub use gradient_sum::GradientSum;
 pub use instruction_sets::instruction_sets;
 pub use random::Streams;
+pub use weight_masks::WeightMasks;

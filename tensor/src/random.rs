@@ -75,6 +75,12 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &first.to_le_bytes()]).stream(7)
     }
 
+    /// For the choice of weights by lot.
+    #[must_use]
+    pub fn pruning(&self) -> ChaCha8Rng {
+        self.stream(9)
+    }
+
     /// The streams of one thing among many, given by its parts.
     fn of<'p>(self, parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();

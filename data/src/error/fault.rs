@@ -232,6 +232,17 @@ pub enum Fault {
         /// The classes there are.
         classes: Vec<String>,
     },
+    /// A table about classes without one of them.
+    #[error("there is no row of the class `{}`", quoted(.0))]
+    MissingClass(String),
+    /// A distance that is none.
+    #[error("`{}` holds `{}` where a number from 0 to 1 is expected", quoted(.column), quoted(.found))]
+    NotDistance {
+        /// The column.
+        column: String,
+        /// The value found.
+        found: String,
+    },
     /// A column for a language that the project does not know.
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
@@ -402,6 +413,8 @@ impl Fault {
             Self::NotText { .. } => "store it as text; in JSON, put it in quotes".into(),
             Self::NotCount { .. } => "write a count in digits, or remove the row".into(),
             Self::NotNumber { .. } => "write a number such as 3.5, or remove the row".into(),
+            Self::MissingClass(_) => "add a row for it, called as the data call the class".into(),
+            Self::NotDistance { .. } => "write a distance: 0 for what is the same, 1 for what is farthest".into(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
             Self::Language(fault) => fault.help(),
             Self::UnknownLanguage(_) => {

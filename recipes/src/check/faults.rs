@@ -46,6 +46,8 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotCount { .. }
         | Fault::NotNumber { .. }
         | Fault::UnknownClass { .. }
+        | Fault::MissingClass(_)
+        | Fault::NotDistance { .. }
         | Fault::NotOneOf { .. }
         | Fault::NotTexts { .. }
         | Fault::ChoiceCount(_)

@@ -1,6 +1,7 @@
 //! Loss terms, checked against student, teacher and data.
 
-use alambic_losses::{Loss, LossError, RELEVANCE, ScheduledValue, TargetKind, Term};
+use alambic_data::{class_distances, class_relations};
+use alambic_losses::{LabelPrior, Loss, LossError, RELEVANCE, ScheduledValue, TargetKind, Term};
 use alambic_models::{Outline, stream_of_embedding};
 use alambic_settings::{At, Diagnostic};
 use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
@@ -8,6 +9,8 @@ use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
 use super::checker::{Checker, Depth, Site, list};
 use super::counts::Counts;
 use super::model_info::ModelInfo;
+use crate::class_distances::label_names;
+use crate::error::RunError;
 use crate::schema::Recipe;
 use crate::tasks::task::Task;
 use crate::vocabulary::are_same;
@@ -136,6 +139,7 @@ impl Checker<'_> {
                 }
                 (Ok(term), _) => {
                     weights.push(term.weight);
+                    self.check_class_distances(loss, &term, task);
                     self.check_projection(path, loss, &term, student);
                     self.check_tokens(&term, loss, task, differences);
                     self.check_batches(recipe, site, &term, loss);
@@ -192,6 +196,45 @@ impl Checker<'_> {
                 .label(&teacher, format!("this teacher's embeddings have {other} numbers"))
                 .help(help),
         );
+    }
+
+    /// Checks what gives a term the distances between classes: the encoder of their names, or the table.
+    fn check_class_distances(&mut self, loss: &At<Loss>, term: &Term, task: &dyn Task) {
+        let Some(needed) = &term.class_distances else { return };
+        if let Some(vectors) = &needed.options.vectors
+            && self.check_declared(&vectors.teacher)
+        {
+            let pools = match self.models.teacher(&vectors.teacher) {
+                Some(info) => info.config.outline().streams.values().any(|stream| stream.embedding.is_some()),
+                // It is trained before, or wrong in a way that is told of where it is declared.
+                None => true,
+            };
+            if !pools {
+                let message = format!("teacher `{}` gives no vectors of names", vectors.teacher.value);
+                self.report(
+                    Diagnostic::error("loss::classes", message)
+                        .label(&vectors.teacher.origin, "has no pooling, so no embedding")
+                        .help("set `checkpoint.pooling`, or name a sentence encoder"),
+                );
+            }
+        }
+        let Ok(head) = task.head(&self.corpora) else { return };
+        let read = match &needed.options {
+            LabelPrior { vectors: Some(vectors), .. } => label_names(vectors, &head.labels).map(|_| ()),
+            LabelPrior { table: Some(table), .. } => {
+                class_distances(table, &head.labels).map(|_| ()).map_err(RunError::from)
+            }
+            LabelPrior { relations: Some(relations), .. } => {
+                class_relations(relations, &head.labels).map(|_| ()).map_err(RunError::from)
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = read {
+            let message = format!("`label-prior` has no distances of the classes: {error}");
+            self.report(
+                Diagnostic::error("loss::classes", message).label(&loss.origin, "needs one of each class"),
+            );
+        }
     }
 
     /// Warns of losses whose weights all end at 0.

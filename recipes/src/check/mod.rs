@@ -17,6 +17,7 @@ pub(crate) mod mined;
 pub(crate) mod model_info;
 mod recipe;
 mod references;
+pub(crate) mod sparse;
 mod stages;
 mod students;
 mod teachers;

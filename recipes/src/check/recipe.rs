@@ -13,7 +13,7 @@ use super::checker::{Checker, Depth, list};
 use super::model_info::ModelInfos;
 use crate::corpora::Corpora;
 use crate::load::Loaded;
-use crate::names::{FROM_SCRATCH, SAME_START};
+use crate::names::{FROM_SCRATCH, SAME_START, stage_of};
 use crate::places::Places;
 use crate::schema::{Recipe, SCHEMA};
 
@@ -79,7 +79,7 @@ const NAME_LABEL: &str = "use at most 100 letters, digits, `-`, `_` and `.`, not
 
 /// Whether trainings that are no stages, or are repetitions of one, are called like this in a run's folder.
 fn is_taken(name: &str) -> bool {
-    let repeated = name.rsplit_once(".seed-").is_some_and(|(_, seed)| seed.parse::<u64>().is_ok());
+    let repeated = stage_of(name) != name;
     repeated || [BASELINE, SAME_START, FROM_SCRATCH, UPPER_BOUND].contains(&name)
 }
 
@@ -246,6 +246,8 @@ impl<'a> Uses<'a> {
         for stage in recipe.stages.iter().filter_map(|stage| recipe.stage.get(&stage.value)) {
             all_data.push(&stage.data);
             uses.teachers.extend(stage.teacher.iter().map(|name| name.as_str()));
+            let of_losses = stage.loss.iter().flat_map(|loss| loss.inner().teachers());
+            uses.teachers.extend(of_losses.map(|name| name.as_str()));
             match &stage.student {
                 Some(name) => uses.students.push(name),
                 None => uses.students.extend(recipe.model.keys().map(String::as_str)),

@@ -79,6 +79,7 @@ impl<'a> Checker<'a> {
         if let Some(info) = &info {
             self.models.stages.insert(name.to_owned(), info.clone());
         }
+        self.check_sparse(recipe, (position, name), options, info.as_ref());
         let supervision = match (&options.teacher, teacher) {
             (None, _) => Supervision::Absent,
             (Some(_), Some(teacher)) => {

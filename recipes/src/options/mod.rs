@@ -7,4 +7,5 @@ pub mod evaluation;
 pub mod export;
 pub(crate) mod languages;
 pub mod masking;
+pub mod sparse;
 pub mod train;

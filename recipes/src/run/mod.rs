@@ -10,6 +10,7 @@ mod initial;
 mod options;
 mod ranks;
 pub(crate) mod result;
+pub(crate) mod rounds;
 pub(crate) mod stage;
 mod start;
 mod summaries;

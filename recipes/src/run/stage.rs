@@ -10,16 +10,17 @@ use alambic_reports::record::{EventLog, LogMark, ProgressEvent};
 use alambic_settings::At;
 use alambic_students::{InitialModel, Student, add_detector, save_pretrained};
 use alambic_teachers::Teacher;
-use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::AdamW;
 use alambic_tensor::parameters::{self, Parameters, Weights};
+use alambic_tensor::{Streams, WeightMasks};
 use indexmap::IndexSet;
 
 use super::initial::{BuildInputs, build_student};
 use super::unfinished::PageWriter;
+use crate::class_distances::{give_class_distances, nearest_pairs};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::folder::layout::{CHECKPOINTS, finished_folder, make_folder};
@@ -31,7 +32,7 @@ use crate::training::callbacks::{CheckpointWriter, Recorder, StepRecorder, Train
 use crate::training::checkpoint::{self, Checkpoint, Progress};
 use crate::training::job::Job;
 use crate::training::moving_average::ExponentialMovingAverage;
-use crate::training::output::{PROJECTIONS, SUMMARY, TrainOutput};
+use crate::training::output::{DELTA, MASKS, MaskCounts, PROJECTIONS, SUMMARY, TrainOutput};
 use crate::training::sampler::BatchSampler;
 use crate::training::schedules::schedules;
 use crate::training::state::TrainState;
@@ -39,6 +40,7 @@ use crate::training::statistics::DatasetStatistics;
 use crate::training::task::TrainingTask;
 use crate::training::teacher_outputs::CacheScope;
 use crate::training::trainer::{Stop, Trainer};
+use crate::training::weight_choice::changes;
 
 /// Start of a student that does not go on from an earlier training.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,22 @@ pub(crate) enum Start<'a> {
     Built(&'a Student),
     /// Random weights of this configuration.
     Random(&'a Config),
+}
+
+/// The part of a student's weights that a training changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Masked<'a> {
+    pub(crate) masks: &'a WeightMasks,
+    pub(crate) rest: Rest,
+}
+
+/// What becomes of the weights that a training does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// They are zero.
+    Zero,
+    /// They stay as they are.
+    Held,
 }
 
 /// Training of a stage: student, teacher, data, options.
@@ -61,6 +79,10 @@ pub(crate) struct Training<'a> {
     pub(crate) task: &'a dyn Task,
     pub(crate) loss: &'a [At<Loss>],
     pub(crate) freeze: &'a [String],
+    /// The part of the weights that is trained; none where all are.
+    pub(crate) masked: Option<Masked<'a>>,
+    /// The weights whose changes are saved beside the model, where a part of them is trained.
+    pub(crate) changed_from: Option<&'a Weights>,
     pub(crate) train: &'a TrainOptions,
     /// Steps to take instead of what the options say.
     pub(crate) steps: Option<usize>,
@@ -90,7 +112,17 @@ pub(crate) fn train(
     }
     observer.stage(&training.label);
     let initial = ranks.first(|| initial_model(context, training))?;
+    let initial = match training.masked {
+        Some(Masked { masks, rest: Rest::Zero }) => {
+            InitialModel { weights: masks.zero(&initial.weights)?, ..initial }
+        }
+        _ => initial,
+    };
+    let held = training.masked.map(|masked| held(masked.masks, &initial.weights)).transpose()?;
     let terms = bind(training, &initial.config)?;
+    let classes = training.task.head(&context.corpora)?.labels;
+    let streams = Streams::new(training.seed);
+    ranks.first(|| give_class_distances(&terms, &classes, &context.models, streams))?;
     let job = Job {
         label: &training.label,
         stage: training.stage,
@@ -133,6 +165,7 @@ pub(crate) fn train(
         terms: &terms,
         options: training.train,
         steps,
+        masked: training.masked.map(|masked| masked.masks).zip(held.as_ref()),
         clamped: initial.config.clamped_parameters(),
         interrupt: context.interrupt,
         ranks,
@@ -154,7 +187,7 @@ pub(crate) fn train(
         steps: Some(state.progress.step as u64),
         seconds: state.progress.seconds,
     })?;
-    let output = output(training, (&*task, &terms), &initial, &state, recorder.events)?;
+    let output = output(training, (&*task, &terms), (&initial, &classes), &state, recorder.events)?;
     let best = state.best.take().unwrap_or_else(|| state.parameters.detached());
     if ranks.is_first() {
         write_finished(context, training, &initial, &best, &output)?;
@@ -172,6 +205,13 @@ pub(crate) fn train(
     Ok(Some(output))
 }
 
+/// The masked weights as they are before a training.
+fn held(masks: &WeightMasks, weights: &Weights) -> Result<Weights, RunError> {
+    masks.check(weights)?;
+    let value = |name: &str| Ok((name.to_owned(), weights[name].to_dtype(DType::F32)?.contiguous()?));
+    masks.names().map(value).collect()
+}
+
 /// Message about a training without examples.
 fn no_examples(statistics: &DatasetStatistics) -> String {
     let dropped: usize = statistics.generation.dropped.values().sum();
@@ -182,7 +222,10 @@ fn no_examples(statistics: &DatasetStatistics) -> String {
 }
 
 /// The student before this training.
-fn initial_model(context: &RunContext<'_>, training: &Training<'_>) -> Result<InitialModel, RunError> {
+pub(crate) fn initial_model(
+    context: &RunContext<'_>,
+    training: &Training<'_>,
+) -> Result<InitialModel, RunError> {
     let (head, streams) = (training.task.head(&context.corpora)?, Streams::new(training.seed));
     match (&training.from, training.start) {
         (Some(folder), _) => {
@@ -239,10 +282,12 @@ fn state(
     for (name, tensor) in projections(training.from.as_deref(), terms, streams)? {
         parameters.insert(&name, &tensor)?;
     }
+    let untrained = training.masked.map(|masked| masked.masks.untrained()).transpose()?.unwrap_or_default();
     // Position tables and the bias of the logits are buffers of published checkpoints, not parameters.
     parameters.freeze(|name| {
         name.ends_with("embed_positions.weight")
             || name == "final_logits_bias"
+            || untrained.iter().any(|own| own == name)
             || training.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
             || training.task.untrainable_parameters().iter().any(|prefix| name.starts_with(prefix))
     });
@@ -319,7 +364,7 @@ fn callbacks<'a>(
 fn output(
     training: &Training<'_>,
     (task, terms): (&dyn TrainingTask, &[Term]),
-    initial: &InitialModel,
+    (initial, classes): (&InitialModel, &[String]),
     state: &TrainState,
     events: &EventLog,
 ) -> Result<TrainOutput, RunError> {
@@ -337,6 +382,11 @@ fn output(
         best: state.progress.best,
         frozen: state.progress.frozen.clone(),
         parameters: initial.weights.values().map(Tensor::elem_count).sum(),
+        nearest_classes: terms
+            .iter()
+            .find_map(|term| Some(nearest_pairs(term.class_distances.as_ref()?.get()?, classes)))
+            .unwrap_or_default(),
+        masked: training.masked.map(|masked| mask_counts(masked.masks)).transpose()?,
         loss_weights: loss_weights(terms),
         schedules: schedules(terms),
         generation: statistics.generation,
@@ -344,6 +394,12 @@ fn output(
         augmentation: statistics.augmentation,
         events: events.mark()?,
     })
+}
+
+/// How many weights masks are about, and how many of these are trained.
+fn mask_counts(masks: &WeightMasks) -> Result<MaskCounts, RunError> {
+    let (weights, trained) = masks.counts()?;
+    Ok(MaskCounts { weights, trained })
 }
 
 /// Loss terms, each with its factor in their sum.
@@ -402,6 +458,12 @@ fn write_finished(
     let projections = part(false);
     if !projections.is_empty() {
         parameters::save(&projections, &[], &partial.join(PROJECTIONS))?;
+    }
+    if let Some(Masked { masks, .. }) = training.masked {
+        masks.save(&partial.join(MASKS))?;
+        if let Some(before) = training.changed_from {
+            parameters::save(&changes(masks, before, best)?, &[], &partial.join(DELTA))?;
+        }
     }
     let path = partial.join(SUMMARY);
     let text = serde_json::to_string_pretty(output).map_err(|error| RunError::content(&path, error))?;

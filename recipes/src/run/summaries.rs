@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_losses::ScheduledValue;
-use alambic_reports::numbers::{metric_title, metric_value, percent};
+use alambic_reports::numbers::{metric_title, metric_value, percent, thousands};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER};
 use alambic_reports::report::{CorpusReading, StageSummary};
 use alambic_settings::IndexMap;
@@ -11,6 +11,7 @@ use alambic_teachers::TeacherOptions;
 use serde_json::Value;
 
 use crate::corpora::Corpora;
+use crate::names::stage_of;
 use crate::options::train::{Optimiser, TrainOptions};
 use crate::schema::Recipe;
 use crate::stage_order::student_of;
@@ -69,13 +70,23 @@ pub(super) fn stage_summary(
     events: &[Value],
 ) -> StageSummary {
     let [losses, shares] = losses_and_shares(&trained.label, events);
+    let mut settings = settings(recipe, &trained.label, &trained.loss_weights, &trained.schedules);
+    if let Some(masked) = trained.masked {
+        let share = percent(masked.trained as f64 / masked.weights.max(1) as f64);
+        settings.insert("weights trained".into(), format!("{share} of {}", thousands(masked.weights as u64)));
+    }
+    if !trained.nearest_classes.is_empty() {
+        let pairs = trained.nearest_classes.iter();
+        let pairs = pairs.map(|(one, other, distance)| format!("{one} and {other} {distance:.2}"));
+        settings.insert("nearest classes".into(), pairs.collect::<Vec<_>>().join(", "));
+    }
     StageSummary {
         name: trained.label.clone(),
         seed,
         steps: trained.steps as u64,
         examples: trained.examples as u64,
         seconds: trained.seconds,
-        settings: settings(recipe, &trained.label, &trained.loss_weights, &trained.schedules),
+        settings,
         losses,
         shares,
         teacher_outputs: trained.cached.clone(),
@@ -143,7 +154,7 @@ pub(super) fn settings(
     loss_weights: &[(String, ScheduledValue)],
     schedules: &IndexMap<String, ScheduledValue>,
 ) -> IndexMap<String, String> {
-    let stage = label.split(".seed-").next().unwrap_or(label);
+    let stage = stage_of(label);
     let own = recipe.stage.get(stage);
     let table = if stage.starts_with(BASELINE) { BASELINE } else { stage };
     let without_teacher = recipe.baselines().find(|(name, _)| *name == table).map(|(_, options)| options);

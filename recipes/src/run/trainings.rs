@@ -7,19 +7,23 @@ use alambic_reports::record::EventLog;
 use alambic_settings::At;
 use alambic_students::Student;
 use alambic_teachers::Teacher;
+use alambic_tensor::WeightMasks;
 
-use super::stage::{Start, Training, train};
+use super::rounds::train_rounds;
+use super::stage::{Masked, Rest, Start, Training, train};
 use crate::baselines::{BaselineTraining, baseline_trainings};
 use crate::cache_scope::cache_scope;
 use crate::context::RunContext;
 use crate::corpora::mining::mine_all;
 use crate::error::RunError;
 use crate::folder::layout::finished_folder;
+use crate::names::SEED;
 use crate::observer::Observer;
-use crate::schema::Recipe;
+use crate::options::sparse::Sparse;
+use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::{previous, stage_options, student_of, student_options};
 use crate::tasks::task::Task;
-use crate::training::output::TrainOutput;
+use crate::training::output::{MASKS, TrainOutput};
 use crate::vocabulary::{
     prompted, shares_vocabulary, takes_vocabulary, train_vocabulary, transfer_vocabulary,
 };
@@ -79,25 +83,26 @@ pub(crate) fn run(
             mine_all((&recipe.data, &recipe.evaluation.data), context, named, observer)?;
         }
         let from = previous(recipe, stage, "")?.map(|label| finished_folder(context.folder.path(), &label));
-        let trained = train_stage(recipe, context, stage, stage, recipe.seed, from, events, observer)?;
+        let trained = train_stage(recipe, context, stage, "", recipe.seed, from, events, observer)?;
         if others.contains(&stage) {
-            trainings.others.push(trained);
+            trainings.others.extend(trained);
         } else {
             first.folder = finished_folder(context.folder.path(), stage);
-            first.trainings.push(trained);
+            first.trainings.extend(trained);
         }
     }
     trainings.student.push(first);
     for repetition in 1..recipe.repetitions as u64 {
         let seed = recipe.seed.wrapping_add(repetition);
-        let suffix = format!(".seed-{seed}");
+        let suffix = format!("{SEED}{seed}");
         let mut run = SeedRun { seed, trainings: Vec::new(), folder: PathBuf::new() };
         for stage in &own {
             let label = format!("{}{suffix}", stage.value);
             let from =
                 previous(recipe, stage, &suffix)?.map(|label| finished_folder(context.folder.path(), &label));
             run.folder = finished_folder(context.folder.path(), &label);
-            run.trainings.push(train_stage(recipe, context, stage, &label, seed, from, events, observer)?);
+            let trained = train_stage(recipe, context, stage, &suffix, seed, from, events, observer)?;
+            run.trainings.extend(trained);
         }
         trainings.student.push(run);
     }
@@ -108,18 +113,20 @@ pub(crate) fn run(
     Ok(trainings)
 }
 
+/// Trains a stage, with `suffix` behind its name where it is a repetition: its training, or those of its rounds.
 fn train_stage(
     recipe: &Recipe,
     context: &RunContext<'_>,
     stage: &str,
-    label: &str,
+    suffix: &str,
     seed: u64,
     from: Option<PathBuf>,
     events: &mut EventLog,
     observer: &mut dyn Observer,
-) -> Result<TrainOutput, RunError> {
+) -> Result<Vec<TrainOutput>, RunError> {
     let options = stage_options(recipe, stage)?;
-    let run = || -> Result<Option<TrainOutput>, RunError> {
+    let label = format!("{stage}{suffix}");
+    let run = || -> Result<Option<Vec<TrainOutput>>, RunError> {
         let ranks = &context.ranks;
         let teacher = || options.teacher.as_ref().map(|name| context.models.teacher(name)).transpose();
         let teacher = ranks.first(teacher)?;
@@ -134,8 +141,9 @@ fn train_stage(
             }
             _ => ranks.first(|| tokenizer(context, of_teacher, student, task))?,
         };
+        let masks = masks(recipe, context, options, suffix)?;
         let training = Training {
-            label: label.to_owned(),
+            label,
             stage,
             start: Start::Built(student),
             teacher: teacher.as_deref(),
@@ -143,6 +151,8 @@ fn train_stage(
             task,
             loss: &options.loss,
             freeze: &options.freeze,
+            masked: masks.as_ref().map(|(masks, rest)| Masked { masks, rest: *rest }),
+            changed_from: None,
             train: &options.train,
             steps: None,
             seed,
@@ -157,9 +167,29 @@ fn train_stage(
             ),
             recipe,
         };
-        train(context, &training, events, observer)
+        match &options.sparse {
+            Some(sparse) => train_rounds(context, training, sparse, events, observer),
+            None => Ok(train(context, &training, events, observer)?.map(|output| vec![output])),
+        }
     };
     run().map_err(|error| context.stopped(error).in_stage(stage))?.ok_or_else(|| context.interrupted())
+}
+
+/// The masks of the stage that a stage is masked by, and what becomes of the rest.
+fn masks(
+    recipe: &Recipe,
+    context: &RunContext<'_>,
+    options: &StageOptions,
+    suffix: &str,
+) -> Result<Option<(WeightMasks, Rest)>, RunError> {
+    let Some(by) = &options.masked_by else { return Ok(None) };
+    let rest = match &stage_options(recipe, by)?.sparse {
+        Some(Sparse::Change(_)) => Rest::Held,
+        _ => Rest::Zero,
+    };
+    let label = format!("{}{suffix}", by.value);
+    let path = finished_folder(context.folder.path(), &label).join(MASKS);
+    Ok(Some((WeightMasks::load(&path)?, rest)))
 }
 
 /// Writes the folders of those of a task's teachers that read otherwise than they are published, which its training opens.
@@ -215,7 +245,7 @@ fn baselines(
         context.ranks.first(|| prepare_teachers(context, options.data.task()))?;
         for run in students {
             let label =
-                if run.seed == recipe.seed { name.to_owned() } else { format!("{name}.seed-{}", run.seed) };
+                if run.seed == recipe.seed { name.to_owned() } else { format!("{name}{SEED}{}", run.seed) };
             let training = Training {
                 label: label.clone(),
                 stage: name,
@@ -225,6 +255,8 @@ fn baselines(
                 task: options.data.task(),
                 loss: &options.loss,
                 freeze: &[],
+                masked: None,
+                changed_from: None,
                 train: &stage.train,
                 steps: Some(run.trainings.iter().map(|output| output.steps).sum()),
                 seed: run.seed,

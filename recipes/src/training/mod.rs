@@ -21,3 +21,4 @@ pub(crate) mod task;
 pub(crate) mod teacher_outputs;
 pub(crate) mod trainer;
 pub(crate) mod validation;
+pub(crate) mod weight_choice;

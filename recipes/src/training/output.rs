@@ -19,6 +19,20 @@ pub(crate) const SUMMARY: &str = "summary.json";
 /// Projections of loss terms, saved next to the model.
 pub(crate) const PROJECTIONS: &str = "projections.safetensors";
 
+/// Masks of the weights, saved next to a model of which a part was trained or pruned.
+pub(crate) const MASKS: &str = "masks.safetensors";
+/// Changes of the chosen weights, saved next to a model of which these were trained.
+pub(crate) const DELTA: &str = "delta.safetensors";
+
+/// How many weights masks are about, and how many of these are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MaskCounts {
+    /// Weights that could have been left out.
+    pub(crate) weights: usize,
+    /// Weights that are trained.
+    pub(crate) trained: usize,
+}
+
 /// The account of a finished training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,6 +61,12 @@ pub(crate) struct TrainOutput {
     pub(crate) frozen: Vec<String>,
     /// Parameters of the student.
     pub(crate) parameters: usize,
+    /// The part of the weights that was trained, where it was not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) masked: Option<MaskCounts>,
+    /// The classes that are nearest to each other by the distances of `label-prior`, each pair with its distance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) nearest_classes: Vec<(String, String, f32)>,
     /// Loss terms, each with its factor in their sum.
     #[serde(default)]
     pub(crate) loss_weights: Vec<(String, ScheduledValue)>,

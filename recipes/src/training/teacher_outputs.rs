@@ -60,6 +60,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// Where the teacher's outputs of a stage are cached, and how often its texts are read.
+#[derive(Clone)]
 pub(crate) struct CacheScope<'a> {
     pub(crate) options: &'a CacheOptions,
     /// The folder of the run; none where outputs are computed ahead of any.

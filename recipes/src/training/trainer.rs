@@ -6,8 +6,9 @@ use std::time::Instant;
 use alambic_losses::{Term, progress};
 use alambic_ranks::Ranks;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
+use alambic_tensor::parameters::Weights;
 use alambic_tensor::precision;
-use alambic_tensor::{GradientSum, TensorError};
+use alambic_tensor::{GradientSum, TensorError, WeightMasks};
 
 use super::callbacks::{Recorder, TrainerCallback};
 use super::losses::{Losses, PartStatistics, StepStatistics};
@@ -25,6 +26,8 @@ pub(crate) struct Trainer<'a> {
     pub(crate) options: &'a TrainOptions,
     /// Steps of the optimiser at most.
     pub(crate) steps: usize,
+    /// The part of the weights that is trained, and the values of the rest, where that is not all.
+    pub(crate) masked: Option<(&'a WeightMasks, &'a Weights)>,
     /// Parameters that are clamped below a number.
     pub(crate) clamped: &'a [(&'a str, f64)],
     pub(crate) interrupt: &'a AtomicBool,
@@ -93,7 +96,10 @@ impl Trainer<'_> {
             // A signal may reach one rank alone, and all have to stop at the same step: it is told with the gradients.
             let mut said: Vec<u64> = own.iter().flat_map(PartStatistics::words).collect();
             said.push(u64::from(self.interrupt.load(Ordering::Relaxed)));
-            let (gradients, said) = gradients.finish(&said)?;
+            let (mut gradients, said) = gradients.finish(&said)?;
+            if let Some((masks, _)) = self.masked {
+                masks.apply(&mut gradients)?;
+            }
             is_interrupted = !ranks.is_alone() && said.iter().any(|words| words.last() == Some(&1));
             let mut statistics = StepStatistics::of(&own, &said);
             if state.progress.step == 0 {
@@ -108,6 +114,9 @@ impl Trainer<'_> {
             let scale = clip_factor(norm, self.options.max_grad_norm) / parts as f64;
             let factor = self.options.schedule.factor(state.progress.step, self.steps);
             state.optimiser.step(&state.parameters, &gradients, factor, scale)?;
+            if let Some((masks, values)) = self.masked {
+                masks.hold(&state.parameters, values)?;
+            }
             for (name, max) in self.clamped {
                 state.parameters.clamp_max(name, *max)?;
             }

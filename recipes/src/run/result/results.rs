@@ -32,7 +32,7 @@ use crate::run::initial::untrained;
 use crate::run::trainings::{SeedRun, Trainings};
 use crate::schema::Recipe;
 use crate::stage_order::{stage_options, student_of};
-use crate::training::output::PROJECTIONS;
+use crate::training::output::{DELTA, MASKS, PROJECTIONS};
 
 /// Everything that is known at the end of a run.
 pub(super) struct Results<'a> {
@@ -358,10 +358,12 @@ impl Results<'_> {
         if let Some(detector) = detector_folder(finished.path()) {
             add_detector(&partial, &detector)?;
         }
-        let projections = finished.path().join(PROJECTIONS);
-        if projections.is_file() {
-            let copy = partial.join(PROJECTIONS);
-            std::fs::copy(&projections, &copy).map_err(RunError::file(&copy))?;
+        for name in [PROJECTIONS, MASKS, DELTA] {
+            let own = finished.path().join(name);
+            if own.is_file() {
+                let copy = partial.join(name);
+                std::fs::copy(&own, &copy).map_err(RunError::file(&copy))?;
+            }
         }
         Ok(partial)
     }
