@@ -21,6 +21,8 @@ settings! {
         pub size: usize = 3000,
         /// Another number gives other sentences.
         pub seed: u64 = 1,
+        /// Whether half of them are questions; else all are statements.
+        pub questions: bool = true,
         /// The languages, that by which splits go first.
         pub languages: Vec<SceneLanguage> = SceneLanguage::ALL.to_vec(),
     }
@@ -69,7 +71,7 @@ impl ReadCorpus for MadeUpTranslations {
             }
             let mut random = stream(NAME, self.seed, number);
             let scene = Scene::invent(&SCENES, &mut random);
-            let texts: Vec<String> = if random.random_bool(0.5) {
+            let texts: Vec<String> = if random.random_bool(0.5) && self.questions {
                 let Some(asked) = scene.ask(&ALL_KINDS, 1, SCENES.variety, &mut random).into_iter().next()
                 else {
                     continue;
@@ -96,7 +98,8 @@ mod tests {
     use crate::parallel::Translation;
 
     fn sentences(size: usize, seed: u64) -> Dataset<Translation> {
-        let options = MadeUpTranslations { size, seed, languages: SceneLanguage::ALL.to_vec() };
+        let options =
+            MadeUpTranslations { size, seed, questions: true, languages: SceneLanguage::ALL.to_vec() };
         match options.read(Extent::Whole).unwrap() {
             Content::Parallel(sentences) => sentences,
             _ => unreachable!("they are parallel sentences"),
@@ -109,6 +112,36 @@ mod tests {
         assert_eq!((all.splits.train.len(), all.details.languages.len()), (400, 3));
         assert_eq!(sentences(100, 1).splits.train[..], all.splits.train[..100]);
         assert_ne!(sentences(100, 2).splits.train, sentences(100, 1).splits.train);
+    }
+
+    #[test]
+    fn statements_alone_have_no_question_and_no_word_that_the_dictionaries_lack_a_form_of() {
+        let options = MadeUpTranslations {
+            size: 200,
+            seed: 1,
+            questions: false,
+            languages: SceneLanguage::ALL.to_vec(),
+        };
+        let Content::Parallel(all) = options.read(Extent::Whole).unwrap() else {
+            unreachable!("they are parallel sentences")
+        };
+        let texts: Vec<&str> =
+            all.splits.train.iter().flat_map(|own| own.texts.values().map(AsRef::as_ref)).collect();
+        assert!(!texts.is_empty() && texts.iter().all(|text| !text.contains(['?', '？'])));
+        for language in ["hi", "ja"] {
+            let (_, table) =
+                crate::embedded::TABLES.iter().find(|(name, _)| name.ends_with(language)).unwrap();
+            for (word, translation) in table.lines().skip(1).filter_map(|line| line.split_once('\t')) {
+                // Shape, colour and object are words of questions alone.
+                if ["colour", "shape", "object"].contains(&word) {
+                    continue;
+                }
+                let says = |own: &str, part: &str| {
+                    all.splits.train.iter().any(|sentence| sentence.texts[own].contains(part))
+                };
+                assert!(says("en", word) && says(language, translation), "{word} {translation}");
+            }
+        }
     }
 
     #[test]

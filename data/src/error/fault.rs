@@ -348,7 +348,7 @@ impl Fault {
             Self::Hub(_) => {
                 "a file of a dataset is named `hf:OWNER/NAME[@REVISION]/PATH`; or give a path".into()
             }
-            Self::UnknownBuiltin => "`builtin:names` is the table that comes with the program".into(),
+            Self::UnknownBuiltin => "tables that come with the program are `builtin:names`, `builtin:scenes.en-hi` and `builtin:scenes.en-ja`".into(),
             Self::UnknownFormat(_) => {
                 "name it .tsv, .csv, .jsonl (or .json, one object a line) or .parquet".into()
             }

@@ -58,13 +58,17 @@ impl TableSource {
 
     fn open_as(location: &Location, extent: Extent, format: Option<TableFormat>) -> Result<Self, DataError> {
         match location {
-            Location::Builtin(name) if name == embedded::NAME => Ok(Self {
-                name: format!("builtin:{}", embedded::NAME),
-                format: TableFormat::Tsv,
-                bytes: embedded::TABLE.as_bytes().into(),
-                is_cut: false,
-                notes: Vec::new(),
-            }),
+            Location::Builtin(name) => {
+                let own = embedded::TABLES.iter().find(|(own, _)| own == name);
+                let unknown = || DataError::new(Place::file(&location.to_string()), Fault::UnknownBuiltin);
+                Ok(Self {
+                    name: location.to_string(),
+                    format: TableFormat::Tsv,
+                    bytes: own.ok_or_else(unknown)?.1.as_bytes().into(),
+                    is_cut: false,
+                    notes: Vec::new(),
+                })
+            }
             other => {
                 let (name, path) = local(other)?;
                 Self::read(name, &path, extent, format)

@@ -128,6 +128,7 @@ impl MadeUp {
     /// Sentences in English with the same in a language.
     fn sentences(&self, language: &str, part: Part) -> Result<Vec<(String, String)>, DataError> {
         let corpus = MadeUpTranslations {
+            questions: true,
             size: 2 * self.size,
             seed: self.seed,
             languages: SceneLanguage::ALL.to_vec(),
