@@ -141,14 +141,8 @@ pub(super) fn rankings(
     Ok(Predictions::Rankings { images: Some(images), captions: Some(captions_found) })
 }
 
-/// Why a task cannot be asked where its images are, if its corpus has none or they are not there.
-pub(super) fn without_images(images: Option<&BenchmarkImages>, task_folder: &Path) -> Option<String> {
-    let Some(images) = images else {
-        return Some(
-            "its texts are of several images, and models here read one: predict them otherwise and use `alambic score`"
-                .into(),
-        );
-    };
+/// Why a task cannot be asked where its images should be; none where they are, or regions of them.
+pub(super) fn without_images(images: &BenchmarkImages, task_folder: &Path) -> Option<String> {
     let folder = images.folder_in(task_folder);
     (images.regions.is_none() && !folder.is_dir()).then(|| {
         format!("there is no folder `{}`, where its images should be", quoted(&folder.display().to_string()))

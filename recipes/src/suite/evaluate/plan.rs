@@ -56,15 +56,15 @@ fn planned_task<'s>(
     }
     let folder = task.corpus.folder(&options.data, name);
     let is_made_up = task.corpus.is_made_up();
+    let is_about_images =
+        matches!(task.kind.value, SuiteTaskKind::VisualQuestionAnswering | SuiteTaskKind::ImageTextRetrieval);
+    if is_about_images && !is_made_up && task.corpus.images().is_none() {
+        return Err("its texts are of several images, and models here read one: predict them otherwise and use `alambic score`".into());
+    }
     if !folder.is_dir() && !is_made_up {
         return Err(format!("there is no folder `{}`", quoted(&folder.display().to_string())));
     }
-    let is_about_images =
-        matches!(task.kind.value, SuiteTaskKind::VisualQuestionAnswering | SuiteTaskKind::ImageTextRetrieval);
-    if is_about_images
-        && !is_made_up
-        && let Some(reason) = without_images(task.corpus.images(), &folder)
-    {
+    if let Some(reason) = task.corpus.images().and_then(|images| without_images(images, &folder)) {
         return Err(reason);
     }
     let named = test_file(task, options.setting)?;
