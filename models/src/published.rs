@@ -44,12 +44,12 @@ pub(crate) fn complete(
     given: &Weights,
     spellings: impl Fn(&str) -> Vec<String>,
     deviation: f64,
-    streams: &Streams,
+    streams: Streams,
 ) -> Result<Weights, ModelError> {
     let (mut weights, _) = adopt(shapes, given, spellings);
     weights.retain(|name, tensor| tensor.dims() == shapes[name]);
     let missing = shapes.keys().filter(|name| !weights.contains_key(*name));
-    let initial = Initialiser::new(streams).fill(shapes, missing, deviation)?;
+    let initial = Initialiser::new(&streams).fill(shapes, missing, deviation)?;
     weights.extend(initial);
     Ok(shapes.keys().filter_map(|name| Some((name.clone(), weights.get(name)?.clone()))).collect())
 }

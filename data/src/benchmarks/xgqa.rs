@@ -30,14 +30,14 @@ settings! {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Question {
+struct Entry {
     question: Option<Words>,
     image_id: Option<Words>,
     answer: Option<Words>,
 }
 
 /// The questions of a file by their id.
-fn questions(file: &LanguageFile<'_>) -> Result<IndexMap<String, Question>, DataError> {
+fn questions(file: &LanguageFile<'_>) -> Result<IndexMap<String, Entry>, DataError> {
     let source = file.source;
     serde_json::from_slice(unmarked(&source.bytes)).map_err(|error| {
         DataError::new(Place::line(&source.name, error.line()), Fault::BrokenJson(error.to_string()))
@@ -122,7 +122,7 @@ impl BenchmarkFormat for Xgqa {
         let file = &files[0];
         let mut images = ImageReader::new(&self.images, file.folder)?;
         let mut examples = Vec::new();
-        for (id, Question { question, image_id, answer }) in questions(file)? {
+        for (id, Entry { question, image_id, answer }) in questions(file)? {
             let what = || format!("the question `{}`", quoted(&id));
             let text = question.map(|own| own.0.trim().to_owned()).unwrap_or_default();
             let image = image_id.map(|own| own.0.trim().to_owned()).unwrap_or_default();

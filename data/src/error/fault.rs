@@ -350,9 +350,7 @@ impl Fault {
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }
-            Self::NoPixels => {
-                "name the folder of the images by `images`, or take a model that reads regions".into()
-            }
+            Self::NoPixels => "name the folder of the images by `images`".into(),
             Self::AmbiguousImage(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
             Self::LineCount { .. } | Self::FileCount { .. } => {

@@ -70,7 +70,7 @@ impl Oscar {
     /// When a tensor cannot be made.
     pub fn complete(config: &OscarConfig, given: &Weights, streams: &Streams) -> Result<Weights, ModelError> {
         let deviation = deviation(config.bert.width);
-        complete(&config.shapes(), given, OscarConfig::spellings, deviation, streams)
+        complete(&config.shapes(), given, OscarConfig::spellings, deviation, *streams)
     }
 
     /// The same encoder for a task, and weights for it: the given ones, with new heads where they are of another head.

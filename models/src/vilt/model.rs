@@ -135,7 +135,7 @@ impl Vilt {
         }
         let config = config.clone().answering(answers);
         let deviation = deviation(config.hidden_size);
-        let weights = complete(&config.shapes(), &given, ViltConfig::spellings, deviation, streams)?;
+        let weights = complete(&config.shapes(), &given, ViltConfig::spellings, deviation, *streams)?;
         Ok((config, weights))
     }
 

@@ -86,7 +86,7 @@ impl VisualBert {
         }
         let config = VisualBertConfig { labels: answers.to_vec(), ..config.clone() };
         let deviation = deviation(config.bert.width);
-        let weights = complete(&config.shapes(), &given, VisualBertConfig::spellings, deviation, streams)?;
+        let weights = complete(&config.shapes(), &given, VisualBertConfig::spellings, deviation, *streams)?;
         Ok((config, weights))
     }
 

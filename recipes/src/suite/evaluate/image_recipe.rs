@@ -1,5 +1,6 @@
 //! What the recipe of a fine-tuning says of images, and of models that read them.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use alambic_data::benchmarks::{Examples, ImageSet};
@@ -32,9 +33,9 @@ pub(super) fn student_tables(model: &Path) -> Result<Option<String>, RunError> {
     let detector = detector_folder(model).filter(|_| kind == "fusion");
     let mut tables = format!("[teacher.given.checkpoint]\nmodel = {}\n\n", quoted_path(model));
     if let Some(detector) = &detector {
-        tables += &format!("[teacher.detector.checkpoint]\nmodel = {}\n\n", quoted_path(detector));
+        let _ = writeln!(tables, "[teacher.detector.checkpoint]\nmodel = {}\n", quoted_path(detector));
     }
-    tables += &format!("[model.tuned.{kind}]\nteacher = \"given\"\n");
+    let _ = writeln!(tables, "[model.tuned.{kind}]\nteacher = \"given\"");
     if detector.is_some() {
         tables += "detector = \"detector\"\n";
     }
@@ -112,8 +113,8 @@ pub(super) fn image_lines(data: &Path, images: &ImageSet) -> (Option<String>, St
     };
     let mut table = format!("[data.task.regions]\nfeatures = {}\n", list(&regions.features));
     if !regions.tags.is_empty() {
-        table += &format!("tags = {}\n", list(&regions.tags));
+        let _ = writeln!(table, "tags = {}", list(&regions.tags));
     }
-    table += &format!("max-regions = {}\n", regions.max_regions);
+    let _ = writeln!(table, "max-regions = {}", regions.max_regions);
     (images_line, table)
 }

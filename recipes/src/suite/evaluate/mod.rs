@@ -337,7 +337,7 @@ impl Evaluation<'_> {
                 match labels.and(inputs.unwrap_or(Ok(()))) {
                     Err(SuiteError::Data(error)) => DataError::note(&mut faults, Err(error)),
                     Err(error) => return Err(error),
-                    Ok(_) => {}
+                    Ok(()) => {}
                 }
             }
         }
