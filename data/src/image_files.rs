@@ -30,8 +30,18 @@ pub(crate) struct ImageFolder {
 pub(crate) struct ImageFile {
     /// What it is called, by where it is below the corpus's folder.
     pub(crate) name: String,
-    /// Where that should be on this machine.
-    pub(crate) path: PathBuf,
+    /// Where that should be on this machine; none where only its regions are known.
+    pub(crate) path: Option<PathBuf>,
+}
+
+impl ImageFile {
+    /// The image that a file of a corpus calls so, below the folder of images if there is one.
+    pub(crate) fn named(named: &str, folder: Option<&ImageFolder>) -> Self {
+        match folder {
+            Some(folder) => folder.file(named),
+            None => Self { path: None, ..ImageFolder::new(PathBuf::new()).file(named) },
+        }
+    }
 }
 
 impl ImageFolder {
@@ -76,7 +86,7 @@ impl ImageFolder {
         // A corpus that is read from within its folder, given as `.`, has always called them so.
         let parts: Vec<_> =
             std::iter::once(".".into()).chain(parts.filter(|part| !part.is_empty())).collect();
-        ImageFile { name: parts.join("/").nfc().collect(), path }
+        ImageFile { name: parts.join("/").nfc().collect(), path: Some(path) }
     }
 }
 
@@ -113,28 +123,33 @@ impl Images {
     ///
     /// If the whole corpus is read, an image that is not there, or whose head is broken, is noted.
     pub(crate) fn take(&mut self, file: ImageFile, place: Place) -> usize {
-        if let Some(&image) = self.named.get(&file.path) {
+        let ImageFile { name, path: named } = file;
+        let key = named.clone().unwrap_or_else(|| PathBuf::from(&name));
+        if let Some(&image) = self.named.get(&key) {
             return image;
         }
-        let (path, real) = match self.extent {
-            Extent::Head => (file.path.clone(), file.path.clone()),
-            Extent::Whole => self.find(&file.path).unwrap_or_else(|fault| {
+        let (path, real) = match (&named, self.extent) {
+            (Some(named), Extent::Whole) => self.listings.find_image(named).unwrap_or_else(|fault| {
                 self.problems.push(place, fault);
-                (file.path.clone(), file.path.clone())
+                (named.clone(), named.clone())
             }),
+            _ => (key.clone(), key.clone()),
         };
         let image = if let Some(&image) = self.files.get(&real) {
-            let name = &mut self.pictures[image].name;
-            if file.name < *name {
-                *name = file.name;
+            let own = &mut self.pictures[image].name;
+            if name < *own {
+                *own = name;
             }
             image
         } else {
             self.files.insert(real, self.pictures.len());
-            self.pictures.push(Picture { name: file.name, ..Picture::of_file(path) });
+            self.pictures.push(match named {
+                Some(_) => Picture { name, ..Picture::of_file(path) },
+                None => Picture::without_pixels(name),
+            });
             self.pictures.len() - 1
         };
-        self.named.insert(file.path, image);
+        self.named.insert(key, image);
         image
     }
 
@@ -157,16 +172,25 @@ impl Images {
         }
         self.problems.or((self.pictures, self.hasher.finalize().to_hex().to_string()))
     }
+}
 
+/// What folders hold, for files whose names are written in another normal form: a Mac decomposes letters.
+#[derive(Debug, Default)]
+pub(crate) struct Listings(HashMap<PathBuf, Vec<(String, OsString)>>);
+
+impl Listings {
     /// The path by which an image is read, and the file that it leads to.
-    fn find(&mut self, path: &Path) -> Result<(PathBuf, PathBuf), Fault> {
+    ///
+    /// # Errors
+    /// Where it is not there, or its head is broken.
+    pub(crate) fn find_image(&mut self, path: &Path) -> Result<(PathBuf, PathBuf), Fault> {
         let shown = || elided(&path.display().to_string());
         let damaged = |reason: String| Fault::DamagedImage { path: shown(), reason };
         let found = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => return Err(Fault::NoImage(shown())),
             Ok(_) => path.to_owned(),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                self.listings.find(path)?
+                self.find(path)?
             }
             Err(error) => return Err(damaged(error.to_string())),
         };
@@ -177,13 +201,7 @@ impl Images {
         let real = fs::canonicalize(&found).map_err(|error| damaged(error.to_string()))?;
         Ok((found, real))
     }
-}
 
-/// What folders hold, for files whose names are written in another normal form: a Mac decomposes letters.
-#[derive(Debug, Default)]
-struct Listings(HashMap<PathBuf, Vec<(String, OsString)>>);
-
-impl Listings {
     /// [`Self::locate`] of a file.
     fn find(&mut self, path: &Path) -> Result<PathBuf, Fault> {
         let found = self.locate(path)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::decoding;
-use crate::error::{DataError, Place};
+use crate::error::{DataError, Fault, Place};
 use crate::raster::Raster;
 use crate::regions::ImageRegions;
 use crate::scenes::Drawing;
@@ -36,6 +36,8 @@ pub enum Pixels {
     Drawn(Arc<Drawing>),
     /// In a file of PNG, JPEG, WebP or GIF, to be read when they are needed.
     File(PathBuf),
+    /// Not there: of the image its regions are known, and nothing else.
+    Unknown,
 }
 
 /// Object in an image.
@@ -62,15 +64,28 @@ impl Picture {
         }
     }
 
+    /// The image of a name whose pixels are not there.
+    #[must_use]
+    pub fn without_pixels(name: String) -> Self {
+        Self { name, pixels: Pixels::Unknown, ..Self::of_file(PathBuf::new()) }
+    }
+
+    /// Whether there are pixels of it.
+    #[must_use]
+    pub fn has_pixels(&self) -> bool {
+        self.pixels != Pixels::Unknown
+    }
+
     /// The pixels, upright where the file notes how the camera was held.
     ///
     /// # Errors
-    /// When the file cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
+    /// When there are no pixels, the file cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
     pub fn load(&self) -> Result<Raster, DataError> {
         let path = match &self.pixels {
             Pixels::Held(raster) => return Ok(raster.clone()),
             Pixels::Drawn(drawing) => return Ok(drawing.raster().clone()),
             Pixels::File(path) => path,
+            Pixels::Unknown => return Err(DataError::new(Place::file(&self.name), Fault::NoPixels)),
         };
         decoding::load(path).map_err(|fault| DataError::new(Place::file(&path.display().to_string()), fault))
     }

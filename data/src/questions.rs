@@ -142,7 +142,8 @@ impl SplitExample for Question {
 }
 
 /// Key of an image among those of all corpora: the bytes of its file, which is read through, or its pixels. Copies of a
-/// file are one image, whatever they are called. One that cannot be read is known by its path; the error comes when it is loaded.
+/// file are one image, whatever they are called. One that cannot be read is known by its path; the error comes when it is loaded. One
+/// without pixels is known by its name.
 #[must_use]
 pub fn picture_key(picture: &Picture) -> u128 {
     let of_pixels = |Raster { width, height, rgb }: &Raster| {
@@ -154,6 +155,7 @@ pub fn picture_key(picture: &Picture) -> u128 {
             Ok(digest) => stable_hash::key(&["bytes", &digest.blake3]),
             Err(_) => stable_hash::key(&["file", &path.to_string_lossy()]),
         },
+        Pixels::Unknown => stable_hash::key(&["name", &picture.name]),
         Pixels::Held(raster) => of_pixels(raster),
         Pixels::Drawn(drawing) => of_pixels(drawing.raster()),
     }

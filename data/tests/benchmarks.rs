@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use alambic_data::DataError;
-use alambic_data::benchmarks::{Benchmark, Gold, Layout, Predictions, References};
+use alambic_data::benchmarks::{Benchmark, Examples, Gold, Layout, Part, Predictions, References};
+use alambic_data::{DataError, Raster};
 use alambic_settings::{IndexMap, Node, read};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -305,5 +305,141 @@ fn rankings_that_are_none_are_refused() {
         fs::write(&path, text).unwrap();
         let error = Layout::Rankings.read(&path, &references).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+/// Writes images of one pixel.
+fn images(folder: &Path, names: &[&str]) {
+    fs::create_dir_all(folder.join("t/images")).unwrap();
+    for name in names {
+        let raster = Raster { width: 1, height: 1, rgb: vec![9; 3].into() };
+        fs::write(folder.join("t/images").join(name), raster.to_png().unwrap()).unwrap();
+    }
+}
+
+/// The inputs of a format's file, in the order of its images.
+fn inputs(format: &str, path: &str, text: &str, names: &[&str]) -> Result<Examples, DataError> {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), path, text);
+    images(folder.path(), names);
+    let read = benchmark(format).examples(folder.path(), "t", "en", Part::Test, None);
+    read.map(|examples| examples.unwrap())
+}
+
+/// The image of each question or caption by its name, the text, and the answer.
+fn shown(examples: &Examples) -> Vec<(&str, &str, Option<&str>)> {
+    let name = |image: usize| examples.images().unwrap().pictures[image].name.as_str();
+    match examples {
+        Examples::VisualQuestions { questions, .. } => {
+            questions.iter().map(|own| (name(own.image), own.text.as_str(), own.answer.as_deref())).collect()
+        }
+        Examples::Captions { captions, .. } => {
+            captions.iter().map(|own| (name(own.image), own.text.as_str(), None)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn questions_and_captions_are_read_with_their_images() {
+    let xgqa = "\u{feff}{\"201\": {\"imageId\": 7, \"question\": \" Ist es rot? \", \"answer\": \"no\"}, \"202\": {\"question\": \"क्या?\", \"imageId\": \"n7\", \"answer\": 2}, \"203\": {\"question\": \"x\", \"imageId\": \"7\"}}";
+    let examples = inputs("xgqa", "testdev_balanced_questions_en.json", xgqa, &["7.jpg", "n7.png"]).unwrap();
+    assert_eq!(
+        shown(&examples),
+        [("./7.jpg", "Ist es rot?", Some("no")), ("./n7.png", "क्या?", Some("2")), ("./7.jpg", "x", None)]
+    );
+    assert_eq!(examples.images().unwrap().pictures.len(), 2);
+    // Shots are images, with all questions about them.
+    assert_eq!(examples.clone().first(1).len(), 2);
+    let xvnli = "{\"gold_label\": \"-\", \"sentence1\": \"no\", \"sentence2\": \"a\", \"Flikr30kID\": \"12.jpg\"}\n\n{\"sentence2\": \"b\", \"Flikr30kID\": \"12\", \"gold_label\": \"neutral\"}\n";
+    let examples = inputs("xvnli", "annotations/en/test.jsonl", xvnli, &["12.png"]).unwrap();
+    let found: Vec<_> = shown(&examples).into_iter().map(|(_, text, answer)| (text, answer)).collect();
+    assert_eq!(found, [("a", None), ("b", Some("neutral"))]);
+    let flickr = "{\"sentences\": [\"a\", \"b\"], \"id\": \"1\", \"img_path\": \"1.jpg\"}\n{\"sentences\": [\"c\"], \"id\": \"COCO_2\"}\n";
+    let examples =
+        inputs("xflickrco", "en/test.jsonl", flickr, &["1.jpg", "COCO_2.webp.png", "COCO_2.png"]).unwrap();
+    assert_eq!(
+        shown(&examples),
+        [("./1.jpg", "a", None), ("./1.jpg", "b", None), ("./COCO_2.png", "c", None)]
+    );
+    let line = |image: usize, text: &str| {
+        format!(
+            "{{\"image_idx\": {image}, \"caption_reference_description\": \"{text}\", \"wit_ix\": \"w_{image}\"}}\n"
+        )
+    };
+    let wit = line(9, "a") + &line(4, "b") + &line(9, "c");
+    let examples = inputs("wit", "test_en.jsonl", &wit, &["w_9.jpg", "4.jpg"]).unwrap();
+    assert_eq!(
+        shown(&examples),
+        [("./w_9.jpg", "a", None), ("./4.jpg", "b", None), ("./w_9.jpg", "c", None)]
+    );
+    // Inputs are in the order of their labels.
+    for (format, path, text, names) in [
+        ("wit", "test_en.jsonl", wit.as_str(), &["w_9.jpg", "4.jpg"][..]),
+        ("xflickrco", "en/test.jsonl", flickr, &["1.jpg", "COCO_2.jpg"]),
+    ] {
+        let labels = labels(format, "en", path, text).unwrap().unwrap();
+        assert!(inputs(format, path, text, names).unwrap().fit(&labels), "{format}");
+    }
+}
+
+#[test]
+fn rows_without_an_image_are_told_with_their_line() {
+    for (format, path, text, expected) in [
+        (
+            "xgqa",
+            "test-en.json",
+            "{\"1\": {\"question\": \"a\", \"imageId\": \"1\"},\n\"2\": {\"question\": \"b\"}}",
+            "test-en.json:2: the question `2` names no image",
+        ),
+        (
+            "xgqa",
+            "test-en.json",
+            "{\"1\": {\"question\": \"a\", \"imageId\": null}}",
+            "names no image: it has no `imageId`",
+        ),
+        (
+            "xgqa",
+            "test-en.json",
+            "{\"1\": {\"question\": \" \", \"imageId\": \"1\"}}",
+            "the question `1` has no text",
+        ),
+        ("xgqa", "test-en.json", "{\"1\": {\"question\": [], \"imageId\": \"1\"}}", "test-en.json:1: "),
+        (
+            "xvnli",
+            "en/test.jsonl",
+            "{\"sentence2\": \"a\", \"Flikr30kID\": \"1\"}\n{\"sentence2\": \"a\"}\n",
+            "test.jsonl:2: ",
+        ),
+        ("xvnli", "en/test.jsonl", "{\"sentence2\": \"a\"}\n", "Flikr30kID"),
+        (
+            "xvnli",
+            "en/test.jsonl",
+            "{\"sentence2\": \"a\", \"Flikr30kID\": \"1\", \"gold_label\": \"maybe\"}\n",
+            "maybe",
+        ),
+        (
+            "xvnli",
+            "en/test.jsonl",
+            "{\"sentence2\": \"a\", \"Flikr30kID\": \"8\"}\n",
+            "test.jsonl:1: there is no image",
+        ),
+        (
+            "xflickrco",
+            "en/test.jsonl",
+            "{\"sentences\": [\"a\"]}\n",
+            "test.jsonl:1: the image names no image",
+        ),
+        ("xflickrco", "en/test.jsonl", "{\"sentences\": \"a\", \"id\": \"1\"}\n", "test.jsonl:1: "),
+        ("wit", "test_en.jsonl", "{\"image_idx\": 1}\n", "caption_reference_description"),
+        (
+            "wit",
+            "test_en.jsonl",
+            "{\"image_idx\": 3, \"caption_reference_description\": \"a\"}\n",
+            "test_en.jsonl:1: there is no image",
+        ),
+    ] {
+        let said = inputs(format, path, text, &["1.jpg"]).unwrap_err().to_string();
+        assert!(said.contains(expected), "{format}: {said}");
     }
 }

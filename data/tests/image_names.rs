@@ -58,7 +58,7 @@ fn table(folder: &Path, paths: &[&str]) -> ImageQuestions {
         paths: OneOrMany(paths.iter().map(|path| Location::File(folder.join(path))).collect()),
         validation_paths: OneOrMany(Vec::new()),
         test_paths: OneOrMany(Vec::new()),
-        images: Location::File(folder.join("images")),
+        images: Some(Location::File(folder.join("images"))),
         image: "image".into(),
         question: "question".into(),
         language: "en".into(),
@@ -76,7 +76,7 @@ fn captions(folder: &Path, paths: &[&str]) -> ImageCaptions {
         paths: OneOrMany(paths.iter().map(|path| Location::File(folder.join(path))).collect()),
         validation_paths: OneOrMany(Vec::new()),
         test_paths: OneOrMany(Vec::new()),
-        images: Location::File(folder.join("images")),
+        images: Some(Location::File(folder.join("images"))),
         image: "image".into(),
         caption: "caption".into(),
     }
@@ -281,7 +281,7 @@ fn file_of_a_canonically_equal_name_is_found_where_it_is_alone() {
     std::fs::write(root.join("captioned.tsv"), format!("image\tcaption\n{composed}/{composed}.png\tone\n"))
         .unwrap();
     let options = ImageCaptions {
-        images: Location::File(root.join(format!("images-{composed}"))),
+        images: Some(Location::File(root.join(format!("images-{composed}")))),
         ..captions(root, &["captioned.tsv"])
     };
     assert_eq!(read(&options).unwrap().details.images[0].name, format!("./{composed}/{composed}.png"));

@@ -50,7 +50,7 @@ fn table(folder: &Path) -> ImageQuestions {
         paths: file(folder, "train.tsv"),
         validation_paths: OneOrMany(Vec::new()),
         test_paths: file(folder, "test.tsv"),
-        images: Location::File(folder.to_owned()),
+        images: Some(Location::File(folder.to_owned())),
         image: "image".into(),
         question: "question".into(),
         language: "en".into(),
@@ -159,7 +159,7 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
         paths: file(folder.path(), "captioned.tsv"),
         validation_paths: none(),
         test_paths: none(),
-        images: Location::File(folder.path().to_owned()),
+        images: Some(Location::File(folder.path().to_owned())),
         image: "image".into(),
         caption: "caption".into(),
     };
@@ -215,7 +215,7 @@ fn all_missing_images_are_named_at_once() {
     let answers = ["two", "no", "two"].map(str::to_owned).into();
     let said = questions(&ImageQuestions { answers, ..table(folder.path()) }).unwrap_err().to_string();
     assert!(said.contains("answers: the answer `two` is listed twice"), "{said}");
-    let nowhere = ImageQuestions { images: Location::File("nowhere".into()), ..only };
+    let nowhere = ImageQuestions { images: Some(Location::File("nowhere".into())), ..only };
     assert!(questions(&nowhere).unwrap_err().to_string().contains("nowhere: a folder is expected here"));
 }
 
@@ -369,7 +369,7 @@ fn captions_come_in_tables_of_a_row_each() {
         paths: file(folder.path(), "train.tsv"),
         validation_paths: OneOrMany(Vec::new()),
         test_paths: file(folder.path(), "test.tsv"),
-        images: Location::File(folder.path().to_owned()),
+        images: Some(Location::File(folder.path().to_owned())),
         image: "image".into(),
         caption: "caption".into(),
     };

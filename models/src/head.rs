@@ -91,6 +91,13 @@ impl HeadSpec {
         Self { head: Head::MultipleChoice, labels: vec!["LABEL_0".into()], pairs: Some(true), ..Self::none() }
     }
 
+    /// The answers that a head has logits of, one of which is right; none of other heads.
+    #[must_use]
+    pub fn answers(&self) -> Option<&[String]> {
+        let is_of_answers = self.head == Head::Sequence && !self.regression && !self.labels.is_empty();
+        is_of_answers.then_some(&self.labels)
+    }
+
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {

@@ -1,5 +1,6 @@
 //! Names of tensors in published files.
 
+use alambic_tensor::Streams;
 use alambic_tensor::candle::DType;
 use alambic_tensor::candle_nn::{Init, VarBuilder};
 use alambic_tensor::device;
@@ -7,6 +8,7 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use crate::finite::first_not_finite;
+use crate::initialise::Initialiser;
 use crate::{ModelError, ModelFolder};
 
 /// Prefix of all names where the model is part of an object of that name.
@@ -30,6 +32,26 @@ pub(crate) fn adopt(
         }
     }
     (weights, missing)
+}
+
+/// Given weights as far as they go and have the right shape, under any of the names that files have for them, and initial ones of
+/// this deviation for the rest, in the order of `shapes`.
+///
+/// # Errors
+/// When a tensor cannot be made.
+pub(crate) fn complete(
+    shapes: &IndexMap<String, Vec<usize>>,
+    given: &Weights,
+    spellings: impl Fn(&str) -> Vec<String>,
+    deviation: f64,
+    streams: Streams,
+) -> Result<Weights, ModelError> {
+    let (mut weights, _) = adopt(shapes, given, spellings);
+    weights.retain(|name, tensor| tensor.dims() == shapes[name]);
+    let missing = shapes.keys().filter(|name| !weights.contains_key(*name));
+    let initial = Initialiser::new(&streams).fill(shapes, missing, deviation)?;
+    weights.extend(initial);
+    Ok(shapes.keys().filter_map(|name| Some((name.clone(), weights.get(name)?.clone()))).collect())
 }
 
 /// The weights of a folder under the names of `shapes`, all of which are needed. Names and shapes are compared before any

@@ -39,9 +39,22 @@ impl DualEncoder {
                 let given = config.weights_of(&teacher, &weights);
                 Ok((config, given))
             }
-            Some((name, other)) => {
-                Err(SourceModel::unexpected(name, &other.config, "a fusion encoder in ViLT's layout"))
+            Some((_, SourceModel { config: Config::Dual(teacher), weights, .. })) => {
+                let (text_layers, image_layers) =
+                    self.towers.layers(teacher.text_layers, teacher.image_layers);
+                if (text_layers, image_layers) != (teacher.text_layers, teacher.image_layers) {
+                    return Err(StudentError::Incompatible(
+                        "a dual encoder is taken whole: leave out `text-layers` and `image-layers`".into(),
+                    ));
+                }
+                let answers = &context.head.labels;
+                Ok((teacher.clone().answering(answers), teacher.weights_for_answers(weights, answers)))
             }
+            Some((name, other)) => Err(SourceModel::unexpected(
+                name,
+                &other.config,
+                "a fusion encoder in ViLT's layout, or a dual encoder",
+            )),
         }
     }
 }

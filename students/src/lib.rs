@@ -101,7 +101,7 @@ kinds! {
         Static(StaticEmbedding) = "static",
         /// Matrices and a vector for each token, multiplied and added up.
         Matrix(MatrixEmbedding) = "matrix",
-        /// A fusion encoder over text and image from random weights, at any size.
+        /// A fusion encoder over text and image, from random weights at any size, or a teacher.
         Fusion(Fusion) = "fusion",
         /// A text and an image tower with a small head over both.
         DualEncoder(DualEncoder) = "dual-encoder",

@@ -9,7 +9,7 @@ settings! {
     /// The model that both towers start from, and their layers.
     pub struct TowerSource {
         /// A model whose sizes and weights both towers take: for CLIP one of the same layout or a SigLIP, as in TinyCLIP (Wu et al., 2023),
-        /// and for a dual encoder a fusion encoder in ViLT's layout, as in DiDE. Left out: the sizes below, and random weights.
+        /// and for a dual encoder a fusion encoder in ViLT's layout, as in DiDE, or another dual encoder. Left out: the sizes below, and random weights.
         pub teacher: Option<At<String>>,
         /// Layers of the text tower. Left out: as many as the teacher has, or `layers`. Layer m of S takes the weights
         /// of the teacher's layer ⌈m·T/S⌉ of T.

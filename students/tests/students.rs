@@ -12,7 +12,7 @@ use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::{At, Node, read};
 use alambic_students::{
-    ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderLayers, InitialModel,
+    ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderLayers, Fusion, InitialModel,
     SourceModel, StudentBuilder, StudentError, save_pretrained,
 };
 use alambic_tensor::Streams;
@@ -213,6 +213,49 @@ fn towers_take_layers_of_a_siglip_and_refuse_one_of_its_towers() {
     let alone: ClipSizes = read(&Node::parse("options", "teacher = \"siglip-text\"").unwrap()).unwrap();
     let error = alone.build(&context(&tokenizer, 7, &model)).unwrap_err().to_string();
     assert!(error.contains("two towers"), "{error}");
+}
+
+#[test]
+fn fusion_encoder_that_is_there_gets_a_head_over_the_answers() {
+    let model = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity").join(name);
+        let folder = ModelFolder::open(&folder.join("model")).unwrap();
+        let config = Config::open(&folder).unwrap();
+        let weights = config.weights(&folder).unwrap();
+        Some(SourceModel { config, weights, tokenizer: None })
+    };
+    let tokenizer = tokenizer();
+    for (name, classifier) in [("vilt", "classifier.3.weight"), ("visual-bert", "cls.weight")] {
+        let teacher = model(name).unwrap();
+        let build = |labels: Vec<String>| {
+            let options: Fusion =
+                read(&Node::parse("options", &format!("teacher = \"{name}\"")).unwrap()).unwrap();
+            let head = HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() };
+            let context = BuildContext { head: &head, ..context(&tokenizer, 7, &model) };
+            let student = options.build(&context).unwrap();
+            assert_eq!(options.config(&context).unwrap(), student.config, "{name}");
+            assert_complete(&student);
+            student
+        };
+        // A head over the same answers stays.
+        let own = teacher.config.outline().labels;
+        let same = build(own.clone());
+        assert_eq!(same.config.outline().labels, own, "{name}");
+        for (tensor, given) in &teacher.weights {
+            assert_eq!(values(&same.weights[tensor]), values(given), "{name}: {tensor}");
+        }
+        // Of others, it begins at random, even of as many, and the encoder stays.
+        let others: Vec<String> = own.iter().rev().map(|label| format!("{label}?")).collect();
+        let other = build(others.clone());
+        assert_eq!(other.config.outline().labels, others, "{name}");
+        for (tensor, given) in &teacher.weights {
+            let is_head = classifier.split('.').next() == tensor.split('.').next();
+            assert_eq!(values(&other.weights[tensor]) == values(given), !is_head, "{name}: {tensor}");
+        }
+    }
+    let clip: Fusion = read(&Node::parse("options", "teacher = \"clip\"").unwrap()).unwrap();
+    let error = clip.build(&context(&tokenizer, 7, &model)).unwrap_err().to_string();
+    assert!(error.contains("a fusion encoder in ViLT's, Oscar's or VisualBERT's layout"), "{error}");
 }
 
 #[test]

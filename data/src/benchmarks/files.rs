@@ -100,6 +100,8 @@ fn fits(name: &str, pattern: &str) -> bool {
 pub struct LanguageFile<'f> {
     pub(super) source: &'f TableSource,
     pub(super) path: &'f Path,
+    /// The folder of the task.
+    pub(super) folder: &'f Path,
     pub(super) language: &'f str,
 }
 

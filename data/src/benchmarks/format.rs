@@ -8,10 +8,10 @@ use super::files::LanguageFile;
 use super::inputs::{Examples, Part};
 use super::references::References;
 use super::{
-    BenchmarkFiles, BitextTable, Flores, IndicCopa, IndicParaphrase, IndicQa, IndicSentiment, IndicXnli,
-    LanguageColumns, Layout, MadeUp, Marvl, MassiveIntent, MassiveSlots, Naamapadam, TaggedWords, TextTable,
-    Wit, XFlickrCo, Xcopa, Xgqa, XtremeBucc, XtremeMlqa, XtremePanx, XtremePawsx, XtremeTatoeba,
-    XtremeTydiqa, XtremeUdpos, XtremeXnli, XtremeXquad, Xvnli,
+    BenchmarkFiles, BenchmarkImages, BitextTable, Flores, IndicCopa, IndicParaphrase, IndicQa,
+    IndicSentiment, IndicXnli, LanguageColumns, Layout, MadeUp, Marvl, MassiveIntent, MassiveSlots,
+    Naamapadam, TaggedWords, TextTable, Wit, XFlickrCo, Xcopa, Xgqa, XtremeBucc, XtremeMlqa, XtremePanx,
+    XtremePawsx, XtremeTatoeba, XtremeTydiqa, XtremeUdpos, XtremeXnli, XtremeXquad, Xvnli,
 };
 use crate::error::{BenchmarkFault, DataError, Place};
 use crate::source::{Extent, TableSource};
@@ -67,7 +67,12 @@ pub trait BenchmarkFormat {
         &[]
     }
 
-    /// Reads the inputs in the files of a language, at least one; none of a format whose inputs are images.
+    /// Where its images are; none where its inputs are texts, or where a text is of several images.
+    fn images(&self) -> Option<&BenchmarkImages> {
+        None
+    }
+
+    /// Reads the inputs in the files of a language, at least one; none of a format whose texts are of several images.
     ///
     /// # Errors
     /// All faults of a file, with their lines.
@@ -174,8 +179,9 @@ impl Benchmark {
         if format.is_made_up() {
             return Ok(format.made_up(language, Part::Test)?.map(|(_, references)| references));
         }
-        let paths = format.files().find(&self.folder(data, task), format.names(), language);
-        open(&paths, language, |files| {
+        let folder = self.folder(data, task);
+        let paths = format.files().find(&folder, format.names(), language);
+        open(&paths, (&folder, language), |files| {
             let references = format.read(files)?;
             Ok(Some(references).filter(|references| !references.is_empty()))
         })
@@ -194,6 +200,12 @@ impl Benchmark {
         self.inner().is_made_up()
     }
 
+    /// Where its images are; none where its inputs are texts, or where a text is of several images.
+    #[must_use]
+    pub fn images(&self) -> Option<&BenchmarkImages> {
+        self.inner().images()
+    }
+
     /// The files of a language's part with inputs, those that `named` says, or else those of the format; empty where there are none.
     #[must_use]
     pub fn input_paths(
@@ -209,7 +221,7 @@ impl Benchmark {
     }
 
     /// Reads the inputs of a language's part, out of the files that `named` says, or else those of the format; none where there is
-    /// no file of it, or its inputs are no texts.
+    /// no file of it, or its texts are of several images.
     ///
     /// # Errors
     /// All faults of a file, with their lines.
@@ -225,8 +237,9 @@ impl Benchmark {
         if format.is_made_up() {
             return Ok(format.made_up(language, part)?.map(|(examples, _)| examples));
         }
+        let folder = self.folder(data, task);
         let paths = self.input_paths(data, task, language, part, named);
-        open(&paths, language, |files| format.examples(files, part))
+        open(&paths, (&folder, language), |files| format.examples(files, part))
     }
 
     /// Reads what is right in a language's validation part, where it lies apart from the inputs; none where there is no such file.
@@ -241,8 +254,9 @@ impl Benchmark {
     ) -> Result<Option<References>, DataError> {
         let format = self.inner();
         let files = self.input_files(Part::Validation, None);
-        let paths = files.find(&self.folder(data, task), format.validation_references(), language);
-        open(&paths, language, |files| format.read(files).map(Some))
+        let folder = self.folder(data, task);
+        let paths = files.find(&folder, format.validation_references(), language);
+        open(&paths, (&folder, language), |files| format.read(files).map(Some))
     }
 
     /// Where the files of a part are: of the test part where the format's own are.
@@ -256,14 +270,17 @@ impl Benchmark {
 /// What `read` makes of the files of a language; none of no files.
 fn open<T>(
     paths: &[PathBuf],
-    language: &str,
+    (folder, language): (&Path, &str),
     read: impl FnOnce(&[LanguageFile<'_>]) -> Result<Option<T>, DataError>,
 ) -> Result<Option<T>, DataError> {
     let Some(first) = paths.first() else { return Ok(None) };
     let open = |path: &PathBuf| TableSource::open_lines(&Location::File(path.clone()), Extent::Whole);
     let sources = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let files: Vec<LanguageFile<'_>> =
-        sources.iter().zip(paths).map(|(source, path)| LanguageFile { source, path, language }).collect();
+    let files: Vec<LanguageFile<'_>> = sources
+        .iter()
+        .zip(paths)
+        .map(|(source, path)| LanguageFile { source, path, folder, language })
+        .collect();
     let found = read(&files)?;
     if found.is_none() {
         let fault = BenchmarkFault::NoLanguage(language.to_owned());

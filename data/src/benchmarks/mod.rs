@@ -12,6 +12,7 @@ mod copa;
 mod files;
 mod flores;
 mod format;
+mod images;
 mod indic;
 mod inputs;
 mod languages;
@@ -43,9 +44,11 @@ pub use copa::{IndicCopa, Xcopa};
 pub use files::{BenchmarkFiles, LanguageFile};
 pub use flores::Flores;
 pub use format::{Benchmark, BenchmarkFormat};
+pub use images::{BenchmarkImages, BenchmarkRegions};
 pub use indic::{IndicParaphrase, IndicQa, IndicSentiment, IndicXnli};
 pub use inputs::{
-    ChoiceExample, Examples, IdentifiedSentence, Part, PassageExample, SentenceExample, TextExample,
+    ChoiceExample, Examples, IdentifiedSentence, ImageCaption, ImageSet, Part, PassageExample,
+    SentenceExample, TextExample, VisualQuestion,
 };
 pub use layouts::Layout;
 pub use marvl::Marvl;

@@ -155,7 +155,8 @@ mod tests {
             is_cut: false,
             notes: Vec::new(),
         };
-        let file = LanguageFile { source: &source, path: Path::new("x.conllu"), language };
+        let file =
+            LanguageFile { source: &source, path: Path::new("x.conllu"), folder: Path::new(""), language };
         let tags = ["ADP", "DET", "NOUN", "VERB", "PRON", "_"];
         let joined =
             |sentence: Vec<Word>| sentence.into_iter().map(|(_, tag)| tag).collect::<Vec<_>>().join(" ");

@@ -7,7 +7,7 @@ use super::image_questions::optional;
 use crate::content::Content;
 use crate::error::DataError;
 use crate::image_datasets::{CaptionedImage, TEST, build_captions};
-use crate::image_files::ImageFolder;
+use crate::image_files::{ImageFile, ImageFolder};
 use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
@@ -22,8 +22,8 @@ settings! {
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The folder of the images: PNG, JPEG, WebP or GIF.
-        pub images: Location,
+        /// The folder of the images: PNG, JPEG, WebP or GIF. Left out: there are none, and models read the `regions` that the data name.
+        pub images: Option<Location>,
         /// The column of the image's file, below that folder.
         pub image: String = "image".to_owned(),
         /// The column of the caption.
@@ -33,7 +33,7 @@ settings! {
 
 impl ReadCorpus for ImageCaptions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
-        let folder = ImageFolder::open(&self.images)?;
+        let folder = self.images.as_ref().map(ImageFolder::open).transpose()?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
         let lists = [
@@ -57,7 +57,7 @@ impl ReadCorpus for ImageCaptions {
                     for row in 0..table.rows() {
                         let own = splits.as_ref().map(|splits| splits[row].trim().to_owned());
                         rows.push(CaptionedImage {
-                            image: folder.file(images[row].trim()),
+                            image: ImageFile::named(images[row].trim(), folder.as_ref()),
                             captions: vec![captions[row].trim().to_owned()],
                             split: file_split.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
                             place: table.place(row),

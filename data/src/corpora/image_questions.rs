@@ -7,7 +7,7 @@ use super::answers::{answer_classes, listed, once_each};
 use crate::content::Content;
 use crate::error::DataError;
 use crate::image_datasets::{RawQuestion, TEST, build_questions};
-use crate::image_files::ImageFolder;
+use crate::image_files::{ImageFile, ImageFolder};
 use crate::source::{Extent, TableSource, files};
 use crate::stable_hash::join_fingerprints;
 use crate::table::{Columns, Table};
@@ -22,8 +22,8 @@ settings! {
         pub validation_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
         /// Files whose rows all have the split `test`.
         pub test_paths: OneOrMany<Location> = OneOrMany(Vec::new()),
-        /// The folder of the images: PNG, JPEG, WebP or GIF.
-        pub images: Location,
+        /// The folder of the images: PNG, JPEG, WebP or GIF. Left out: there are none, and models read the `regions` that the data name.
+        pub images: Option<Location>,
         /// The column of the image's file, below that folder.
         pub image: String = "image".to_owned(),
         /// The column of the question.
@@ -52,7 +52,7 @@ settings! {
 impl ReadCorpus for ImageQuestions {
     fn read(&self, extent: Extent) -> Result<Content, DataError> {
         once_each(&self.answers, "answers")?;
-        let folder = ImageFolder::open(&self.images)?;
+        let folder = self.images.as_ref().map(ImageFolder::open).transpose()?;
         let (mut rows, mut sources, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
         let mut faults: Option<DataError> = None;
         let lists = [
@@ -65,7 +65,7 @@ impl ReadCorpus for ImageQuestions {
                 let read = TableSource::open(&location, extent).and_then(|source| {
                     sources.push(source.name.clone());
                     fingerprints.push(source.fingerprint());
-                    self.rows(&source, file_split, &folder, &mut rows)
+                    self.rows(&source, file_split, folder.as_ref(), &mut rows)
                 });
                 DataError::note(&mut faults, read);
             }
@@ -100,7 +100,7 @@ impl ImageQuestions {
         &self,
         source: &TableSource,
         file_split: Option<&str>,
-        folder: &ImageFolder,
+        folder: Option<&ImageFolder>,
         rows: &mut Vec<RawQuestion>,
     ) -> Result<(), DataError> {
         let needed: Vec<&str> = [&self.image, &self.question, &self.answer]
@@ -133,7 +133,7 @@ impl ImageQuestions {
                     .filter(|(_, text)| !text.is_empty())
                     .map(|(language, text)| ((*language).clone(), text.to_owned()))
                     .collect(),
-                image: folder.file(images[row].trim()),
+                image: ImageFile::named(images[row].trim(), folder),
                 answers: if answer.is_empty() { Vec::new() } else { vec![(answer.to_owned(), 1.0)] },
                 kind: text(&kinds, row).unwrap_or_default(),
                 split: file_split.map(str::to_owned).or_else(|| text(&splits, row)),

@@ -77,6 +77,33 @@ pub enum BenchmarkFault {
         /// How many labels there are.
         expected: usize,
     },
+    /// A task about images without their folder.
+    #[error("there is no folder of images here")]
+    NoImageFolder,
+    /// A question, sentence or caption that names no image.
+    #[error("{what} names no image: it has no `{key}`")]
+    WithoutImage {
+        /// What does not.
+        what: String,
+        /// The key that would.
+        key: &'static str,
+    },
+    /// A question without words.
+    #[error("{0} has no text")]
+    WithoutText(String),
+    /// A question of a file of labels that is without its answer.
+    #[error("the question `{}` has no `answer`", quoted(.0))]
+    WithoutAnswer(String),
+    /// Regions of another width than a model reads.
+    #[error("the regions have {found} features, and the model `{}` reads {expected}", quoted(.model))]
+    RegionWidth {
+        /// The model.
+        model: String,
+        /// Features of a region.
+        found: usize,
+        /// Features that the model reads.
+        expected: usize,
+    },
     /// Columns in the order of another file.
     #[error(
         "`{}` stands first and `{}` second, and in {labels} ids of `{}…` stand first",
@@ -163,6 +190,18 @@ impl BenchmarkFault {
             }
             Self::OtherInputs { .. } => {
                 "check that inputs and labels are of one version of the benchmark".into()
+            }
+            Self::NoImageFolder => {
+                "put the images there, or name their folder by `images` of the task's corpus in the suite"
+                    .into()
+            }
+            Self::WithoutImage { .. } | Self::WithoutText(_) => {
+                "fetch the file anew, or leave the row out of inputs and labels".into()
+            }
+            Self::WithoutAnswer(_) => "give every question its answer, or none".into(),
+            Self::RegionWidth { .. } => {
+                "name other files by `regions` of the task's corpus in the suite, or leave the model out"
+                    .into()
             }
             Self::CrossedColumns { .. } => "exchange the two columns".into(),
             Self::OtherIds { .. } => "check that the file is of this language".into(),

@@ -80,6 +80,9 @@ pub enum Fault {
     /// An image that a question is about and that is not there.
     #[error("there is no image {0}")]
     NoImage(String),
+    /// An image of which only regions are known.
+    #[error("the data name regions of this image and no folder of its pixels")]
+    NoPixels,
     /// An image whose name several files have, in other normal forms of Unicode.
     #[error("{1} files are called {0} in other normal forms of Unicode, and none in this one")]
     AmbiguousImage(String, usize),
@@ -358,6 +361,7 @@ impl Fault {
             Self::NoImage(_) => {
                 "check the folder of the images and how they are called, or leave out the row".into()
             }
+            Self::NoPixels => "name the folder of the images by `images`".into(),
             Self::AmbiguousImage(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
             Self::LineCount { .. } | Self::FileCount { .. } => {

@@ -10,6 +10,7 @@ use super::readers::read;
 use super::wanted::WantedImages;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place, RegionFault};
+use crate::pictures::Picture;
 use crate::questions::Question;
 use crate::source::Extent;
 
@@ -52,6 +53,17 @@ settings! {
     }
 }
 
+/// What images were given.
+#[derive(Debug)]
+pub(crate) struct AttachedRegions {
+    /// Numbers of a region's features.
+    pub(crate) width: usize,
+    /// Fingerprints of the regions, in the order of the images.
+    digests: Vec<blake3::Hash>,
+    /// Regions that were not kept.
+    dropped: usize,
+}
+
 impl RegionFiles {
     /// Gives each image of a corpus its regions, and says how many numbers the features of one region have. They go into
     /// the fingerprint of the corpus, and regions that are not kept are counted among what was dropped.
@@ -62,11 +74,37 @@ impl RegionFiles {
     /// All faults of the files, each with its line or image; images of the corpus of which they say nothing; images that
     /// have the same id. The corpus is then as it was.
     pub fn attach(&self, corpus: &mut Dataset<Question>, extent: Extent) -> Result<usize, DataError> {
+        let attached = self.attach_to(&mut corpus.details.images, extent)?;
+        if extent == Extent::Whole {
+            // Of what is kept, for the files are too long to be hashed.
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(corpus.fingerprint.as_bytes());
+            for digest in &attached.digests {
+                hasher.update(digest.as_bytes());
+            }
+            corpus.fingerprint = hasher.finalize().to_hex().to_string();
+            if attached.dropped > 0 {
+                let reason = format!("regions beyond the first {} of an image", self.max_regions);
+                *corpus.statistics.dropped.entry(reason).or_default() += attached.dropped;
+            }
+        }
+        Ok(attached.width)
+    }
+
+    /// Gives images their regions; see [`Self::attach`].
+    ///
+    /// # Errors
+    /// As there. The images are then as they were.
+    pub(crate) fn attach_to(
+        &self,
+        images: &mut [Picture],
+        extent: Extent,
+    ) -> Result<AttachedRegions, DataError> {
         let first = |locations: &[Location]| {
             Place::file(&locations.first().map(ToString::to_string).unwrap_or_default())
         };
         let at = |place: Place| move |fault: RegionFault| DataError::new(place, fault.into());
-        let wanted = WantedImages::new(&corpus.details.images, extent).map_err(at(first(&self.features)))?;
+        let wanted = WantedImages::new(images, extent).map_err(at(first(&self.features)))?;
 
         let mut labels = HashMap::new();
         let mut faults: Option<DataError> = None;
@@ -76,7 +114,7 @@ impl RegionFiles {
         faults.map_or(Ok(()), Err)?;
         if !self.tags.is_empty() {
             let has = |key: &str| labels.contains_key(key);
-            wanted.missing("tags", &corpus.details.images, has).map_err(at(first(&self.tags)))?;
+            wanted.missing("tags", images, has).map_err(at(first(&self.tags)))?;
         }
 
         let mut collector =
@@ -89,27 +127,18 @@ impl RegionFiles {
         faults.map_or(Ok(()), Err)?;
         let RegionCollector { mut found, width, dropped, mut digests, .. } = collector;
         let has = |key: &str| found.contains_key(key);
-        wanted.missing("regions", &corpus.details.images, has).map_err(at(first(&self.features)))?;
+        wanted.missing("regions", images, has).map_err(at(first(&self.features)))?;
         let Some((width, _)) = width else {
             return Err(DataError::new(first(&self.features), Fault::Empty));
         };
+        let mut kept = Vec::new();
         if extent == Extent::Whole {
-            // Of what is kept, for the files are too long to be hashed.
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(corpus.fingerprint.as_bytes());
-            for picture in &mut corpus.details.images {
+            for picture in images {
                 let Some(key) = wanted.key(&picture.name) else { continue };
                 picture.regions = found.remove(&key);
-                if let Some(digest) = digests.remove(&key) {
-                    hasher.update(digest.as_bytes());
-                }
-            }
-            corpus.fingerprint = hasher.finalize().to_hex().to_string();
-            if dropped > 0 {
-                let reason = format!("regions beyond the first {} of an image", self.max_regions);
-                *corpus.statistics.dropped.entry(reason).or_default() += dropped;
+                kept.extend(digests.remove(&key));
             }
         }
-        Ok(width)
+        Ok(AttachedRegions { width, digests: kept, dropped })
     }
 }

@@ -51,6 +51,12 @@ impl RegionProcessor {
         self.has_tags
     }
 
+    /// Whether it finds the regions of images that come without.
+    #[must_use]
+    pub fn has_detector(&self) -> bool {
+        self.detector.is_some()
+    }
+
     /// Whether both read the same regions in the same form.
     pub(super) fn is_equal(&self, other: &Self) -> bool {
         (self.max_regions, self.feature_width, self.position_width, self.has_tags)

@@ -11,6 +11,7 @@ use crate::architecture::{Architecture, Batch, Image, missing};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
+use crate::text_encoder::HeadSpec;
 use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for DualConfig {
@@ -60,6 +61,25 @@ impl ModelConfig for DualConfig {
 
     fn image_embedding_width(&self) -> Option<usize> {
         Some(self.sizes.hidden_size)
+    }
+
+    fn with_head(self, head: &HeadSpec) -> Self {
+        match head.answers() {
+            Some(answers) => self.answering(answers),
+            None => self,
+        }
+    }
+
+    fn with_head_weights(
+        &self,
+        weights: Weights,
+        head: &HeadSpec,
+        streams: &Streams,
+    ) -> Result<(Self, Weights), ModelError> {
+        match head.answers() {
+            Some(answers) => Dual::with_answers(self, weights, answers, streams),
+            None => Ok((self.clone(), weights)),
+        }
     }
 
     fn extra_files(&self) -> Vec<(&'static str, Value)> {

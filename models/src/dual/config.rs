@@ -44,6 +44,21 @@ impl DualConfig {
         Ok(config)
     }
 
+    /// The same with a head for these answers, or without one where there are none.
+    #[must_use]
+    pub fn answering(self, answers: &[String]) -> Self {
+        Self { sizes: self.sizes.answering(answers), ..self }
+    }
+
+    /// Weights of this model without those of its head, where that is of other answers than these.
+    #[must_use]
+    pub fn weights_for_answers(&self, mut weights: Weights, answers: &[String]) -> Weights {
+        if self.sizes.labels != answers {
+            weights.retain(|name, _| !name.starts_with(vilt::CLASSIFIER));
+        }
+        weights
+    }
+
     pub(crate) fn summary(&self) -> ConfigSummary<'_> {
         // The layers of the sizes say nothing.
         let stacks = vec![

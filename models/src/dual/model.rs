@@ -121,6 +121,22 @@ impl Dual {
         Ok(shapes.keys().filter_map(|name| Some((name.clone(), take(name)?))).collect())
     }
 
+    /// The same towers with a head for these answers, and weights for it: the given ones, with a new head where the answers are others.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn with_answers(
+        config: &DualConfig,
+        given: Weights,
+        answers: &[String],
+        streams: &Streams,
+    ) -> Result<(DualConfig, Weights), ModelError> {
+        let given = config.weights_for_answers(given, answers);
+        let config = config.clone().answering(answers);
+        let weights = Self::initial_weights(&config, streams, &given)?;
+        Ok((config, weights))
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &DualConfig {

@@ -10,10 +10,10 @@ use super::config::RELATION;
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
 use crate::layers::{Linear, Norm, Pass, Sequences, WeightSource};
-use crate::published::adopt;
+use crate::published::complete;
 use crate::regions::side_by_side;
 use crate::text_encoder::{HeadSpec, TextEncoder, TextInput};
-use crate::{Initialiser, ModelError, Regions, TapSelection, Trace};
+use crate::{ModelError, Regions, TapSelection, Trace};
 
 /// Texts with tags, and regions, as Oscar reads them.
 #[derive(Debug, Clone)]
@@ -69,13 +69,8 @@ impl Oscar {
     /// # Errors
     /// When a tensor cannot be made.
     pub fn complete(config: &OscarConfig, given: &Weights, streams: &Streams) -> Result<Weights, ModelError> {
-        let shapes = config.shapes();
-        let (mut weights, _) = adopt(&shapes, given, OscarConfig::spellings);
-        weights.retain(|name, tensor| tensor.dims() == shapes[name]);
-        let missing = shapes.keys().filter(|name| !weights.contains_key(*name));
-        let initial = Initialiser::new(streams).fill(&shapes, missing, deviation(config.bert.width))?;
-        weights.extend(initial);
-        Ok(shapes.keys().filter_map(|name| Some((name.clone(), weights.get(name)?.clone()))).collect())
+        let deviation = deviation(config.bert.width);
+        complete(&config.shapes(), given, OscarConfig::spellings, deviation, *streams)
     }
 
     /// The same encoder for a task, and weights for it: the given ones, with new heads where they are of another head.

@@ -11,6 +11,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
+use crate::text_encoder::HeadSpec;
 use crate::text_input::TextInput;
 use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
@@ -65,6 +66,25 @@ impl ModelConfig for ViltConfig {
 
     fn image_input(&self) -> Option<ImageInput> {
         Some(ImageInput::Patches(self.patch_input()))
+    }
+
+    fn with_head(self, head: &HeadSpec) -> Self {
+        match head.answers() {
+            Some(answers) => self.answering(answers),
+            None => self,
+        }
+    }
+
+    fn with_head_weights(
+        &self,
+        weights: Weights,
+        head: &HeadSpec,
+        streams: &Streams,
+    ) -> Result<(Self, Weights), ModelError> {
+        match head.answers() {
+            Some(answers) => Vilt::with_answers(self, weights, answers, streams),
+            None => Ok((self.clone(), weights)),
+        }
     }
 
     fn extra_files(&self) -> Vec<(&'static str, Value)> {

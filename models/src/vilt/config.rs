@@ -29,6 +29,9 @@ pub(super) const MASKED_LANGUAGE: MaskedLanguageNames = MaskedLanguageNames {
     output: "mlm_score.decoder.weight",
 };
 
+/// Prefix of the names of the head over answers.
+pub(crate) const CLASSIFIER: &str = "classifier.";
+
 /// Head of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Head {

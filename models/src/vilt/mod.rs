@@ -9,6 +9,6 @@ mod architecture;
 mod config;
 mod model;
 
-pub(crate) use config::layer_names;
+pub(crate) use config::{CLASSIFIER, layer_names};
 pub use config::{Head, VOCABULARY_BIAS, ViltConfig};
 pub use model::{Vilt, ViltInput};

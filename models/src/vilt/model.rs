@@ -7,7 +7,7 @@ use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
-use super::config::MASKED_LANGUAGE;
+use super::config::{CLASSIFIER, MASKED_LANGUAGE};
 use super::{Head, ViltConfig};
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
@@ -15,6 +15,7 @@ use crate::layers::{
     Answers, Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, Vocabulary,
     WeightSource, activation, counted_positions, first,
 };
+use crate::published::complete;
 use crate::regions::side_by_side;
 use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
@@ -117,6 +118,25 @@ impl Vilt {
     pub fn initial_weights(config: &ViltConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.hidden_size))
+    }
+
+    /// The same encoder with a head for these answers, and weights for it: the given ones, with a new head where the answers are others.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn with_answers(
+        config: &ViltConfig,
+        mut given: Weights,
+        answers: &[String],
+        streams: &Streams,
+    ) -> Result<(ViltConfig, Weights), ModelError> {
+        if config.labels != answers {
+            given.retain(|name, _| !name.starts_with(CLASSIFIER));
+        }
+        let config = config.clone().answering(answers);
+        let deviation = deviation(config.hidden_size);
+        let weights = complete(&config.shapes(), &given, ViltConfig::spellings, deviation, *streams)?;
+        Ok((config, weights))
     }
 
     /// The configuration.

@@ -11,6 +11,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, RegionInput};
 use crate::model_config::{ModelConfig, Role};
+use crate::text_encoder::HeadSpec;
 use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
 impl ModelConfig for VisualBertConfig {
@@ -60,6 +61,25 @@ impl ModelConfig for VisualBertConfig {
 
     fn spellings(&self, name: &str) -> Vec<String> {
         Self::spellings(name)
+    }
+
+    fn with_head(self, head: &HeadSpec) -> Self {
+        match head.answers() {
+            Some(answers) => Self { labels: answers.to_vec(), ..self },
+            None => self,
+        }
+    }
+
+    fn with_head_weights(
+        &self,
+        weights: Weights,
+        head: &HeadSpec,
+        streams: &Streams,
+    ) -> Result<(Self, Weights), ModelError> {
+        match head.answers() {
+            Some(answers) => VisualBert::with_answers(self, weights, answers, streams),
+            None => Ok((self.clone(), weights)),
+        }
     }
 
     fn image_input(&self) -> Option<ImageInput> {

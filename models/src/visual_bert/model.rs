@@ -10,9 +10,13 @@ use super::VisualBertConfig;
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
 use crate::layers::{Linear, Pass, Sequences, WeightSource};
+use crate::published::complete;
 use crate::regions::side_by_side;
 use crate::text_encoder::{TextEncoder, TextInput};
 use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
+
+/// Prefix of the names of the head over answers.
+const CLASSIFIER: &str = "cls.";
 
 /// Texts and regions as VisualBERT reads them.
 #[derive(Debug, Clone)]
@@ -65,6 +69,25 @@ impl VisualBert {
     pub fn initial_weights(config: &VisualBertConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.bert.width))
+    }
+
+    /// The same encoder with a head for these answers, and weights for it: the given ones, with a new head where the answers are others.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn with_answers(
+        config: &VisualBertConfig,
+        mut given: Weights,
+        answers: &[String],
+        streams: &Streams,
+    ) -> Result<(VisualBertConfig, Weights), ModelError> {
+        if config.labels != answers {
+            given.retain(|name, _| !name.starts_with(CLASSIFIER));
+        }
+        let config = VisualBertConfig { labels: answers.to_vec(), ..config.clone() };
+        let deviation = deviation(config.bert.width);
+        let weights = complete(&config.shapes(), &given, VisualBertConfig::spellings, deviation, *streams)?;
+        Ok((config, weights))
     }
 
     /// The configuration.

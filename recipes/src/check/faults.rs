@@ -22,9 +22,11 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NoSuchFiles
         | Fault::NotFolder
         | Fault::Reader(_) => "data::file",
-        Fault::NotImage(_) | Fault::NoImage(_) | Fault::AmbiguousImage(..) | Fault::DamagedImage { .. } => {
-            "data::image"
-        }
+        Fault::NotImage(_)
+        | Fault::NoImage(_)
+        | Fault::NoPixels
+        | Fault::AmbiguousImage(..)
+        | Fault::DamagedImage { .. } => "data::image",
         Fault::NotUtf8(_) | Fault::NotUtf16(_) => "data::encoding",
         Fault::Empty | Fault::NoRows | Fault::NoUsableRows { .. } => "data::empty",
         Fault::ColumnCount { .. }

@@ -16,5 +16,7 @@ mod text;
 mod transliteration;
 mod visual_question_answering;
 
+pub(crate) use image_text_retrieval::embed_pictures;
 pub use registry::{StageData, templates};
 pub use template::Template;
+pub(crate) use visual_question_answering::answer_all;

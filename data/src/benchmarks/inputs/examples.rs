@@ -1,4 +1,7 @@
+use std::collections::HashSet;
+
 use super::super::references::References;
+use super::images::{ImageCaption, ImageSet, VisualQuestion};
 
 /// Part of a benchmark's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,7 +78,7 @@ pub struct IdentifiedSentence {
 }
 
 /// Inputs of one language of a part, in the order of its references.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Examples {
     /// Texts to classify.
     Texts(Vec<TextExample>),
@@ -94,6 +97,20 @@ pub enum Examples {
     },
     /// Two texts, the other language's first, in which sentences that are translations of each other are looked for.
     Mining([Vec<IdentifiedSentence>; 2]),
+    /// Questions about images.
+    VisualQuestions {
+        /// The questions.
+        questions: Vec<VisualQuestion>,
+        /// What they are about.
+        images: ImageSet,
+    },
+    /// Captions and images that look for each other.
+    Captions {
+        /// The captions.
+        captions: Vec<ImageCaption>,
+        /// The images.
+        images: ImageSet,
+    },
 }
 
 impl Examples {
@@ -107,6 +124,17 @@ impl Examples {
             Self::Choices(all) => all.len(),
             Self::Bitext { queries, .. } => queries.len(),
             Self::Mining([first, _]) => first.len(),
+            Self::VisualQuestions { questions, .. } => questions.len(),
+            Self::Captions { captions, .. } => captions.len(),
+        }
+    }
+
+    /// The images; none of texts.
+    #[must_use]
+    pub fn images(&self) -> Option<&ImageSet> {
+        match self {
+            Self::VisualQuestions { images, .. } | Self::Captions { images, .. } => Some(images),
+            _ => None,
         }
     }
 
@@ -126,15 +154,25 @@ impl Examples {
                     && own.iter().zip(gold).all(|(own, gold)| own.words.len() == gold.len())
             }
             (Self::Passages(own), Gold::Answers(gold)) => {
-                let ids: std::collections::HashSet<&str> = own.iter().map(|own| own.id.as_str()).collect();
+                let ids: HashSet<&str> = own.iter().map(|own| own.id.as_str()).collect();
                 gold.iter().all(|(id, _)| ids.contains(id.as_str()))
             }
             (Self::Mining(_), Gold::Pairs(_)) => true,
+            (Self::VisualQuestions { questions, .. }, Gold::QuestionAnswers(gold)) => {
+                let ids: HashSet<&str> = questions.iter().filter_map(|own| own.id.as_deref()).collect();
+                gold.keys().all(|id| ids.contains(id.as_str()))
+            }
+            (Self::Captions { captions, images: own }, Gold::Images { of_captions, images }) => {
+                own.pictures.len() == *images
+                    && captions.len() == of_captions.len()
+                    && captions.iter().zip(of_captions).all(|(own, image)| own.image == *image)
+            }
             _ => self.len() == references.len(),
         }
     }
 
-    /// The first examples, as many as are asked for.
+    /// The first examples, as many as are asked for; of questions about images those about the first images, since so the shots of
+    /// IGLUE are counted.
     #[must_use]
     pub fn first(mut self, count: usize) -> Self {
         match &mut self {
@@ -144,6 +182,13 @@ impl Examples {
             Self::Choices(all) => all.truncate(count),
             Self::Bitext { queries, .. } => queries.truncate(count),
             Self::Mining([first, _]) => first.truncate(count),
+            Self::VisualQuestions { questions, .. } => {
+                let mut seen = HashSet::new();
+                questions.retain(|own| {
+                    seen.contains(&own.image) || (seen.len() < count && seen.insert(own.image))
+                });
+            }
+            Self::Captions { captions, .. } => captions.truncate(count),
         }
         self
     }

@@ -3,6 +3,7 @@
 mod bitext;
 mod choices;
 mod examples;
+mod images;
 mod passages;
 mod sentences;
 mod texts;
@@ -12,6 +13,8 @@ pub(super) use choices::choices;
 pub use examples::{
     ChoiceExample, Examples, IdentifiedSentence, Part, PassageExample, SentenceExample, TextExample,
 };
+pub(super) use images::ImageReader;
+pub use images::{ImageCaption, ImageSet, VisualQuestion};
 pub(super) use passages::passages;
 pub(super) use sentences::{sentences_of_lists, sentences_of_words};
 pub(super) use texts::{TextColumns, texts};

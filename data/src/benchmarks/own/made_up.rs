@@ -1,14 +1,18 @@
 use alambic_settings::{choices, settings};
 
 use super::super::files::LanguageFile;
-use super::super::inputs::{Examples, Part, SentenceExample, TextExample};
+use super::super::inputs::{
+    Examples, ImageCaption, ImageSet, Part, SentenceExample, TextExample, VisualQuestion,
+};
 use super::super::references::{Gold, References};
 use super::super::{BenchmarkFiles, BenchmarkFormat, Layout};
 use super::order::shuffled;
 use crate::content::Content;
-use crate::corpora::{MadeUpOrders, MadeUpTranslations, ReadCorpus};
+use crate::corpora::{MadeUpOrders, MadeUpScenes, MadeUpTranslations, ReadCorpus};
 use crate::error::{BenchmarkFault, DataError, Place};
-use crate::scenes::SceneLanguage;
+use crate::pictures::Picture;
+use crate::questions::best;
+use crate::scenes::{SceneLanguage, SceneQuestionKind};
 use crate::source::Extent;
 use crate::texts::{Label, Labels};
 
@@ -21,6 +25,10 @@ choices! {
         Orders = "orders",
         /// Sentences in English and their translations.
         Translations = "translations",
+        /// Questions about scenes of coloured shapes, in three languages; the size is how many scenes.
+        Scenes = "scenes",
+        /// Scenes of coloured shapes and their captions, in three languages.
+        Captions = "captions",
     }
 }
 
@@ -39,6 +47,12 @@ settings! {
 
 /// The name that stands for a file's.
 const NAME: &str = "made-up";
+
+/// Questions about each scene, at most.
+const QUESTIONS: usize = 4;
+
+/// Pixels of a scene's side.
+const SIDE: usize = 32;
 
 /// Classes of sentences.
 const CLASSES: [&str; 2] = ["question", "statement"];
@@ -60,6 +74,8 @@ impl BenchmarkFormat for MadeUp {
             MadeUpContent::Sentences => Layout::Classes,
             MadeUpContent::Orders => Layout::Tags,
             MadeUpContent::Translations => Layout::Places,
+            MadeUpContent::Scenes => Layout::QuestionAnswers,
+            MadeUpContent::Captions => Layout::Rankings,
         }
     }
 
@@ -92,6 +108,11 @@ impl BenchmarkFormat for MadeUp {
                 let (sentences, tags) = self.orders(part)?;
                 let gold = Gold::Tags(sentences.iter().filter_map(|own| own.tags.clone()).collect());
                 Ok(Some((Examples::Sentences(sentences), references(tags, gold))))
+            }
+            MadeUpContent::Scenes | MadeUpContent::Captions => {
+                let known = SceneLanguage::ALL.into_iter().find(|own| own.name() == language);
+                let (examples, gold) = self.scenes(known.ok_or_else(unknown)?, part)?;
+                Ok(Some((examples, references(Vec::new(), gold))))
             }
             content => {
                 let known = SceneLanguage::ALL.iter().any(|own| own.name() == language);
@@ -155,4 +176,64 @@ impl MadeUp {
         });
         Ok((sentences.collect(), tags.clone()))
     }
+
+    /// Scenes with questions about them or captions in a language.
+    fn scenes(&self, language: SceneLanguage, part: Part) -> Result<(Examples, Gold), DataError> {
+        let is_asked = self.content == MadeUpContent::Scenes;
+        let corpus = MadeUpScenes {
+            images: 2 * self.size,
+            questions: if is_asked { QUESTIONS } else { 0 },
+            seed: self.seed,
+            side: SIDE,
+            fewest: 1,
+            most: 2,
+            smallest: 0.14,
+            largest: 0.24,
+            shapes: 4,
+            colours: 6,
+            distinct: false,
+            overlap: 0.0,
+            noise: 0.02,
+            captions: usize::from(!is_asked),
+            languages: vec![language],
+            kinds: vec![SceneQuestionKind::Colour, SceneQuestionKind::Exists],
+        };
+        let begin = self.begin(part);
+        let of_part = begin..begin + self.size;
+        let Content::Questions(all) = corpus.read(Extent::Whole)? else { return Ok(nothing()) };
+        let pictures: Vec<Picture> = all.details.images.into_iter().skip(begin).take(self.size).collect();
+        if is_asked {
+            let asked = all.splits.train.iter().filter(|own| of_part.contains(&own.image));
+            let questions: Vec<VisualQuestion> = asked
+                .enumerate()
+                .map(|(place, own)| VisualQuestion {
+                    id: Some(place.to_string()),
+                    text: own.text.clone(),
+                    image: own.image - begin,
+                    answer: best(&own.answers)
+                        .and_then(|answer| all.details.answers.get(answer as usize).cloned()),
+                })
+                .collect();
+            let gold = questions.iter().filter_map(|own| Some((own.id.clone()?, own.answer.clone()?)));
+            let gold = Gold::QuestionAnswers(gold.collect());
+            let images = ImageSet { pictures, ..ImageSet::default() };
+            return Ok((Examples::VisualQuestions { questions, images }, gold));
+        }
+        let captions: Vec<ImageCaption> = pictures
+            .iter()
+            .enumerate()
+            .flat_map(|(image, own)| {
+                own.captions.iter().map(move |text| ImageCaption { text: text.clone(), image })
+            })
+            .collect();
+        let of_captions = captions.iter().map(|own| own.image).collect();
+        let gold = Gold::Images { of_captions, images: pictures.len() };
+        let images = ImageSet { pictures, ..ImageSet::default() };
+        Ok((Examples::Captions { captions, images }, gold))
+    }
+}
+
+/// What a corpus of another content would give.
+fn nothing() -> (Examples, Gold) {
+    (Examples::Texts(Vec::new()), Gold::Classes(Vec::new()))
 }

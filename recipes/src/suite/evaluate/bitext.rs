@@ -62,7 +62,7 @@ pub(super) fn nearest_places(queries: &Tensor, candidates: &Tensor) -> Result<Ve
 }
 
 /// What `work` makes of the rows of a tensor, some at a time.
-fn in_rows<T>(
+pub(super) fn in_rows<T>(
     rows: &Tensor,
     mut work: impl FnMut(&Tensor) -> Result<Vec<T>, RunError>,
 ) -> Result<Vec<T>, RunError> {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::super::kinds::SuiteTaskKind;
 use super::super::schema::{SuiteTask, SuiteTrain};
 use super::super::score::SuiteError;
+use super::image_recipe::{image_lines, quoted_path, student_tables};
 use super::training_data::{SPLITS, TableKind, file_name, write_split};
 use super::{EvaluateOptions, Evaluation};
 use crate::check::{Depth, check};
@@ -30,6 +31,7 @@ const LONG: usize = 2000;
 const FEW: usize = 400;
 
 /// Examples to train on.
+#[derive(Default)]
 pub(super) struct TrainingExamples {
     /// The files of the benchmark, where the recipe reads these.
     files: Vec<PathBuf>,
@@ -37,6 +39,14 @@ pub(super) struct TrainingExamples {
     /// Else what was read of them.
     train: Option<Examples>,
     validation: Option<Examples>,
+    /// Whether the model's head stays, over all of its answers, whichever of them these examples have.
+    pub(super) keeps_head: bool,
+}
+
+impl TrainingExamples {
+    fn is_about_images(&self) -> bool {
+        self.train.as_ref().is_some_and(|own| own.images().is_some())
+    }
 }
 
 /// A model that could not be fine-tuned on a task, and why.
@@ -67,13 +77,13 @@ pub(super) fn training_examples(
         Vec::new()
     };
     if task.kind.value == SuiteTaskKind::QuestionAnswering {
-        return Ok(Some(TrainingExamples { files, validation_files, train: None, validation: None }));
+        return Ok(Some(TrainingExamples { files, validation_files, ..TrainingExamples::default() }));
     }
     let read = |part, named| task.corpus.examples(&options.data, name, language, part, named);
     let train = read(Part::Train, named)?;
     let train = train.map(|all| first.map_or_else(|| all.clone(), |count| all.clone().first(count)));
     let validation = if of_usual { read(Part::Validation, None)? } else { None };
-    Ok(Some(TrainingExamples { files, validation_files, train, validation }))
+    Ok(Some(TrainingExamples { files, validation_files, train, validation, keeps_head: false }))
 }
 
 /// Fine-tunes the model of a folder on a task, under a label of its own, or takes what was finished before.
@@ -97,8 +107,13 @@ pub(super) fn fine_tune(
             kind = write_split(&data, split, own)?.or(kind);
         }
     }
-    let count = examples.train.as_ref().map(Examples::len);
-    let text = recipe(label, task, train, model, &data, examples, (kind, count), options.seed);
+    let count = examples.train.as_ref().map(examples_of_epoch);
+    let students =
+        if examples.is_about_images() { student_tables(model)? } else { Some(text_student(model)) };
+    let Some(students) = students else {
+        return Ok(Tuned::Refused("no kind of student goes on with a model of its architecture".into()));
+    };
+    let text = recipe(label, (task, train), (model, &students), &data, examples, (kind, count), options.seed);
     write::write(&recipe_path, text.as_bytes()).map_err(RunError::from)?;
     let loaded = load(&recipe_path, &[]).map_err(|found| SuiteError::Recipe(found.render(false)))?;
     let found = check(&loaded, Depth::Quick);
@@ -127,29 +142,44 @@ pub(super) fn fine_tune(
     Ok(Tuned::Model(train_only(&loaded, &run, observer)?))
 }
 
+/// Examples of an epoch: of images with captions, each comes once.
+fn examples_of_epoch(examples: &Examples) -> usize {
+    match examples {
+        Examples::Captions { images, .. } => images.pictures.len(),
+        other => other.len(),
+    }
+}
+
+/// Tables of a recipe that name the text encoder to go on with.
+fn text_student(model: &Path) -> String {
+    let model = quoted_path(model);
+    format!(
+        "[teacher.given.checkpoint]\nmodel = {model}\n\n[model.tuned.encoder-layers]\nteacher = \"given\"\n"
+    )
+}
+
 /// The recipe of a fine-tuning.
 fn recipe(
     label: &str,
-    task: &SuiteTask,
-    train: &SuiteTrain,
-    model: &Path,
+    (task, train): (&SuiteTask, &SuiteTrain),
+    (model, students): (&Path, &str),
     data: &Path,
     examples: &TrainingExamples,
     (kind, count): (Option<TableKind>, Option<usize>),
     seed: u64,
 ) -> String {
     let text = |text: &str| Value::from(text).to_string();
-    let path = |path: &Path| {
-        text(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string())
-    };
+    let path = quoted_path;
     let list =
         |paths: &[PathBuf]| format!("[{}]", paths.iter().map(|own| path(own)).collect::<Vec<_>>().join(", "));
     let has_validation = examples.validation.is_some() || !examples.validation_files.is_empty();
-    let (corpus, stage_data) = match kind {
-        Some(TableKind::Texts { .. }) => ("texts", "texts"),
-        Some(TableKind::Sentences) => ("conll", "texts"),
-        Some(TableKind::Choices) => ("choices", "choices"),
-        None => ("squad", "passages"),
+    let (corpus, stage_data, loss) = match kind {
+        Some(TableKind::Texts { .. }) => ("texts", "texts", "cross-entropy"),
+        Some(TableKind::Sentences) => ("conll", "texts", "cross-entropy"),
+        Some(TableKind::Choices) => ("choices", "choices", "cross-entropy"),
+        Some(TableKind::Questions) => ("image-questions", "questions", "binary-cross-entropy"),
+        Some(TableKind::Captions) => ("image-captions", "captions", "image-text-contrast"),
+        None => ("squad", "passages", "cross-entropy"),
     };
     let classes: Vec<String> = task.corpus.inner().classes().iter().map(|class| text(class)).collect();
     let mut recipe = format!(
@@ -171,7 +201,17 @@ fn recipe(
     if !classes.is_empty() && matches!(kind, Some(TableKind::Texts { .. } | TableKind::Sentences)) {
         lines.push(format!("classes = [{}]", classes.join(", ")));
     }
-    recipe.push_str(&(lines.join("\n") + "\n"));
+    if kind == Some(TableKind::Questions) {
+        if examples.keeps_head {
+            lines.push(format!("answers-from = {}", path(&model.join("config.json"))));
+        } else if !classes.is_empty() {
+            lines.push(format!("answers = [{}]", classes.join(", ")));
+        }
+    }
+    let images = examples.train.as_ref().and_then(Examples::images);
+    let (images, regions) = images.map(|images| image_lines(data, images)).unwrap_or_default();
+    lines.extend(images);
+    recipe.push_str(&(lines.join("\n") + "\n" + &regions));
     // A twentieth of few would choose among checkpoints by chance.
     let is_few = count.is_some_and(|count| count < FEW);
     let fraction = if has_validation || is_few { 0.0 } else { 0.05 };
@@ -180,17 +220,13 @@ fn recipe(
     let _ = write!(
         recipe,
         "[data.task.split]\ntest-fraction = 0.0\nvalidation-fraction = {fraction:?}\noverlap = \"remove-from-training\"\n\n\
-         [teacher.given.checkpoint]\nmodel = {}\n\n[model.tuned.encoder-layers]\nteacher = \"given\"\n\n\
+         {students}\n\
          [stage.fine-tune]\nstudent = \"tuned\"\ndata.{stage_data} = {{ data = [\"task\"], max-length = {} }}\n\
-         [stage.fine-tune.loss.cross-entropy]\n\n\
+         [stage.fine-tune.loss.{loss}]\n\n\
          [train]\nepochs = {}\nbatch.size = {}\nvalidate-every = {validate_every}\nvalidation-examples = 2000\n\
          schedule.linear = {{ warmup = 0.1 }}\noptimiser.adamw = {{ learning-rate = {:?}, weight-decay = 0.01 }}\n\n\
          [evaluation]\ndata = [\"task\"]\n",
-        path(model),
-        train.max_length,
-        train.epochs,
-        train.batch,
-        train.learning_rate
+        train.max_length, train.epochs, train.batch, train.learning_rate
     );
     recipe
 }
@@ -211,7 +247,7 @@ pub(super) fn no_training_data(
     let folder = task.corpus.folder(&options.data, name).display().to_string();
     let folder = quoted(&folder);
     let names = if names.is_empty() { "a file to train on".to_owned() } else { names.join(" or ") };
-    format!(
-        "the model has no head for it, and there is nothing to fine-tune it on: `{folder}` has no {names}"
-    )
+    let has_head = task.kind.value == SuiteTaskKind::ImageTextRetrieval;
+    let reason = if has_head { "" } else { "the model has no head for it, and " };
+    format!("{reason}there is nothing to fine-tune it on: `{folder}` has no {names}")
 }

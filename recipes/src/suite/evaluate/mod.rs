@@ -14,6 +14,8 @@
 
 mod bitext;
 mod fine_tune;
+mod image_recipe;
+mod images;
 mod plan;
 mod predict;
 mod setting;
@@ -212,9 +214,30 @@ impl Evaluation<'_> {
         let Some(first) = variant.languages.first() else { return Ok(()) };
         let examples = self.inputs(planned, first)?;
         let loaded = LoadedModel::load(&model.folder).map_err(RunError::from)?;
-        let is_ready = predict::has_head(&loaded, &examples, &task.corpus.inner().classes());
-        let loaded = if is_ready {
-            if variant.trained_in.is_none()
+        if let Some(images) = examples.images() {
+            let folder =
+                task.corpus.images().map(|own| own.folder_in(&task.corpus.folder(&self.options.data, name)));
+            if let Some(reason) = images::refusal(&loaded, &examples, folder.as_deref()) {
+                about.missing.push(format!("{}: {reason}", variant.languages.join(", ")));
+                return Ok(());
+            }
+            images::check_regions(&model.name, &loaded, images)?;
+        }
+        // Two towers find images as they are, and are fine-tuned where there is something to do it on.
+        let is_untrained =
+            matches!(examples, Examples::Captions { .. }) && !self.has_training_data(planned, variant);
+        let is_ready = match &examples {
+            Examples::Captions { .. } => is_untrained,
+            _ => predict::has_head(&loaded, &examples, &task.corpus.inner().classes()),
+        };
+        let goes_on = is_ready
+            && self.options.setting == Setting::FewShot
+            && variant.trained_in.is_some()
+            && !matches!(examples, Examples::Bitext { .. } | Examples::Mining(_));
+        let loaded = if is_ready && !goes_on {
+            if is_untrained {
+                about.notes.push("two towers, not fine-tuned".into());
+            } else if variant.trained_in.is_none()
                 && !matches!(examples, Examples::Bitext { .. } | Examples::Mining(_))
             {
                 about.notes.push("its own head, not fine-tuned".into());
@@ -222,7 +245,7 @@ impl Evaluation<'_> {
             loaded
         } else {
             drop(loaded);
-            match self.tuned(model, planned, variant, observer)? {
+            match self.tuned(model, planned, variant, goes_on, observer)? {
                 Tuned::Model(folder) => {
                     let language = variant.trained_in.unwrap_or(self.source());
                     let train = task.train.as_ref();
@@ -308,22 +331,35 @@ impl Evaluation<'_> {
         let mut faults: Option<DataError> = None;
         for task in planned {
             for language in task.variants.iter().flat_map(|variant| &variant.languages) {
-                match self.references(task, language) {
+                // Images that are not there are told of as well.
+                let inputs = task.task.corpus.images().map(|_| self.inputs(task, language).map(drop));
+                let labels = self.references(task, language).map(drop);
+                match labels.and(inputs.unwrap_or(Ok(()))) {
                     Err(SuiteError::Data(error)) => DataError::note(&mut faults, Err(error)),
                     Err(error) => return Err(error),
-                    Ok(_) => {}
+                    Ok(()) => {}
                 }
             }
         }
         faults.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// A model that is fine-tuned on a task.
+    /// Whether a task's models are fine-tuned first, and there is something to do it on; what is missing in a language that a model has to
+    /// be trained in is told when it is looked for.
+    fn has_training_data(&self, planned: &PlannedTask<'_>, variant: &Variant<'_>) -> bool {
+        let (name, corpus) = (planned.name, &planned.task.corpus);
+        let in_language = self.options.setting == Setting::TranslateTrain && variant.trained_in.is_some();
+        let files = || corpus.input_paths(&self.options.data, name, self.source(), Part::Train, None);
+        planned.task.train.is_some() && (in_language || corpus.is_made_up() || !files().is_empty())
+    }
+
+    /// A model that is fine-tuned on a task; one that is ready only in the language itself.
     fn tuned(
         &self,
         model: &EvaluatedModel,
         planned: &PlannedTask<'_>,
         variant: &Variant<'_>,
+        is_ready: bool,
         observer: &mut dyn Observer,
     ) -> Result<Tuned, SuiteError> {
         let (options, source) = (self.options, self.source());
@@ -341,12 +377,15 @@ impl Evaluation<'_> {
         };
         let own_label = variant.trained_in.filter(|_| options.setting == Setting::TranslateTrain);
         let first_label = own_label.map_or_else(|| label.clone(), |language| format!("{label}.{language}"));
-        let Some(examples) = training_examples(task, language, named, None, options)? else {
-            return Ok(Tuned::Refused(no_training_data(task, language, named, options)));
-        };
         let task_train = (planned.task, train);
-        let tuned = fine_tune(self, task_train, &first_label, &model.folder, &examples, observer)?;
-        drop(examples);
+        let tuned = if is_ready {
+            Tuned::Model(model.folder.clone())
+        } else {
+            let Some(examples) = training_examples(task, language, named, None, options)? else {
+                return Ok(Tuned::Refused(no_training_data(task, language, named, options)));
+            };
+            fine_tune(self, task_train, &first_label, &model.folder, &examples, observer)?
+        };
         let (Setting::FewShot, Some(language), Tuned::Model(folder)) =
             (options.setting, variant.trained_in, &tuned)
         else {
@@ -355,9 +394,11 @@ impl Evaluation<'_> {
         let few = planned.task.few_shot.as_ref();
         let shots = options.shots.map_or_else(String::new, |shots| shots.to_string());
         let file = few.map(|few| few.file.replace("{shots}", &shots)).unwrap_or_default();
-        let Some(examples) = training_examples(task, language, Some(&file), options.shots, options)? else {
+        let Some(mut examples) = training_examples(task, language, Some(&file), options.shots, options)?
+        else {
             return Ok(Tuned::Refused(no_training_data(task, language, Some(&file), options)));
         };
+        examples.keeps_head = true;
         fine_tune(self, task_train, &format!("{label}.{language}"), folder, &examples, observer)
     }
 

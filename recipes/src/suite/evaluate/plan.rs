@@ -8,6 +8,7 @@ use super::super::kinds::SuiteTaskKind;
 use super::super::load::LoadedSuite;
 use super::super::schema::SuiteTask;
 use super::super::score::listed;
+use super::images::without_images;
 use super::setting::Setting;
 use super::{EvaluateOptions, Selection};
 
@@ -53,15 +54,18 @@ fn planned_task<'s>(
     if !tasks.is_empty() && !tasks.iter().any(|own| own == name) {
         return Err("not among the tasks that were asked for".into());
     }
-    if matches!(task.kind.value, SuiteTaskKind::VisualQuestionAnswering | SuiteTaskKind::ImageTextRetrieval) {
-        return Err(
-            "its inputs are images, which are not evaluated yet: predict them and use `alambic score`".into(),
-        );
-    }
     let folder = task.corpus.folder(&options.data, name);
     let is_made_up = task.corpus.is_made_up();
+    let is_about_images =
+        matches!(task.kind.value, SuiteTaskKind::VisualQuestionAnswering | SuiteTaskKind::ImageTextRetrieval);
+    if is_about_images && !is_made_up && task.corpus.images().is_none() {
+        return Err("its texts are of several images, and models here read one: predict them otherwise and use `alambic score`".into());
+    }
     if !folder.is_dir() && !is_made_up {
         return Err(format!("there is no folder `{}`", quoted(&folder.display().to_string())));
+    }
+    if let Some(reason) = task.corpus.images().and_then(|images| without_images(images, &folder)) {
+        return Err(reason);
     }
     let named = test_file(task, options.setting)?;
     let asked: Vec<&str> = task

@@ -11,13 +11,18 @@ use alambic_models::text_encoder::{Head, ProblemType};
 use alambic_settings::IndexMap;
 
 use super::bitext::{Embedder, Threshold, mine, nearest_places};
+use super::images;
 use crate::error::RunError;
 
 /// Examples between two reports of progress.
 const CHUNK: usize = 256;
 
-/// Whether a model can answer a task as it is: it has a head with these classes; of questions about passages, that of spans.
+/// Whether a model can answer a task as it is: it has a head with these classes; of questions about passages, that of spans; of questions
+/// about images, one over these answers.
 pub(super) fn has_head(model: &LoadedModel, examples: &Examples, classes: &[&str]) -> bool {
+    if let Examples::VisualQuestions { questions, .. } = examples {
+        return images::has_answers(model.config(), questions, classes);
+    }
     let Some(head) = model.config().text_head() else { return false };
     let has_classes = || {
         head.problem_type == ProblemType::SingleLabel
@@ -30,7 +35,10 @@ pub(super) fn has_head(model: &LoadedModel, examples: &Examples, classes: &[&str
         Examples::Sentences(_) => head.head == Head::Tokens && has_classes(),
         Examples::Passages(_) => head.head == Head::Span,
         Examples::Choices(_) => MultipleChoicePipeline::is_scored_by(head),
-        Examples::Bitext { .. } | Examples::Mining(_) => true,
+        Examples::Bitext { .. }
+        | Examples::Mining(_)
+        | Examples::VisualQuestions { .. }
+        | Examples::Captions { .. } => true,
     }
 }
 
@@ -69,6 +77,12 @@ pub(super) fn predict(
             let found = nearest_places(&embedder.embed(queries)?, &embedder.embed(candidates)?)?;
             progress(queries.len());
             Predictions::Places(found)
+        }
+        Examples::VisualQuestions { questions, images } => {
+            images::answers(model, questions, images, max_length, progress)?
+        }
+        Examples::Captions { captions, images } => {
+            images::rankings(model, captions, images, max_length, progress)?
         }
         Examples::Mining([others, english]) => {
             let embedder = Embedder::new(encoder()?, layer)?;

@@ -6,6 +6,7 @@ use alambic_data::benchmarks::{ChoiceExample, Examples, SentenceExample, TextExa
 use alambic_files::write;
 use serde_json::json;
 
+use super::image_recipe::{rows, write_images};
 use crate::error::RunError;
 
 /// What a recipe names of the examples that were written.
@@ -20,6 +21,10 @@ pub(super) enum TableKind {
     Sentences,
     /// Prompts with choices.
     Choices,
+    /// Questions about images.
+    Questions,
+    /// Images with captions.
+    Captions,
 }
 
 /// Names of the splits in the files.
@@ -28,7 +33,9 @@ pub(super) const SPLITS: [&str; 2] = ["train", "validation"];
 /// The file of a split.
 pub(super) fn file_name(kind: TableKind, split: &str) -> String {
     match kind {
-        TableKind::Texts { .. } | TableKind::Choices => format!("{split}.jsonl"),
+        TableKind::Texts { .. } | TableKind::Choices | TableKind::Questions | TableKind::Captions => {
+            format!("{split}.jsonl")
+        }
         TableKind::Sentences => format!("{split}.conll"),
     }
 }
@@ -46,8 +53,13 @@ pub(super) fn write_split(
         }
         Examples::Sentences(all) => (TableKind::Sentences, sentences(all)),
         Examples::Choices(all) => (TableKind::Choices, choices(all)),
+        Examples::VisualQuestions { .. } => (TableKind::Questions, rows(examples, split)),
+        Examples::Captions { .. } => (TableKind::Captions, rows(examples, split)),
         _ => return Ok(None),
     };
+    if let Some(images) = examples.images() {
+        write_images(folder, split, images)?;
+    }
     write::write(&folder.join(file_name(kind, split)), text.as_bytes())?;
     Ok(Some(kind))
 }

@@ -6,3 +6,5 @@ pub(crate) mod options;
 mod set;
 mod task;
 mod train;
+
+pub(crate) use set::embed_pictures;

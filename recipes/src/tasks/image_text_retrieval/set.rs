@@ -47,20 +47,28 @@ impl<'a> RetrievalSet<'a> {
         rank(&pipeline.embed_texts(&self.captions)?, &self.embed_images(pipeline)?)
     }
 
-    /// The embeddings of all images, of which only so many are in memory at a time.
+    /// The embeddings of all images.
     pub(super) fn embed_images(&self, pipeline: &RetrievalPipeline) -> Result<Tensor, RunError> {
-        let rows: Vec<Vec<Vec<f32>>> = in_turns(self.pictures.chunks(MAX_IN_MEMORY), |pictures| {
-            let processed = prepared(pipeline, pictures)?;
-            let vectors = pipeline.embed_images(&processed.iter().collect::<Vec<_>>())?;
-            Ok::<_, RunError>(vectors.to_vec2()?)
-        })?;
-        Ok(Tensor::new(rows.concat(), device::current())?)
+        embed_pictures(pipeline, &self.pictures)
     }
 
     /// The image that is a query, if it is one.
     pub(super) fn picture(&self, query: usize) -> Option<&'a Picture> {
         self.pictures.get(query.checked_sub(self.captions.len())?).copied()
     }
+}
+
+/// The embeddings of images, `[images, width]`, of which only so many are in memory at a time.
+pub(crate) fn embed_pictures(
+    pipeline: &RetrievalPipeline,
+    pictures: &[&Picture],
+) -> Result<Tensor, RunError> {
+    let rows: Vec<Vec<Vec<f32>>> = in_turns(pictures.chunks(MAX_IN_MEMORY), |pictures| {
+        let processed = prepared(pipeline, pictures)?;
+        let vectors = pipeline.embed_images(&processed.iter().collect::<Vec<_>>())?;
+        Ok::<_, RunError>(vectors.to_vec2()?)
+    })?;
+    Ok(Tensor::new(rows.concat(), device::current())?)
 }
 
 /// Images as a model reads them.

@@ -285,7 +285,11 @@ impl Evaluator for QuestionEvaluator<'_> {
                     layer, a mean over tokens and heads: the brighter, the more. Two towers never see each other; theirs \
                     is what the queries of one would pay to the keys of the other."
                 .into(),
-            examples: examples.iter().map(map).collect::<Result<_, RunError>>()?,
+            examples: examples
+                .iter()
+                .filter(|&&index| self.questions[index].picture.has_pixels())
+                .map(map)
+                .collect::<Result<_, RunError>>()?,
         })
     }
 
@@ -304,7 +308,8 @@ impl Evaluator for QuestionEvaluator<'_> {
     }
 
     fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
-        thumbnail(self.questions[index].picture).map(Some)
+        let picture = self.questions[index].picture;
+        if picture.has_pixels() { thumbnail(picture).map(Some) } else { Ok(None) }
     }
 
     fn purpose(&self) -> Option<String> {

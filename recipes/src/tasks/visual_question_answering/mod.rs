@@ -7,3 +7,5 @@ mod questions;
 mod task;
 mod timings;
 mod train;
+
+pub(crate) use questions::answer_all;

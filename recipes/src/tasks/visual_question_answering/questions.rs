@@ -30,7 +30,7 @@ impl QuestionData {
 }
 
 /// The logits of a model over questions, the image of each given by its place. Only so many images are in memory at a time.
-pub(super) fn answer_all(
+pub(crate) fn answer_all(
     pipeline: &VisualQuestionAnsweringPipeline,
     store: &ImageStore<'_>,
     questions: &[(&str, usize)],
