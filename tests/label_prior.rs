@@ -1,7 +1,5 @@
 //! The prior over wrong classes by how far their names are from the right one.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 
 use common::{json_of, run, student};

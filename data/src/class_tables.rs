@@ -3,7 +3,7 @@
 use alambic_settings::Location;
 use indexmap::IndexMap;
 
-use crate::error::{DataError, Fault, Place, Problems};
+use crate::error::{ClassFault, DataError, Fault, Place, Problems};
 use crate::source::{Extent, TableSource};
 use crate::table::{Columns, Table};
 
@@ -23,12 +23,12 @@ pub fn class_names(location: &Location, column: &str, classes: &[String]) -> Res
     let mut problems = Problems::default();
     let mut name = |class: &String| match rows.get(class.as_str()) {
         Some(&row) if words[row].trim().is_empty() => {
-            problems.push(table.place(row), Fault::MissingClass(class.clone()));
+            problems.push(table.place(row), ClassFault::Missing(class.clone()).into());
             String::new()
         }
         Some(&row) => words[row].trim().to_owned(),
         None => {
-            problems.push(Place::file(&source.name), Fault::MissingClass(class.clone()));
+            problems.push(Place::file(&source.name), ClassFault::Missing(class.clone()).into());
             String::new()
         }
     };
@@ -51,7 +51,7 @@ pub fn class_distances(location: &Location, classes: &[String]) -> Result<Vec<f3
     let mut distances = Vec::with_capacity(classes.len() * classes.len());
     for class in classes {
         let Some(&row) = rows.get(class.as_str()) else {
-            problems.push(Place::file(&source.name), Fault::MissingClass(class.clone()));
+            problems.push(Place::file(&source.name), ClassFault::Missing(class.clone()).into());
             continue;
         };
         for other in classes {
@@ -60,7 +60,7 @@ pub fn class_distances(location: &Location, classes: &[String]) -> Result<Vec<f3
             if number.is_none() {
                 problems.push(
                     table.place(row),
-                    Fault::NotDistance { column: other.clone(), found: text.to_owned() },
+                    ClassFault::NotDistance { column: other.clone(), found: text.to_owned() }.into(),
                 );
             }
             // A class is nowhere but at itself, whatever the table says.

@@ -76,7 +76,7 @@ pub use content::{Content, ContentKind, Example};
 pub use corpora::Corpus;
 pub use dataset::{Dataset, SplitExample, Splits};
 pub use direction::{Direction, DirectionError};
-pub use error::{BenchmarkFault, DataError, Fault, LanguageFault, Place, Problem, RegionFault};
+pub use error::{BenchmarkFault, ClassFault, DataError, Fault, LanguageFault, Place, Problem, RegionFault};
 pub use examples::WordPair;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;

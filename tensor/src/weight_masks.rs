@@ -88,7 +88,7 @@ impl WeightMasks {
     pub fn counts(&self) -> Result<(usize, usize), TensorError> {
         let mut trained = 0;
         for mask in self.0.values() {
-            trained += mask.flatten_all()?.to_vec1::<u8>()?.iter().filter(|&&number| number == 1).count();
+            trained += mask.flatten_all()?.to_vec1::<u8>()?.into_iter().map(usize::from).sum::<usize>();
         }
         Ok((self.0.values().map(Tensor::elem_count).sum(), trained))
     }

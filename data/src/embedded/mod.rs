@@ -9,7 +9,7 @@ mod table;
 mod test_split;
 
 pub use read::{held_out, read};
-pub use table::{LICENCE, NAME};
 pub(crate) use table::TABLES;
+pub use table::{LICENCE, NAME};
 pub use test_split::TEST;
 pub(crate) use test_split::hold_out_test_split;

@@ -3,6 +3,7 @@
 use alambic_files::text::{quoted, shortened};
 
 use super::benchmark_fault::BenchmarkFault;
+use super::class_fault::ClassFault;
 use super::language_fault::LanguageFault;
 use super::region_fault::RegionFault;
 
@@ -235,17 +236,9 @@ pub enum Fault {
         /// The classes there are.
         classes: Vec<String>,
     },
-    /// A table about classes without one of them.
-    #[error("there is no row of the class `{}`", quoted(.0))]
-    MissingClass(String),
-    /// A distance that is none.
-    #[error("`{}` holds `{}` where a number from 0 to 1 is expected", quoted(.column), quoted(.found))]
-    NotDistance {
-        /// The column.
-        column: String,
-        /// The value found.
-        found: String,
-    },
+    /// A fault of a table about the classes of labels.
+    #[error(transparent)]
+    Classes(#[from] ClassFault),
     /// A column for a language that the project does not know.
     #[error("unknown language `{}`", quoted(.0))]
     UnknownLanguage(String),
@@ -358,9 +351,7 @@ impl Fault {
             Self::NotImage(_) | Self::DamagedImage { .. } => {
                 "save it again as PNG, JPEG, WebP or GIF, or leave out the questions about it".into()
             }
-            Self::NoImage(_) => {
-                "check the folder of the images and how they are called, or leave out the row".into()
-            }
+            Self::NoImage(_) => "check the images' folder and their names, or leave out the row".into(),
             Self::NoPixels => "name the folder of the images by `images`".into(),
             Self::AmbiguousImage(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
@@ -404,21 +395,16 @@ impl Fault {
             Self::MissingColumn { .. } => "rename the column, or name it in the recipe".into(),
             Self::NotJson(_) => "put one object on each line, or all of them in one list".into(),
             Self::DuplicateKey(_) | Self::TwoJudgements { .. } => "remove one of the two".into(),
-            Self::NotOneValue { .. } => {
-                "name what lies within an object as `KEY.KEY`; lists are not read".into()
-            }
+            Self::NotOneValue { .. } => "name what is in an object as `KEY.KEY`; lists are not read".into(),
             Self::MissingLabel { .. } => {
                 "remove these rows, or leave the file out; where it is a class, list it in `classes`".into()
             }
-            Self::BrokenJson(_) => {
-                "fetch the file anew, and check that it is the one that the key asks for".into()
-            }
+            Self::BrokenJson(_) => "fetch the file anew; check that it is the one the key asks for".into(),
             Self::MissingKey(_) => "add the key, or remove the line".into(),
             Self::NotText { .. } => "store it as text; in JSON, put it in quotes".into(),
             Self::NotCount { .. } => "write a count in digits, or remove the row".into(),
             Self::NotNumber { .. } => "write a number such as 3.5, or remove the row".into(),
-            Self::MissingClass(_) => "add a row for it, called as the data call the class".into(),
-            Self::NotDistance { .. } => "write a distance: 0 for what is the same, 1 for what is farthest".into(),
+            Self::Classes(fault) => fault.help(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
             Self::Language(fault) => fault.help(),
             Self::UnknownLanguage(_) => {

@@ -1,6 +1,7 @@
 //! Faults of files of data: what is wrong, where, and what to do about it.
 
 mod benchmark_fault;
+mod class_fault;
 mod fault;
 mod language_fault;
 mod place;
@@ -8,6 +9,7 @@ mod problems;
 mod region_fault;
 
 pub use benchmark_fault::BenchmarkFault;
+pub use class_fault::ClassFault;
 pub use fault::Fault;
 pub use language_fault::LanguageFault;
 pub use place::Place;

@@ -48,8 +48,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NotCount { .. }
         | Fault::NotNumber { .. }
         | Fault::UnknownClass { .. }
-        | Fault::MissingClass(_)
-        | Fault::NotDistance { .. }
+        | Fault::Classes(_)
         | Fault::NotOneOf { .. }
         | Fault::NotTexts { .. }
         | Fault::ChoiceCount(_)

@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
             && own.number.is_some_and(|number| number > count)
         {
             let message = format!("stage `{name}` is to choose more weights than there are");
-            self.error("recipe::sparse", message, origin, &format!("the student has {count} to choose from"));
+            self.error("recipe::sparse", message, origin, format!("the student has {count} to choose from"));
         }
         if trained_after(sparse, count).last() == Some(&0) {
             let message = format!("stage `{name}` leaves no weight");
