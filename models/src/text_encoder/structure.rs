@@ -1,6 +1,7 @@
 //! Structure of text encoders: in what their families differ beside sizes.
 
 use alambic_tensor::ops::Rotation;
+use indexmap::IndexMap;
 
 use crate::layers::{AttentionScheme, Biases, Norms, PositionBuckets};
 
@@ -94,6 +95,8 @@ pub struct Structure {
     pub masks_embeddings: bool,
     /// Rows of the table of languages; 0 for none.
     pub languages: usize,
+    /// Row of each language of that table, by its code, as far as the configuration names them.
+    pub language_numbers: IndexMap<String, u32>,
     /// Rotation of queries and keys; none where positions come in otherwise.
     pub rotary: Option<Rotary>,
     /// Relative positions; none where positions come in otherwise.
@@ -123,6 +126,7 @@ impl Default for Structure {
             has_positions: true,
             masks_embeddings: false,
             languages: 0,
+            language_numbers: IndexMap::new(),
             rotary: None,
             relative: None,
             is_pre_norm: false,

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use alambic_data::benchmarks::{Examples, Part};
 use alambic_files::text::quoted;
 use alambic_files::write;
+use alambic_models::{Config, ModelFolder};
 use alambic_reports::numbers::duration;
 use alambic_settings::diagnostics::Severity;
 use serde_json::Value;
 
 use super::super::kinds::SuiteTaskKind;
-use super::super::schema::{SuiteTask, SuiteTrain};
+use super::super::schema::{ScoredPieces, SuiteTask, SuiteTrain};
 use super::super::score::SuiteError;
 use super::training_data::{SPLITS, TableKind, file_name, write_split};
 use super::{EvaluateOptions, Evaluation};
@@ -31,6 +32,8 @@ const FEW: usize = 400;
 
 /// Examples to train on.
 pub(super) struct TrainingExamples {
+    /// Code of their language.
+    language: String,
     /// The files of the benchmark, where the recipe reads these.
     files: Vec<PathBuf>,
     validation_files: Vec<PathBuf>,
@@ -66,14 +69,19 @@ pub(super) fn training_examples(
     } else {
         Vec::new()
     };
-    if task.kind.value == SuiteTaskKind::QuestionAnswering {
-        return Ok(Some(TrainingExamples { files, validation_files, train: None, validation: None }));
-    }
     let read = |part, named| task.corpus.examples(&options.data, name, language, part, named);
+    let language = language.to_owned();
+    if task.kind.value == SuiteTaskKind::QuestionAnswering {
+        let (train, validation) = (None, None);
+        return Ok(Some(TrainingExamples { language, files, validation_files, train, validation }));
+    }
     let train = read(Part::Train, named)?;
-    let train = train.map(|all| first.map_or_else(|| all.clone(), |count| all.clone().first(count)));
+    let train = train.map(|all| match first {
+        Some(count) => all.first(count),
+        None => all,
+    });
     let validation = if of_usual { read(Part::Validation, None)? } else { None };
-    Ok(Some(TrainingExamples { files, validation_files, train, validation }))
+    Ok(Some(TrainingExamples { language, files, validation_files, train, validation }))
 }
 
 /// Fine-tunes the model of a folder on a task, under a label of its own, or takes what was finished before.
@@ -98,7 +106,10 @@ pub(super) fn fine_tune(
         }
     }
     let count = examples.train.as_ref().map(Examples::len);
-    let text = recipe(label, task, train, model, &data, examples, (kind, count), options.seed);
+    let languages =
+        Config::open(&ModelFolder::open(model).map_err(RunError::from)?).map_err(RunError::from)?;
+    let is_told = languages.outline().languages.is_some_and(|own| own.are_named());
+    let text = recipe(label, task, train, (model, is_told), &data, examples, (kind, count), options.seed);
     write::write(&recipe_path, text.as_bytes()).map_err(RunError::from)?;
     let loaded = load(&recipe_path, &[]).map_err(|found| SuiteError::Recipe(found.render(false)))?;
     let found = check(&loaded, Depth::Quick);
@@ -132,7 +143,7 @@ fn recipe(
     label: &str,
     task: &SuiteTask,
     train: &SuiteTrain,
-    model: &Path,
+    (model, is_told): (&Path, bool),
     data: &Path,
     examples: &TrainingExamples,
     (kind, count): (Option<TableKind>, Option<usize>),
@@ -168,10 +179,15 @@ fn recipe(
         lines.push("label = \"label\"".into());
         lines.extend(has_second.then(|| "second = \"second\"".into()));
     }
+    if is_told && kind != Some(TableKind::Choices) {
+        // The model has an embedding of each language.
+        lines.push(format!("language = {}", text(&examples.language)));
+    }
     if !classes.is_empty() && matches!(kind, Some(TableKind::Texts { .. } | TableKind::Sentences)) {
         lines.push(format!("classes = [{}]", classes.join(", ")));
     }
     recipe.push_str(&(lines.join("\n") + "\n"));
+    let labelled = if task.pieces == ScoredPieces::All { ", label-all-tokens = true" } else { "" };
     // A twentieth of few would choose among checkpoints by chance.
     let is_few = count.is_some_and(|count| count < FEW);
     let fraction = if has_validation || is_few { 0.0 } else { 0.05 };
@@ -181,7 +197,7 @@ fn recipe(
         recipe,
         "[data.task.split]\ntest-fraction = 0.0\nvalidation-fraction = {fraction:?}\noverlap = \"remove-from-training\"\n\n\
          [teacher.given.checkpoint]\nmodel = {}\n\n[model.tuned.encoder-layers]\nteacher = \"given\"\n\n\
-         [stage.fine-tune]\nstudent = \"tuned\"\ndata.{stage_data} = {{ data = [\"task\"], max-length = {} }}\n\
+         [stage.fine-tune]\nstudent = \"tuned\"\ndata.{stage_data} = {{ data = [\"task\"], max-length = {}{labelled} }}\n\
          [stage.fine-tune.loss.cross-entropy]\n\n\
          [train]\nepochs = {}\nbatch.size = {}\nvalidate-every = {validate_every}\nvalidation-examples = 2000\n\
          schedule.linear = {{ warmup = 0.1 }}\noptimiser.adamw = {{ learning-rate = {:?}, weight-decay = 0.01 }}\n\n\

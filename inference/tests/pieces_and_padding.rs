@@ -1,0 +1,71 @@
+//! Agreement of tags of pieces, and of means with padding, with transformers: `pieces_and_padding/make.py` makes models and values.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+use std::path::{Path, PathBuf};
+
+use alambic_inference::{EncoderPipeline, TextPair};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pieces_and_padding")
+}
+
+fn expected() -> Value {
+    serde_json::from_str(&std::fs::read_to_string(folder().join("expected.json")).unwrap()).unwrap()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[test]
+fn tags_of_pieces_are_those_of_transformers() {
+    let expected = expected();
+    let max_length = expected["max_length"].as_u64().unwrap() as usize;
+    let models = expected["models"].as_object().unwrap();
+    assert_eq!(models.len(), 6);
+    for (name, model) in models {
+        let pipeline =
+            EncoderPipeline::load(&folder().join(name)).unwrap().with_max_length(max_length).unwrap();
+        let sentences = model["sentences"].as_array().unwrap();
+        let lines: Vec<String> = sentences.iter().map(|own| texts(&own["words"]).join(" ")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let found = pipeline.piece_logits(&lines).unwrap();
+        assert!(found.iter().any(|pieces| pieces.len() == max_length - 2), "one sentence is cut");
+        for (pieces, sentence) in found.iter().zip(sentences) {
+            let own: Vec<(usize, String)> =
+                pieces.iter().map(|(word, row)| (*word, pipeline.label(row))).collect();
+            let other: Vec<(usize, String)> = serde_json::from_value(sentence["pieces"].clone()).unwrap();
+            assert_eq!(own, other, "{name}: {}", sentence["words"]);
+        }
+    }
+}
+
+#[test]
+fn means_over_padding_are_those_of_transformers() {
+    let expected = expected();
+    let positions = expected["positions"].as_u64().unwrap() as usize;
+    let owned = texts(&expected["hindi"]);
+    let pairs: Vec<TextPair<'_>> = owned.iter().map(|text| (text.as_str(), None)).collect();
+    for (name, model) in expected["models"].as_object().unwrap() {
+        let pipeline =
+            EncoderPipeline::load(&folder().join(name)).unwrap().with_max_length(positions).unwrap();
+        let found = pipeline.mean_hidden_state_with_padding(&pairs, 2, positions).unwrap();
+        let without = pipeline.mean_hidden_state(&pairs, 2).unwrap();
+        let others: Vec<Vec<f32>> = serde_json::from_value(model["means"].clone()).unwrap();
+        assert_eq!(found.len(), others.len());
+        let largest = others.iter().flatten().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        for (own, other) in found.iter().flatten().zip(others.iter().flatten()) {
+            assert!((own - other).abs() <= 1e-4 * largest.max(1.0), "{name}: {own} and {other}");
+        }
+        let differ = found
+            .iter()
+            .flatten()
+            .zip(without.iter().flatten())
+            .any(|(own, other)| (own - other).abs() > 0.01);
+        assert!(differ, "{name}: padding counts");
+        let beyond = pipeline.mean_hidden_state_with_padding(&pairs, 2, 1000).unwrap_err().to_string();
+        assert!(beyond.contains("positions, and texts cannot be padded to 1000 tokens"), "{beyond}");
+    }
+}
