@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_inference::{EncoderPipeline, TextPair};
+use alambic_inference::{EncoderPipeline, LanguageInput, TextPair, ask_by_language};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -68,4 +68,50 @@ fn means_over_padding_are_those_of_transformers() {
         let beyond = pipeline.mean_hidden_state_with_padding(&pairs, 2, 1000).unwrap_err().to_string();
         assert!(beyond.contains("positions, and texts cannot be padded to 1000 tokens"), "{beyond}");
     }
+}
+
+#[test]
+fn languages_are_told_as_transformers_is_told_them() {
+    let expected = expected();
+    let owned = texts(&expected["hindi"]);
+    let pairs: Vec<TextPair<'_>> = owned.iter().map(|text| (text.as_str(), None)).collect();
+    let pipeline = EncoderPipeline::load(&folder().join("xlm")).unwrap();
+    let told = expected["models"]["xlm"]["told"].as_object().unwrap();
+    let mut all = vec![pipeline.mean_hidden_state(&pairs, 2).unwrap()];
+    for (code, means) in told {
+        let found = pipeline.in_language(code).unwrap().mean_hidden_state(&pairs, 2).unwrap();
+        let others: Vec<Vec<f32>> = serde_json::from_value(means.clone()).unwrap();
+        for (own, other) in found.iter().flatten().zip(others.iter().flatten()) {
+            assert!((own - other).abs() <= 1e-4 * other.abs().max(1.0), "{code}: {own} and {other}");
+        }
+        assert!(all.iter().all(|other| *other != found), "{code} is no other language");
+        all.push(found);
+    }
+    // Texts of several languages, each told its own, in their order.
+    let codes = ["hi", "en", "hi", "ar", "en", "hi"];
+    let examples: Vec<(&str, TextPair<'_>)> = codes.into_iter().zip(pairs.iter().copied()).collect();
+    let mixed = ask_by_language(
+        &pipeline,
+        &examples,
+        |(code, _)| Some(code),
+        |pipeline, some| {
+            let pairs: Vec<TextPair<'_>> = some.iter().map(|(_, pair)| *pair).collect();
+            pipeline.mean_hidden_state(&pairs, 2)
+        },
+    )
+    .unwrap();
+    for (place, code) in codes.iter().enumerate() {
+        let other: Vec<f32> = serde_json::from_value(told[*code][place].clone()).unwrap();
+        assert!(
+            mixed[place]
+                .iter()
+                .zip(&other)
+                .all(|(own, other)| (own - other).abs() <= 1e-4 * other.abs().max(1.0))
+        );
+    }
+    let said = pipeline.in_language("ta").unwrap_err().to_string();
+    assert!(said.contains("no embedding of the language `ta`; it has ar, en, hi"), "{said}");
+    let said =
+        EncoderPipeline::load(&folder().join("bert")).unwrap().in_language("hi").unwrap_err().to_string();
+    assert!(said.contains("no embedding of languages"), "{said}");
 }

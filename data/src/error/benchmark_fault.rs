@@ -200,7 +200,8 @@ impl BenchmarkFault {
                 "name the folder of the data by `--data`, and that of labels by `--labels`".into()
             }
             Self::OtherInputs { .. } => {
-                "check that inputs and labels are of one version of the benchmark".into()
+                "check that inputs and labels are of one version of the benchmark, and columns in their order"
+                    .into()
             }
             Self::CrossedColumns { .. } => "exchange the two columns".into(),
             Self::CrossedLanguages { .. } => "exchange the two files, or the two columns".into(),

@@ -138,7 +138,13 @@ impl Examples {
                 let ids: std::collections::HashSet<&str> = own.iter().map(|own| own.id.as_str()).collect();
                 gold.iter().all(|(id, _)| ids.contains(id.as_str()))
             }
-            (Self::Mining(_), Gold::Pairs(_)) => true,
+            (Self::Mining([first, second]), Gold::Pairs(gold)) => {
+                let ids = |all: &'_ [IdentifiedSentence]| -> std::collections::HashSet<String> {
+                    all.iter().map(|own| own.id.clone()).collect()
+                };
+                let (first, second) = (ids(first), ids(second));
+                gold.iter().all(|[one, other]| first.contains(one) && second.contains(other))
+            }
             _ => self.len() == references.len(),
         }
     }
