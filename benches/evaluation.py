@@ -4,8 +4,9 @@
 
 Each task has a file of tagged sentences of its own, 12 words each in two languages, which the tiny tagger of
 `inference/tests/pieces_and_padding` tags. Printed are the peak memory (the largest resident set) of an evaluation of one task and of
-four, how long each takes, and beside it what the model takes over the same sentences (`predict`), what reading labels and
-predictions takes (`score`), and what reading a file once more takes. Needs nothing but Python.
+four, how long each takes, and beside it what the model takes over the same sentences (`predict`), what scoring takes (`score`), and
+what reading all labels once takes: a second evaluation in the same folder, which reads them and is then refused. Needs nothing but
+Python. With RAYON_NUM_THREADS=1 memory does not depend on which thread frees it.
 """
 
 import argparse
@@ -22,14 +23,14 @@ TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 WORDS = "The man opened the old brown tap . Water flowed from the spout Zoë lives in Delhi near a river and market".split()
 
 
-def run(command, cwd, given=None):
+def run(command, cwd, given=None, code=0):
     """Seconds and peak KiB of a process."""
     begin = time.perf_counter()
     stdin = open(given, "rb") if given else subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
+    if os.waitstatus_to_exitcode(status) != code:
         raise SystemExit(f"{command}: {said.decode()}")
     return time.perf_counter() - begin, usage.ru_maxrss
 
@@ -58,6 +59,9 @@ def main():
         seconds, peak = run([options.alambic, "evaluate", f"m={model}", "--suite", f"{count}.toml", "--data", "data", "--out",
                              f"e{count}"], folder)
         print(f"evaluate {count} task(s): {seconds:.1f} s, peak {peak / 1024:.0f} MiB")
+        again, _ = run([options.alambic, "evaluate", f"m={model}", "--suite", f"{count}.toml", "--data", "data", "--out",
+                        f"e{count}"], folder, code=2)
+        print(f"reading their labels once: {again:.2f} s")
     seconds, peak = run([options.alambic, "score", "e1/predictions/m", "data", "--suite", "1.toml"], folder)
     print(f"score 1 task: {seconds:.1f} s, peak {peak / 1024:.0f} MiB")
     lines = folder / "lines.txt"

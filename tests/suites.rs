@@ -97,29 +97,23 @@ fn pieces_and_padding_score_as_the_published_scripts_do() {
 fn all_pieces_are_trained_on_where_all_are_scored() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let (models, expected) = reproduced();
-    let rows = expected["models"]["bert"]["sentences"].as_array().unwrap().iter();
-    let rows = rows.map(|own| json!({ "tokens": own["words"], "ner_tags": own["tags"] }).to_string() + "\n");
-    let rows: String = rows.collect();
+    // Words of letters of their own, each of which is a piece.
+    let words = [("cab", "B-PER"), ("fed", "O"), ("hig", "B-LOC")];
+    let row = |number: usize| {
+        let own: Vec<(&str, &str)> = (0..3).map(|place| words[(number / 3_usize.pow(place)) % 3]).collect();
+        let (tokens, tags): (Vec<&str>, Vec<&str>) = own.into_iter().unzip();
+        json!({ "tokens": tokens, "ner_tags": tags }).to_string() + "\n"
+    };
+    let rows: String = (0..27).map(row).collect();
     write(folder, "data/ner/en_train.json", &rows);
     write(folder, "data/ner/en_test.json", &rows);
     let suite = indic("pieces = \"all\"", "").replace("[\"hi\"]", "[\"en\"]");
-    write(
-        folder,
-        "all.toml",
-        suite.replace("max-length = 16", "max-length = 16, epochs = 60, batch = 7, learning-rate = 1e-2"),
-    );
-    // A model without the head: its labels are others.
-    let model = models.join("bert");
-    for file in ["model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        write(folder, &format!("model/{file}"), fs::read(model.join(file)).unwrap());
-    }
-    let config = fs::read_to_string(model.join("config.json")).unwrap();
-    write(
-        folder,
-        "model/config.json",
-        config.replace("-PER", "-P").replace("-ORG", "-O").replace("-LOC", "-L"),
-    );
+    let train = "max-length = 16, epochs = 20, batch = 9, learning-rate = 1e-2";
+    write(folder, "all.toml", suite.replace("max-length = 16", train));
+    let tokenizer = Tokenizer::train(TokenizerModel::WordPiece, ["c a b f e d h i g"], 40).unwrap();
+    tiny_encoder(&folder.join("model"), &tokenizer, 32, &HeadSpec::none(), |config| {
+        (config.width, config.intermediate_size) = (16, 32);
+    });
     let arguments =
         ["evaluate", "model", "--suite", "all.toml", "--data", "data", "--tasks", "ner", "--out", "e"];
     run(folder, &arguments).done();
@@ -129,6 +123,8 @@ fn all_pieces_are_trained_on_where_all_are_scored() {
     let metric = &suite["models"]["model"]["tasks"]["ner"]["metrics"]["chunk-f1"];
     // Tags of later pieces are learnt as those of first ones are.
     assert!(metric["languages"]["en"]["value"].as_f64().unwrap() > 0.9, "{suite}");
+    let found = fs::read_to_string(folder.join("e/predictions/model/ner/test-en.tsv")).unwrap();
+    assert_eq!(found.lines().filter(|line| !line.is_empty()).count(), 27 * 9, "a line a piece\n{found}");
 }
 
 /// Texts with the letters of the smoke suite.
@@ -374,8 +370,9 @@ fn broken_suites_and_corpora_are_refused_by_file_line_and_action() {
         if ended.code != Some(own.code) || !is_said || !is_clean {
             faults.push(format!("{}: {:?}\n{}\n{}", own.kind, ended.code, ended.stdout, ended.stderr));
         }
-        let trained = folder.join("evaluations/one/trainings");
-        assert!(!trained.exists(), "{}: nothing is trained before it is said", own.kind);
+        if folder.join("evaluations/one/trainings").exists() {
+            faults.push(format!("{}: something is trained before it is said", own.kind));
+        }
     }
     assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), all.len(), faults.join("\n---\n"));
 }

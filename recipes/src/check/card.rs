@@ -22,9 +22,9 @@ impl Checker<'_> {
         });
         let reads = student.as_ref().map(|(config, _)| Reads::of(config));
         let mut known = student.map(|(_, known)| known).unwrap_or_default();
-        // In the head of a table some languages may be missing.
-        if self.depth == Depth::Whole && add_setting(&mut known, recipe, &self.corpora).is_err() {
-            known = Classification::default();
+        // In the head of a table some languages may be missing. A stage or a corpus that is not declared is reported elsewhere.
+        if self.depth == Depth::Whole {
+            add_setting(&mut known, recipe, &self.corpora).unwrap_or_default();
         }
         for (name, values) in &recipe.card {
             let key = self.places.key_origin(&["card", name]);

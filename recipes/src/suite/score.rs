@@ -97,10 +97,10 @@ pub(super) struct LabelSet {
 }
 
 impl LabelSet {
-    /// Of what is right; none where the labels are a fixed list, or one alone.
-    pub(super) fn of(language: &str, references: &References) -> Option<Self> {
+    /// Of what is right in a language of a task; none where the labels are a fixed list, or one alone.
+    pub(super) fn of(task: &SuiteTask, language: &str, references: &References) -> Option<Self> {
         let labels: BTreeSet<String> = match &references.gold {
-            _ if !references.classes.is_empty() => return None,
+            _ if !task.corpus.inner().classes().is_empty() => return None,
             Gold::Classes(all) => all.iter().cloned().collect(),
             Gold::Tags(all) => all.iter().flatten().filter(|tag| *tag != OUTSIDE).cloned().collect(),
             _ => return None,
@@ -256,7 +256,7 @@ fn score_file(
     let metrics: Vec<&str> =
         task.metrics.iter().chain(&task.shown).map(|metric| metric.value.as_str()).collect();
     let values = score_language(&metrics, &references, &predictions, language)?;
-    let labels = LabelSet::of(language, &references);
+    let labels = LabelSet::of(task, language, &references);
     Ok(Scored::Values(values, unanswered(name, language, &references, &predictions), labels))
 }
 

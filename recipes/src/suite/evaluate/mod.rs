@@ -256,12 +256,15 @@ impl Evaluation<'_> {
         );
         for (done, language) in variant.languages.iter().enumerate() {
             self.check_interrupt()?;
-            if let Some(reason) = self.untold(task, language, &loaded) {
+            // Translations of the test part are in the language of the source.
+            let named = test_file_of(task, self.options.setting, language, self.source());
+            let read_in = if named.is_some() { self.source() } else { language };
+            if let Some(reason) = self.untold(task, read_in, &loaded) {
                 about.missing.push(format!("{language}: {reason}"));
                 continue;
             }
             let examples = self.inputs(planned, language)?;
-            let question = Question { task, language, source: self.source(), layer };
+            let question = Question { task, language, read_in, source: self.source(), layer };
             let threshold = self.threshold(planned.name, &question, &loaded, &examples)?;
             if let Examples::Mining(_) = &examples {
                 about.notes.push(match &threshold {
@@ -304,7 +307,8 @@ impl Evaluation<'_> {
         let examples = read
             .filter(|own| !own.is_empty())
             .ok_or_else(|| SuiteError::Nothing(format!("`{name}` has no inputs in `{language}`")))?;
-        if let Some(wrong) = examples.crossed(language, self.source()) {
+        let crossed = examples.crossed(language, self.source()).filter(|_| named.is_none());
+        if let Some(wrong) = crossed {
             let (sentences, other) = (examples.len(), self.source().to_owned());
             let fault =
                 BenchmarkFault::CrossedLanguages { language: language.to_owned(), other, sentences, wrong };
@@ -343,7 +347,7 @@ impl Evaluation<'_> {
                     Err(SuiteError::Data(error)) => DataError::note(&mut faults, Err(error)),
                     Err(error) => return Err(error),
                     Ok(found) => {
-                        labels.extend(found.and_then(|own| LabelSet::of(language, &own)));
+                        labels.extend(found.and_then(|own| LabelSet::of(task.task, language, &own)));
                     }
                 }
             }

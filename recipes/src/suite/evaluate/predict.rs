@@ -39,7 +39,10 @@ pub(super) fn has_head(model: &LoadedModel, examples: &Examples, classes: &[&str
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'t> {
     pub(super) task: &'t SuiteTask,
+    /// The language that is asked about.
     pub(super) language: &'t str,
+    /// The language that inputs are in: that of the source where they are translated.
+    pub(super) read_in: &'t str,
     /// The language of the sentences that look for their translation.
     pub(super) source: &'t str,
     /// The layer of whose states sentences are embedded; none for the model's own embedding.
@@ -50,7 +53,7 @@ impl Question<'_> {
     /// What embeds the sentences of its language, and those of the source.
     pub(super) fn embedders(&self, model: &LoadedModel) -> Result<[Embedder; 2], RunError> {
         let own = Embedder::of_task(model, self.task, self.layer)?;
-        Ok([own.in_language(self.language)?, own.in_language(self.source)?])
+        Ok([own.in_language(self.read_in)?, own.in_language(self.source)?])
     }
 }
 
@@ -62,9 +65,9 @@ pub(super) fn predict(
     threshold: Option<&Threshold>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Predictions, RunError> {
-    let Question { task, language, .. } = *question;
+    let Question { task, read_in, .. } = *question;
     let max_length = task.max_length();
-    let encoder = || told(EncoderPipeline::from_model(model)?.with_max_length(max_length)?, language);
+    let encoder = || told(EncoderPipeline::from_model(model)?.with_max_length(max_length)?, read_in);
     Ok(match examples {
         Examples::Texts(all) => Predictions::Classes(classes(&encoder()?, all, progress)?),
         Examples::Sentences(all) if task.pieces == ScoredPieces::All => {
@@ -74,7 +77,7 @@ pub(super) fn predict(
         Examples::Passages(all) => {
             let pipeline =
                 ExtractiveQuestionAnsweringPipeline::from_model(model, SpanOptions::within(max_length))?;
-            let pipeline = told(pipeline, language)?;
+            let pipeline = told(pipeline, read_in)?;
             let mut answers = IndexMap::new();
             for some in all.chunks(CHUNK) {
                 let inputs: Vec<(&str, &str)> =
