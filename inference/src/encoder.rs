@@ -184,12 +184,19 @@ impl EncoderPipeline {
             |batch| {
                 let texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
                 let input = TextInput::pad_to(&texts, self.config.padding(), length);
+                let mask = Arc::clone(&input.tokens.mask);
                 let wanted = TapSelection::named([tap.as_str()]).with_padding();
                 let trace = self.network.forward(&Batch::of_texts(input), Pass::Evaluate, wanted)?;
                 let states = trace
                     .get(&tap)
                     .ok_or_else(|| InferenceError::Unsupported(format!("the model has no tap `{tap}`")))?;
-                let means = states.mean(1).and_then(|means| means.to_vec2::<f32>());
+                let is_zero = matches!(&self.config, Config::TextEncoder(own) if own.structure.masks_states);
+                let mask: Vec<f32> =
+                    mask.iter().map(|&kept| if is_zero { f32::from(kept) } else { 1.0 }).collect();
+                let mask = Tensor::from_vec(mask, (batch.len(), length, 1), states.device());
+                let counted = mask.and_then(|mask| states.broadcast_mul(&mask));
+                let means =
+                    counted.and_then(|states| states.mean(1)).and_then(|means| means.to_vec2::<f32>());
                 Ok(means.map_err(ModelError::from)?)
             },
         )

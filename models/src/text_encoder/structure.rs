@@ -93,6 +93,8 @@ pub struct Structure {
     pub has_positions: bool,
     /// Whether the embeddings of padding are zero.
     pub masks_embeddings: bool,
+    /// Whether the states of padding are zero after each layer, which no other token sees.
+    pub masks_states: bool,
     /// Rows of the table of languages; 0 for none.
     pub languages: usize,
     /// Row of each language of that table, by its code, as far as the configuration names them.
@@ -125,6 +127,7 @@ impl Default for Structure {
             counts_from_padding: false,
             has_positions: true,
             masks_embeddings: false,
+            masks_states: false,
             languages: 0,
             language_numbers: IndexMap::new(),
             rotary: None,

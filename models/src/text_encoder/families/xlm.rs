@@ -198,6 +198,7 @@ impl FamilyDeclaration for Xlm {
             },
             structure: Structure {
                 masks_embeddings: true,
+                masks_states: true,
                 languages: if has_languages { published.n_langs } else { 0 },
                 language_numbers: if has_languages { published.lang2id } else { IndexMap::new() },
                 ..Structure::default()
