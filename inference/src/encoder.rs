@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::text_encoder::{Head, ProblemType, TextInput};
+use alambic_models::text_encoder::{Head, ProblemType, Structure, TextInput};
 use alambic_models::{
     Config, EncodedText, LanguageNumbers, ModelError, Pass, TapSelection, TextHead, Tokenizer, Trace, tap,
 };
@@ -162,7 +162,8 @@ impl EncoderPipeline {
     /// reproduce published values.
     ///
     /// # Errors
-    /// When the model has no such layer or not so many positions, or a text cannot be encoded.
+    /// When the model has no such layer or not so many positions, a text cannot be encoded, or the state of padding is not that of a
+    /// layer: behind a last norm, or where tokens see a window alone, in which padding may see nothing (`ModernBERT`).
     pub fn mean_hidden_state_with_padding(
         &self,
         texts: &[TextPair<'_>],
@@ -175,6 +176,18 @@ impl EncoderPipeline {
                 "the model has {max_length} positions, and texts cannot be padded to {length} tokens"
             )));
         }
+        let structure = match &self.config {
+            Config::TextEncoder(own) => Some(&own.structure),
+            _ => None,
+        };
+        let has_windows = |own: &Structure| own.rotary.as_ref().is_some_and(|own| own.local.contains(&true));
+        let Some(structure) = structure.filter(|own| !own.is_pre_norm && !has_windows(own)) else {
+            return Err(InferenceError::Unsupported(format!(
+                "padding is counted in states of encoders without a last norm and without windows of attention, and a {} is none",
+                self.config.model_type()
+            )));
+        };
+        let is_zero = structure.masks_states;
         let tap = tap("", "hidden", layer);
         let encoded = self.encode(texts)?;
         in_batches(
@@ -190,7 +203,6 @@ impl EncoderPipeline {
                 let states = trace
                     .get(&tap)
                     .ok_or_else(|| InferenceError::Unsupported(format!("the model has no tap `{tap}`")))?;
-                let is_zero = matches!(&self.config, Config::TextEncoder(own) if own.structure.masks_states);
                 let mask: Vec<f32> =
                     mask.iter().map(|&kept| if is_zero { f32::from(kept) } else { 1.0 }).collect();
                 let mask = Tensor::from_vec(mask, (batch.len(), length, 1), states.device());

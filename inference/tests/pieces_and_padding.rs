@@ -51,6 +51,11 @@ fn means_over_padding_are_those_of_transformers() {
     for (name, model) in expected["models"].as_object().unwrap() {
         let pipeline =
             EncoderPipeline::load(&folder().join(name)).unwrap().with_max_length(positions).unwrap();
+        if name == "modernbert" {
+            let said = pipeline.mean_hidden_state_with_padding(&pairs, 2, positions).unwrap_err().to_string();
+            assert!(said.contains("windows of attention, and a modernbert is none"), "{said}");
+            continue;
+        }
         let found = pipeline.mean_hidden_state_with_padding(&pairs, 2, positions).unwrap();
         let without = pipeline.mean_hidden_state(&pairs, 2).unwrap();
         let others: Vec<Vec<f32>> = serde_json::from_value(model["means"].clone()).unwrap();
