@@ -36,6 +36,9 @@ pub struct EncoderPipeline {
 /// A text, and the second one where texts come in pairs.
 pub type TextPair<'a> = (&'a str, Option<&'a str>);
 
+/// The logits of the tokens of a text's words, each with the place of its word, counted from 0.
+pub type PieceLogits = Vec<(usize, Vec<f32>)>;
+
 impl EncoderPipeline {
     /// Loads a model folder.
     ///
@@ -298,7 +301,7 @@ impl EncoderPipeline {
     ///
     /// # Errors
     /// When the model has no such head, or a text cannot be encoded.
-    pub fn piece_logits(&self, texts: &[&str]) -> Result<Vec<Vec<(usize, Vec<f32>)>>, InferenceError> {
+    pub fn piece_logits(&self, texts: &[&str]) -> Result<Vec<PieceLogits>, InferenceError> {
         if self.head().head != Head::Tokens {
             return Err(InferenceError::Unsupported("the model has no classification head of tokens".into()));
         }

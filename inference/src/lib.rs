@@ -38,7 +38,7 @@ mod question_answering;
 mod retrieval;
 
 pub use benchmark::{BenchmarkInputs, BenchmarkModel};
-pub use encoder::{EncoderPipeline, TextPair};
+pub use encoder::{EncoderPipeline, PieceLogits, TextPair};
 pub use error::InferenceError;
 pub use extractive_question_answering::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
 pub use generation::GenerationPipeline;

@@ -51,8 +51,7 @@ impl LanguageNumbers {
         let first = whole.split(['-', '_']).next().unwrap_or_default();
         let found = [whole.as_str(), first].into_iter().find_map(|code| self.by_code.get(code));
         found.copied().ok_or_else(|| {
-            let known: Vec<String> =
-                self.by_code.keys().take(LISTED).map(|code| quoted(code).into()).collect();
+            let known: Vec<String> = self.by_code.keys().take(LISTED).map(|code| quoted(code)).collect();
             ModelError::Configuration(format!(
                 "the model has no embedding of the language `{}`; it has {}",
                 quoted(language),
