@@ -249,15 +249,12 @@ impl Evaluator for TextEvaluator<'_> {
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let (pairs, pipeline) = (self.pairs(), EncoderPipeline::load(student)?);
         let read = |pipeline: &EncoderPipeline, batch: &[usize]| -> Result<(), RunError> {
-            match self.labels {
-                Labels::None => {
-                    let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
-                    pipeline.forward(&texts)?;
-                }
-                _ => {
-                    let texts: Vec<&Example> = batch.iter().map(|&index| self.texts[index]).collect();
-                    predict(pipeline, &texts)?;
-                }
+            if self.labels == Labels::None {
+                let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
+                pipeline.forward(&texts)?;
+            } else {
+                let texts: Vec<&Example> = batch.iter().map(|&index| self.texts[index]).collect();
+                predict(pipeline, &texts)?;
             }
             Ok(())
         };
