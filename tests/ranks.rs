@@ -1,11 +1,7 @@
 //! Runs by several ranks: weights are those of one process with as many batches a step. The tests start ranks with the launchers
 //! that this machine has; where it has none, they say so and show nothing, and the arithmetic is left to the tests of the crates.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test may fail wherever it is, and says what it left out"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 mod common;
 
@@ -14,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{REVIEWS, alambic, checkpoints, json, json_of, student};
+use common::{Launcher, REVIEWS, alambic, checkpoints, json, json_of, launched, launchers, student};
 use serde_json::Value;
 
 /// A teacher of other texts' masked words, whose outputs are cached, and a student with dropout, clipping and an average.
@@ -60,40 +56,6 @@ validate-every = 20
 validation-examples = 100
 checkpoint-every = 5
 "#;
-
-/// A launcher, with what lets it start several processes wherever the tests run.
-type Launcher = (&'static str, &'static [&'static str]);
-
-fn launchers() -> Vec<Launcher> {
-    let mut found: Vec<Launcher> = Vec::new();
-    for name in ["mpirun.openmpi", "mpirun.mpich", "mpirun"] {
-        let Ok(said) = Command::new(name).arg("--version").output() else { continue };
-        let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        let is_open_mpi = ["Open MPI", "OpenRTE"].iter().any(|own| said.contains(own));
-        let options: &[&str] = if is_open_mpi { &["--allow-run-as-root", "--oversubscribe"] } else { &[] };
-        if name != "mpirun" || found.is_empty() {
-            found.push((name, options));
-        }
-    }
-    if found.is_empty() {
-        eprintln!("left out: there is no mpirun");
-    }
-    found
-}
-
-/// A command line of a launcher, with the environment of [`alambic`].
-fn launched((launcher, options): Launcher, folder: &Path) -> Command {
-    let own = alambic(folder);
-    let mut command = Command::new(launcher);
-    command.args(options).current_dir(folder);
-    for (name, value) in own.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command
-}
 
 /// A run by so many ranks.
 fn run_of(launcher: Launcher, ranks: usize, recipe: &Path, out: &Path, more: &[&str]) -> Command {

@@ -113,7 +113,7 @@ mod tests {
         let options = SplitOptions {
             test_values: vec!["test".into()],
             validation_values: vec!["dev".into()],
-            validation_fraction: 0.0,
+            validation_fraction: Some(0.0),
             ..SplitOptions::default()
         };
         dataset.split(&options, &HoldOut::default()).unwrap();

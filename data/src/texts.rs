@@ -263,7 +263,7 @@ mod tests {
         let read = dataset(&[("a", 0, None), ("b", 1, None), ("a", 1, Some("dev")), ("c", 0, Some("dev"))]);
         let options = |overlap| SplitOptions {
             test_values: vec!["dev".into()],
-            validation_fraction: 0.0,
+            validation_fraction: Some(0.0),
             overlap,
             ..SplitOptions::default()
         };
@@ -292,8 +292,11 @@ mod tests {
         let rows: Vec<(String, u32)> = (0..1000).map(|index| (format!("text {index}"), index % 2)).collect();
         let rows: Vec<(&str, u32, Option<&str>)> =
             rows.iter().map(|(text, class)| (text.as_str(), *class, None)).collect();
-        let options =
-            SplitOptions { test_fraction: Some(0.2), validation_fraction: 0.1, ..SplitOptions::default() };
+        let options = SplitOptions {
+            test_fraction: Some(0.2),
+            validation_fraction: Some(0.1),
+            ..SplitOptions::default()
+        };
         let split = |rows: &[(&str, u32, Option<&str>)]| {
             let mut dataset = dataset(rows);
             dataset.split(&options, &HoldOut::default()).unwrap();

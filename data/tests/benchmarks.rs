@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use alambic_data::benchmarks::{Benchmark, Examples, Gold, Layout, Part, Predictions, References};
+use alambic_data::benchmarks::{Benchmark, Examples, Gold, Layout, Part, PieceTag, Predictions, References};
 use alambic_data::{DataError, Raster};
 use alambic_settings::{IndexMap, Node, read};
 use flate2::Compression;
@@ -228,6 +228,7 @@ fn predictions_are_read_as_they_were_written() {
     let map = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
     };
+    let piece = |word, tag: &str| PieceTag { word, tag: tag.to_owned() };
     let odd = "e\u{301} \u{2028}\"\\\u{1f469}\u{200d}\u{1f680}\u{a0}";
     let both = [vec![vec![1, 0], vec![0]], vec![vec![1], vec![0, 1]]];
     let images = Gold::Images { of_captions: vec![0, 1], images: 2 };
@@ -237,6 +238,14 @@ fn predictions_are_read_as_they_were_written() {
         (Layout::Classes, choices(), Predictions::Classes(texts(&["1", "1"]))),
         (Layout::Choices, choices(), Predictions::Classes(texts(&["1", "0"]))),
         (Layout::Tags, tags(&["O O", "B-x"]), Predictions::Tags(vec![texts(&["O", "I-y"]), texts(&["O"])])),
+        (
+            Layout::Pieces,
+            tags(&["O O", "B-x"]),
+            Predictions::Pieces(vec![
+                vec![piece(0, "O"), piece(0, "I-y"), piece(1, "O")],
+                vec![piece(0, "B-x"), piece(0, "B-x")],
+            ]),
+        ),
         (Layout::Answers, Gold::Answers(questions), Predictions::Answers(map(&[(odd, odd)]))),
         (
             Layout::QuestionAnswers,

@@ -104,7 +104,7 @@ fn columns_of_choices_may_be_empty_and_labels_name_them() {
     assert_eq!(read.statistics.dropped["questions that repeat an earlier one"], 1);
     let options = SplitOptions {
         test_values: vec!["test".into()],
-        validation_fraction: 0.0,
+        validation_fraction: Some(0.0),
         ..SplitOptions::default()
     };
     read.split(&options, &HoldOut::default()).unwrap();
@@ -152,7 +152,7 @@ fn no_premise_is_in_two_splits() {
     let mut read = table("table.csv", text, "choices = [\"choice1\", \"choice2\"]").unwrap();
     let options = SplitOptions {
         test_values: vec!["test".into()],
-        validation_fraction: 0.0,
+        validation_fraction: Some(0.0),
         ..SplitOptions::default()
     };
     read.split(&options, &HoldOut::default()).unwrap();

@@ -33,7 +33,7 @@ fn splits(mut corpus: Dataset<Question>) -> BTreeMap<String, (Split, bool)> {
     let values = if values.is_empty() { Vec::new() } else { vec!["test".to_owned()] };
     let options = SplitOptions {
         test_fraction: Some(0.3),
-        validation_fraction: 0.3,
+        validation_fraction: Some(0.3),
         test_values: values,
         ..SplitOptions::default()
     };
@@ -225,7 +225,7 @@ fn image_in_rows_of_several_splits_is_in_the_split_that_does_not_yield() {
         {
             let options = SplitOptions {
                 test_values: vec!["test".into()],
-                validation_fraction: 0.0,
+                validation_fraction: Some(0.0),
                 overlap,
                 ..SplitOptions::default()
             };

@@ -182,7 +182,7 @@ fn splits_share_no_text_in_any_language() {
     let mut found = read(&corpus).unwrap();
     let options = SplitOptions {
         test_values: vec!["test".into()],
-        validation_fraction: 0.0,
+        validation_fraction: Some(0.0),
         ..SplitOptions::default()
     };
     let other = SplitOptions { test_values: vec!["dev".into()], ..options.clone() };

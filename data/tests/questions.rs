@@ -23,7 +23,8 @@ fn questions(corpus: &impl ReadCorpus) -> Result<Dataset<Question>, DataError> {
 fn trained_on(mut corpus: Dataset<Question>) -> (Vec<String>, Vec<Question>) {
     let kept: Vec<String> =
         corpus.splits.train.iter().filter_map(|question| question.split.clone()).collect();
-    let options = SplitOptions { test_values: kept, validation_fraction: 0.0, ..SplitOptions::default() };
+    let options =
+        SplitOptions { test_values: kept, validation_fraction: Some(0.0), ..SplitOptions::default() };
     corpus.split(&options, &HoldOut::default()).unwrap();
     (corpus.details.answers, corpus.splits.train)
 }
@@ -92,7 +93,7 @@ fn tables_name_images_in_a_folder() {
     assert_eq!((corpus.details.images.len(), corpus.splits.train.len()), (3, 5));
     let options = SplitOptions {
         test_values: vec!["test".into()],
-        validation_fraction: 0.5,
+        validation_fraction: Some(0.5),
         ..SplitOptions::default()
     };
     corpus.split(&options, &HoldOut::default()).unwrap();
@@ -117,7 +118,7 @@ fn no_image_is_in_two_splits_whatever_the_rows_say() {
         let mut corpus = questions(&table).unwrap();
         let options = SplitOptions {
             test_values: vec!["held".into()],
-            validation_fraction: 0.0,
+            validation_fraction: Some(0.0),
             overlap,
             ..SplitOptions::default()
         };
@@ -148,7 +149,7 @@ fn images_that_another_corpus_keeps_for_its_test_are_left_out() {
     let none = || OneOrMany(Vec::new());
     let split = |mut corpus: Dataset<Question>, kept: [bool; 2]| -> Content {
         let options =
-            SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.with_split_files(kept);
+            SplitOptions { validation_fraction: Some(0.0), ..SplitOptions::default() }.with_split_files(kept);
         corpus.split(&options, &HoldOut::default()).unwrap();
         corpus.into()
     };

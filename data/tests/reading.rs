@@ -435,7 +435,7 @@ fn a_script_in_a_language_code_is_that_of_its_texts() {
 /// The texts of each split, sorted.
 fn splits(folder: &Path, texts: &str, sentences_of: &str) -> Vec<Vec<String>> {
     let options =
-        SplitOptions { test_fraction: Some(0.3), validation_fraction: 0.2, ..SplitOptions::default() };
+        SplitOptions { test_fraction: Some(0.3), validation_fraction: Some(0.2), ..SplitOptions::default() };
     let mut of_texts = texts_of(folder, texts).unwrap();
     of_texts.split(&options, &HoldOut::default()).unwrap();
     let mut of_sentences = sentences(folder, sentences_of).unwrap();

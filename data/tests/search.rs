@@ -57,8 +57,8 @@ fn folder_of_beir_is_read_with_its_splits() {
     assert_eq!(texts, ["Bells They ring.", "Honey is sweet.", "Lamps They shine."]);
     assert_eq!((dataset.details.languages.len(), dataset.statistics.kept), (1, 3));
     assert_eq!(dataset.statistics.dropped["queries without a judgement"], 1);
-    let options =
-        SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() }.with_split_files([true, true]);
+    let options = SplitOptions { validation_fraction: Some(0.0), ..SplitOptions::default() }
+        .with_split_files([true, true]);
     dataset.split(&options, &HoldOut::default()).unwrap();
     let [train, validation, test] = [&dataset.splits.train, &dataset.splits.validation, &dataset.splits.test];
     assert_eq!((train.len(), validation.len(), test.len()), (1, 1, 1));
@@ -174,7 +174,7 @@ fn lists_are_read_out_of_json_lines_and_parquet() {
 fn queries_of_another_test_split_are_not_trained_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut evaluated = of(&beir(folder.path())).unwrap();
-    let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() };
+    let options = SplitOptions { validation_fraction: Some(0.0), ..SplitOptions::default() };
     evaluated.split(&options.with_split_files([true, true]), &HoldOut::default()).unwrap();
     let text = "query\tpositive\tnegative\nwhat shines\tlamps\tbells\nwhat floats\tboats\tbells\n";
     let mut trained = of(&table(one(write(folder.path(), "triples.tsv", text)))).unwrap();

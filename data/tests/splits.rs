@@ -39,7 +39,7 @@ fn values_of_a_split_that_no_option_names_are_counted() {
     let words = dataset(splits.into_iter().enumerate().map(entry).collect());
     let options = SplitOptions {
         test_values: vec!["test".into()],
-        validation_fraction: 0.0,
+        validation_fraction: Some(0.0),
         ..SplitOptions::default()
     };
     // What a fraction sends to the test is not trained on.
@@ -106,7 +106,7 @@ fn splits_share_neither_names_nor_forms() {
             test_values: if round % 3 == 0 { vec![] } else { vec!["test".into()] },
             validation_values: if round % 4 == 0 { vec!["dev".into()] } else { vec![] },
             test_fraction: Some(if round % 3 == 1 { 0.0 } else { 0.2 }),
-            validation_fraction: 0.1,
+            validation_fraction: Some(0.1),
             salt: round.to_string(),
             overlap: if round % 2 == 0 { Overlap::RemoveFromTest } else { Overlap::RemoveFromTraining },
         };
@@ -150,7 +150,8 @@ fn overlap_option_decides_which_split_yields() {
 fn a_name_does_not_move_when_others_come() {
     let mut random = ChaCha8Rng::seed_from_u64(6);
     let mut words = random_words(&mut random, 200);
-    let options = SplitOptions { test_fraction: Some(0.3), validation_fraction: 0.0, ..Default::default() };
+    let options =
+        SplitOptions { test_fraction: Some(0.3), validation_fraction: Some(0.0), ..Default::default() };
     let few = split(&words, &options).unwrap();
     let more = random_words(&mut random, 900).splits.train.into_iter().map(|mut entry| {
         entry.key = format!("more {}", entry.key);

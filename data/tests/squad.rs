@@ -118,7 +118,7 @@ fn questions_about_one_passage_are_in_one_split() {
         .collect();
     let mut dataset = read(&squad(write(folder.path(), "a.json", &json!(articles)))).unwrap();
     let options =
-        SplitOptions { test_fraction: Some(0.3), validation_fraction: 0.2, ..SplitOptions::default() };
+        SplitOptions { test_fraction: Some(0.3), validation_fraction: Some(0.2), ..SplitOptions::default() };
     dataset.split(&options, &HoldOut::default()).unwrap();
     let splits = [&dataset.splits.train, &dataset.splits.validation, &dataset.splits.test];
     assert_eq!(splits.map(Vec::len).iter().sum::<usize>(), 600);

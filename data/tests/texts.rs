@@ -120,7 +120,7 @@ fn language_comes_from_the_recipe_from_a_column_or_with_the_file() {
     let mut read = texts_of(folder.path(), options).unwrap();
     let train = [("a", Some("en")), ("b", Some("es")), ("a", Some("es")), ("b", Some("es"))];
     assert_eq!(languages(&read.splits.train), train);
-    let options = SplitOptions { validation_fraction: 0.0, ..SplitOptions::default() };
+    let options = SplitOptions { validation_fraction: Some(0.0), ..SplitOptions::default() };
     let options = options.with_split_files([false, true]);
     read.split(&options, &HoldOut::default()).unwrap();
     assert_eq!(languages(&read.splits.train), train[..3]);

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
-use alambic_models::text_encoder::{Head, ProblemType, TextInput};
-use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, TextHead, Tokenizer, Trace, tap};
+use alambic_models::text_encoder::{Head, ProblemType, Structure, TextInput};
+use alambic_models::{
+    Config, EncodedText, LanguageNumbers, ModelError, Pass, TapSelection, TextHead, Tokenizer, Trace, tap,
+};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use alambic_tensor::ops::masked_mean;
@@ -13,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batches::{in_batches, rows_of};
+use crate::languages::{LanguageInput, tokenizer_in};
 use crate::{InferenceError, LoadedModel};
 
 /// Tag of a word in no span.
@@ -22,7 +25,7 @@ const BATCH: usize = 64;
 
 /// Text encoder with its tokenizer, over texts or pairs of texts: classes, numbers or tags by its head, embeddings by its
 /// pooling.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EncoderPipeline {
     config: Config,
     network: Arc<dyn Architecture>,
@@ -32,6 +35,9 @@ pub struct EncoderPipeline {
 
 /// A text, and the second one where texts come in pairs.
 pub type TextPair<'a> = (&'a str, Option<&'a str>);
+
+/// The logits of the tokens of a text's words, each with the place of its word, counted from 0.
+pub type PieceLogits = Vec<(usize, Vec<f32>)>;
 
 impl EncoderPipeline {
     /// Loads a model folder.
@@ -154,6 +160,63 @@ impl EncoderPipeline {
         })
     }
 
+    /// Mean hidden state of each text after one layer, counted from 1, over `length` positions, with those of padding, which
+    /// shorter texts are padded to and longer ones are cut to. It is what a mean without the attention mask gives; of no use but to
+    /// reproduce published values.
+    ///
+    /// # Errors
+    /// When the model has no such layer or not so many positions, a text cannot be encoded, or the state of padding is not that of a
+    /// layer: behind a last norm, or where tokens see a window alone, in which padding may see nothing (`ModernBERT`).
+    pub fn mean_hidden_state_with_padding(
+        &self,
+        texts: &[TextPair<'_>],
+        layer: usize,
+        length: usize,
+    ) -> Result<Vec<Vec<f32>>, InferenceError> {
+        let max_length = self.config.max_length();
+        if length > max_length {
+            return Err(InferenceError::Unsupported(format!(
+                "the model has {max_length} positions, and texts cannot be padded to {length} tokens"
+            )));
+        }
+        let structure = match &self.config {
+            Config::TextEncoder(own) => Some(&own.structure),
+            _ => None,
+        };
+        let has_windows = |own: &Structure| own.rotary.as_ref().is_some_and(|own| own.local.contains(&true));
+        let Some(structure) = structure.filter(|own| !own.is_pre_norm && !has_windows(own)) else {
+            return Err(InferenceError::Unsupported(format!(
+                "padding is counted in states of encoders without a last norm and without windows of attention, and a {} is none",
+                self.config.model_type()
+            )));
+        };
+        let is_zero = structure.masks_states;
+        let tap = tap("", "hidden", layer);
+        let encoded = self.encode(texts)?;
+        in_batches(
+            &encoded,
+            |text| text.ids.len(),
+            BATCH,
+            |batch| {
+                let texts: Vec<_> = batch.iter().map(|&index| &encoded[index]).collect();
+                let input = TextInput::pad_to(&texts, self.config.padding(), length);
+                let mask = Arc::clone(&input.tokens.mask);
+                let wanted = TapSelection::named([tap.as_str()]).with_padding();
+                let trace = self.network.forward(&Batch::of_texts(input), Pass::Evaluate, wanted)?;
+                let states = trace
+                    .get(&tap)
+                    .ok_or_else(|| InferenceError::Unsupported(format!("the model has no tap `{tap}`")))?;
+                let mask: Vec<f32> =
+                    mask.iter().map(|&kept| if is_zero { f32::from(kept) } else { 1.0 }).collect();
+                let mask = Tensor::from_vec(mask, (batch.len(), length, 1), states.device());
+                let counted = mask.and_then(|mask| states.broadcast_mul(&mask));
+                let means =
+                    counted.and_then(|states| states.mean(1)).and_then(|means| means.to_vec2::<f32>());
+                Ok(means.map_err(ModelError::from)?)
+            },
+        )
+    }
+
     fn encode(&self, texts: &[TextPair<'_>]) -> Result<Vec<EncodedText>, InferenceError> {
         let read =
             |(first, second): &TextPair<'_>| self.check_tokens(self.tokenizer.encode_text(first, *second)?);
@@ -233,6 +296,30 @@ impl EncoderPipeline {
         })
     }
 
+    /// The word of each token of texts, counted from 0, with the logits of the token, of a token classification head; the words
+    /// are separated by single spaces. Special tokens are left out, and tokens that were cut off.
+    ///
+    /// # Errors
+    /// When the model has no such head, or a text cannot be encoded.
+    pub fn piece_logits(&self, texts: &[&str]) -> Result<Vec<PieceLogits>, InferenceError> {
+        if self.head().head != Head::Tokens {
+            return Err(InferenceError::Unsupported("the model has no classification head of tokens".into()));
+        }
+        let encoded = texts.iter().map(|text| {
+            let (encoded, words) = self.tokenizer.encode_pieces(text)?;
+            Ok::<_, InferenceError>((self.check_tokens(encoded)?, words))
+        });
+        let (encoded, words): (Vec<_>, Vec<_>) = encoded.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        self.traces(&encoded, &TapSelection::named(["logits"]), |batch, trace| {
+            let Some(logits) = trace.get("logits") else { return Ok(vec![Vec::new(); batch.len()]) };
+            let logits = logits.to_vec3::<f32>().map_err(ModelError::from)?;
+            let pieces = |(&index, rows): (&usize, Vec<Vec<f32>>)| {
+                words[index].iter().zip(rows).filter_map(|(word, row)| Some(((*word)?, row))).collect()
+            };
+            Ok(batch.iter().zip(logits).map(pieces).collect())
+        })
+    }
+
     /// Predictions for texts: the name of each one's class, or the number, or the tags of its words separated by spaces.
     ///
     /// # Errors
@@ -267,6 +354,16 @@ impl EncoderPipeline {
         }
         let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
         best.and_then(|index| labels.get(index).cloned()).unwrap_or_default()
+    }
+}
+
+impl LanguageInput for EncoderPipeline {
+    fn languages(&self) -> Option<LanguageNumbers> {
+        self.config.outline().languages
+    }
+
+    fn in_language(&self, language: &str) -> Result<Self, InferenceError> {
+        Ok(Self { tokenizer: tokenizer_in(&self.config, &self.tokenizer, language)?, ..self.clone() })
     }
 }
 

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::text_encoder::{Head, TextInput};
-use alambic_models::{Config, ModelError, Pass, TapSelection, TokenWindow, Tokenizer, WindowSizes};
+use alambic_models::{
+    Config, LanguageNumbers, ModelError, Pass, TapSelection, TokenWindow, Tokenizer, WindowSizes,
+};
 
 use crate::batches::in_batches;
+use crate::languages::{LanguageInput, tokenizer_in};
 use crate::{InferenceError, LoadedModel};
 
 /// Windows in a forward pass.
@@ -68,7 +71,7 @@ pub struct SpanAnswer {
 }
 
 /// Extractive question answering over a text encoder with a span head.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ExtractiveQuestionAnsweringPipeline {
     config: Config,
     network: Arc<dyn Architecture>,
@@ -188,6 +191,16 @@ impl ExtractiveQuestionAnsweringPipeline {
         found.sort_by(by_score);
         found.truncate(BEST);
         found
+    }
+}
+
+impl LanguageInput for ExtractiveQuestionAnsweringPipeline {
+    fn languages(&self) -> Option<LanguageNumbers> {
+        self.config.outline().languages
+    }
+
+    fn in_language(&self, language: &str) -> Result<Self, InferenceError> {
+        Ok(Self { tokenizer: tokenizer_in(&self.config, &self.tokenizer, language)?, ..self.clone() })
     }
 }
 

@@ -43,6 +43,7 @@ mod integers;
 mod joint;
 mod json;
 mod labels;
+mod language_numbers;
 mod layers;
 pub mod lxmert;
 pub mod marian;
@@ -77,6 +78,7 @@ pub use head::TextHead;
 pub use image_input::{ImageInput, PREPROCESSOR, PatchInput, RegionInput};
 pub use image_processor::{ImageProcessorConfig, Resampling, Resizing};
 pub use initialise::Initialiser;
+pub use language_numbers::LanguageNumbers;
 pub use layers::{Pass, is_padding_computed};
 pub use model_config::{ModelConfig, Role};
 pub use outline::{

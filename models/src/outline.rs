@@ -5,6 +5,8 @@ use std::fmt::{Display, Formatter};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::LanguageNumbers;
+
 /// One stream of hidden states: an encoder, a decoder, a tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
@@ -65,6 +67,8 @@ pub struct Outline {
     pub detects: bool,
     /// Whether the logits are of every image with every text of a batch, and of no classes.
     pub pairs: bool,
+    /// Languages that it is told by their numbers; none where it has no embedding of them.
+    pub languages: Option<LanguageNumbers>,
 }
 
 /// Shape of a tap, for one text.

@@ -1,5 +1,6 @@
 //! Texts of a batch.
 
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use crate::{EncodedText, Tokens};
@@ -19,15 +20,26 @@ pub struct TextInput {
 }
 
 impl TextInput {
-    /// Encoded texts padded to the longest, all of whose tokens are wanted.
+    /// Encoded texts padded to the longest, with their languages where that of every one is told, all of whose tokens are wanted.
     #[must_use]
     pub fn pad(texts: &[&EncodedText], padding: u32) -> Self {
+        Self::pad_to(texts, padding, 0)
+    }
+
+    /// Encoded texts padded to the longest, and to at least `min_length` tokens.
+    #[must_use]
+    pub fn pad_to(texts: &[&EncodedText], padding: u32, min_length: usize) -> Self {
         let rows = |part: fn(&EncodedText) -> &Vec<u32>| -> Vec<&Vec<u32>> {
             texts.iter().map(|text| part(text)).collect()
         };
-        let tokens = Tokens::pad(&rows(|text| &text.ids), padding);
+        let tokens = Tokens::pad_to(&rows(|text| &text.ids), padding, min_length);
         let segments = Tokens::pad_to(&rows(|text| &text.segments), 0, tokens.length).ids;
-        Self { segments: Some(segments), ..Self::new(tokens) }
+        let languages: Option<Vec<u32>> = texts.iter().map(|text| text.language).collect();
+        let of_tokens = |numbers: Vec<u32>| {
+            Arc::new(numbers.into_iter().flat_map(|number| repeat_n(number, tokens.length)).collect())
+        };
+        let languages = languages.filter(|_| !texts.is_empty()).map(of_tokens);
+        Self { segments: Some(segments), languages, ..Self::new(tokens) }
     }
 
     /// Texts of one segment, all of whose tokens are wanted.

@@ -196,7 +196,7 @@ fn gradients_are_those_of_finite_differences() {
 fn texts(rows: &[Vec<u32>]) -> Batch {
     let encoded: Vec<EncodedText> = rows
         .iter()
-        .map(|ids| EncodedText { ids: ids.clone(), segments: Vec::new(), truncated: false })
+        .map(|ids| EncodedText { ids: ids.clone(), segments: Vec::new(), truncated: false, language: None })
         .collect();
     Batch::of_texts(TextInput::pad(&encoded.iter().collect::<Vec<_>>(), 0))
 }

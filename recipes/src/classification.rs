@@ -8,6 +8,7 @@ use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::options::card::texts;
 use crate::schema::Recipe;
+use crate::setting::settings;
 use crate::stage_order::{stage_options, student_of};
 
 /// Script of texts that are read as they are written.
@@ -76,6 +77,16 @@ pub(crate) fn classify(
         }
     }
     Ok(own)
+}
+
+/// How the student comes to its task in the languages that it is evaluated in, where all examples are read.
+pub(crate) fn add_setting(
+    own: &mut Classification,
+    recipe: &Recipe,
+    corpora: &Corpora,
+) -> Result<(), RunError> {
+    settings(recipe, corpora)?.into_iter().for_each(|setting| own.add("setting", setting));
+    Ok(())
 }
 
 /// The loss on labels, whose objective depends on the task.

@@ -52,6 +52,7 @@ mod record;
 pub mod renamed_keys;
 mod run;
 pub mod schema;
+mod setting;
 mod stage_order;
 mod stopwatch;
 mod subsample;

@@ -27,6 +27,7 @@ use crate::run::rounds::round_labels;
 use crate::schema::{Recipe, StageOptions};
 use crate::stage_order::student_of;
 use crate::subsample::subsample;
+use crate::tasks::task::Task;
 use crate::training::sampler::min_examples;
 use crate::training::taps::Taps;
 use crate::training::teacher_outputs::{CacheDecision, decide};
@@ -128,6 +129,8 @@ pub struct PlannedStage {
     pub masked_by: Option<String>,
     /// Loss terms.
     pub losses: Vec<PlannedLoss>,
+    /// Texts that models read of an example: of a question with choices its prompt with each of them.
+    pub texts_per_example: f64,
     /// Texts that are written by teachers before the training, and recorded: for training and validation.
     pub teacher_outputs: usize,
     /// Size on disk of the teacher's outputs over the stage's texts, where losses read any.
@@ -305,7 +308,8 @@ impl Plan {
             let teacher = stage.teacher.as_ref().filter(|_| is_live && reads_teacher);
             let teacher = teacher.and_then(|teacher| teacher.parameters).unwrap_or_default();
             let parameters = 3 * stage.student.parameters + teacher;
-            PlannedWork { name: name.to_owned(), steps, work: examples * parameters as f64 }
+            let texts = examples * stage.texts_per_example;
+            PlannedWork { name: name.to_owned(), steps, work: texts * parameters as f64 }
         };
         let stage = |suffix: String| {
             move |own: &PlannedStage| {
@@ -416,6 +420,7 @@ fn stage(recipe: &Recipe, checker: &Checker<'_>, position: usize, name: &str) ->
         masked_by: options.masked_by.as_ref().map(|by| by.value.clone()),
         losses: losses(checker, options, info),
         cache: cache(recipe, checker, (name, options), info, counts),
+        texts_per_example: texts_per_example(options.data.task(), checker, counts),
         teacher_outputs: counts.generated,
     })
 }
@@ -533,6 +538,16 @@ fn losses(checker: &Checker<'_>, options: &StageOptions, info: &ModelInfo) -> Ve
         .collect()
 }
 
+/// Texts that models read of an example, on average: several of a question with choices, or of a pair whose sentences are read by
+/// themselves.
+fn texts_per_example(task: &dyn Task, checker: &Checker<'_>, counts: &Counts) -> f64 {
+    let Some(Ok(rows)) = task.cacheable_texts(&checker.corpora, Split::Train) else { return 1.0 };
+    let read: usize = rows.iter().map(|row| task.read_texts(row).len()).sum();
+    // Augmentation makes more examples than the data have, each of as many texts as those.
+    let examples = counts.examples().min(rows.len());
+    if examples == 0 { 1.0 } else { read as f64 / examples as f64 }
+}
+
 /// Size of the cache of a stage, estimated from the lengths of some of its texts.
 fn cache(
     recipe: &Recipe,
@@ -556,7 +571,8 @@ fn cache(
     let lengths: Vec<usize> = encoded.map(|text| Some(text.ok()?.ids.len())).collect::<Option<_>>()?;
     let precision = &recipe.cache.precision;
     let measured = estimate_size(&teacher.config.outline(), &taps, precision, lengths.iter().copied())?;
-    let all = counts.examples() + counts.validation.min(options.train.validation_examples);
+    let examples = counts.examples() + counts.validation.min(options.train.validation_examples);
+    let all = (examples as f64 * texts_per_example(task, checker, counts)).round() as usize;
     let bytes = (measured as f64 / lengths.len().max(1) as f64 * all as f64) as u64;
     let interrupt = AtomicBool::new(false);
     let reads =

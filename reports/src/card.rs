@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::hub_metadata::{HubLicence, dataset_identifier, languages};
 use crate::numbers;
 use crate::outcome::ModelOutcome;
-use crate::report::{ModelTable, Noun, slice_tables};
+use crate::report::{LanguageRow, ModelTable, Noun, language_tables, named_means, slice_tables};
+use crate::transfer::{AVERAGE, LanguageSets};
 use crate::vocabulary::{Axis, AxisKind, Classification, VOCABULARY};
 use alambic_files::text::{shortened, string_literal};
 use alambic_files::write;
@@ -52,6 +53,9 @@ pub struct Card {
     pub evaluated_dataset: String,
     /// Its own figures first, then those of the models it is compared with, by name.
     pub figures: IndexMap<String, ModelOutcome>,
+    /// The languages over which means are taken; none where it is not known in which language examples are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_sets: Option<LanguageSets>,
     /// The name of the recipe.
     pub recipe: String,
     /// The command that makes it anew.
@@ -162,12 +166,35 @@ impl Card {
             "      split: \"test\"".to_owned(),
             "    metrics:".to_owned(),
         ];
-        for (metric, value) in figures {
+        let mut add = |metric: &str, name: &str, value: f64| {
             lines.push(format!("    - type: {}", string_literal(metric)));
-            lines.push(format!("      name: {}", string_literal(&numbers::metric_title(metric))));
+            lines.push(format!("      name: {}", string_literal(name)));
             lines.push(format!("      value: {value:?}"));
+        };
+        for (metric, value) in figures {
+            let title = numbers::metric_title(metric);
+            add(metric, &title, value);
+            for (name, value) in self.language_means(metric) {
+                add(metric, &format!("{title}, {name}"), value);
+            }
         }
         lines
+    }
+
+    /// Means of a metric over the languages of the model's own figures, by names that say of which languages they are; none of one
+    /// language.
+    fn language_means(&self, metric: &str) -> Vec<(String, f64)> {
+        let own = self.figures.first().map(|(_, model)| model).filter(|model| model.slices.len() > 1);
+        match (own.and_then(|model| model.languages.get(metric)), &self.language_sets) {
+            (Some(means), Some(sets)) => named_means(means, sets)
+                .into_iter()
+                .map(|(name, value)| match name.as_str() {
+                    AVERAGE => (format!("{AVERAGE} over languages"), value),
+                    _ => (name, value),
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// What the model is by the axes of the vocabulary, under `alambic`; nothing where nothing is known.
@@ -204,7 +231,15 @@ impl Card {
         if !models.is_empty() {
             let all = ModelTable { models: models.clone(), ratios: None, over: &over, example: one };
             figures.push(Block::table(all.table()));
-            figures.push(Block::Tables(slice_tables(&models, many)));
+            let by_language = self.language_sets.as_ref().map(|sets| {
+                let rows = models.iter().map(|(name, model)| LanguageRow {
+                    head: vec![Cell::new(*name)],
+                    model,
+                    sets,
+                });
+                language_tables(&["model"], &rows.collect::<Vec<_>>())
+            });
+            figures.push(Block::Tables(by_language.unwrap_or_else(|| slice_tables(&models, many))));
         }
         let sections = [
             Section::new("Use", self.usage()),
@@ -343,6 +378,7 @@ mod tests {
             evaluated_on: "the test split".into(),
             evaluated_dataset: "names".into(),
             figures: [("student".to_string(), figures)].into(),
+            language_sets: None,
             recipe: "names".into(),
             command: "alambic run recipes/epik/names.toml".into(),
             seed: 7,
@@ -395,6 +431,31 @@ mod tests {
         ] {
             assert!(text.contains(part), "the card lacks {part}\n{text}");
         }
+    }
+
+    #[test]
+    fn means_over_languages_are_in_the_index_and_the_text() {
+        let labels = ["en", "es", "da"];
+        let seeds = [score_all(&["word-accuracy"], &texts(&["a", "a", "b"]), &texts(&["a"; 3]), 1).unwrap()];
+        let sets = LanguageSets {
+            source: Some("en".into()),
+            average_without: vec!["en".into()],
+            ..LanguageSets::default()
+        };
+        let model = ModelOutcome::from_scores(&seeds, &labels).unwrap();
+        let model = model.with_languages(&seeds, &labels, &sets).unwrap();
+        let card =
+            Card { figures: [("student".to_owned(), model)].into(), language_sets: Some(sets), ..card() };
+        let text = card.markdown();
+        let index = text.split("model-index:").nth(1).unwrap().split("---").next().unwrap();
+        for part in [
+            "      name: \"Word accuracy, average over languages\"\n      value: 0.6666666666666666",
+            "      name: \"Word accuracy, average without en\"\n      value: 0.5",
+            "      name: \"Word accuracy, transfer from en\"\n      value: 0.5",
+        ] {
+            assert!(index.contains(part), "{part}\n{index}");
+        }
+        assert!(text.contains("| average without en |") && text.contains("transfer from en"), "{text}");
     }
 
     #[test]

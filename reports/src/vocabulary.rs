@@ -36,6 +36,10 @@ settings! {
         pub several: bool = false,
         /// Names of values, each with its meaning.
         pub values: IndexMap<String, String> = IndexMap::new(),
+        /// The values that only a model has that reads or makes images.
+        pub needs_images: Vec<String> = Vec::new(),
+        /// Whether only a model has one that reads or writes texts.
+        pub needs_texts: bool = false,
         /// What the program calls some of them: a name of its own, and the value.
         pub known_as: IndexMap<String, String> = IndexMap::new(),
     }

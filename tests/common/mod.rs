@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 #![allow(dead_code, unused_imports, reason = "each test file takes what it needs of this")]
 
+mod launchers;
 mod models;
 mod recipes;
 
@@ -14,6 +15,7 @@ use alambic_data::Raster;
 use alambic_tensor::candle::{Device, Tensor};
 use serde_json::Value;
 
+pub(crate) use launchers::{Launcher, launched, launchers};
 pub(crate) use models::{cached_encoder, tiny_encoder, tiny_model};
 pub(crate) use recipes::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, broken, sound};
 

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each of its users takes what it needs of this")]
 
+mod benchmarks;
 mod models;
 mod tables;
 
@@ -84,7 +85,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 32] = [
+pub(crate) const TARGETS: [Target; 38] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),
@@ -102,6 +103,15 @@ pub(crate) const TARGETS: [Target; 32] = [
     Target::new("qrels", "qrels.tsv", tables::qrels).prepared(tables::search),
     Target::new("search-table", "lists.jsonl", tables::search_table),
     Target::new("choices", "choices.jsonl", tables::choices),
+    Target::new("suite", "suite.toml", benchmarks::suite),
+    Target::new("benchmark-lines", "labels.tsv", |folder| benchmarks::labels(folder, "labels.tsv"))
+        .prepared(benchmarks::beside),
+    Target::new("benchmark-objects", "labels.json", |folder| benchmarks::labels(folder, "labels.json"))
+        .prepared(benchmarks::beside),
+    Target::new("treebank", "labels.conllu", |folder| benchmarks::labels(folder, "labels.conllu"))
+        .prepared(benchmarks::beside),
+    Target::new("predictions", "predictions.tsv", benchmarks::predictions),
+    Target::new("results", "xGQA_0.csv", benchmarks::results),
     Target::new("image", "picture.png", tables::picture),
     Target::new("regions", "features.tsv", tables::regions),
     Target::new("npz", "1.npz", tables::archive),

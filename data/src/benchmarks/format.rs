@@ -283,7 +283,12 @@ fn open<T>(
         .collect();
     let found = read(&files)?;
     if found.is_none() {
-        let fault = BenchmarkFault::NoLanguage(language.to_owned());
+        let is_empty = sources.iter().all(|source| source.bytes.trim_ascii().is_empty());
+        let fault = if is_empty {
+            BenchmarkFault::NoExamples
+        } else {
+            BenchmarkFault::NoLanguage(language.to_owned())
+        };
         return Err(DataError::new(Place::file(&first.display().to_string()), fault.into()));
     }
     Ok(found)

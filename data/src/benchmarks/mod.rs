@@ -59,7 +59,7 @@ pub use own::{BitextTable, GroupBy, LanguageColumns, MadeUp, MadeUpContent, Tagg
 pub use panx::XtremePanx;
 pub use pawsx::XtremePawsx;
 pub use python::{is_space, split, strip};
-pub use references::{Gold, Predictions, References};
+pub use references::{Gold, PieceTag, Predictions, References};
 pub use tatoeba::XtremeTatoeba;
 pub use tydiqa::XtremeTydiqa;
 pub use udpos::XtremeUdpos;

@@ -59,6 +59,15 @@ impl References {
     }
 }
 
+/// The tag of a piece of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PieceTag {
+    /// The place of its word in the sentence, counted from 0.
+    pub word: usize,
+    /// The tag.
+    pub tag: String,
+}
+
 /// What a model predicts for a test part, each in the order of its references.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predictions {
@@ -66,6 +75,8 @@ pub enum Predictions {
     Classes(Vec<String>),
     /// The tags of each sentence's words.
     Tags(Vec<Vec<String>>),
+    /// The tags of the pieces of each sentence's words, in order.
+    Pieces(Vec<Vec<PieceTag>>),
     /// Answers by the id of their question; one that is missing is no answer.
     Answers(IndexMap<String, String>),
     /// Pairs of ids of sentences.
@@ -88,6 +99,7 @@ impl Predictions {
         match self {
             Self::Classes(_) => "classes",
             Self::Tags(_) => "tags",
+            Self::Pieces(_) => "tags of pieces",
             Self::Answers(_) => "answers",
             Self::Pairs(_) => "pairs of ids",
             Self::Places(_) => "places",

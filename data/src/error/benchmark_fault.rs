@@ -119,6 +119,36 @@ pub enum BenchmarkFault {
         /// The file of the labels.
         labels: String,
     },
+    /// Sentences of two languages that stand in each other's place.
+    #[error(
+        "{wrong} of {sentences} sentences of `{}` have no letter of its script, and those of `{}` have",
+        quoted(.language), quoted(.other)
+    )]
+    CrossedLanguages {
+        /// The language.
+        language: String,
+        /// The language beside it.
+        other: String,
+        /// How many sentences there are.
+        sentences: usize,
+        /// Those without a letter of its script.
+        wrong: usize,
+    },
+    /// Labels of a language of which none is one of another language's.
+    #[error("none of the labels of `{}` is one of those of `{}`: {} and {}", quoted(.language), quoted(.other), first(.labels), first(.others))]
+    DifferentLabels {
+        /// The language.
+        language: String,
+        /// Its labels.
+        labels: Vec<String>,
+        /// The language that it is compared with.
+        other: String,
+        /// The labels of that.
+        others: Vec<String>,
+    },
+    /// A file without anything in it.
+    #[error("the file has no example")]
+    NoExamples,
     /// An id that does not begin as those of its column do.
     #[error("`{}` does not begin with `{}`, as ids of this column do in {labels}", quoted(.id), quoted(.expected))]
     OtherIds {
@@ -136,6 +166,14 @@ pub enum BenchmarkFault {
         found: usize,
         /// The last that there is.
         last: usize,
+    },
+    /// A piece of a word behind a piece of a later word.
+    #[error("a piece of word {found} stands behind one of word {before}")]
+    WordOrder {
+        /// The place of its word.
+        found: usize,
+        /// The place of the word before.
+        before: usize,
     },
     /// A place that a ranking has twice.
     #[error("ranking {ranking} has the place {place} twice")]
@@ -189,7 +227,8 @@ impl BenchmarkFault {
                 "name the folder of the data by `--data`, and that of labels by `--labels`".into()
             }
             Self::OtherInputs { .. } => {
-                "check that inputs and labels are of one version of the benchmark".into()
+                "check that inputs and labels are of one version of the benchmark, and columns in their order"
+                    .into()
             }
             Self::NoImageFolder => {
                 "put the images there, or name their folder by `images` of the task's corpus in the suite"
@@ -204,9 +243,20 @@ impl BenchmarkFault {
                     .into()
             }
             Self::CrossedColumns { .. } => "exchange the two columns".into(),
+            Self::CrossedLanguages { .. } => "exchange the two files, or the two columns".into(),
+            Self::DifferentLabels { .. } => {
+                "name classes alike in all languages: a model that was trained in one answers in its labels"
+                    .into()
+            }
+            Self::NoExamples => {
+                "fetch the file anew, or leave the language out of the task's `languages`".into()
+            }
             Self::OtherIds { .. } => "check that the file is of this language".into(),
             Self::PlaceBeyond { .. } => {
                 "check that places count lines, or images in the order of their file".into()
+            }
+            Self::WordOrder { .. } => {
+                "write pieces in the order of the sentence, and an empty line between sentences".into()
             }
             Self::PlaceTwice { .. } => "give each place once, the best first".into(),
             Self::EmptyLine => "predict a label for it, or remove the line if no example stands there".into(),

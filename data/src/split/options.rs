@@ -42,6 +42,9 @@ choices! {
     }
 }
 
+/// Usual fraction of the validation split.
+const VALIDATION_FRACTION: f64 = 0.05;
+
 settings! {
     /// Split of a corpus into training, validation and test.
     ///
@@ -57,9 +60,10 @@ settings! {
         /// files or values for the test, else none.
         #[range(0.0..=1.0)]
         pub test_fraction: Option<f64>,
-        /// Fraction of the remaining keys that are carved out of training for the validation split.
+        /// Fraction of the remaining keys that are carved out of training for the validation split. Left out: a twentieth, where the
+        /// corpus has no files or values for the validation, else none.
         #[range(0.0..=1.0)]
-        pub validation_fraction: f64 = 0.05,
+        pub validation_fraction: Option<f64>,
         /// Another text gives other fractions of the same size.
         pub salt: String = "alambic".to_owned(),
         /// The split that yields where two share a key or a form.
@@ -73,7 +77,7 @@ impl Default for SplitOptions {
             test_values: Vec::new(),
             validation_values: Vec::new(),
             test_fraction: None,
-            validation_fraction: 0.05,
+            validation_fraction: None,
             salt: "alambic".to_owned(),
             overlap: Overlap::RemoveFromTest,
         }
@@ -85,6 +89,13 @@ impl SplitOptions {
     #[must_use]
     pub fn names_test_split(&self) -> bool {
         self.test_fraction.is_some() || !self.test_values.is_empty()
+    }
+
+    /// Fraction of the keys that are carved out of training for the validation split: as asked, or by default none of a corpus that
+    /// brings a validation split of its own.
+    fn validation_fraction(&self) -> f64 {
+        let usual = if self.validation_values.is_empty() { VALIDATION_FRACTION } else { 0.0 };
+        self.validation_fraction.unwrap_or(usual)
     }
 
     /// Options with `validation` and `test` among their values, where a corpus is given files for these splits.
@@ -160,7 +171,7 @@ impl SplitOptions {
         let below = |split: Split, fraction: f64| unit_interval(&[&self.salt, split.name(), key]) < fraction;
         if among(&self.test_values) || below(Split::Test, self.test_fraction.unwrap_or_default()) {
             Split::Test
-        } else if among(&self.validation_values) || below(Split::Validation, self.validation_fraction) {
+        } else if among(&self.validation_values) || below(Split::Validation, self.validation_fraction()) {
             Split::Validation
         } else {
             Split::Train
@@ -218,4 +229,27 @@ fn is_for_training(value: &str) -> bool {
     let value = value.trim().to_lowercase();
     let rest = value.strip_prefix("training").or_else(|| value.strip_prefix("train"));
     value == "restval" || rest.is_some_and(|rest| !rest.contains(char::is_alphabetic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Examples of the validation split among a thousand for training and ten of the corpus's own.
+    fn validation(options: &SplitOptions) -> usize {
+        let keys =
+            (0..1000).map(|key| (None, key)).chain((0..10).map(|key| (Some("validation"), 5000 + key)));
+        keys.filter(|(value, key)| options.assign(*value, &key.to_string()) == Split::Validation).count()
+    }
+
+    #[test]
+    fn corpus_with_a_validation_split_loses_none_of_training() {
+        let usual = SplitOptions::default();
+        assert!((30..80).contains(&validation(&usual)), "a twentieth, and nothing says what `validation` is");
+        assert_eq!(validation(&usual.with_split_files([true, false])), 10);
+        let values = SplitOptions { validation_values: vec!["validation".into()], ..usual.clone() };
+        assert_eq!(validation(&values), 10);
+        let asked = SplitOptions { validation_fraction: Some(0.5), ..usual.with_split_files([true, false]) };
+        assert!(validation(&asked) > 400, "as asked");
+    }
 }

@@ -15,7 +15,7 @@ use crate::head::{Head, HeadSpec, ProblemType};
 use crate::json::extend_object;
 use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
 use crate::layers::{EncoderNames, LayerSizes, activation};
-use crate::{ModelError, ModelFolder, Outline, Stream};
+use crate::{LanguageNumbers, ModelError, ModelFolder, Outline, Stream};
 
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
 const PAIRS: &str = "reads_pairs";
@@ -314,6 +314,12 @@ impl TextEncoderConfig {
         }
     }
 
+    /// Languages that it is told by their numbers; none where it has no table of them.
+    fn language_numbers(&self) -> Option<LanguageNumbers> {
+        let own = &self.structure;
+        (own.languages > 0).then(|| LanguageNumbers::new(own.languages, own.language_numbers.clone()))
+    }
+
     /// The only stream, which has no name.
     #[must_use]
     pub fn outline(&self) -> Outline {
@@ -327,6 +333,7 @@ impl TextEncoderConfig {
             classes_of_tokens: self.head.is_per_token(),
             labels: self.labels.clone(),
             pooled: self.pooler.then_some(self.width),
+            languages: self.language_numbers(),
             ..Outline::default()
         }
     }

@@ -1,6 +1,7 @@
 //! Structure of text encoders: in what their families differ beside sizes.
 
 use alambic_tensor::ops::Rotation;
+use indexmap::IndexMap;
 
 use crate::layers::{AttentionScheme, Biases, Norms, PositionBuckets};
 
@@ -92,8 +93,12 @@ pub struct Structure {
     pub has_positions: bool,
     /// Whether the embeddings of padding are zero.
     pub masks_embeddings: bool,
+    /// Whether the states of padding are zero after each layer, which no other token sees.
+    pub masks_states: bool,
     /// Rows of the table of languages; 0 for none.
     pub languages: usize,
+    /// Row of each language of that table, by its code, as far as the configuration names them.
+    pub language_numbers: IndexMap<String, u32>,
     /// Rotation of queries and keys; none where positions come in otherwise.
     pub rotary: Option<Rotary>,
     /// Relative positions; none where positions come in otherwise.
@@ -122,7 +127,9 @@ impl Default for Structure {
             counts_from_padding: false,
             has_positions: true,
             masks_embeddings: false,
+            masks_states: false,
             languages: 0,
+            language_numbers: IndexMap::new(),
             rotary: None,
             relative: None,
             is_pre_norm: false,

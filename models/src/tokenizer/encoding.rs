@@ -23,6 +23,8 @@ pub struct EncodedText {
     pub segments: Vec<u32>,
     /// Whether tokens were cut off.
     pub truncated: bool,
+    /// Number of its language, for models with an embedding of each; none where the model is not told it.
+    pub language: Option<u32>,
 }
 
 /// A tokenizer of the tokenizers library, and how its model's folder has texts read.
@@ -41,6 +43,8 @@ pub struct Tokenizer {
     pub(super) path: Option<Arc<PathBuf>>,
     /// Tokenizer of texts that a model writes, where it is another: Marian's.
     pub(super) target: Option<Arc<Self>>,
+    /// Number of the language that encoded texts are of; none where the model is not told it.
+    pub(super) language: Option<u32>,
 }
 
 impl Tokenizer {
@@ -54,6 +58,7 @@ impl Tokenizer {
             files: None,
             path: None,
             target: None,
+            language: None,
         }
     }
 
@@ -208,6 +213,13 @@ impl Tokenizer {
         )
     }
 
+    /// The same tokenizer, whose texts are of the language of a number ([`crate::LanguageNumbers`]); of none, the model is not told
+    /// their language.
+    #[must_use]
+    pub fn with_language(&self, number: Option<u32>) -> Self {
+        Self { language: number, ..self.clone() }
+    }
+
     /// A text or a pair of texts to be read, in tokens with the special ones, behind the prompt if there is one.
     ///
     /// # Errors
@@ -240,6 +252,22 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode_words(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
+        let (encoded, words) = self.encode_pieces(text)?;
+        let mut first = vec![None; text.split(' ').count()];
+        for (place, word) in words.into_iter().enumerate() {
+            if let Some(first) = word.and_then(|word| first.get_mut(word)) {
+                first.get_or_insert(place);
+            }
+        }
+        Ok((encoded, first))
+    }
+
+    /// A text whose words stand with single blanks between, as [`Self::encode_text`] gives it, and the word of each token,
+    /// counted from 0; none of a special token, or one of a prompt.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode_pieces(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
         // By way of the whole text, not word by word, so that vocabularies that mark the blank before a word see it.
         let prompted = self.options.prompted(text);
         let before = prompted.len() - text.len();
@@ -253,20 +281,18 @@ impl Tokenizer {
             ends.push(end);
             end += 1;
         }
-        let mut first = vec![None; ends.len()];
-        let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
-        for (place, (&(begin, end), &special)) in tokens.enumerate() {
-            let Some(begin) = (begin + lost).checked_sub(before) else { continue };
+        let word = |(&(begin, end), &special): (&(usize, usize), &u32)| {
+            let begin = (begin + lost).checked_sub(before)?;
             if special == 1 || begin >= (end + lost).saturating_sub(before) {
-                continue;
+                return None;
             }
             // A token may begin with the blank before its word, or be that blank alone.
             let begin = begin + usize::from(text.as_bytes().get(begin) == Some(&b' '));
-            if let Some(first) = first.get_mut(ends.partition_point(|&end| end <= begin)) {
-                first.get_or_insert(place);
-            }
-        }
-        Ok((self.encoded(&encoding, is_cut), first))
+            Some(ends.partition_point(|&end| end <= begin)).filter(|word| *word < ends.len())
+        };
+        let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
+        let words = tokens.map(word).collect();
+        Ok((self.encoded(&encoding, is_cut), words))
     }
 
     /// Segments of tokens; none where all are 0, since a corpus would hold as many numbers as it has tokens.
@@ -281,6 +307,7 @@ impl Tokenizer {
             ids: encoding.get_ids().to_vec(),
             segments: self.segments(encoding.get_type_ids().iter().copied()),
             truncated: is_cut || !encoding.get_overflowing().is_empty(),
+            language: self.language,
         }
     }
 

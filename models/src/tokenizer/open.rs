@@ -126,6 +126,7 @@ impl Tokenizer {
             files: Some(Arc::new(files)),
             path: Some(Arc::new(path)),
             target,
+            language: None,
         };
         // Where both texts of a pair are of one segment anyway, nothing is left out.
         let one_segment = options.one_segment && own.tells_segments();

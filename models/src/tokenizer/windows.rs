@@ -76,6 +76,7 @@ impl Tokenizer {
                     ids: places.iter().map(|&place| encoding.get_ids()[place]).collect(),
                     segments: self.segments(places.iter().map(|&place| encoding.get_type_ids()[place])),
                     truncated: first_is_cut || of_first > sizes.max_first_length,
+                    language: self.language,
                 },
                 spans: places
                     .iter()

@@ -7,7 +7,7 @@ use alambic_settings::{At, Diagnostic, Diagnostics};
 
 use super::kinds::{MLQA_LANGUAGES, SuiteTaskKind};
 use super::load::LoadedSuite;
-use super::schema::{SCHEMA, Suite, SuiteTask};
+use super::schema::{PaddingInMean, SCHEMA, ScoredPieces, Suite, SuiteTask};
 use crate::places::Places;
 
 /// Every mistake in a suite.
@@ -32,6 +32,7 @@ pub(super) fn check(loaded: &LoadedSuite) -> Diagnostics {
         check_corpus(name, task, &mut found);
         check_languages(name, task, &mut found);
         check_metrics(name, task, &mut found);
+        check_reproduction(name, task, loaded, &mut found);
     }
     found
 }
@@ -92,6 +93,23 @@ fn check_corpus(name: &str, task: &SuiteTask, found: &mut Diagnostics) {
                 format!("`{key}` of the corpus of `task.{}` is not below the folder of data", quoted(name));
             let label = format!("`{}` must be a relative path", quoted(path));
             found.push(Diagnostic::error("suite::corpus", message).label(&task.corpus.origin, label));
+        }
+    }
+}
+
+/// Keys that reproduce scripts, at tasks that have nothing of the sort.
+fn check_reproduction(name: &str, task: &SuiteTask, loaded: &LoadedSuite, found: &mut Diagnostics) {
+    let is_tagging = task.kind.value == SuiteTaskKind::TokenClassification;
+    let embeds = matches!(task.kind.value, SuiteTaskKind::BitextRetrieval | SuiteTaskKind::BitextMining);
+    for (key, is_set, suits, kinds) in [
+        ("pieces", task.pieces == ScoredPieces::All, is_tagging, "`token-classification`"),
+        ("padding", task.padding == PaddingInMean::Counted, embeds, "`bitext-retrieval` and `bitext-mining`"),
+    ] {
+        if is_set && !suits {
+            let message = format!("`{key}` of `task.{}` is about tasks of the kind {kinds}", quoted(name));
+            let help = format!("leave it out: this task is of the kind `{}`", task.kind.name());
+            let origin = Places(&loaded.tree).origin(&["task", name, key]);
+            found.push(Diagnostic::error("suite::kind", message).label(&origin, "does not suit").help(help));
         }
     }
 }

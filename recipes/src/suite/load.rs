@@ -7,7 +7,7 @@ use alambic_settings::{Diagnostic, Diagnostics, Location, Node, Origin, RenamedK
 
 use super::book::SUITES;
 use super::check::check;
-use super::schema::{Suite, SuiteTask};
+use super::schema::{PaddingInMean, ScoredPieces, Suite, SuiteTask};
 
 /// A suite that was read and found sound in itself.
 #[derive(Debug, Clone)]
@@ -86,6 +86,14 @@ fn task_spec(task: &SuiteTask) -> TaskSpec {
     if !format.classes().is_empty() {
         notes.push(format!("labels in the order {}", format.classes().join(", ")));
     }
+    notes.extend(
+        (task.pieces == ScoredPieces::All).then(|| {
+            "scored by pieces of words, each with its word's tag, and cut at the longest input".into()
+        }),
+    );
+    notes.extend((task.padding == PaddingInMean::Counted).then(|| {
+        format!("sentences embedded by the mean over all {} positions, padding counted", task.max_length())
+    }));
     notes.extend(Some(task.note.clone()).filter(|note| !note.is_empty()));
     TaskSpec {
         group: task.group.clone(),

@@ -1,6 +1,6 @@
 //! The keys of a suite file.
 
-use alambic_data::benchmarks::Benchmark;
+use alambic_data::benchmarks::{Benchmark, Layout};
 use alambic_reports::suite::MeanOver;
 use alambic_settings::{At, IndexMap, choices, settings};
 
@@ -28,6 +28,26 @@ impl From<MeanOverChoice> for MeanOver {
             MeanOverChoice::Groups => Self::Groups,
             MeanOverChoice::Nothing => Self::Nothing,
         }
+    }
+}
+
+choices! {
+    /// The pieces of a word by whose tags it is scored.
+    pub enum ScoredPieces {
+        /// The first, whose tag is that of the word.
+        First = "first",
+        /// All: each piece counts as a word with its word's tag (`label_all_tokens`), and what is longer than an input is left out.
+        All = "all",
+    }
+}
+
+choices! {
+    /// What becomes of padding in the mean over tokens that embeds a sentence.
+    pub enum PaddingInMean {
+        /// It is left out.
+        Masked = "masked",
+        /// Sentences are padded to the longest input, and all of its positions count.
+        Counted = "counted",
     }
 }
 
@@ -74,6 +94,12 @@ settings! {
         /// The layer by whose states sentences are embedded, counted from 1, by the number of layers of a model that has no embedding of
         /// its own. Left out: the last.
         pub layers: IndexMap<String, usize> = IndexMap::new(),
+        /// The pieces of a word by whose tags it is scored, and that are trained on. `all` gives other values than words do: it is
+        /// how scripts score that label all tokens.
+        pub pieces: ScoredPieces = ScoredPieces::First,
+        /// What becomes of padding where sentences are embedded. `counted` reproduces scripts that take the mean over all positions:
+        /// of the suite's layer, or the last, whatever pooling a model has.
+        pub padding: PaddingInMean = PaddingInMean::Masked,
         /// Files of machine translations.
         pub translated: Translated,
         /// What a reader of the report should know of how the task is scored.
@@ -82,6 +108,24 @@ settings! {
         pub few_shot: Option<FewShot>,
     }
 }
+
+impl SuiteTask {
+    /// The layout of its predictions.
+    pub(super) fn layout(&self) -> Layout {
+        match (self.corpus.layout(), self.pieces) {
+            (Layout::Tags, ScoredPieces::All) => Layout::Pieces,
+            (layout, _) => layout,
+        }
+    }
+
+    /// The most tokens of an input.
+    pub(super) fn max_length(&self) -> usize {
+        self.train.as_ref().map_or(MAX_LENGTH, |train| train.max_length)
+    }
+}
+
+/// The most tokens of an input where a suite does not say it.
+const MAX_LENGTH: usize = 128;
 
 settings! {
     /// Fine-tuning on the source, as the benchmark does it.

@@ -1,9 +1,11 @@
 //! Scoring of predictions against the labels of a suite's benchmark.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use alambic_data::benchmarks::{Gold, Predictions, References};
-use alambic_data::{DataError, Fault};
+use alambic_data::texts::OUTSIDE;
+use alambic_data::{BenchmarkFault, DataError, Fault, Place};
 use alambic_files::text::quoted;
 use alambic_reports::ReportError;
 use alambic_reports::suite::{
@@ -85,9 +87,48 @@ impl SuiteScores {
 /// Values of metrics by language: metric, then language.
 type TaskValues = IndexMap<String, IndexMap<String, LanguageOutcome>>;
 
+/// Labels of a language of a task that has no fixed list of them.
+#[derive(Debug)]
+pub(super) struct LabelSet {
+    language: String,
+    /// The file that they are of.
+    source: String,
+    labels: BTreeSet<String>,
+}
+
+impl LabelSet {
+    /// Of what is right in a language of a task; none where the labels are a fixed list, or one alone.
+    pub(super) fn of(task: &SuiteTask, language: &str, references: &References) -> Option<Self> {
+        let labels: BTreeSet<String> = match &references.gold {
+            _ if !task.corpus.inner().classes().is_empty() => return None,
+            Gold::Classes(all) => all.iter().cloned().collect(),
+            Gold::Tags(all) => all.iter().flatten().filter(|tag| *tag != OUTSIDE).cloned().collect(),
+            _ => return None,
+        };
+        let own = Self { language: language.to_owned(), source: references.source.clone(), labels };
+        Some(own).filter(|own| own.labels.len() > 1)
+    }
+
+    /// Refuses languages of a task that have no label of the first one: a model is trained in the labels of one language.
+    pub(super) fn check_all(all: &[Self]) -> Result<(), DataError> {
+        let Some((first, others)) = all.split_first() else { return Ok(()) };
+        let mut faults: Option<DataError> = None;
+        for own in others.iter().filter(|own| own.labels.is_disjoint(&first.labels)) {
+            let fault = BenchmarkFault::DifferentLabels {
+                language: own.language.clone(),
+                labels: own.labels.iter().cloned().collect(),
+                other: first.language.clone(),
+                others: first.labels.iter().cloned().collect(),
+            };
+            DataError::note(&mut faults, Err(DataError::new(Place::file(&own.source), fault.into())));
+        }
+        faults.map_or(Ok(()), Err)
+    }
+}
+
 /// What became of one language of a task.
 enum Scored {
-    Values(IndexMap<String, LanguageOutcome>, Option<String>),
+    Values(IndexMap<String, LanguageOutcome>, Option<String>, Option<LabelSet>),
     NoPredictions,
     NoLabels,
 }
@@ -140,6 +181,13 @@ pub fn score(
             Err(SuiteError::Data(error)) => DataError::note(&mut faults, Err(error)),
             Err(error) => return Err(error),
         }
+    }
+    for languages in by_task.values_mut() {
+        let labels = languages.iter_mut().filter_map(|(_, own)| match own {
+            Scored::Values(_, _, labels) => labels.take(),
+            _ => None,
+        });
+        DataError::note(&mut faults, LabelSet::check_all(&labels.collect::<Vec<_>>()));
     }
     if let Some(error) = faults {
         return Err(error.into());
@@ -198,7 +246,7 @@ fn score_file(
     predictions: &Path,
     labels: &Path,
 ) -> Result<Scored, SuiteError> {
-    let layout = task.corpus.layout();
+    let layout = task.layout();
     let path = predictions.join(name).join(layout.file_name(language));
     let Some(path) = existing(&path) else { return Ok(Scored::NoPredictions) };
     let Some(references) = task.corpus.references(labels, name, language)? else {
@@ -208,7 +256,8 @@ fn score_file(
     let metrics: Vec<&str> =
         task.metrics.iter().chain(&task.shown).map(|metric| metric.value.as_str()).collect();
     let values = score_language(&metrics, &references, &predictions, language)?;
-    Ok(Scored::Values(values, unanswered(name, language, &references, &predictions)))
+    let labels = LabelSet::of(task, language, &references);
+    Ok(Scored::Values(values, unanswered(name, language, &references, &predictions), labels))
 }
 
 /// A file, or the same compressed with gzip.
@@ -238,7 +287,7 @@ fn unanswered(
 fn collect(name: &str, languages: Vec<(&str, Scored)>, notes: &mut Vec<String>) -> TaskValues {
     let mut all = TaskValues::new();
     for (language, scored) in languages {
-        let Scored::Values(values, note) = scored else { continue };
+        let Scored::Values(values, note, _) = scored else { continue };
         notes.extend(note);
         for (metric, value) in values {
             if value.value.is_none() {
@@ -264,7 +313,7 @@ fn incomplete(
     let mut reasons = Vec::new();
     let without = of(|own| matches!(own, Scored::NoPredictions));
     if let Some(first) = without.first() {
-        let file = path(predictions.join(name).join(task.corpus.layout().file_name(first)));
+        let file = path(predictions.join(name).join(task.layout().file_name(first)));
         reasons.push(format!("no predictions in {} (there is no `{file}`)", listed(&without)));
     }
     let without = of(|own| matches!(own, Scored::NoLabels));

@@ -106,6 +106,11 @@ pub(crate) trait Task {
         Ok(Vec::new())
     }
 
+    /// The same of the training examples that have labels.
+    fn labelled_languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        self.languages(corpora)
+    }
+
     /// The head that the student needs.
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError>;
 

@@ -7,7 +7,7 @@ use alambic_models::{Config, Tokenizer};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
 
-use super::encoded_examples::{EncodedExamples, Vocabulary};
+use super::encoded_examples::{EncodedExamples, LabelledTokens, Vocabulary};
 use super::masking::Masking;
 use crate::error::RunError;
 
@@ -27,28 +27,44 @@ impl EncodedSplits {
         texts: &[impl Borrow<Text>],
         validation_texts: Vec<Text>,
         max_length: usize,
+        model: (&Config, &Tokenizer),
+        teacher: Option<&dyn Teacher>,
+    ) -> Result<Self, RunError> {
+        Self::labelled(texts, validation_texts, max_length, model, teacher, LabelledTokens::First)
+    }
+
+    /// The same, with labels at the first token of each tagged word or at all of its tokens.
+    pub(crate) fn labelled(
+        texts: &[impl Borrow<Text>],
+        validation_texts: Vec<Text>,
+        max_length: usize,
         (student, tokenizer): (&Config, &Tokenizer),
         teacher: Option<&dyn Teacher>,
+        tokens: LabelledTokens,
     ) -> Result<Self, RunError> {
         let room = teacher.and_then(Teacher::max_length).unwrap_or(usize::MAX);
         let max_length = max_length.min(student.max_length()).min(room);
         let own = tokenizer.with_max_length(max_length)?;
+        let languages = student.outline().languages;
+        let teacher_languages = teacher.and_then(Teacher::outline).and_then(|own| own.languages.clone());
         // Layers can be compared token by token only where both read the same tokens.
-        let of_teacher = match teacher.and_then(Teacher::tokenizer) {
+        let (of_teacher, is_foreign) = match teacher.and_then(Teacher::tokenizer) {
             Some(other) if other.identity()? != tokenizer.identity()? => {
-                Some(other.with_max_length(max_length)?)
+                (Some(other.with_max_length(max_length)?), true)
             }
-            _ => None,
+            Some(_) if teacher_languages != languages => (Some(own.clone()), false),
+            _ => (None, false),
         };
-        let own = Vocabulary { tokenizer: &own, padding: student.padding() };
-        let of_teacher = of_teacher
-            .as_ref()
-            .map(|tokenizer| Ok::<_, RunError>(Vocabulary { tokenizer, padding: tokenizer.padding()? }))
-            .transpose()?;
+        let own = Vocabulary { tokenizer: &own, padding: student.padding(), languages };
+        let of_teacher = of_teacher.as_ref().map(|tokenizer| {
+            let padding = if is_foreign { tokenizer.padding()? } else { own.padding };
+            Ok::<_, RunError>(Vocabulary { tokenizer, padding, languages: teacher_languages })
+        });
+        let of_teacher = of_teacher.transpose()?;
         let is_tagged = |text: &Text| matches!(text.label, Label::Words(_));
         let tagged =
             texts.iter().any(|text| is_tagged(text.borrow())) || validation_texts.iter().any(is_tagged);
-        if tagged && of_teacher.is_some() {
+        if tagged && is_foreign {
             return Err(RunError::Recipe(
                 "words are tagged by their tokens, and the teacher has another vocabulary than the student"
                     .into(),
@@ -56,9 +72,9 @@ impl EncodedSplits {
         }
         let encode = |texts: &mut dyn Iterator<Item = &Text>| {
             if tagged {
-                EncodedExamples::tagged(texts, &own)
+                EncodedExamples::tagged(texts, &own, of_teacher.as_ref(), tokens)
             } else {
-                EncodedExamples::new(texts, &own, of_teacher.as_ref())
+                EncodedExamples::new(texts, &own, of_teacher.as_ref(), is_foreign)
             }
         };
         Ok(Self {

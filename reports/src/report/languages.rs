@@ -144,6 +144,11 @@ fn named(means: &LanguageMeans, sets: &LanguageSets) -> IndexMap<String, Mean> {
     named
 }
 
+/// The means of a model with a value, each with a name that says of which languages it is.
+pub(crate) fn named_means(means: &LanguageMeans, sets: &LanguageSets) -> Vec<(String, f64)> {
+    named(means, sets).into_iter().filter_map(|(name, mean)| Some((name, mean.value?))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

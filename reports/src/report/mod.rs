@@ -18,7 +18,7 @@ pub use content::{
     PipelineNotes, Report, Sample, StageSummary, Text,
 };
 pub use headline::images_stored;
-pub(crate) use languages::{LanguageRow, language_tables};
+pub(crate) use languages::{LanguageRow, language_tables, named_means};
 pub(crate) use model_table::ModelTable;
 pub(crate) use slices::slice_tables;
 pub use unfinished::Unfinished;

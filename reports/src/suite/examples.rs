@@ -1,4 +1,4 @@
-use alambic_data::benchmarks::{Gold, Predictions, References};
+use alambic_data::benchmarks::{Gold, PieceTag, Predictions, References};
 use indexmap::IndexMap;
 
 use super::outcome::LanguageOutcome;
@@ -75,6 +75,15 @@ fn examples(references: &References, predictions: &Predictions) -> Option<TaskEx
             let tags = |tags: &Vec<String>| Prediction::Tags(tags.clone());
             found.iter().map(tags).zip(gold.iter().map(tags)).collect()
         }
+        (Gold::Tags(gold), Predictions::Pieces(found)) => {
+            // Each piece of a word has its word's tag.
+            let right = |(pieces, gold): (&Vec<PieceTag>, &Vec<String>)| {
+                let found = pieces.iter().map(|piece| piece.tag.clone()).collect();
+                let right = pieces.iter().filter_map(|piece| gold.get(piece.word).cloned()).collect();
+                (Prediction::Tags(found), Prediction::Tags(right))
+            };
+            found.iter().zip(gold).map(right).collect()
+        }
         (Gold::Answers(gold), Predictions::Answers(found)) => {
             let answer = |id: &String| found.get(id).cloned().map_or(Prediction::Nothing, Prediction::Text);
             gold.iter().map(|(id, right)| (answer(id), Prediction::Texts(right.clone()))).collect()
@@ -133,6 +142,25 @@ mod tests {
         assert_eq!(found["caption-recall-at-1"].examples, Some(2));
         let one = Predictions::Rankings { images, captions: None };
         assert_eq!(score_language(&metrics, &gold, &one, "en").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn word_of_three_pieces_is_three_spans() {
+        let all = |tags: &[&str]| tags.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let gold = references(Gold::Tags(vec![all(&["B-PER", "I-PER", "O"])]));
+        let pieces = |tags: [&str; 5]| {
+            let pieces = [0, 0, 0, 1, 2].into_iter().zip(tags);
+            let pieces = pieces.map(|(word, tag)| PieceTag { word, tag: tag.to_owned() });
+            Predictions::Pieces(vec![pieces.collect()])
+        };
+        let value =
+            |tags| score_language(&["chunk-f1", "token-accuracy"], &gold, &pieces(tags), "hi").unwrap();
+        let right = value(["B-PER", "B-PER", "B-PER", "I-PER", "O"]);
+        assert_eq!((right["chunk-f1"].value, right["token-accuracy"].value), (Some(1.0), Some(1.0)));
+        // Of the spans B, B and B I the last is found, and I I, which is none of them: 2 · 1 / (2 + 3).
+        let joined = value(["I-PER", "I-PER", "B-PER", "I-PER", "O"]);
+        assert_eq!(joined["token-accuracy"].value, Some(0.6));
+        assert_eq!(joined["chunk-f1"].value, Some(2.0 / 5.0));
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub(crate) struct Arguments {
     /// Target language of lines that name none; not needed where the model has only one
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
+    /// Language of the texts, for a model that has an embedding of each (XLM); left out, it is not told
+    #[arg(long, value_name = "CODE")]
+    language: Option<String>,
     /// Whether a line is a pair of texts separated by a tab; left out, as the model was trained, and where that is not known, a
     /// tab separates a pair for a classifier and is white space for an encoder
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -115,6 +118,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if given && kind != needed {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
+    }
+    if let (Some(_), None) = (&arguments.language, config.outline().languages) {
+        return Err(Failure::Usage(
+            "`--language` is for a model that has an embedding of each language; this one is not told them"
+                .into(),
+        ));
     }
     for text in &arguments.inputs {
         if Path::new(text).is_file() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_files::text::visible;
-use alambic_inference::{ExtractiveQuestionAnsweringPipeline, LoadedModel, SpanOptions};
+use alambic_inference::{ExtractiveQuestionAnsweringPipeline, LanguageInput, LoadedModel, SpanOptions};
 use serde_json::json;
 
 use super::Arguments;
@@ -16,7 +16,10 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let max_length = arguments.max_length.map_or(usize::MAX, |given| given as usize);
     let options = SpanOptions::within(max_length.min(model.config().max_length()));
     let options = SpanOptions { allows_no_answer: arguments.no_answer, ..options };
-    let pipeline = ExtractiveQuestionAnsweringPipeline::from_model(&model, options)?;
+    let mut pipeline = ExtractiveQuestionAnsweringPipeline::from_model(&model, options)?;
+    if let Some(language) = &arguments.language {
+        pipeline = pipeline.in_language(language)?;
+    }
     in_batches(arguments, |batch| answer(batch, &pipeline))
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_files::text::{quoted, visible};
-use alambic_inference::{EncoderPipeline, TextPair};
+use alambic_inference::{EncoderPipeline, LanguageInput, TextPair};
 use alambic_models::text_encoder::{Head, ProblemType};
 use alambic_models::{ModelFolder, TextHead};
 use alambic_settings::IndexMap;
@@ -18,6 +18,9 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = EncoderPipeline::load(path)?;
     if let Some(max_length) = arguments.max_length {
         pipeline = pipeline.with_max_length(max_length as usize)?;
+    }
+    if let Some(language) = &arguments.language {
+        pipeline = pipeline.in_language(language)?;
     }
     let head = pipeline.head();
     if head.head == Head::Tokens {

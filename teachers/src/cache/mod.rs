@@ -57,7 +57,7 @@ impl EncodedTexts<'_> {
             // Segments that are left out are zeros.
             let implied = if text.segments.is_empty() { text.ids.len() } else { 0 };
             let segments = text.segments.iter().chain(std::iter::repeat_n(&0, implied));
-            for number in text.ids.iter().chain(segments) {
+            for number in text.ids.iter().chain(segments).chain(&text.language) {
                 hasher.update(&number.to_le_bytes());
             }
         }

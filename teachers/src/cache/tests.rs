@@ -101,7 +101,7 @@ impl Teacher for Counting {
 fn texts(count: usize) -> Vec<EncodedText> {
     let text = |index: usize| {
         let ids: Vec<u32> = (0..2 + index * 7 % 11).map(|token| (index * 31 + token) as u32 % 97).collect();
-        EncodedText { segments: Vec::new(), ids, truncated: false }
+        EncodedText { segments: Vec::new(), ids, truncated: false, language: None }
     };
     (0..count).map(text).collect()
 }

@@ -2,6 +2,15 @@ use std::collections::HashSet;
 
 use super::super::references::References;
 use super::images::{ImageCaption, ImageSet, VisualQuestion};
+use crate::language::{Script, script};
+
+fn texts(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).collect()
+}
+
+fn sentences(all: &[IdentifiedSentence]) -> Vec<&str> {
+    all.iter().map(|own| own.text.as_str()).collect()
+}
 
 /// Part of a benchmark's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,7 +166,13 @@ impl Examples {
                 let ids: HashSet<&str> = own.iter().map(|own| own.id.as_str()).collect();
                 gold.iter().all(|(id, _)| ids.contains(id.as_str()))
             }
-            (Self::Mining(_), Gold::Pairs(_)) => true,
+            (Self::Mining([first, second]), Gold::Pairs(gold)) => {
+                let ids = |all: &'_ [IdentifiedSentence]| -> HashSet<String> {
+                    all.iter().map(|own| own.id.clone()).collect()
+                };
+                let (first, second) = (ids(first), ids(second));
+                gold.iter().all(|[one, other]| first.contains(one) && second.contains(other))
+            }
             (Self::VisualQuestions { questions, .. }, Gold::QuestionAnswers(gold)) => {
                 let ids: HashSet<&str> = questions.iter().filter_map(|own| own.id.as_deref()).collect();
                 gold.keys().all(|id| ids.contains(id.as_str()))
@@ -169,6 +184,27 @@ impl Examples {
             }
             _ => self.len() == references.len(),
         }
+    }
+
+    /// Of sentences of a language beside those of another one, how many have no letter of the language's script, where that is most
+    /// of them, and most of the others have one of it and none of their own: the two are crossed. None where they are not, or their
+    /// scripts are not known or the same.
+    #[must_use]
+    pub fn crossed(&self, language: &str, other: &str) -> Option<usize> {
+        let (own, others): (Vec<&str>, Vec<&str>) = match self {
+            Self::Bitext { queries, candidates } => (texts(candidates), texts(queries)),
+            Self::Mining([own, others]) => (sentences(own), sentences(others)),
+            _ => return None,
+        };
+        let (script, other_script) = (script(language)?, script(other)?);
+        let without = |all: &[&str], script: Script| {
+            all.iter().filter(|text| !text.chars().any(|letter| script.has_letter(letter))).count()
+        };
+        let is_crossed = script != other_script
+            && 2 * without(&own, script) > own.len()
+            && 2 * without(&others, other_script) > others.len()
+            && 2 * without(&others, script) < others.len();
+        is_crossed.then(|| without(&own, script))
     }
 
     /// The first examples, as many as are asked for; of questions about images those about the first images, since so the shots of

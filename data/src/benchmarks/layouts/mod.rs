@@ -4,6 +4,7 @@ mod answers;
 mod choices;
 mod classes;
 pub(super) mod pairs;
+mod pieces;
 pub(super) mod places;
 mod question_answers;
 mod rankings;
@@ -25,6 +26,8 @@ pub enum Layout {
     Classes,
     /// A tag a line, an empty line between sentences.
     Tags,
+    /// A tag and the place of its word a line, for each piece of a word; an empty line between sentences.
+    Pieces,
     /// An object of JSON: a text by the id of its question.
     Answers,
     /// Two ids a line, separated by a tab.
@@ -44,7 +47,7 @@ impl Layout {
     #[must_use]
     pub fn file_name(self, language: &str) -> String {
         let extension = match self {
-            Self::Classes | Self::Tags | Self::Pairs | Self::Places => "tsv",
+            Self::Classes | Self::Tags | Self::Pieces | Self::Pairs | Self::Places => "tsv",
             Self::Answers | Self::QuestionAnswers | Self::Rankings => "json",
             Self::Choices => "jsonl",
         };
@@ -61,6 +64,7 @@ impl Layout {
         match self {
             Self::Classes => classes::read(&source, references),
             Self::Tags => tags::read(&source, references),
+            Self::Pieces => pieces::read(&source, references),
             Self::Answers => answers::read(&source, references),
             Self::Pairs => pairs::read(&source, references),
             Self::Places => places::read(&source, references),
@@ -79,6 +83,7 @@ impl Layout {
             (Self::Classes, Predictions::Classes(all)) => classes::text(all),
             (Self::Choices, Predictions::Classes(all)) => choices::text(all),
             (Self::Tags, Predictions::Tags(all)) => tags::text(all),
+            (Self::Pieces, Predictions::Pieces(all)) => pieces::text(all),
             (Self::Answers, Predictions::Answers(all)) => answers::text(all),
             (Self::QuestionAnswers, Predictions::Answers(all)) => question_answers::text(all),
             (Self::Pairs, Predictions::Pairs(all)) => pairs::text(all),
@@ -102,6 +107,7 @@ impl Layout {
         match self {
             Self::Classes => "a file of classes, one a line",
             Self::Tags => "a file of tags, one a line",
+            Self::Pieces => "a file of tags of pieces, each with the place of its word, one a line",
             Self::Answers => "an object of texts by the ids of questions",
             Self::Pairs => "a file of pairs of ids, separated by a tab",
             Self::Places => "a file of places, one a line",

@@ -1,5 +1,7 @@
 //! XLM (Conneau and Lample, 2019): a table of languages beside those of words and positions.
 
+use alambic_files::text::quoted;
+use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -44,6 +46,8 @@ struct Published {
     n_langs: usize,
     #[serde(default = "yes")]
     use_lang_emb: bool,
+    #[serde(default)]
+    lang2id: IndexMap<String, u32>,
     #[serde(default = "positions")]
     max_position_embeddings: usize,
     #[serde(default = "default_epsilon")]
@@ -156,6 +160,15 @@ impl FamilyDeclaration for Xlm {
                  linear layer over the first token",
             );
         }
+        if let Some((code, number)) =
+            published.lang2id.iter().find(|(_, number)| **number as usize >= published.n_langs)
+        {
+            return refused(&format!(
+                "lang2id: `{}` has the number {number}, and n_langs is {}",
+                quoted(code),
+                published.n_langs
+            ));
+        }
         // transformers makes no table of one language.
         let has_languages = published.n_langs > 1 && published.use_lang_emb;
         Ok(TextEncoderConfig {
@@ -185,7 +198,9 @@ impl FamilyDeclaration for Xlm {
             },
             structure: Structure {
                 masks_embeddings: true,
+                masks_states: true,
                 languages: if has_languages { published.n_langs } else { 0 },
+                language_numbers: if has_languages { published.lang2id } else { IndexMap::new() },
                 ..Structure::default()
             },
             pooling: None,
@@ -193,7 +208,7 @@ impl FamilyDeclaration for Xlm {
     }
 
     fn write(&self, config: &TextEncoderConfig) -> Value {
-        json!({
+        let mut own = json!({
             "emb_dim": config.width,
             "n_layers": config.layers,
             "n_heads": config.heads,
@@ -214,7 +229,15 @@ impl FamilyDeclaration for Xlm {
             "summary_activation": null,
             "summary_proj_to_labels": true,
             "summary_first_dropout": decimal(config.head_dropout),
-        })
+        });
+        let codes = &config.structure.language_numbers;
+        if !codes.is_empty() {
+            let by_number: IndexMap<String, &String> =
+                codes.iter().map(|(code, number)| (number.to_string(), code)).collect();
+            own["lang2id"] = json!(codes);
+            own["id2lang"] = json!(by_number);
+        }
+        own
     }
 
     fn table(&self, kind: &str) -> String {

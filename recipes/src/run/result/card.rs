@@ -13,7 +13,7 @@ use alambic_students::{Library, python_usage};
 use alambic_teachers::TeacherOptions;
 
 use super::results::Results;
-use crate::classification::{classify, with_card};
+use crate::classification::{add_setting, classify, with_card};
 use crate::error::RunError;
 use crate::evaluation::evaluator::CardMetadata;
 use crate::folder::layout::RESOLVED;
@@ -83,6 +83,7 @@ impl Results<'_> {
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), outcome.model(name)?.clone())))
                 .collect(),
+            language_sets: outcome.languages.clone(),
             recipe: recipe.name.value.clone(),
             command: format!("alambic run {}", shell_word(file_name(&self.loaded.location.to_string()))),
             seed: recipe.seed,
@@ -105,6 +106,7 @@ impl Results<'_> {
         let recipe = &self.loaded.recipe;
         let folder = ModelFolder::open(shipped)?;
         let mut own = classify(recipe, &self.context.corpora, &Config::open(&folder)?, &folder.tokenizer()?)?;
+        add_setting(&mut own, recipe, &self.context.corpora)?;
         own.add("tasks", hub_task);
         for language in languages {
             own.add("languages", language);

@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 
 use alambic_data::benchmarks::{Examples, Gold, IdentifiedSentence, References};
-use alambic_inference::{EncoderPipeline, TextPair, nearest_neighbours};
+use alambic_inference::{EncoderPipeline, LanguageInput, LoadedModel, TextPair, nearest_neighbours};
 use alambic_models::ModelError;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 
+use super::super::schema::{PaddingInMean, SuiteTask};
 use crate::error::RunError;
 
 /// Neighbours on either side by whose mean similarity a pair's is divided.
@@ -15,22 +16,43 @@ const NEIGHBOURS: usize = 4;
 /// Sentences of one side that are compared with all of the other at once.
 const ROWS: usize = 1024;
 
+/// A pipeline over texts of a language, which its model is told if it has an embedding of each and names them.
+pub(super) fn told<P: LanguageInput>(pipeline: P, language: &str) -> Result<P, RunError> {
+    if pipeline.languages().is_some_and(|own| own.are_named()) {
+        return Ok(pipeline.in_language(language)?);
+    }
+    Ok(pipeline)
+}
+
 /// Makes the vectors of sentences.
 pub(super) struct Embedder {
     pipeline: EncoderPipeline,
     /// The layer of whose states the mean over tokens is taken; none for the model's own embedding.
     layer: Option<usize>,
+    /// Positions that the mean is over, those of padding counted; none where it is over tokens.
+    positions: Option<usize>,
 }
 
 impl Embedder {
-    /// Over a pipeline: its model's own embeddings, or the states of a layer.
-    pub(super) fn new(pipeline: EncoderPipeline, layer: Option<usize>) -> Result<Self, RunError> {
+    /// Of a task: the model's own embeddings, or the states of a layer.
+    pub(super) fn of_task(
+        model: &LoadedModel,
+        task: &SuiteTask,
+        layer: Option<usize>,
+    ) -> Result<Self, RunError> {
+        let pipeline = EncoderPipeline::from_model(model)?.with_max_length(task.max_length())?;
+        let positions = (task.padding == PaddingInMean::Counted).then(|| task.max_length());
         if layer.is_none() && pipeline.embedding_width().is_none() {
             return Err(RunError::Recipe(
                 "the model has no pooling and no layer is named: no embedding of a sentence".into(),
             ));
         }
-        Ok(Self { pipeline, layer })
+        Ok(Self { pipeline, layer, positions })
+    }
+
+    /// The same over sentences of a language, which a model is told that has an embedding of each.
+    pub(super) fn in_language(&self, language: &str) -> Result<Self, RunError> {
+        Ok(Self { pipeline: told(self.pipeline.clone(), language)?, ..*self })
     }
 
     /// Vectors of length one, `[texts, width]`.
@@ -38,9 +60,12 @@ impl Embedder {
         let mut rows: Vec<Vec<f32>> = Vec::with_capacity(texts.len());
         for some in texts.chunks(ROWS) {
             let pairs: Vec<TextPair<'_>> = some.iter().map(|text| (text.as_str(), None)).collect();
-            rows.extend(match self.layer {
-                None => self.pipeline.text_rows(&pairs, "embedding")?,
-                Some(layer) => self.pipeline.mean_hidden_state(&pairs, layer)?,
+            rows.extend(match (self.layer, self.positions) {
+                (None, _) => self.pipeline.text_rows(&pairs, "embedding")?,
+                (Some(layer), None) => self.pipeline.mean_hidden_state(&pairs, layer)?,
+                (Some(layer), Some(positions)) => {
+                    self.pipeline.mean_hidden_state_with_padding(&pairs, layer, positions)?
+                }
             });
         }
         for row in &mut rows {
@@ -154,7 +179,7 @@ pub(super) struct Threshold {
 impl Threshold {
     /// The threshold of the highest F1 on a part with known pairs; none where the part has none.
     pub(super) fn of_part(
-        embedder: &Embedder,
+        [others_embedder, english_embedder]: &[Embedder; 2],
         examples: &Examples,
         references: &References,
     ) -> Result<Option<Self>, RunError> {
@@ -162,7 +187,7 @@ impl Threshold {
             return Ok(None);
         };
         let texts = |all: &[IdentifiedSentence]| all.iter().map(|own| own.text.clone()).collect::<Vec<_>>();
-        let pairs = mine(&embedder.embed(&texts(others))?, &embedder.embed(&texts(english))?)?;
+        let pairs = mine(&others_embedder.embed(&texts(others))?, &english_embedder.embed(&texts(english))?)?;
         let right: Vec<(f32, bool)> = pairs
             .iter()
             .map(|pair| {

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use alambic_data::benchmarks::{Examples, Part};
 use alambic_files::text::quoted;
 use alambic_files::write;
+use alambic_models::{Config, ModelFolder};
 use alambic_reports::numbers::duration;
 use alambic_settings::diagnostics::Severity;
 use serde_json::Value;
 
 use super::super::kinds::SuiteTaskKind;
-use super::super::schema::{SuiteTask, SuiteTrain};
+use super::super::schema::{ScoredPieces, SuiteTask, SuiteTrain};
 use super::super::score::SuiteError;
 use super::image_recipe::{image_lines, quoted_path, student_tables};
 use super::training_data::{SPLITS, TableKind, file_name, write_split};
@@ -33,6 +34,8 @@ const FEW: usize = 400;
 /// Examples to train on.
 #[derive(Default)]
 pub(super) struct TrainingExamples {
+    /// Code of their language.
+    language: String,
     /// The files of the benchmark, where the recipe reads these.
     files: Vec<PathBuf>,
     validation_files: Vec<PathBuf>,
@@ -76,14 +79,23 @@ pub(super) fn training_examples(
     } else {
         Vec::new()
     };
-    if task.kind.value == SuiteTaskKind::QuestionAnswering {
-        return Ok(Some(TrainingExamples { files, validation_files, ..TrainingExamples::default() }));
-    }
     let read = |part, named| task.corpus.examples(&options.data, name, language, part, named);
+    let language = language.to_owned();
+    if task.kind.value == SuiteTaskKind::QuestionAnswering {
+        return Ok(Some(TrainingExamples {
+            language,
+            files,
+            validation_files,
+            ..TrainingExamples::default()
+        }));
+    }
     let train = read(Part::Train, named)?;
-    let train = train.map(|all| first.map_or_else(|| all.clone(), |count| all.clone().first(count)));
+    let train = train.map(|all| match first {
+        Some(count) => all.first(count),
+        None => all,
+    });
     let validation = if of_usual { read(Part::Validation, None)? } else { None };
-    Ok(Some(TrainingExamples { files, validation_files, train, validation, keeps_head: false }))
+    Ok(Some(TrainingExamples { language, files, validation_files, train, validation, keeps_head: false }))
 }
 
 /// Fine-tunes the model of a folder on a task, under a label of its own, or takes what was finished before.
@@ -113,7 +125,17 @@ pub(super) fn fine_tune(
     let Some(students) = students else {
         return Ok(Tuned::Refused("no kind of student goes on with a model of its architecture".into()));
     };
-    let text = recipe(label, (task, train), (model, &students), &data, examples, (kind, count), options.seed);
+    let config = Config::open(&ModelFolder::open(model).map_err(RunError::from)?).map_err(RunError::from)?;
+    let is_told = config.outline().languages.is_some_and(|own| own.are_named());
+    let text = recipe(
+        label,
+        (task, train),
+        (model, &students, is_told),
+        &data,
+        examples,
+        (kind, count),
+        options.seed,
+    );
     write::write(&recipe_path, text.as_bytes()).map_err(RunError::from)?;
     let loaded = load(&recipe_path, &[]).map_err(|found| SuiteError::Recipe(found.render(false)))?;
     let found = check(&loaded, Depth::Quick);
@@ -162,7 +184,7 @@ fn text_student(model: &Path) -> String {
 fn recipe(
     label: &str,
     (task, train): (&SuiteTask, &SuiteTrain),
-    (model, students): (&Path, &str),
+    (model, students, is_told): (&Path, &str, bool),
     data: &Path,
     examples: &TrainingExamples,
     (kind, count): (Option<TableKind>, Option<usize>),
@@ -198,6 +220,10 @@ fn recipe(
         lines.push("label = \"label\"".into());
         lines.extend(has_second.then(|| "second = \"second\"".into()));
     }
+    if is_told && kind != Some(TableKind::Choices) {
+        // The model has an embedding of each language.
+        lines.push(format!("language = {}", text(&examples.language)));
+    }
     if !classes.is_empty() && matches!(kind, Some(TableKind::Texts { .. } | TableKind::Sentences)) {
         lines.push(format!("classes = [{}]", classes.join(", ")));
     }
@@ -212,6 +238,7 @@ fn recipe(
     let (images, regions) = images.map(|images| image_lines(data, images)).unwrap_or_default();
     lines.extend(images);
     recipe.push_str(&(lines.join("\n") + "\n" + &regions));
+    let labelled = if task.pieces == ScoredPieces::All { ", label-all-tokens = true" } else { "" };
     // A twentieth of few would choose among checkpoints by chance.
     let is_few = count.is_some_and(|count| count < FEW);
     let fraction = if has_validation || is_few { 0.0 } else { 0.05 };
@@ -221,7 +248,7 @@ fn recipe(
         recipe,
         "[data.task.split]\ntest-fraction = 0.0\nvalidation-fraction = {fraction:?}\noverlap = \"remove-from-training\"\n\n\
          {students}\n\
-         [stage.fine-tune]\nstudent = \"tuned\"\ndata.{stage_data} = {{ data = [\"task\"], max-length = {} }}\n\
+         [stage.fine-tune]\nstudent = \"tuned\"\ndata.{stage_data} = {{ data = [\"task\"], max-length = {}{labelled} }}\n\
          [stage.fine-tune.loss.{loss}]\n\n\
          [train]\nepochs = {}\nbatch.size = {}\nvalidate-every = {validate_every}\nvalidation-examples = 2000\n\
          schedule.linear = {{ warmup = 0.1 }}\noptimiser.adamw = {{ learning-rate = {:?}, weight-decay = 0.01 }}\n\n\

@@ -29,20 +29,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use alambic_data::benchmarks::{Examples, Part, References};
 use alambic_data::{BenchmarkFault, DataError, Place};
 use alambic_files::{digests, write};
-use alambic_inference::{EncoderPipeline, LoadedModel};
-use alambic_models::ModelFolder;
+use alambic_inference::LoadedModel;
+use alambic_models::{LanguageNumbers, ModelFolder};
 use alambic_ranks::Ranks;
 use alambic_reports::suite::MissingTask;
 use serde::{Deserialize, Serialize};
 
+use super::kinds::SuiteTaskKind;
 use super::load::LoadedSuite;
-use super::schema::SuiteTask;
-use super::score::{SuiteError, SuiteScores, is_without_labels, score};
+use super::schema::{PaddingInMean, SuiteTask};
+use super::score::{LabelSet, SuiteError, SuiteScores, is_without_labels, score};
 use crate::error::RunError;
 use crate::observer::Observer;
-use bitext::{Embedder, Threshold};
+use bitext::Threshold;
 use fine_tune::{Tuned, fine_tune, no_training_data, training_examples};
 use plan::{PlannedTask, Variant, plan, test_file_of};
+use predict::Question;
 
 pub use setting::Setting;
 
@@ -50,8 +52,6 @@ pub use setting::Setting;
 const PREDICTIONS: &str = "predictions";
 /// The file that says how predictions came about, among them.
 const ABOUT: &str = "about.json";
-/// The most tokens of an input where a suite does not say it.
-const MAX_LENGTH: usize = 128;
 
 /// A model that is evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,12 +259,18 @@ impl Evaluation<'_> {
                 }
             }
         };
+        if loaded.config().outline().languages.is_some_and(|own| !own.are_named()) {
+            about
+                .notes
+                .push("its configuration names no languages (`lang2id`), and it is not told them".into());
+        }
         let layer = layer_of(task, &loaded);
         if let (Examples::Bitext { .. } | Examples::Mining(_), Some(layer)) = (&examples, layer) {
-            about.notes.push(format!("mean over the tokens of layer {layer}"));
+            let over = if task.padding == PaddingInMean::Counted { "positions" } else { "tokens" };
+            about.notes.push(format!("mean over the {over} of layer {layer}"));
         }
         drop(examples);
-        let layouts = task.corpus.layout();
+        let layouts = task.layout();
         let mut all = 0;
         observer.task(
             &format!("{name}: {} predicts {}", model.name, variant.languages.join(", ")),
@@ -273,8 +279,16 @@ impl Evaluation<'_> {
         );
         for (done, language) in variant.languages.iter().enumerate() {
             self.check_interrupt()?;
+            // Translations of the test part are in the language of the source.
+            let named = test_file_of(task, self.options.setting, language, self.source());
+            let read_in = if named.is_some() { self.source() } else { language };
+            if let Some(reason) = self.untold(task, read_in, &loaded) {
+                about.missing.push(format!("{language}: {reason}"));
+                continue;
+            }
             let examples = self.inputs(planned, language)?;
-            let threshold = self.threshold(planned, language, &loaded, layer, &examples)?;
+            let question = Question { task, language, read_in, source: self.source(), layer };
+            let threshold = self.threshold(planned.name, &question, &loaded, &examples)?;
             if let Examples::Mining(_) = &examples {
                 about.notes.push(match &threshold {
                     Some(own) => format!(
@@ -286,15 +300,26 @@ impl Evaluation<'_> {
                     }
                 });
             }
-            let max_length = task.train.as_ref().map_or(MAX_LENGTH, |train| train.max_length);
             let mut count = |done| all += done;
-            let found =
-                predict::predict(&loaded, &examples, max_length, layer, threshold.as_ref(), &mut count)?;
+            let found = predict::predict(&loaded, &examples, &question, threshold.as_ref(), &mut count)?;
             layouts.write(&out.join(layouts.file_name(language)), &found)?;
             observer.progress(done + 1);
         }
         observer.finished(&format!("{all} examples"));
         Ok(())
+    }
+
+    /// Why a model cannot be told a language, or that of the sentences that look for their translation; none where it is told
+    /// none, or has an embedding of it.
+    fn untold(&self, task: &SuiteTask, language: &str, model: &LoadedModel) -> Option<String> {
+        let languages = model.config().outline().languages.filter(LanguageNumbers::are_named)?;
+        let asks = matches!(task.kind.value, SuiteTaskKind::BitextRetrieval | SuiteTaskKind::BitextMining);
+        let needed = [Some(language), Some(self.source()).filter(|_| asks)];
+        needed
+            .into_iter()
+            .flatten()
+            .find_map(|code| languages.number(code).err())
+            .map(|error| error.to_string())
     }
 
     /// The inputs of a language of a task.
@@ -305,6 +330,15 @@ impl Evaluation<'_> {
         let examples = read
             .filter(|own| !own.is_empty())
             .ok_or_else(|| SuiteError::Nothing(format!("`{name}` has no inputs in `{language}`")))?;
+        let crossed = examples.crossed(language, self.source()).filter(|_| named.is_none());
+        if let Some(wrong) = crossed {
+            let (sentences, other) = (examples.len(), self.source().to_owned());
+            let fault =
+                BenchmarkFault::CrossedLanguages { language: language.to_owned(), other, sentences, wrong };
+            let files = corpus.input_paths(&self.options.data, name, language, Part::Test, named);
+            let file = files.first().map(|path| path.display().to_string()).unwrap_or_default();
+            return Err(DataError::new(Place::file(&file), fault.into()).into());
+        }
         let Some(references) = self.references(planned, language)? else { return Ok(examples) };
         if !examples.fit(&references) {
             let (found, expected) = (examples.len(), references.len());
@@ -330,16 +364,20 @@ impl Evaluation<'_> {
     fn check_labels(&self, planned: &[PlannedTask<'_>]) -> Result<(), SuiteError> {
         let mut faults: Option<DataError> = None;
         for task in planned {
+            let mut labels = Vec::new();
             for language in task.variants.iter().flat_map(|variant| &variant.languages) {
                 // Images that are not there are told of as well.
                 let inputs = task.task.corpus.images().map(|_| self.inputs(task, language).map(drop));
-                let labels = self.references(task, language).map(drop);
-                match labels.and(inputs.unwrap_or(Ok(()))) {
+                let read = self.references(task, language);
+                match read.and_then(|found| inputs.unwrap_or(Ok(())).map(|()| found)) {
                     Err(SuiteError::Data(error)) => DataError::note(&mut faults, Err(error)),
                     Err(error) => return Err(error),
-                    Ok(()) => {}
+                    Ok(found) => {
+                        labels.extend(found.and_then(|own| LabelSet::of(task.task, language, &own)));
+                    }
                 }
             }
+            DataError::note(&mut faults, LabelSet::check_all(&labels));
         }
         faults.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -405,23 +443,21 @@ impl Evaluation<'_> {
     /// The margin of a mining task, chosen on its validation part; none of other tasks, or without such a part.
     fn threshold(
         &self,
-        planned: &PlannedTask<'_>,
-        language: &str,
+        name: &str,
+        question: &Question<'_>,
         model: &LoadedModel,
-        layer: Option<usize>,
         examples: &Examples,
     ) -> Result<Option<Threshold>, SuiteError> {
         if !matches!(examples, Examples::Mining(_)) {
             return Ok(None);
         }
-        let (name, corpus, data) = (planned.name, &planned.task.corpus, &self.options.data);
+        let Question { task, language, .. } = *question;
+        let (corpus, data) = (&task.corpus, &self.options.data);
         let Some(inputs) = corpus.examples(data, name, language, Part::Validation, None)? else {
             return Ok(None);
         };
         let Some(gold) = corpus.validation_references(data, name, language)? else { return Ok(None) };
-        let pipeline = EncoderPipeline::from_model(model).and_then(|own| own.with_max_length(MAX_LENGTH));
-        let embedder = Embedder::new(pipeline.map_err(RunError::from)?, layer)?;
-        Ok(Threshold::of_part(&embedder, &inputs, &gold)?)
+        Ok(Threshold::of_part(&question.embedders(model)?, &inputs, &gold)?)
     }
 
     /// The values of all models.
@@ -503,10 +539,10 @@ fn copy_predictions(options: &EvaluateOptions, folder: &Path) -> Result<(), Suit
 }
 
 /// The layer of whose states sentences are embedded: that which the suite names for models of as many layers, where the model has no
-/// embedding of its own, or else the last; none for the model's own embedding.
+/// embedding of its own or padding is counted, or else the last; none for the model's own embedding.
 fn layer_of(task: &SuiteTask, model: &LoadedModel) -> Option<usize> {
     let config = model.config();
-    if config.embedding_width().is_some() {
+    if config.embedding_width().is_some() && task.padding == PaddingInMean::Masked {
         return None;
     }
     let layers = config.outline().streams.get("").map_or(0, |stream| stream.layers);

@@ -1,7 +1,7 @@
 //! Predictions of a model for the inputs of a task.
 
 use alambic_data::benchmarks::{
-    ChoiceExample, Examples, IdentifiedSentence, Predictions, SentenceExample, TextExample,
+    ChoiceExample, Examples, IdentifiedSentence, PieceTag, Predictions, SentenceExample, TextExample,
 };
 use alambic_inference::{
     EncoderPipeline, ExtractiveQuestionAnsweringPipeline, LoadedModel, MultipleChoicePipeline, SpanOptions,
@@ -10,7 +10,8 @@ use alambic_inference::{
 use alambic_models::text_encoder::{Head, ProblemType};
 use alambic_settings::IndexMap;
 
-use super::bitext::{Embedder, Threshold, mine, nearest_places};
+use super::super::schema::{ScoredPieces, SuiteTask};
+use super::bitext::{Embedder, Threshold, mine, nearest_places, told};
 use super::images;
 use crate::error::RunError;
 
@@ -42,22 +43,49 @@ pub(super) fn has_head(model: &LoadedModel, examples: &Examples, classes: &[&str
     }
 }
 
-/// The predictions of a model, with inputs of at most so many tokens. `progress` hears how many are done.
+/// What a model is asked: a task in a language.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'t> {
+    pub(super) task: &'t SuiteTask,
+    /// The language that is asked about.
+    pub(super) language: &'t str,
+    /// The language that inputs are in: that of the source where they are translated.
+    pub(super) read_in: &'t str,
+    /// The language of the sentences that look for their translation.
+    pub(super) source: &'t str,
+    /// The layer of whose states sentences are embedded; none for the model's own embedding.
+    pub(super) layer: Option<usize>,
+}
+
+impl Question<'_> {
+    /// What embeds the sentences of its language, and those of the source.
+    pub(super) fn embedders(&self, model: &LoadedModel) -> Result<[Embedder; 2], RunError> {
+        let own = Embedder::of_task(model, self.task, self.layer)?;
+        Ok([own.in_language(self.read_in)?, own.in_language(self.source)?])
+    }
+}
+
+/// The predictions of a model for inputs of a task. `progress` hears how many are done.
 pub(super) fn predict(
     model: &LoadedModel,
     examples: &Examples,
-    max_length: usize,
-    layer: Option<usize>,
+    question: &Question<'_>,
     threshold: Option<&Threshold>,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Predictions, RunError> {
-    let encoder = || Ok::<_, RunError>(EncoderPipeline::from_model(model)?.with_max_length(max_length)?);
+    let Question { task, read_in, .. } = *question;
+    let max_length = task.max_length();
+    let encoder = || told(EncoderPipeline::from_model(model)?.with_max_length(max_length)?, read_in);
     Ok(match examples {
         Examples::Texts(all) => Predictions::Classes(classes(&encoder()?, all, progress)?),
+        Examples::Sentences(all) if task.pieces == ScoredPieces::All => {
+            Predictions::Pieces(pieces(&encoder()?, all, progress)?)
+        }
         Examples::Sentences(all) => Predictions::Tags(tags(&encoder()?, all, progress)?),
         Examples::Passages(all) => {
             let pipeline =
                 ExtractiveQuestionAnsweringPipeline::from_model(model, SpanOptions::within(max_length))?;
+            let pipeline = told(pipeline, read_in)?;
             let mut answers = IndexMap::new();
             for some in all.chunks(CHUNK) {
                 let inputs: Vec<(&str, &str)> =
@@ -73,8 +101,8 @@ pub(super) fn predict(
             Predictions::Classes(choices(&pipeline, all, progress)?)
         }
         Examples::Bitext { queries, candidates } => {
-            let embedder = Embedder::new(encoder()?, layer)?;
-            let found = nearest_places(&embedder.embed(queries)?, &embedder.embed(candidates)?)?;
+            let [own, source] = question.embedders(model)?;
+            let found = nearest_places(&source.embed(queries)?, &own.embed(candidates)?)?;
             progress(queries.len());
             Predictions::Places(found)
         }
@@ -85,11 +113,11 @@ pub(super) fn predict(
             images::rankings(model, captions, images, max_length, progress)?
         }
         Examples::Mining([others, english]) => {
-            let embedder = Embedder::new(encoder()?, layer)?;
+            let [own, source] = question.embedders(model)?;
             let texts =
                 |all: &[IdentifiedSentence]| all.iter().map(|own| own.text.clone()).collect::<Vec<_>>();
             let [others_vectors, english_vectors] =
-                [embedder.embed(&texts(others))?, embedder.embed(&texts(english))?];
+                [own.embed(&texts(others))?, source.embed(&texts(english))?];
             let pairs = mine(&others_vectors, &english_vectors)?;
             let least = threshold.map_or(f32::NEG_INFINITY, |threshold| threshold.least);
             let kept = pairs.into_iter().filter(|pair| pair.score >= least);
@@ -141,18 +169,46 @@ fn choices(
     Ok(found)
 }
 
+/// The words of a sentence without white space within them, which would split them.
+fn plain_words(sentence: &SentenceExample) -> Vec<String> {
+    let plain = |word: &String| -> String {
+        let word: String = word.chars().filter(|letter| !letter.is_whitespace()).collect();
+        if word.is_empty() { "_".to_owned() } else { word }
+    };
+    sentence.words.iter().map(plain).collect()
+}
+
+/// The tags of the pieces of sentences. What of a sentence is beyond the longest input is left out; one of which no piece is left has
+/// its first word, in no span.
+fn pieces(
+    pipeline: &EncoderPipeline,
+    all: &[SentenceExample],
+    progress: &mut dyn FnMut(usize),
+) -> Result<Vec<Vec<PieceTag>>, RunError> {
+    let mut found = Vec::with_capacity(all.len());
+    for some in all.chunks(CHUNK) {
+        let texts: Vec<String> = some.iter().map(|own| plain_words(own).join(" ")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for rows in pipeline.piece_logits(&texts)? {
+            let tag = |(word, row): (usize, Vec<f32>)| PieceTag { word, tag: pipeline.label(&row) };
+            let mut pieces: Vec<PieceTag> = rows.into_iter().map(tag).collect();
+            if pieces.is_empty() {
+                pieces.push(tag((0, Vec::new())));
+            }
+            found.push(pieces);
+        }
+        progress(some.len());
+    }
+    Ok(found)
+}
+
 /// The tags of sentences. What of a sentence is beyond the longest input is read by itself, from the first word that was cut.
 fn tags(
     pipeline: &EncoderPipeline,
     all: &[SentenceExample],
     progress: &mut dyn FnMut(usize),
 ) -> Result<Vec<Vec<String>>, RunError> {
-    // White space within a word would split it.
-    let plain = |word: &String| -> String {
-        let word: String = word.chars().filter(|letter| !letter.is_whitespace()).collect();
-        if word.is_empty() { "_".to_owned() } else { word }
-    };
-    let words: Vec<Vec<String>> = all.iter().map(|own| own.words.iter().map(plain).collect()).collect();
+    let words: Vec<Vec<String>> = all.iter().map(plain_words).collect();
     let mut tags: Vec<Vec<String>> = vec![Vec::new(); all.len()];
     for begin in (0..all.len()).step_by(CHUNK) {
         let end = (begin + CHUNK).min(all.len());

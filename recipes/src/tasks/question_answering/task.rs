@@ -116,6 +116,11 @@ impl Task for PassagesData {
         Ok(questions.into_iter().map(|question| question.language.as_deref()).collect())
     }
 
+    fn labelled_languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        let labelled = self.selected(corpora, Split::Train)?.into_iter().filter(|own| own.is_labelled);
+        Ok(labelled.map(|question| question.language.as_deref()).collect())
+    }
+
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
         Ok(HeadSpec::span())
     }

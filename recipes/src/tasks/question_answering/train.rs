@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use alambic_data::{PassageQuestion, Split};
-use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
+use alambic_inference::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions, ask_by_language};
 use alambic_losses::Targets;
 use alambic_models::architecture::Batch;
 use alambic_models::text_encoder::TextInput;
-use alambic_models::{Config, EncodedText, Pass, TokenWindow, Tokenizer, Trace, WindowSizes};
+use alambic_models::{
+    Config, EncodedText, LanguageNumbers, Pass, TokenWindow, Tokenizer, Trace, WindowSizes,
+};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
@@ -83,8 +85,18 @@ impl<'a> PassageTraining<'a> {
         let questions = data.selected(corpora, Split::Train)?;
         let mut validation_questions = data.selected(corpora, Split::Validation)?;
         subsample(&mut validation_questions, job.train.validation_examples);
-        let examples = encode(&questions, job.tokenizer, windows)?;
-        let validation = encode(&validation_questions, job.tokenizer, windows)?;
+        let languages = config.outline().languages;
+        if let Some(other) = teacher.and_then(Teacher::outline)
+            && other.languages != languages
+        {
+            return Err(RunError::Recipe(format!(
+                "`{}` has a teacher that is told languages otherwise than its student: by other numbers, or not at all",
+                job.label
+            )));
+        }
+        let encode =
+            |questions: &[&'a PassageQuestion]| encode(questions, job.tokenizer, windows, languages.as_ref());
+        let (examples, validation) = (encode(&questions)?, encode(&validation_questions)?);
         let taps = job.taps();
         let (outputs, cached) = match teacher.filter(|_| !taps.teacher.is_empty()) {
             None => (None, None),
@@ -209,9 +221,16 @@ pub(super) fn answer(
     pipeline: &ExtractiveQuestionAnsweringPipeline,
     questions: &[&PassageQuestion],
 ) -> Result<Vec<SpanAnswer>, RunError> {
-    let inputs: Vec<(&str, &str)> =
-        questions.iter().map(|own| (own.question.as_str(), &*own.passage)).collect();
-    Ok(pipeline.answer(&inputs)?)
+    ask_by_language(
+        pipeline,
+        questions,
+        |question| question.language.as_deref(),
+        |pipeline, questions| {
+            let inputs: Vec<(&str, &str)> =
+                questions.iter().map(|own| (own.question.as_str(), &*own.passage)).collect();
+            Ok(pipeline.answer(&inputs)?)
+        },
+    )
 }
 
 /// The right answers of a question.
@@ -224,12 +243,18 @@ fn encode<'q>(
     questions: &[&'q PassageQuestion],
     tokenizer: &Tokenizer,
     windows: WindowSizes,
+    languages: Option<&LanguageNumbers>,
 ) -> Result<Vec<Example<'q>>, RunError> {
     let mut examples = Vec::new();
+    // Of texts of which some are of no known language none is told, as where they are asked.
+    let is_told = questions.iter().all(|question| question.language.is_some());
     for question in questions {
+        let code = question.language.as_deref().filter(|_| is_told);
+        let language = languages.zip(code).map(|(own, code)| own.number(code)).transpose()?;
         for window in tokenizer.encode_windows(&question.question, &question.passage, windows)? {
             let span = question.is_labelled.then(|| span_of(question, &window));
-            examples.push(Example { text: window.text, language: question.language.as_deref(), span });
+            let text = EncodedText { language, ..window.text };
+            examples.push(Example { text, language: question.language.as_deref(), span });
         }
     }
     Ok(examples)
@@ -301,7 +326,7 @@ mod tests {
         let windows = WindowSizes { max_length: 14, stride: 2, max_first_length: 5 };
         let spans = |text: &str| {
             let question = question(text);
-            let encoded = encode(&[&question], &tokenizer, windows).unwrap();
+            let encoded = encode(&[&question], &tokenizer, windows, None).unwrap();
             encoded.iter().map(|own| own.span.unwrap()).collect::<Vec<_>>()
         };
         // `[CLS] where does anna live ? [SEP] anna lives in old delhi . [SEP]`, and windows that repeat two tokens.

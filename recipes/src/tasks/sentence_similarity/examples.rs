@@ -158,7 +158,7 @@ mod tests {
         let mut content: Content = options.read(Extent::Whole).unwrap();
         let split = SplitOptions {
             test_values: vec!["dev".into()],
-            validation_fraction: 0.0,
+            validation_fraction: Some(0.0),
             ..SplitOptions::default()
         };
         content.split(&split, &HoldOut::default()).unwrap();

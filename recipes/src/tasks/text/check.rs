@@ -23,6 +23,10 @@ impl TextsData {
                 let message = format!("the corpora of `{}` have different labels", site.path.join("."));
                 checker.error("recipe::data", message, &origin, "other labels than the texts before it");
             }
+            if options.label_all_tokens && !matches!(labels, Labels::Words(_)) {
+                let message = "`label-all-tokens` is about tags of words, and these texts have none";
+                checker.error("recipe::data", message.to_owned(), &origin, "texts without tagged words");
+            }
             all = Some(labels);
             let count = |split| {
                 let texts = checker.corpora.texts_of_share(&options.data, split, options.fraction);

@@ -19,8 +19,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use indexmap::IndexSet;
 
-use super::labels::{head_of, kind_of, predict, prediction, prediction_of, reference};
-use super::train::pair;
+use super::labels::{head_of, kind_of, logits, pair, predict, prediction, prediction_of, reference};
 use crate::error::RunError;
 use crate::evaluation::embedding::{closeness, embedding_width, normalized_embeddings_of_pairs};
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
@@ -152,7 +151,7 @@ impl EvaluatedTeacher {
                 test_set.classes.join(", ")
             )));
         }
-        let logits = pipeline.logits(&texts.iter().map(|text| pair(text)).collect::<Vec<_>>())?;
+        let logits = logits(&pipeline, texts)?;
         let predictions = logits.iter().map(|rows| prediction(&pipeline, rows)).collect();
         Ok((Self { teacher, pipeline: Some(pipeline), logits, embeddings: None }, predictions))
     }
@@ -216,7 +215,7 @@ impl Evaluator for TextEvaluator<'_> {
     ) -> Result<Vec<Prediction>, RunError> {
         let predictions = match self.labels {
             Labels::None => vec![Prediction::Nothing; self.texts.len()],
-            _ => predict(&EncoderPipeline::load(folder)?, &self.pairs())?,
+            _ => predict(&EncoderPipeline::load(folder)?, &self.texts)?,
         };
         progress(predictions.len());
         Ok(predictions)
@@ -227,7 +226,7 @@ impl Evaluator for TextEvaluator<'_> {
         let Some(teacher) = &self.teacher else { return Ok(similarities) };
         let (pairs, student) = (self.pairs(), EncoderPipeline::load(student)?);
         if let Labels::Classes(_) | Labels::Words(_) = self.labels {
-            let [mean, shuffled] = divergences(&student.logits(&pairs)?, &teacher.logits);
+            let [mean, shuffled] = divergences(&logits(&student, &self.texts)?, &teacher.logits);
             similarities.insert("kl-from-teacher".to_owned(), mean);
             similarities.insert("kl-from-teacher-shuffled".to_owned(), shuffled);
         }
@@ -250,10 +249,12 @@ impl Evaluator for TextEvaluator<'_> {
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let (pairs, pipeline) = (self.pairs(), EncoderPipeline::load(student)?);
         let read = |pipeline: &EncoderPipeline, batch: &[usize]| -> Result<(), RunError> {
-            let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
-            match self.labels {
-                Labels::None => pipeline.forward(&texts)?,
-                _ => drop(predict(pipeline, &texts)?),
+            if self.labels == Labels::None {
+                let texts: Vec<TextPair<'_>> = batch.iter().map(|&index| pairs[index]).collect();
+                pipeline.forward(&texts)?;
+            } else {
+                let texts: Vec<&Example> = batch.iter().map(|&index| self.texts[index]).collect();
+                predict(pipeline, &texts)?;
             }
             Ok(())
         };
@@ -272,9 +273,8 @@ impl Evaluator for TextEvaluator<'_> {
         let (Labels::Classes(_) | Labels::Words(_)) = self.labels else { return Ok(Vec::new()) };
         let rows = match (folder, &self.teacher) {
             (Some(folder), _) => {
-                let pairs = self.pairs();
-                let asked: Vec<TextPair<'_>> = examples.iter().map(|&index| pairs[index]).collect();
-                EncoderPipeline::load(folder)?.logits(&asked)?
+                let asked: Vec<&Example> = examples.iter().map(|&index| self.texts[index]).collect();
+                logits(&EncoderPipeline::load(folder)?, &asked)?
             }
             (None, Some(teacher)) => {
                 examples.iter().filter_map(|&index| teacher.logits.get(index).cloned()).collect()

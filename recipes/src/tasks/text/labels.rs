@@ -1,7 +1,7 @@
 //! Labels of texts as heads, references and predictions.
 
 use alambic_data::{Label, Labels, Text};
-use alambic_inference::{EncoderPipeline, TextPair};
+use alambic_inference::{EncoderPipeline, TextPair, ask_by_language};
 use alambic_models::text_encoder::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{Prediction, PredictionKind};
 
@@ -63,12 +63,24 @@ pub(crate) fn prediction_of(labels: &Labels, rows: &[Vec<f32>]) -> Prediction {
     }
 }
 
+/// The text or texts of an example.
+pub(crate) fn pair(text: &Text) -> TextPair<'_> {
+    (&text.first, text.second.as_deref())
+}
+
+/// The logits of texts, as [`EncoderPipeline::logits`] gives them, from a model that is told their languages if it can be.
+pub(crate) fn logits(pipeline: &EncoderPipeline, texts: &[&Text]) -> Result<Vec<Vec<Vec<f32>>>, RunError> {
+    ask_by_language(
+        pipeline,
+        texts,
+        |text| text.language.as_deref(),
+        |pipeline, texts| Ok(pipeline.logits(&texts.iter().map(|text| pair(text)).collect::<Vec<_>>())?),
+    )
+}
+
 /// The predictions of a model for texts.
-pub(crate) fn predict(
-    pipeline: &EncoderPipeline,
-    texts: &[TextPair<'_>],
-) -> Result<Vec<Prediction>, RunError> {
-    Ok(pipeline.logits(texts)?.iter().map(|rows| prediction(pipeline, rows)).collect())
+pub(crate) fn predict(pipeline: &EncoderPipeline, texts: &[&Text]) -> Result<Vec<Prediction>, RunError> {
+    Ok(logits(pipeline, texts)?.iter().map(|rows| prediction(pipeline, rows)).collect())
 }
 
 /// The prediction that the logits of a text stand for; see [`EncoderPipeline::logits`].

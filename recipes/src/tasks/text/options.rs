@@ -17,6 +17,9 @@ settings! {
         /// Most tokens of a text or a pair, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
         pub max_length: usize = 128,
+        /// Whether each token of a tagged word has its tag as label (`label_all_tokens` of transformers), and not the first token
+        /// alone. Where a stage has several corpora, one that has it is enough.
+        pub label_all_tokens: bool = false,
         /// Variants of the training texts that are trained on as well. Left out: none.
         pub augment: Option<AugmentOptions>,
         /// Masked language modelling as the stage's task, in place of the labels. Left out: the labels.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alambic_data::{ContentKind, Labels, Split, Text};
+use alambic_data::{ContentKind, Label, Labels, Split, Text};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_reports::metrics::{Metric, TaskDescription, suitable};
@@ -30,6 +30,11 @@ impl TextsData {
     /// The corpora, each as often as it is named.
     pub(super) fn names(&self) -> Vec<At<String>> {
         self.texts.iter().flat_map(|options| options.data.clone()).collect()
+    }
+
+    /// Whether all tokens of tagged words have labels.
+    pub(super) fn labels_all_tokens(&self) -> bool {
+        self.texts.iter().any(|options| options.label_all_tokens)
     }
 
     /// The texts of a split, those of each table by themselves.
@@ -118,6 +123,15 @@ impl Task for TextsData {
     fn languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
         let texts = self.selected(corpora, Split::Train)?.concat();
         Ok(texts.into_iter().map(|text| text.language.as_deref()).collect())
+    }
+
+    fn labelled_languages<'c>(&self, corpora: &'c Corpora) -> Result<Vec<Option<&'c str>>, RunError> {
+        if self.is_masked() {
+            return Ok(Vec::new());
+        }
+        let texts = self.selected(corpora, Split::Train)?.concat();
+        let labelled = texts.into_iter().filter(|text| text.label != Label::None);
+        Ok(labelled.map(|text| text.language.as_deref()).collect())
     }
 
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use alambic_data::{Label, Split, Text};
-use alambic_inference::{EncoderPipeline, TextPair};
+use alambic_inference::EncoderPipeline;
 use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::{Config, Pass, TapSelection, Tokenizer};
 use alambic_ranks::in_turns;
@@ -19,7 +19,7 @@ use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
 use crate::training::encoded::EncodedSplits;
-use crate::training::encoded_examples::{EncodedExamples, TextBatch};
+use crate::training::encoded_examples::{EncodedExamples, LabelledTokens, TextBatch};
 use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
 use crate::training::statistics::DatasetStatistics;
@@ -71,7 +71,9 @@ impl<'a> TextTraining<'a> {
         }
         let validation: Vec<Text> = validation.into_iter().cloned().collect();
         let model = (job.config, job.tokenizer);
-        let mut splits = EncodedSplits::new(&texts, validation, data.max_length(), model, job.teacher)?;
+        let tokens = if data.labels_all_tokens() { LabelledTokens::All } else { LabelledTokens::First };
+        let mut splits =
+            EncodedSplits::labelled(&texts, validation, data.max_length(), model, job.teacher, tokens)?;
         if let Some(options) = data.texts.iter().find_map(|options| options.mask.as_ref()) {
             let masking = Masking::new(options, job.tokenizer, job.seed)?;
             let left_out = splits.mask(&masking).ok_or_else(|| {
@@ -200,7 +202,7 @@ impl TrainingTask for TextTraining<'_> {
         let is_labelled = |text: &&Text| text.label != Label::None;
         let texts: Vec<&Text> = self.splits.validation_texts.iter().filter(is_labelled).collect();
         let references: Vec<Prediction> = texts.iter().map(|text| reference(text, self.labels)).collect();
-        let predictions = predict(&pipeline, &texts.iter().copied().map(pair).collect::<Vec<_>>())?;
+        let predictions = predict(&pipeline, &texts)?;
         let value = validation_value(metric, &predictions, &references, self.labels)?;
         // What has no value, as a correlation of predictions that are all the same, is no better than any other.
         Ok(value.unwrap_or(match metric.direction {
@@ -228,9 +230,4 @@ fn perplexity(model: &dyn Architecture, texts: &EncodedExamples) -> Result<f64, 
         tokens += count;
     }
     Ok((total / tokens.max(1.0)).exp())
-}
-
-/// The text or texts of an example.
-pub(super) fn pair(text: &Text) -> TextPair<'_> {
-    (&text.first, text.second.as_deref())
 }
