@@ -268,6 +268,7 @@ impl Sentence {
             language: self.language,
             split: self.split.map(str::to_owned),
             line: self.lines.first().copied().unwrap_or_default(),
+            mixer: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod benchmark_fault;
 mod fault;
 mod language_fault;
+mod mixing_fault;
 mod place;
 mod problems;
 mod region_fault;
@@ -10,6 +11,7 @@ mod region_fault;
 pub use benchmark_fault::BenchmarkFault;
 pub use fault::Fault;
 pub use language_fault::LanguageFault;
+pub use mixing_fault::MixingFault;
 pub use place::Place;
 pub(crate) use problems::Problems;
 pub use problems::{DataError, Problem};

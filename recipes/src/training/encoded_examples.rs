@@ -1,23 +1,62 @@
 //! Texts in tokens, and batches of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use alambic_data::{Label, Text};
 use alambic_losses::Targets;
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{EncodedText, Tokenizer};
+use alambic_tensor::Streams;
+use rayon::prelude::*;
 
 use super::masking::Masking;
 use crate::error::RunError;
 
-/// A vocabulary with its padding token.
-pub(crate) struct Vocabulary<'a> {
-    pub(crate) tokenizer: &'a Tokenizer,
-    pub(crate) padding: u32,
+/// How texts become tokens of student and teacher.
+#[derive(Debug)]
+pub(crate) struct ExampleEncoder {
+    pub(crate) own: Tokenizer,
+    /// That of a teacher of another vocabulary; none where the teacher reads the student's tokens.
+    pub(crate) other: Option<Tokenizer>,
+    /// The padding tokens of student and teacher.
+    pub(crate) padding: (u32, u32),
+    /// Whether words are tagged, and the first token of each is wanted.
+    pub(crate) are_words_tagged: bool,
+}
+
+impl ExampleEncoder {
+    fn encode(&self, text: &Text) -> Result<Encoded, RunError> {
+        let (own, words) = if self.are_words_tagged {
+            self.own.encode_words(&text.first)?
+        } else {
+            (self.own.encode_text(&text.first, text.second.as_deref())?, Vec::new())
+        };
+        let other = self.other.as_ref().map(|other| other.encode_text(&text.first, text.second.as_deref()));
+        let (label, language) = (text.label.clone(), text.language.clone());
+        Ok(Encoded { own, other: other.transpose()?, words, label, language, unmixed: None })
+    }
+}
+
+/// Mixing of texts, by a function of seed, epoch and text.
+#[derive(Debug)]
+struct Mixing {
+    encoder: Arc<ExampleEncoder>,
+    streams: Streams,
+}
+
+impl Mixing {
+    /// A text as an epoch has it; none where it is always the same.
+    fn mixed(&self, text: &Encoded, epoch: u64) -> Result<Option<Encoded>, RunError> {
+        let Some(text) = &text.unmixed else { return Ok(None) };
+        let parts: Vec<&str> = std::iter::once(&text.first).chain(&text.second).map(String::as_str).collect();
+        let mixed = text.mixed(&mut self.streams.mixing(epoch, &parts));
+        mixed.map(|mixed| self.encoder.encode(&mixed)).transpose()
+    }
 }
 
 /// A text as student and teacher read it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Encoded {
     own: EncodedText,
     /// None where the teacher reads the student's tokens.
@@ -26,6 +65,8 @@ struct Encoded {
     words: Vec<Option<usize>>,
     label: Label,
     language: Option<String>,
+    /// The text itself, where it is mixed anew in every epoch.
+    unmixed: Option<Box<Text>>,
 }
 
 /// Texts in tokens.
@@ -36,6 +77,8 @@ pub(crate) struct EncodedExamples {
     padding: (u32, u32),
     /// How tokens are masked; none where the labels are the task.
     masking: Option<Masking>,
+    /// How texts are mixed; none where they are the same in every epoch.
+    mixing: Option<Mixing>,
 }
 
 /// One batch as student, teacher and losses want it.
@@ -50,38 +93,24 @@ impl EncodedExamples {
     /// Encodes texts for the student, and for a teacher of another vocabulary.
     pub(crate) fn new<'t>(
         texts: impl Iterator<Item = &'t Text>,
-        own: &Vocabulary<'_>,
-        other: Option<&Vocabulary<'_>>,
+        encoder: &ExampleEncoder,
     ) -> Result<Self, RunError> {
-        let padding = (own.padding, other.map_or(own.padding, |other| other.padding));
-        let encode = |vocabulary: &Vocabulary<'_>, text: &Text| {
-            vocabulary.tokenizer.encode_text(&text.first, text.second.as_deref())
-        };
-        let texts = texts.map(|text| {
-            let other = other.map(|other| encode(other, text)).transpose()?;
-            Ok(Encoded {
-                own: encode(own, text)?,
-                other,
-                words: Vec::new(),
-                label: text.label.clone(),
-                language: text.language.clone(),
-            })
-        });
-        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
+        let texts = texts.map(|text| encoder.encode(text)).collect::<Result<_, RunError>>()?;
+        Ok(Self { texts, padding: encoder.padding, masking: None, mixing: None })
     }
 
-    /// Encodes texts whose words are tagged, for a student and a teacher of one vocabulary.
-    pub(crate) fn tagged<'t>(
+    /// Keeps the texts of which some are mixed, to be mixed in each epoch; they are those that were encoded.
+    pub(crate) fn mix<'t>(
+        &mut self,
         texts: impl Iterator<Item = &'t Text>,
-        own: &Vocabulary<'_>,
-    ) -> Result<Self, RunError> {
-        let texts = texts.map(|text| {
-            let (own, words) = own.tokenizer.encode_words(&text.first)?;
-            let language = text.language.clone();
-            Ok(Encoded { own, other: None, words, label: text.label.clone(), language })
-        });
-        let padding = (own.padding, own.padding);
-        Ok(Self { texts: texts.collect::<Result<_, RunError>>()?, padding, masking: None })
+        encoder: &Arc<ExampleEncoder>,
+        seed: u64,
+    ) {
+        for (encoded, text) in self.texts.iter_mut().zip(texts) {
+            encoded.unmixed = text.mixer.is_some().then(|| Box::new(text.clone()));
+        }
+        let is_mixed = self.texts.iter().any(|text| text.unmixed.is_some());
+        self.mixing = is_mixed.then(|| Mixing { encoder: Arc::clone(encoder), streams: Streams::new(seed) });
     }
 
     /// Keeps the texts of which something can be masked, to be masked in each batch.
@@ -117,9 +146,14 @@ impl EncodedExamples {
         self.texts.iter().map(|text| text.own.truncated)
     }
 
-    /// Tokens of each text; there is nothing to be written.
-    pub(crate) fn lengths(&self) -> Vec<(usize, usize)> {
-        self.texts.iter().map(|text| (text.own.ids.len(), 0)).collect()
+    /// Tokens of each text as an epoch has them; there is nothing to be written.
+    pub(crate) fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let length = |text: &Encoded| {
+            // A text that cannot be encoded is reported where its batch is made.
+            let mixed = self.mixing.as_ref().and_then(|mixing| mixing.mixed(text, epoch).ok().flatten());
+            (mixed.as_ref().unwrap_or(text).own.ids.len(), 0)
+        };
+        self.texts.par_iter().map(length).collect()
     }
 
     /// The first token of each word of each text, where words are tagged.
@@ -137,8 +171,20 @@ impl EncodedExamples {
     }
 
     /// A batch of the texts of these indices, as an epoch has them.
-    pub(crate) fn batch(&self, indices: &[usize], epoch: u64) -> TextBatch {
-        let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.texts[index]).collect();
+    ///
+    /// # Errors
+    /// When a text that was mixed cannot be encoded.
+    pub(crate) fn batch(&self, indices: &[usize], epoch: u64) -> Result<TextBatch, RunError> {
+        let mixed = |&index: &usize| {
+            let text = &self.texts[index];
+            let mixed = self.mixing.as_ref().map(|mixing| mixing.mixed(text, epoch)).transpose()?.flatten();
+            Ok(mixed.map_or(Cow::Borrowed(text), Cow::Owned))
+        };
+        let rows: Vec<Cow<'_, Encoded>> = indices.iter().map(mixed).collect::<Result<_, RunError>>()?;
+        Ok(self.batch_of(&rows.iter().map(Cow::as_ref).collect::<Vec<_>>(), epoch))
+    }
+
+    fn batch_of(&self, rows: &[&Encoded], epoch: u64) -> TextBatch {
         let own: Vec<&EncodedText> = rows.iter().map(|row| &row.own).collect();
         let own = TextInput::pad(&own, self.padding.0);
         if let Some(masking) = &self.masking {
@@ -151,7 +197,7 @@ impl EncodedExamples {
             None => own.clone(),
         };
         if rows.iter().any(|row| !row.words.is_empty()) {
-            let targets = tags(&rows, own.tokens.length);
+            let targets = tags(rows, own.tokens.length);
             return TextBatch { other: own.clone(), own, targets };
         }
         let class = |row: &&Encoded| if let Label::Class(class) = row.label { class } else { 0 };

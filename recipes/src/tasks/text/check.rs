@@ -19,11 +19,11 @@ impl TextsData {
         for (index, options) in self.texts.iter().enumerate() {
             let origin = checker.table_origin(site, "texts", index);
             let Some(labels) = checker.check_text_labels(&options.data, &origin) else { continue };
-            if all.as_ref().is_some_and(|all| *all != labels) {
+            if all.as_ref().is_some_and(|all| !all.agree_with(&labels)) {
                 let message = format!("the corpora of `{}` have different labels", site.path.join("."));
                 checker.error("recipe::data", message, &origin, "other labels than the texts before it");
             }
-            all = Some(labels);
+            all = all.filter(|all| !all.are_open()).or(Some(labels));
             let count = |split| {
                 let texts = checker.corpora.texts_of_share(&options.data, split, options.fraction);
                 texts.map_or(0, |texts| texts.len())

@@ -18,6 +18,7 @@ use crate::check::model_info::ModelInfo;
 use crate::check::text_languages::LANGUAGE_KEYS;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
+use crate::corpora::mixing::translations;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::observer::Observer;
@@ -42,12 +43,23 @@ impl TextsData {
         self.texts.iter().map(select).collect()
     }
 
-    /// Both texts of each pair of the training split, one after another.
+    /// Both texts of each pair of the training split, one after another, and then what they may be mixed with.
     fn training_texts<'c>(&self, corpora: &'c Corpora) -> Result<Vec<&'c str>, RunError> {
-        let texts = self.selected(corpora, Split::Train)?;
-        let both = texts.into_iter().flatten().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
-        Ok(both.flatten().map(String::as_str).collect())
+        let texts = self.selected(corpora, Split::Train)?.concat();
+        let both = |text: &&'c Text| [Some(&text.first), text.second.as_ref()];
+        let mut all: Vec<&str> = texts.iter().flat_map(both).flatten().map(String::as_str).collect();
+        let mixed = |text: &&'c Text| {
+            let mixer = text.mixer.as_ref()?;
+            Some(both(text).into_iter().flatten().map(move |own| (mixer, own.as_str())))
+        };
+        all.extend(translations(texts.iter().filter_map(mixed).flatten()));
+        Ok(all)
     }
+}
+
+/// Whether some of the texts are mixed anew in every epoch.
+pub(super) fn are_mixed(texts: &[&Text]) -> bool {
+    texts.iter().any(|text| text.mixer.is_some())
 }
 
 impl TaskTemplates for TextsData {
@@ -94,6 +106,10 @@ impl Task for TextsData {
 
     fn is_masked(&self) -> bool {
         self.texts.iter().any(|texts| texts.mask.is_some())
+    }
+
+    fn mixes_texts(&self) -> bool {
+        true
     }
 
     fn takes_answers(&self) -> bool {
@@ -158,7 +174,9 @@ impl Task for TextsData {
         corpora: &'c Corpora,
         split: Split,
     ) -> Option<Result<Vec<&'c Text>, RunError>> {
-        (!self.is_masked()).then(|| Ok(self.selected(corpora, split)?.concat()))
+        let texts = (!self.is_masked()).then(|| Ok(self.selected(corpora, split)?.concat()))?;
+        let is_mixed = matches!(&texts, Ok(texts) if are_mixed(texts));
+        (!is_mixed).then_some(texts)
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
