@@ -67,8 +67,8 @@ settings! {
     /// hidden states, `[N, D]`, not normalised,
     /// `ℓ_i = -(τ/τ₀) · mean_{p ∈ P(i)} [z_i · z_p / τ - log Σ_{k ≠ i} exp(z_i · z_k / τ)]`, P(i) being the other rows of i's class,
     /// and `L` the mean of `ℓ_i` over the rows that have such. All is in log space. Without one, L is 0. The published code takes
-    /// all tokens for rows, padding as well (`rows = "all"`), divides by N again (`divide = "twice"`), has temperature 0.07, or 0.1
-    /// in the place of τ₀ where it distils, and adds the constant -τ/τ₀ for each row without positives. Where there are
+    /// all tokens for rows, padding as well (`rows = "all"`), divides by N again (`divide = "twice"`), has τ₀ = 0.1 where it
+    /// distils, and adds the constant -τ/τ₀ for each row without positives. Where there are
     /// more than `rows-at-most` rows, so many of them are drawn, as a function of their classes and of the progress of the stage.
     pub struct SupervisedContrast {
         /// Factor in the sum of loss terms.

@@ -1,9 +1,9 @@
 //! Checks of corpora whose texts are mixed with words of other languages.
 
-use alambic_data::{DataError, Problem};
+use alambic_data::{DataError, Extent, Problem};
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
 
-use super::checker::{Checker, Site};
+use super::checker::{Checker, Depth, Site};
 use super::faults::{code, line_of};
 use crate::corpora::mixing::{MixingProblem, MixingProblemKind};
 use crate::options::cache::CacheMode;
@@ -12,7 +12,8 @@ use crate::options::dictionary::DictionaryOptions;
 impl Checker<'_> {
     /// Reads the dictionaries of corpora that are to be mixed, and reports what is wrong with them.
     pub(super) fn check_mixing(&mut self, declared: &IndexMap<String, DictionaryOptions>) {
-        for MixingProblem { key, origin, kind } in self.corpora.mix(self.data, declared) {
+        let extent = if self.depth == Depth::Whole { Extent::Whole } else { Extent::Head };
+        for MixingProblem { key, origin, kind } in self.corpora.mix(self.data, declared, extent) {
             let keys: Vec<&str> = key.iter().map(String::as_str).collect();
             let origin = origin.unwrap_or_else(|| self.places.key_origin(&keys));
             match kind {

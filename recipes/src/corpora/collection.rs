@@ -111,7 +111,7 @@ impl Corpora {
         let splitting = Splitting::new(data, evaluated, &held_out);
         let read = |(name, options): (&String, _)| Ok((name.clone(), splitting.read(name, options)?));
         let mut corpora: Self = data.iter().map(read).collect::<Result<_, RunError>>()?;
-        match corpora.mix(data, dictionaries).into_iter().find_map(MixingProblem::into_error) {
+        match corpora.mix(data, dictionaries, Extent::Whole).into_iter().find_map(MixingProblem::into_error) {
             Some(error) => Err(error),
             None => Ok(corpora),
         }

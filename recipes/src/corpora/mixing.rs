@@ -6,9 +6,11 @@ use alambic_data::mixing::{
     Coverage, Dictionary, Mixer, MixingOptions, ParallelDictionary, induce, words_of,
 };
 use alambic_data::parallel::Translation;
-use alambic_data::{Content, Corpus, DataError, Dataset, Labels, MixingFault, Place, Split};
+use alambic_data::{Content, Corpus, DataError, Dataset, Extent, Labels, MixingFault, Place, Split};
+use alambic_files::text::visible;
 use alambic_reports::numbers::thousands;
 use alambic_settings::{At, IndexMap, Origin};
+use alambic_tensor::Streams;
 
 use super::collection::Corpora;
 use crate::error::RunError;
@@ -70,6 +72,7 @@ const MIN_SHARE: f64 = 0.01;
 struct Dictionaries<'a> {
     declared: &'a IndexMap<String, DictionaryOptions>,
     corpora: &'a Corpora,
+    extent: Extent,
     induced: IndexMap<String, Arc<Dictionary>>,
 }
 
@@ -139,14 +142,19 @@ impl Dictionaries<'_> {
             let message = format!("there is no dictionary `{code}`");
             return Err(MixingProblem::option(&["dictionary", code], message, "named here", "declare it"));
         };
-        let dictionary = Arc::new(induced(code, options, self.corpora)?);
+        let dictionary = Arc::new(induced(code, options, self.corpora, self.extent)?);
         self.induced.insert(code.to_owned(), Arc::clone(&dictionary));
         Ok(dictionary)
     }
 }
 
 /// A dictionary out of the training split of a corpus of parallel sentences.
-fn induced(code: &str, options: &ParallelDictionary, corpora: &Corpora) -> Result<Dictionary, MixingProblem> {
+fn induced(
+    code: &str,
+    options: &ParallelDictionary,
+    corpora: &Corpora,
+    extent: Extent,
+) -> Result<Dictionary, MixingProblem> {
     let fail = |key: &str, origin: &Origin, message: String, label: &str, help: String| {
         MixingProblem::option(&["dictionary", code, "parallel", key], message, label, help).at(origin)
     };
@@ -184,7 +192,8 @@ fn induced(code: &str, options: &ParallelDictionary, corpora: &Corpora) -> Resul
         .collect();
     let from = format!("corpus `{}`", options.data.value);
     let dictionary = induce(options, &pairs, (from.clone(), corpus.fingerprint.clone()));
-    if dictionary.is_empty() {
+    // In the first sentences alone there may be too few.
+    if dictionary.is_empty() && extent == Extent::Whole {
         let fault = MixingFault::NothingInduced { pairs: pairs.len() };
         let key = ["dictionary", code, "parallel", "data"];
         return Err(MixingProblem::data(&key, DataError::new(Place::file(&from), fault.into()))
@@ -213,15 +222,16 @@ pub(crate) fn translations<'c>(texts: impl Iterator<Item = (&'c Arc<Mixer>, &'c 
 
 impl Corpora {
     /// Gives the training texts of each corpus that is to be mixed their dictionaries, and notes how many of their words these have.
-    /// What keeps a corpus from that is given back, with warnings.
+    /// What keeps a corpus from that is given back, with warnings. `extent` says how far the corpora were read.
     pub(crate) fn mix(
         &mut self,
         data: &IndexMap<String, DataOptions>,
         declared: &IndexMap<String, DictionaryOptions>,
+        extent: Extent,
     ) -> Vec<MixingProblem> {
         let mut problems = Vec::new();
         let mut mixers = Vec::new();
-        let mut dictionaries = Dictionaries { declared, corpora: &*self, induced: IndexMap::new() };
+        let mut dictionaries = Dictionaries { declared, corpora: &*self, extent, induced: IndexMap::new() };
         for (name, options) in data {
             let Some(mixing) = &options.mixing else { continue };
             let Some(content) = self.find(name) else { continue };
@@ -233,9 +243,14 @@ impl Corpora {
         for (name, options, mixer) in mixers {
             let Some(content) = self.get_mut(name) else { continue };
             let coverages = give(&mixer, content);
-            problems.extend(coverages.iter().filter_map(|coverage| warning(name, options, coverage)));
+            if extent == Extent::Whole {
+                problems.extend(coverages.iter().filter_map(|coverage| warning(name, options, coverage)));
+            }
             for coverage in coverages {
                 content.add_note(note(&coverage));
+            }
+            if let Some([text, mixed]) = sample(content) {
+                content.add_note(format!("mixing: `{text}` becomes `{mixed}`, for instance"));
             }
         }
         problems
@@ -303,6 +318,7 @@ fn give(mixer: &Arc<Mixer>, content: &mut Content) -> Vec<Coverage> {
             for text in &mut texts.splits.train {
                 text.mixer = Some(Arc::clone(mixer));
             }
+            texts.fingerprint = fingerprint(&texts.fingerprint, mixer);
             coverage
         }
         Content::Questions(questions) => {
@@ -311,11 +327,56 @@ fn give(mixer: &Arc<Mixer>, content: &mut Content) -> Vec<Coverage> {
             let own = questions.splits.train.iter().filter(|_| takes_own);
             let coverage = mixer.coverage(own.flat_map(|question| words_of(&question.text)));
             questions.details.mixer = Some(Arc::clone(mixer));
+            questions.fingerprint = fingerprint(&questions.fingerprint, mixer);
             coverage
         }
         _ => Vec::new(),
     }
 }
+
+/// The fingerprint of a corpus with the dictionaries that it is mixed by.
+fn fingerprint(corpus: &str, mixer: &Mixer) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(corpus.as_bytes());
+    for (language, dictionary) in mixer.dictionaries() {
+        hasher.update(language.as_bytes());
+        hasher.update(dictionary.fingerprint.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Most characters of a text that shows what mixing makes of it.
+const MAX_SAMPLE: usize = 120;
+
+/// A training text, and what the first epoch under seed 1 makes of it: the first that changes, of some.
+fn sample(content: &Content) -> Option<[String; 2]> {
+    let streams = Streams::new(1);
+    let shown = |text: &str, mixed: &str| [text, mixed].map(|text| visible(text));
+    let is_short = |text: &str| text.chars().count() <= MAX_SAMPLE;
+    match content {
+        Content::Texts(texts) => {
+            let mut texts = texts.splits.train.iter().take(SAMPLED).filter(|text| is_short(&text.first));
+            texts.find_map(|text| {
+                let mixed = text.mixed(&mut streams.mixing(0, &[&text.first]))?;
+                (mixed.first != text.first).then(|| shown(&text.first, &mixed.first))
+            })
+        }
+        Content::Questions(questions) => {
+            let mixer = questions.details.mixer.as_ref()?;
+            let language = questions.details.languages.first().map(String::as_str);
+            let mut asked = questions.splits.train.iter().take(SAMPLED).filter(|own| is_short(&own.text));
+            asked.find_map(|question| {
+                let mixed =
+                    mixer.mix_text(&question.text, language, &mut streams.mixing(0, &[&question.text]));
+                (mixed != question.text).then(|| shown(&question.text, &mixed))
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Number of texts among which one is looked for that shows what mixing does.
+const SAMPLED: usize = 100;
 
 /// What is said of a dictionary's coverage.
 fn note(coverage: &Coverage) -> String {

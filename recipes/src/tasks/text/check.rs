@@ -1,10 +1,12 @@
 //! Checks of the texts of a training.
 
 use alambic_data::{Labels, Split};
+use alambic_settings::Diagnostic;
 
 use super::options::TextsData;
 use crate::check::checker::{Checker, Depth, Site};
 use crate::check::counts::{Counts, Sort};
+use crate::tasks::task::Task;
 
 /// Texts, as they are counted.
 pub(super) const TEXTS: Sort = Sort { key: "texts", name: "texts" };
@@ -32,6 +34,17 @@ impl TextsData {
             texts += own;
             augmented += own * options.augment.as_ref().map_or(0, |augment| augment.variants);
             validation += count(Split::Validation);
+        }
+        if all.as_ref().is_some_and(Labels::are_open) && !self.is_masked() {
+            let origin = checker.data_origin(site);
+            let message = format!("no corpus of `{}` says which tags its words have", site.path.join("."));
+            checker.report(
+                Diagnostic::error("data::classes", message)
+                    .label(&origin, "all of these are `unlabelled`")
+                    .help(
+                        "list them in `classes`, in the teacher's order, or name a corpus with tags as well",
+                    ),
+            );
         }
         if checker.depth == Depth::Whole && all.is_some() {
             checker.check_splits(site, texts, validation);

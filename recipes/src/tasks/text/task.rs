@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use alambic_data::{ContentKind, Labels, Split, Text};
+use alambic_data::{ContentKind, Label, Labels, Split, Text};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_reports::metrics::{Metric, TaskDescription, suitable};
@@ -122,7 +122,13 @@ impl Task for TextsData {
         }
         Some(match corpora.labels(&self.names()).ok()? {
             Labels::None => Vec::new(),
-            Labels::Classes(_) | Labels::Words(_) => vec![TargetKind::Classes],
+            Labels::Classes(_) => vec![TargetKind::Classes],
+            // Tags may be left unread, for a teacher to give them.
+            Labels::Words(_) => {
+                let texts = self.selected(corpora, Split::Train).ok()?;
+                let is_tagged = texts.iter().flatten().any(|text| text.label != Label::None);
+                if is_tagged { vec![TargetKind::Classes] } else { Vec::new() }
+            }
             Labels::Numbers => vec![TargetKind::Numbers],
         })
     }
