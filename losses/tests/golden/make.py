@@ -456,7 +456,9 @@ TAG_LABELS = torch.tensor([[-100, 0, 1, 3, 5, -100], [-100, 0, 0, 4, -100, -100]
 TAGGED = {"logits": (2 * torch.randn(3, 6, 13, generator=DRAW)).float().double(),
           "hidden.0": torch.randn(3, 6, 8, generator=DRAW).float().double(),
           "hidden.1": torch.randn(3, 6, 8, generator=DRAW).float().double()}
-TAGGER = {"logits": (4 * torch.randn(3, 6, 13, generator=DRAW)).float().double()}
+# It is sure of one of three tags, so that there are words of which it says the same.
+TAGGER = {"logits": (torch.randn(3, 6, 13, generator=DRAW)
+                     + 6 * F.one_hot(torch.randint(0, 3, (3, 6), generator=DRAW), 13)).float().double()}
 for tensor in TAGGED.values():
     tensor.requires_grad_()
 
