@@ -238,7 +238,8 @@ impl SupervisedContrast {
         };
         let has_all = counted.len() == all && (!is_of_labels || classes.len() == all);
         if !has_all && (is_of_labels || !counted.is_empty()) {
-            let reason = format!("{all} rows and {} targets", counted.len());
+            let what = if is_of_labels { "labels" } else { "weights of a teacher" };
+            let reason = format!("{all} rows of the student and {} {what}", counted.len());
             return Err(LossError::Incompatible { term: NAME, reason });
         }
         let is_chosen = |row: &usize| {

@@ -70,6 +70,7 @@ const MIN_SHARE: f64 = 0.01;
 
 /// Reads and induces the dictionaries of a recipe, each once.
 struct Dictionaries<'a> {
+    data: &'a IndexMap<String, DataOptions>,
     declared: &'a IndexMap<String, DictionaryOptions>,
     corpora: &'a Corpora,
     extent: Extent,
@@ -98,6 +99,7 @@ impl Dictionaries<'_> {
             ));
         }
         let mut found: Vec<(String, Arc<Dictionary>)> = Vec::new();
+        let mut is_unread = false;
         for language in &wanted {
             let code = language.value.as_str();
             if found.iter().any(|(other, _)| other == code) {
@@ -108,8 +110,13 @@ impl Dictionaries<'_> {
                 Dictionary::read(location, code)
                     .map(Arc::new)
                     .map_err(|error| MixingProblem::data(&key, error))
-            } else if self.declared.contains_key(code) {
-                self.induced(code)
+            } else if let Some(DictionaryOptions::Parallel(own)) = self.declared.get(code) {
+                // What keeps its corpus from being read is reported where that is read.
+                if self.data.contains_key(&own.data.value) && self.corpora.find(&own.data).is_none() {
+                    is_unread = true;
+                    continue;
+                }
+                self.induced(code, own)
             } else {
                 let shown: Vec<String> = known.iter().map(|code| format!("`{code}`")).collect();
                 let label = if shown.is_empty() {
@@ -130,18 +137,18 @@ impl Dictionaries<'_> {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(found) } else { Err(problems) }
+        if problems.is_empty() && !is_unread { Ok(found) } else { Err(problems) }
     }
 
     /// The dictionary to a language that the recipe declares.
-    fn induced(&mut self, code: &str) -> Result<Arc<Dictionary>, MixingProblem> {
+    fn induced(
+        &mut self,
+        code: &str,
+        options: &ParallelDictionary,
+    ) -> Result<Arc<Dictionary>, MixingProblem> {
         if let Some(dictionary) = self.induced.get(code) {
             return Ok(Arc::clone(dictionary));
         }
-        let Some(DictionaryOptions::Parallel(options)) = self.declared.get(code) else {
-            let message = format!("there is no dictionary `{code}`");
-            return Err(MixingProblem::option(&["dictionary", code], message, "named here", "declare it"));
-        };
         let dictionary = Arc::new(induced(code, options, self.corpora, self.extent)?);
         self.induced.insert(code.to_owned(), Arc::clone(&dictionary));
         Ok(dictionary)
@@ -231,7 +238,8 @@ impl Corpora {
     ) -> Vec<MixingProblem> {
         let mut problems = Vec::new();
         let mut mixers = Vec::new();
-        let mut dictionaries = Dictionaries { declared, corpora: &*self, extent, induced: IndexMap::new() };
+        let mut dictionaries =
+            Dictionaries { data, declared, corpora: &*self, extent, induced: IndexMap::new() };
         for (name, options) in data {
             let Some(mixing) = &options.mixing else { continue };
             let Some(content) = self.find(name) else { continue };
