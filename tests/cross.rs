@@ -5,9 +5,10 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use common::{alambic, json, run, student};
+use common::{alambic, checkpoints, json, run, student};
 
 /// Words of two columns, English and German.
 const DICTIONARY: &str = "en\tde\nplums\tPflaumen\nsend\tschicken Sie\nplease\tbitte\nto\tan\nfrom\tvon\nbricks\tgebrannte Ziegel\n";
@@ -42,32 +43,35 @@ fn trained(folder: &Path, text: &str, out: &str) -> Vec<u8> {
 }
 
 #[test]
-fn mixed_runs_are_resumed_to_the_same_bytes_and_seeds_differ() {
-    let text = recipe(MIXED, "loss.supervised-contrast = { weight = 0.5 }");
+fn mixed_runs_are_resumed_to_the_same_bytes_and_with_the_same_dictionary_alone() {
+    let steps = |text: String| text.replace("steps = 24", "steps = 300");
+    let contrast = "loss.supervised-contrast = { weight = 0.5 }";
+    let text = steps(recipe(MIXED, contrast));
     let folder = place(&text);
     let path = folder.path();
     let whole = trained(path, &text, "whole");
-    assert!(whole == trained(path, &text, "again"));
-    assert!(whole != trained(path, &recipe("", "loss.supervised-contrast = { weight = 0.5 }"), "plain"));
-    // Stopped within the training, after a checkpoint.
-    let mut child: std::process::Child = {
-        let mut command: Command = alambic(path);
-        std::fs::write(path.join("recipe.toml"), &text).unwrap();
-        command.args(["run", "recipe.toml", "--out", "stopped", "--no-baseline"]);
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
-    };
-    let checkpoints = path.join("stopped/checkpoints");
-    for _ in 0..3000 {
-        if checkpoints.is_dir() || child.try_wait().unwrap().is_some() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+    assert!(whole != trained(path, &steps(recipe("", contrast)), "plain"));
+    // Killed within the training, with a checkpoint behind it.
+    std::fs::write(path.join("recipe.toml"), &text).unwrap();
+    let mut command = alambic(path);
+    command.args(["run", "recipe.toml", "--out", "killed", "--no-baseline"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let killed = path.join("killed");
+    let begin = Instant::now();
+    while checkpoints(&killed, "tag") == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(5));
     }
-    let _ = child.kill();
+    child.kill().unwrap();
     child.wait().unwrap();
-    let resume = if path.join("stopped").is_dir() { "--resume" } else { "--overwrite" };
-    run(path, &["run", "recipe.toml", "--out", "stopped", "--no-baseline", resume]).done();
-    assert!(whole == student(&path.join("stopped")));
+    let resume = ["run", "recipe.toml", "--out", "killed", "--no-baseline", "--resume"];
+    // With another dictionary it would not be the same run.
+    std::fs::write(path.join("en-de.tsv"), format!("{DICTIONARY}tea\tTee\n")).unwrap();
+    let said = run(path, &resume);
+    assert!(said.code != Some(0) && said.stderr.contains("data `orders`"), "{}", said.stderr);
+    std::fs::write(path.join("en-de.tsv"), DICTIONARY).unwrap();
+    run(path, &resume).done();
+    assert!(whole == student(&killed));
 }
 
 #[test]
@@ -83,17 +87,6 @@ fn check_and_plan_tell_what_a_dictionary_covers() {
     assert!(notes.iter().any(|note| note.as_str().unwrap().contains("running words")), "{notes:?}");
     let explained = run(folder.path(), &["explain", "data.*.mixing"]).done();
     assert!(explained.contains("dictionaries") && explained.contains("source-language"), "{explained}");
-}
-
-#[test]
-fn a_dictionary_that_has_changed_is_noticed() {
-    let text = recipe(MIXED, "");
-    let folder = place(&text);
-    trained(folder.path(), &text, "run");
-    std::fs::write(folder.path().join("en-de.tsv"), format!("{DICTIONARY}tea\tTee\n")).unwrap();
-    let said = run(folder.path(), &["run", "recipe.toml", "--out", "run", "--resume", "--no-baseline"]);
-    assert_ne!(said.code, Some(0));
-    assert!(said.stderr.contains("data `orders`"), "{}", said.stderr);
 }
 
 #[test]
