@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -59,7 +60,7 @@ fn mixed_runs_are_resumed_to_the_same_bytes_and_with_the_same_dictionary_alone()
     let killed = path.join("killed");
     let begin = Instant::now();
     while checkpoints(&killed, "tag") == 0 {
-        assert!(begin.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none());
+        assert!(begin.elapsed() < Duration::from_mins(2) && child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
@@ -96,7 +97,7 @@ fn dictionaries_are_induced_from_translations() {
         for (before, behind) in
             [("please send", "bitte schickt"), ("we want", "wir wollen"), ("some", "etwas")]
         {
-            pairs += &format!("{before} {one}\t{behind} {other}\n");
+            writeln!(pairs, "{before} {one}\t{behind} {other}").unwrap();
         }
     }
     let mixing = "[data.pairs.corpus.parallel-table]\npaths = \"pairs.tsv\"\ncolumns = { en = \"en\", de = \"de\" }\n\
@@ -117,7 +118,7 @@ fn sentences(tags: &[&str]) -> String {
     for number in 0..24 {
         for (place, word) in words.iter().enumerate() {
             let tag = tags[(place + number) % tags.len()];
-            text += &format!("{word}{}\t{tag}\n", (number * place) % 7);
+            writeln!(text, "{word}{}\t{tag}", (number * place) % 7).unwrap();
         }
         text += "\n";
     }

@@ -38,8 +38,8 @@ pub fn induce(
         });
         sentences.push([own.next().unwrap_or_default(), own.next().unwrap_or_default()]);
     }
-    let forth = Model::train(sentences.iter().map(|[one, other]| (one, other)), options.iterations);
-    let back = Model::train(sentences.iter().map(|[one, other]| (other, one)), options.iterations);
+    let forth = Model::train(&sentences, 0, options.iterations);
+    let back = Model::train(&sentences, 1, options.iterations);
     let together = counts_together(&sentences);
     let mut found = Vec::new();
     for (word, translations) in forth.best(options.best) {
@@ -79,17 +79,15 @@ struct Model {
 const NONE: u32 = u32::MAX;
 
 impl Model {
-    /// Trains on sentences and their translations, from alike probabilities on. Sums are taken in the order of the sentences, so that
-    /// they are the same every time.
-    fn train<'s>(
-        sentences: impl Iterator<Item = (&'s Vec<u32>, &'s Vec<u32>)> + Clone,
-        iterations: usize,
-    ) -> Self {
+    /// Trains on pairs of sentences, of which those on one side, 0 or 1, are translated, from alike probabilities on. Sums are
+    /// taken in the order of the sentences, so that they are the same every time.
+    fn train(sentences: &[[Vec<u32>; 2]], side: usize, iterations: usize) -> Self {
         let mut probabilities: HashMap<(u32, u32), f32> = HashMap::new();
         for iteration in 0..iterations {
             let mut counts: HashMap<(u32, u32), f32> = HashMap::new();
             let mut totals: HashMap<u32, f32> = HashMap::new();
-            for (sentence, translation) in sentences.clone() {
+            for pair in sentences {
+                let (sentence, translation) = (&pair[side], &pair[1 - side]);
                 for &f in translation {
                     let words = || sentence.iter().copied().chain([NONE]);
                     // In the first iteration all are alike.

@@ -16,7 +16,7 @@ impl Checker<'_> {
         for MixingProblem { key, origin, kind } in self.corpora.mix(self.data, declared, extent) {
             let keys: Vec<&str> = key.iter().map(String::as_str).collect();
             let origin = origin.unwrap_or_else(|| self.places.key_origin(&keys));
-            match kind {
+            match *kind {
                 MixingProblemKind::Data(error) => self.dictionary_faults(&error, &origin),
                 MixingProblemKind::Option { message, label, help } => {
                     self.report(Diagnostic::error("data::mixing", message).label(&origin, label).help(help));

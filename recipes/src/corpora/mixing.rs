@@ -24,7 +24,7 @@ pub(crate) struct MixingProblem {
     pub(crate) key: Vec<String>,
     /// Where it was written, if it is an entry of a list.
     pub(crate) origin: Option<Origin>,
-    pub(crate) kind: MixingProblemKind,
+    pub(crate) kind: Box<MixingProblemKind>,
 }
 
 /// Kind of a problem of mixing.
@@ -40,7 +40,7 @@ pub(crate) enum MixingProblemKind {
 
 impl MixingProblem {
     fn option(key: &[&str], message: String, label: impl Into<String>, help: impl Into<String>) -> Self {
-        let kind = MixingProblemKind::Option { message, label: label.into(), help: help.into() };
+        let kind = Box::new(MixingProblemKind::Option { message, label: label.into(), help: help.into() });
         Self { key: key.iter().map(|key| (*key).to_owned()).collect(), origin: None, kind }
     }
 
@@ -49,13 +49,13 @@ impl MixingProblem {
     }
 
     fn data(key: &[&str], error: DataError) -> Self {
-        let kind = MixingProblemKind::Data(error);
+        let kind = Box::new(MixingProblemKind::Data(error));
         Self { key: key.iter().map(|key| (*key).to_owned()).collect(), origin: None, kind }
     }
 
     /// The error of a run; none of what is a warning.
     pub(crate) fn into_error(self) -> Option<RunError> {
-        match self.kind {
+        match *self.kind {
             MixingProblemKind::Data(error) => Some(RunError::Data(error)),
             MixingProblemKind::Option { message, help, .. } => {
                 Some(RunError::Recipe(format!("`{}`: {message}; {help}", self.key.join("."))))
@@ -293,7 +293,7 @@ fn mixer(
     }
     let dictionaries = dictionaries.of(name, mixing)?;
     let mut problems = Vec::new();
-    if mixing.within.is_some() && classes.is_none_or(|classes| classes.is_empty()) {
+    if mixing.within.is_some() && classes.is_none_or(<[String]>::is_empty) {
         let message = format!("`within` is of tagged words, and those of data `{name}` have no tags");
         let help = "leave `within` out, or name a corpus whose words have tags";
         problems.push(MixingProblem::option(
@@ -359,7 +359,7 @@ const MAX_SAMPLE: usize = 120;
 /// A training text, and what the first epoch under seed 1 makes of it: the first that changes, of some.
 fn sample(content: &Content) -> Option<[String; 2]> {
     let streams = Streams::new(1);
-    let shown = |text: &str, mixed: &str| [text, mixed].map(|text| visible(text));
+    let shown = |text: &str, mixed: &str| [text, mixed].map(visible);
     let is_short = |text: &str| text.chars().count() <= MAX_SAMPLE;
     match content {
         Content::Texts(texts) => {
@@ -430,6 +430,6 @@ fn warning(name: &str, options: &MixingOptions, coverage: &Coverage) -> Option<M
     Some(MixingProblem {
         key: key.into_iter().map(str::to_owned).collect(),
         origin: None,
-        kind: MixingProblemKind::Warning { message, help: help.to_owned() },
+        kind: Box::new(MixingProblemKind::Warning { message, help: help.to_owned() }),
     })
 }
