@@ -40,6 +40,7 @@ impl ChoiceQuestion {
             id: None,
             split: None,
             line,
+            mixer: None,
         };
         let pairs = pairs.into_iter().map(pair).collect();
         Self { premise: premise.to_owned(), pairs, label: None, kind: None, split: None }

@@ -10,7 +10,8 @@
 //! 4. [`Dataset::split`] splits the examples so that none of the test split is seen in training, a name in no language, and
 //!    [`remove_test_overlap`] does so for several corpora;
 //! 5. [`examples`] makes pairs of entries for a list of directions such as `hi-ta`;
-//! 6. [`sampling`] draws the examples of an epoch by language, and [`batches`] orders examples into batches of similar length.
+//! 6. [`mixing`] replaces words of texts by translations of them, anew in each epoch;
+//! 7. [`sampling`] draws the examples of an epoch by language, and [`batches`] orders examples into batches of similar length.
 //!
 //! Beside them, [`benchmarks`] reads the labels of published benchmarks, and predictions in the layouts of their submissions.
 //!
@@ -48,6 +49,7 @@ mod image_files;
 pub mod language;
 mod language_code;
 pub mod mining;
+pub mod mixing;
 pub mod normalise;
 mod overlap;
 pub mod parallel;
@@ -64,6 +66,7 @@ pub mod split;
 mod stable_hash;
 mod statistics;
 pub mod table;
+pub mod tags;
 pub mod texts;
 pub mod vqa_answers;
 mod word_builder;
@@ -76,7 +79,9 @@ pub use content::{Content, ContentKind, Example};
 pub use corpora::Corpus;
 pub use dataset::{Dataset, SplitExample, Splits};
 pub use direction::{Direction, DirectionError};
-pub use error::{BenchmarkFault, ClassFault, DataError, Fault, LanguageFault, Place, Problem, RegionFault};
+pub use error::{
+    BenchmarkFault, ClassFault, DataError, Fault, LanguageFault, MixingFault, Place, Problem, RegionFault,
+};
 pub use examples::WordPair;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;

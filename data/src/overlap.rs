@@ -106,6 +106,7 @@ mod tests {
                 label: Label::Class(*class),
                 split: split.map(str::to_owned),
                 line: line + 2,
+                mixer: None,
             });
         }
         let labels = Labels::Classes(vec!["no".into(), "yes".into()]);

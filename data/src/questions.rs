@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::dataset::{Dataset, SplitExample, Splits};
+use crate::mixing::Mixer;
 use crate::pictures::{Picture, Pixels};
 use crate::raster::Raster;
 use crate::split::{HoldOut, Overlap, OverlapKeys, Split, SplitOptions, remove_shared_keys};
@@ -57,6 +59,8 @@ pub struct QuestionDetails {
     pub languages: Vec<String>,
     /// Tags of objects in other languages, by their codes.
     pub tags: IndexMap<String, IndexMap<String, String>>,
+    /// How training questions are mixed with words of other languages, anew in every epoch; none: they are not.
+    pub mixer: Option<Arc<Mixer>>,
 }
 
 impl QuestionDetails {

@@ -2,19 +2,23 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use alambic_settings::Location;
 use indexmap::IndexMap;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::error::DataError;
 use crate::examples::places;
 use crate::language_code::languages;
+use crate::mixing::{Mixer, words_of};
 use crate::source::{CorpusFile, CorpusFiles, Extent, TableSource};
 use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_shared_keys, test_keys};
 use crate::stable_hash::{self, join_fingerprints};
 use crate::statistics::ReadStatistics;
+pub use crate::tags::OUTSIDE;
 
 /// Label of a text, of a pair of texts or of the words of a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +32,6 @@ pub enum Label {
     /// One of the classes for each word of the text.
     Words(Vec<u32>),
 }
-
-/// The tag of a word in no span.
-pub const OUTSIDE: &str = "O";
 
 /// A text or a pair of texts, with its label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Text {
     pub split: Option<String>,
     /// The line of the file, counted from 1; the row in a format without lines.
     pub line: usize,
+    /// How it is mixed with words of other languages, anew in every epoch of a training; none: it is not.
+    #[serde(skip)]
+    pub mixer: Option<Arc<Mixer>>,
 }
 
 impl Text {
@@ -61,6 +65,36 @@ impl Text {
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let pair = std::iter::once(&self.first).chain(&self.second);
         pair.chain(&self.negatives).map(String::as_str)
+    }
+
+    /// The text with its label, mixed with words of other languages by what is drawn from `random`; none where it is not to be
+    /// mixed.
+    #[must_use]
+    pub fn mixed(&self, random: &mut impl Rng) -> Option<Self> {
+        let mixer = self.mixer.as_ref()?;
+        let language = self.language.as_deref();
+        let mut mixed = Self { mixer: None, ..self.clone() };
+        if let Label::Words(classes) = &self.label {
+            let (words, classes) = mixer.mix_words(&self.first, classes, language, random);
+            (mixed.first, mixed.label) = (words, Label::Words(classes));
+        } else {
+            let texts = [Some(self.first.as_str()), self.second.as_deref()];
+            let [first, second] = mixer.mix_texts(texts, language, random);
+            (mixed.first, mixed.second) = (first.unwrap_or_default(), second);
+        }
+        Some(mixed)
+    }
+
+    /// The words that a mixer may replace.
+    #[must_use]
+    pub fn words_to_mix<'t>(&'t self, mixer: &'t Mixer) -> Vec<&'t str> {
+        if !mixer.takes(self.language.as_deref()) {
+            return Vec::new();
+        }
+        match &self.label {
+            Label::Words(classes) => mixer.words_to_mix(&self.first, classes).collect(),
+            _ => std::iter::once(&self.first).chain(&self.second).flat_map(|text| words_of(text)).collect(),
+        }
     }
 
     /// Whether it, or one of a pair, is empty.
@@ -87,8 +121,23 @@ pub enum Labels {
     Classes(Vec<String>),
     /// Numbers.
     Numbers,
-    /// Classes of words, by name.
+    /// Classes of words, by name; empty where no tag is read, and the classes are those of other corpora.
     Words(Vec<String>),
+}
+
+impl Labels {
+    /// Whether no tag of words is read, and the classes are those of other corpora.
+    #[must_use]
+    pub fn are_open(&self) -> bool {
+        matches!(self, Self::Words(classes) if classes.is_empty())
+    }
+
+    /// Whether corpora with these labels can be read together: they are the same, or one of them leaves open which tags words have.
+    #[must_use]
+    pub fn agree_with(&self, other: &Self) -> bool {
+        let are_of_words = [self, other].iter().all(|labels| matches!(labels, Self::Words(_)));
+        self == other || are_of_words && (self.are_open() || other.are_open())
+    }
 }
 
 /// Details of a dataset of texts: their labels and languages.
@@ -244,6 +293,7 @@ mod tests {
                 language: None,
                 split: split.map(str::to_owned),
                 line: line + 2,
+                mixer: None,
             });
         }
         let labels = Labels::Classes(vec!["no".into(), "yes".into()]);

@@ -143,3 +143,60 @@ fn sentences_have_the_language_of_their_file() {
     let read = texts_of(folder.path(), "paths = '*.conll'\nlanguage = 'kok'").unwrap();
     assert_eq!((read.statistics.kept, read.details.languages), (1, vec!["kok".to_owned()]));
 }
+
+#[test]
+fn runs_of_a_tag_become_spans_with_ends_and_all_four_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    // The last sentence has no empty line behind it.
+    let text = "the\tO\tNIL\nlamb\tT-POS\tFOOD\nstew\tT-POS\tFOOD\nwine\tT-NEG\tDRINKS\n\nold\tT-LOC\tX\nold\tT-LOC\tX\nmill\tT-LOC\tX";
+    write(folder.path(), "runs.tsv", text.as_bytes());
+    let options = "paths = 'runs.tsv'\ntag = 2\nscheme = 'runs-bioes'";
+    let read = texts_of(folder.path(), options).unwrap();
+    let Labels::Words(classes) = &read.details.labels else { unreachable!("words have tags") };
+    let kinds =
+        ["POS", "NEG", "LOC"].map(|kind| ["B", "I", "E", "S"].map(|prefix| format!("{prefix}-{kind}")));
+    assert_eq!(classes[0], "O");
+    assert_eq!(classes[1..], kinds.concat());
+    assert_eq!(
+        shown(&read),
+        ["1: the lamb stew wine [-] O B-POS E-POS S-NEG", "6: old old mill [-] B-LOC I-LOC E-LOC"]
+    );
+    // Classes that are given keep their order, and have to be all that there are.
+    let given = texts_of(folder.path(), &format!("{options}\nclasses = ['B-POS', 'E-POS', 'S-NEG', 'O']"));
+    assert!(given.unwrap_err().to_string().contains("runs.tsv:6: the label `B-LOC`"));
+}
+
+#[test]
+fn tags_that_are_not_read_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = "paths = 'a.conll'\nunlabelled = true\nscheme = 'runs-bioes'";
+    let read = |text: &str, more: &str| {
+        write(folder.path(), "a.conll", text.as_bytes());
+        texts_of(folder.path(), &format!("{options}\n{more}")).unwrap()
+    };
+    let first =
+        |read: &Dataset<Text>| read.splits.train.iter().map(|text| text.first.clone()).collect::<Vec<_>>();
+    let tagged = read("Ada\tT-POS\nsings\tO\n\nBen\tO\n", "tag = 2");
+    let shuffled = read("Ada\tO\nsings\tT-NEG\n\nBen\tT-POS\n", "tag = 2");
+    let without = read("Ada\nsings\n\nBen", "tag = 2");
+    for dataset in [&tagged, &shuffled, &without] {
+        assert_eq!(first(dataset), ["Ada sings", "Ben"]);
+        assert!(dataset.splits.train.iter().all(|text| text.label == Label::None));
+        assert!(dataset.details.labels.are_open());
+    }
+    assert_eq!(tagged.splits, shuffled.splits);
+    let classes = read("Ada\tx y\n", "classes = ['O', 'S-POS']").details.labels;
+    assert_eq!(classes, Labels::Words(vec!["O".into(), "S-POS".into()]));
+    assert!(classes.agree_with(&tagged.details.labels) && tagged.details.labels.agree_with(&classes));
+    assert!(
+        !classes.agree_with(&Labels::Words(vec!["O".into()]))
+            && !Labels::None.agree_with(&tagged.details.labels)
+    );
+    // A word is needed all the same, and rows of one width.
+    write(folder.path(), "a.conll", b"Ada\tO\nsings\n\tO\n");
+    let said = texts_of(folder.path(), options).unwrap_err().to_string();
+    assert!(
+        said.contains("a.conll:2: 1 column where 2") && said.contains("a.conll:3: the column of the word"),
+        "{said}"
+    );
+}

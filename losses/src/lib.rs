@@ -83,6 +83,7 @@ mod scored_pairs;
 mod sequence;
 mod similarity_preserving;
 mod squared_error;
+mod supervised_contrast;
 mod term;
 mod word_level;
 
@@ -126,5 +127,8 @@ pub use schedule::{Ramp, ScheduledValue, Temperature, Weight, progress};
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
 pub use squared_error::SquaredError;
+pub use supervised_contrast::{
+    ContrastDivision, ContrastLevel, ContrastPositives, ContrastedRows, CountedRows, SupervisedContrast,
+};
 pub use term::{Compute, Inputs, ListTargets, LossTerm, Projection, TargetKind, Targets, Term};
 pub use word_level::WordLevel;

@@ -27,6 +27,8 @@ choices! {
         Binary = "binary",
         /// `Σ (z_T - z_S)²` over the logits divided by the temperature.
         MeanSquaredError = "mse",
+        /// `1/C Σ (p_T - p_S)²`, the mean over the C classes whatever the reduction (CL-XABSA).
+        Probabilities = "probabilities",
     }
 }
 
@@ -150,6 +152,11 @@ impl Logits {
                 let squares = (scaled(&student)? - scaled(&teacher)?)?.sqr()?.sum(D::Minus1)?;
                 weighted_mean(&squares, &weights)?
             }
+            Divergence::Probabilities => {
+                let (own, other) = logs()?;
+                let squares = (own.exp()? - other.exp()?)?.sqr()?.mean(D::Minus1)?;
+                weighted_mean(&squares, &weights)?
+            }
             Divergence::SoftCrossEntropy => {
                 let (own, other) = logs()?;
                 weighted_mean(&(other.exp()? * own)?.sum(D::Minus1)?.neg()?, &weights)?
@@ -173,7 +180,9 @@ impl Logits {
             }
         };
         let squared = if self.squared_temperature { temperature.powi(2) } else { 1.0 };
-        let divisor = if self.reduction == Reduction::Elements { classes } else { 1.0 };
+        // The mean of squares of probabilities has been taken over the classes already.
+        let is_summed = self.divergence != Divergence::Probabilities;
+        let divisor = if self.reduction == Reduction::Elements && is_summed { classes } else { 1.0 };
         Ok((mean * (squared / divisor))?)
     }
 }

@@ -287,10 +287,14 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     if let Some(labels) = student.get("labels").filter(|_| term.targets == [TargetKind::Similarities]) {
         return Ok(Targets { numbers: Arc::new(numbers(labels)?), ..Targets::default() });
     }
-    let Some(logits) = student.get("logits").filter(|_| term.student_taps.iter().any(|tap| tap == "logits"))
-    else {
-        return Ok(Targets::default());
+    let is_read = |tap: &str| term.student_taps.iter().any(|own| own == tap);
+    let classified = match term.student_taps.first() {
+        _ if is_read("logits") => student.get("logits"),
+        // States that are contrasted by the classes of their tokens.
+        Some(tap) if term.targets.contains(&TargetKind::Classes) => student.get(tap),
+        _ => None,
     };
+    let Some(logits) = classified else { return Ok(Targets::default()) };
     let rows = logits.elem_count() / logits.dims().last().copied().unwrap_or(1).max(1);
     let mask = ["decoder_attention_mask", "attention_mask"].into_iter().find_map(|name| student.get(name));
     let teacher_mask = match mask.filter(|mask| mask.elem_count() == rows) {

@@ -55,6 +55,23 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("search/reranker", include_str!("../search/reranker.toml")),
     ("search/smoke/cross-to-bi", include_str!("../search/smoke/cross-to-bi.toml")),
     ("search/smoke/reranker", include_str!("../search/smoke/reranker.toml")),
+    ("cross/aspects", include_str!("../cross/aspects.toml")),
+    ("cross/aspects-words", include_str!("../cross/aspects-words.toml")),
+    ("cross/aspects-target", include_str!("../cross/aspects-target.toml")),
+    ("cross/aspects-source", include_str!("../cross/aspects-source.toml")),
+    ("cross/aspects-token", include_str!("../cross/aspects-token.toml")),
+    ("cross/aspects-sentiment", include_str!("../cross/aspects-sentiment.toml")),
+    ("cross/aspects-distilled", include_str!("../cross/aspects-distilled.toml")),
+    ("cross/aspects-small", include_str!("../cross/aspects-small.toml")),
+    ("cross/smoke/orders", include_str!("../cross/smoke/orders.toml")),
+    ("cross/smoke/aspects", include_str!("../cross/smoke/aspects.toml")),
+    ("cross/smoke/aspects-words", include_str!("../cross/smoke/aspects-words.toml")),
+    ("cross/smoke/aspects-target", include_str!("../cross/smoke/aspects-target.toml")),
+    ("cross/smoke/aspects-source", include_str!("../cross/smoke/aspects-source.toml")),
+    ("cross/smoke/aspects-token", include_str!("../cross/smoke/aspects-token.toml")),
+    ("cross/smoke/aspects-sentiment", include_str!("../cross/smoke/aspects-sentiment.toml")),
+    ("cross/smoke/aspects-distilled", include_str!("../cross/smoke/aspects-distilled.toml")),
+    ("cross/smoke/aspects-small", include_str!("../cross/smoke/aspects-small.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
     ("vision/dide-scratch", include_str!("../vision/dide-scratch.toml")),
     ("vision/dide-soft", include_str!("../vision/dide-soft.toml")),
@@ -88,7 +105,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
-const LAYERS: [&str; 3] = ["text/distil", "text/smoke/reviews", "text/smoke/answered-reviews"];
+const LAYERS: [&str; 4] =
+    ["text/distil", "text/smoke/reviews", "text/smoke/answered-reviews", "cross/smoke/orders"];
 
 /// Name and text of each recipe that can be run.
 pub fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -128,6 +146,8 @@ mod tests {
             "parallel/smoke",
             "search",
             "search/smoke",
+            "cross",
+            "cross/smoke",
         ] {
             names.extend(shipped(&folder.join(part), &format!("{part}/")));
         }

@@ -111,6 +111,10 @@ impl Stage<'_> {
         if let Some(reason) = task.reason_against_caching_ahead() {
             return without(taps, reason);
         }
+        let is_mixed = |name: &str| loaded.recipe.data.get(name).is_some_and(|own| own.mixing.is_some());
+        if task.mixes_texts() && task.corpora().iter().any(|name| is_mixed(name)) {
+            return without(taps, "its texts are mixed anew in every epoch");
+        }
         if !checker.models.stages_needed(teacher).is_empty() {
             return without(taps, "its teacher is trained by the recipe itself");
         }

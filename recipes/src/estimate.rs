@@ -161,7 +161,8 @@ pub fn estimate(
         )));
     }
     drop(std::mem::take(&mut checker.corpora));
-    let corpora = Corpora::read(&loaded.recipe.data, &loaded.recipe.evaluation.data)?;
+    let corpora =
+        Corpora::read(&loaded.recipe.data, &loaded.recipe.dictionary, &loaded.recipe.evaluation.data)?;
     let reading_seconds = begin.elapsed().as_secs_f64();
     let folder = TrialFolder::create()?;
     let (short, shares) = cut_short(loaded, plan);

@@ -9,6 +9,7 @@ use alambic_teachers::TeacherOptions;
 use crate::options::cache::CacheOptions;
 use crate::options::card::AxisValues;
 use crate::options::data::DataOptions;
+use crate::options::dictionary::DictionaryOptions;
 use crate::options::evaluation::EvaluationOptions;
 use crate::options::export::ExportOptions;
 use crate::options::sparse::Sparse;
@@ -39,6 +40,8 @@ settings! {
         pub stages: At<Vec<At<String>>>,
         /// Corpora by name.
         pub data: IndexMap<String, DataOptions> = IndexMap::new(),
+        /// Dictionaries that are made, by the code of the language of their translations, for `data.NAME.mixing`.
+        pub dictionary: IndexMap<String, DictionaryOptions> = IndexMap::new(),
         /// Teachers by name.
         pub teacher: IndexMap<String, TeacherOptions> = IndexMap::new(),
         /// Models that stages train, by name and architecture: students, and teachers where a stage trains them.

@@ -78,7 +78,24 @@ impl Streams {
     /// For the choice of weights by lot.
     #[must_use]
     pub fn pruning(&self) -> ChaCha8Rng {
-        self.stream(9)
+        self.stream(10)
+    }
+
+    /// For mixing a text, or texts that belong together, with words of other languages in one epoch: a stream of its own for each
+    /// text and epoch.
+    #[must_use]
+    pub fn mixing(&self, epoch: u64, parts: &[&str]) -> ChaCha8Rng {
+        let epoch = epoch.to_le_bytes();
+        self.of(std::iter::once(&epoch[..]).chain(parts.iter().map(|part| part.as_bytes()))).stream(8)
+    }
+
+    /// So many of `all` things, drawn for what its parts say, by their places and in their order.
+    #[must_use]
+    pub fn sample(&self, parts: &[&[u8]], all: usize, count: usize) -> Vec<usize> {
+        let mut random = self.of(parts.iter().copied()).stream(9);
+        let mut drawn = rand::seq::index::sample(&mut random, all, count.min(all)).into_vec();
+        drawn.sort_unstable();
+        drawn
     }
 
     /// The streams of one thing among many, given by its parts.
@@ -111,6 +128,13 @@ mod tests {
         let of_text = |parts: &[&str]| streams.augmentation(parts).next_u64();
         assert_eq!(of_text(&["ab", "c"]), of_text(&["ab", "c"]));
         assert_ne!(of_text(&["ab", "c"]), of_text(&["a", "bc"]));
+        let mixing = |epoch: u64, parts: &[&str]| streams.mixing(epoch, parts).next_u64();
+        assert_eq!(mixing(1, &["ab"]), mixing(1, &["ab"]));
+        assert!(mixing(1, &["ab"]) != mixing(2, &["ab"]) && mixing(1, &["ab"]) != mixing(1, &["a", "b"]));
+        let some = |part: &[u8]| streams.sample(&[part], 100, 10);
+        assert!(some(b"a").is_sorted() && some(b"a").len() == 10);
+        assert!(some(b"a") == some(b"a") && some(b"a") != some(b"b"));
+        assert_eq!(streams.sample(&[], 2, 5), [0, 1]);
         let masking = |epoch: u64, tokens: &[u32]| streams.masking(epoch, tokens).next_u64();
         assert_eq!(masking(1, &[2, 3]), masking(1, &[2, 3]));
         assert!(masking(1, &[2, 3]) != masking(2, &[2, 3]) && masking(1, &[2, 3]) != masking(1, &[3, 2]));

@@ -85,7 +85,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 38] = [
+pub(crate) const TARGETS: [Target; 39] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),
@@ -94,6 +94,7 @@ pub(crate) const TARGETS: [Target; 38] = [
     Target::new("json", "table.jsonl", tables::json),
     Target::new("parquet", "table.parquet", tables::parquet),
     Target::new("conll", "tagged.conll", tables::conll),
+    Target::new("dictionary", "en-de.tsv", tables::dictionary),
     Target::new("moses", "lines.en", tables::moses).prepared(tables::hindi_lines),
     Target::new("tmx", "memory.tmx", tables::tmx),
     Target::new("vqa", "annotations.json", tables::vqa).prepared(tables::vqa_questions),

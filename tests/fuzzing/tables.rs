@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::corpora::{Corpus, ReadCorpus};
+use alambic_data::mixing::{Dictionary, Mixer, MixingOptions, words_of};
 use alambic_data::{Dataset, Extent, Picture, QuestionDetails, Raster, ReadStatistics, RegionFiles};
-use alambic_settings::{Location, Node, OneOrMany, read};
+use alambic_settings::{Location, Node, OneOrMany, Setting, read};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -79,8 +80,25 @@ pub(super) fn conll(folder: &Path) -> Vec<String> {
         &[
             "conll.paths = 'tagged.conll'",
             "conll = { paths = 'tagged.conll', word = 2, tag = 4, comment = '#', scheme = 'runs' }",
+            "conll = { paths = 'tagged.conll', tag = 2, scheme = 'runs-bioes' }",
+            "conll = { paths = 'tagged.conll', unlabelled = true }",
         ],
     )
+}
+
+/// Dictionaries to languages with and without a script in their code, and what they have of a text.
+pub(super) fn dictionary(folder: &Path) -> Vec<String> {
+    let read_one = |language: &str| {
+        let dictionary = Dictionary::read(&Location::File(folder.join("en-de.tsv")), language)
+            .map_err(|error| error.to_string())?;
+        let options = MixingOptions::when_absent().unwrap();
+        let mixer = Mixer::new(&options, vec![(language.to_owned(), Arc::new(dictionary))], None);
+        let text = "The sky, (don't) — \u{a0}हिन्दी 天空.";
+        assert!(mixer.coverage(words_of(text)).iter().all(|coverage| coverage.found <= coverage.words));
+        assert!(mixer.translations(std::iter::once(text)).iter().all(|translation| !translation.is_empty()));
+        Ok(())
+    };
+    ["de", "zh-Hans"].into_iter().filter_map(|language| read_one(language).err()).collect()
 }
 
 pub(super) fn moses(folder: &Path) -> Vec<String> {

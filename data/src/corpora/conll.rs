@@ -1,5 +1,7 @@
 //! Files of tagged words, one word a line.
 
+use std::collections::BTreeSet;
+
 use alambic_settings::{Location, choices, settings};
 
 use super::ReadCorpus;
@@ -8,7 +10,8 @@ use crate::error::{DataError, Fault, Place, Problems};
 use crate::source::{CorpusFile, CorpusFiles, Extent, Files, TableSource};
 use crate::statistics::ReadStatistics;
 use crate::table::{lines, utf8};
-use crate::texts::{Label, Labels, OUTSIDE, Text, TextsBuilder};
+use crate::tags::{classes_with_ends, mark_runs, mark_runs_with_ends};
+use crate::texts::{Label, Labels, Text, TextsBuilder};
 
 choices! {
     /// Tagging schemes: how tags mark spans.
@@ -18,6 +21,21 @@ choices! {
         AsWritten = "as-written",
         /// Words of one tag that follow one another form a span, and `O` is none: they become `B-TAG` and `I-TAG`.
         Runs = "runs",
+        /// Words of one tag that follow one another form a span, and `O` is none: they become `B-TAG`, `I-TAG` and `E-TAG`, a word by
+        /// itself `S-TAG`; `T-POS` becomes `B-POS` and so on. The classes are `O` and these four of each kind, in the order POS,
+        /// NEG, NEU, and then by name.
+        RunsBioes = "runs-bioes",
+    }
+}
+
+impl Scheme {
+    /// Marks the spans in the tags of a sentence.
+    pub(crate) fn mark(self, tags: &mut [String]) {
+        match self {
+            Self::AsWritten => {}
+            Self::Runs => mark_runs(tags),
+            Self::RunsBioes => mark_runs_with_ends(tags),
+        }
     }
 }
 
@@ -45,8 +63,12 @@ settings! {
         pub tag: Option<usize>,
         /// Tagging schemes: how tags mark spans.
         pub scheme: Scheme = Scheme::AsWritten,
-        /// Names of the classes in the order of their ids. Left out: the tags of all files, in the order of the alphabet.
+        /// Names of the classes in the order of their ids. Left out: the tags of all files, in the order of the alphabet or of the
+        /// scheme.
         pub classes: Vec<String> = Vec::new(),
+        /// Whether the tags are not read: sentences without labels, whose words a teacher tags. The column of the tag need not be there.
+        /// The classes are those of the other corpora of a stage, or `classes`.
+        pub unlabelled: bool = false,
         /// Lines that begin with this are comments, but for a row between tabs whose first column is it and no more. Left out:
         /// there are none, since `#` is a word of many texts.
         pub comment: Option<String>,
@@ -88,10 +110,8 @@ impl ReadCorpus for Conll {
         builder.read(&files, open, |source, file, statistics| {
             self.sentences(source, file, &mut sentences, statistics)
         })?;
-        if self.scheme == Scheme::Runs {
-            for sentence in &mut sentences {
-                mark_runs(&mut sentence.tags);
-            }
+        for sentence in &mut sentences {
+            self.scheme.mark(&mut sentence.tags);
         }
         let classes = self.classes(&sentences);
         let mut problems = Problems::default();
@@ -162,7 +182,7 @@ impl Conll {
                 Ok((word, tag)) => {
                     // Words stand with single blanks between.
                     sentence.words.push(word.replace(' ', "\u{a0}"));
-                    sentence.tags.push(tag.to_owned());
+                    sentence.tags.extend(tag.map(str::to_owned));
                     sentence.lines.push(number);
                 }
                 Err(fault) => problems.push(Place::line(&source.name, number), fault),
@@ -193,6 +213,7 @@ impl Conll {
     /// How many columns a row of `found` needs to have a word and a tag.
     fn least_columns(&self, found: usize) -> usize {
         match self.tag {
+            _ if self.unlabelled => self.word,
             Some(tag) => self.word.max(tag),
             // The last column is the tag's, and not the word's as well.
             None if self.word >= found => self.word + 1,
@@ -212,16 +233,22 @@ impl Conll {
             || node.is_some_and(|(word, _)| word == words)
     }
 
-    fn word_and_tag<'c>(&self, cells: &[&'c str], expected: usize) -> Result<(&'c str, &'c str), Fault> {
+    /// The word of a row, and its tag if that is read.
+    fn word_and_tag<'c>(
+        &self,
+        cells: &[&'c str],
+        expected: usize,
+    ) -> Result<(&'c str, Option<&'c str>), Fault> {
         if cells.len() != expected {
             return Err(Fault::ColumnCount { found: cells.len(), expected });
         }
-        let (word, tag) = (cells[self.word - 1], cells[self.tag.unwrap_or(expected) - 1].trim());
+        let tag = (!self.unlabelled).then(|| cells[self.tag.unwrap_or(expected) - 1].trim());
+        let word = cells[self.word - 1];
         // A word of nothing but blanks is what stands between the separators.
         let shown = word.trim_matches(' ');
-        match (word.is_empty(), tag.is_empty()) {
+        match (word.is_empty(), tag) {
             (true, _) => Err(Fault::EmptyField("word")),
-            (_, true) => Err(Fault::EmptyField("tag")),
+            (_, Some("")) => Err(Fault::EmptyField("tag")),
             _ => Ok((if shown.is_empty() { word } else { shown }, tag)),
         }
     }
@@ -230,19 +257,11 @@ impl Conll {
         if !self.classes.is_empty() {
             return self.classes.clone();
         }
-        let tags: std::collections::BTreeSet<&String> =
-            sentences.iter().flat_map(|sentence| &sentence.tags).collect();
-        tags.into_iter().cloned().collect()
-    }
-}
-
-/// Turns tags that say nothing of where a span begins into those that do.
-pub(crate) fn mark_runs(tags: &mut [String]) {
-    let mut before = OUTSIDE.to_owned();
-    for tag in tags {
-        let prefix = if *tag == before { "I" } else { "B" };
-        let marked = if tag == OUTSIDE { OUTSIDE.to_owned() } else { format!("{prefix}-{tag}") };
-        before = std::mem::replace(tag, marked);
+        let tags = sentences.iter().flat_map(|sentence| &sentence.tags);
+        match self.scheme {
+            Scheme::RunsBioes if !self.unlabelled => classes_with_ends(tags),
+            _ => tags.collect::<BTreeSet<_>>().into_iter().cloned().collect(),
+        }
     }
 }
 
@@ -263,11 +282,13 @@ impl Sentence {
             first: self.words.join(" "),
             second: None,
             negatives: Vec::new(),
-            label: Label::Words(labels),
+            // A sentence has words, and so tags if they are read.
+            label: if labels.is_empty() { Label::None } else { Label::Words(labels) },
             id: None,
             language: self.language,
             split: self.split.map(str::to_owned),
             line: self.lines.first().copied().unwrap_or_default(),
+            mixer: None,
         })
     }
 }

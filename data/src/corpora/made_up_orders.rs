@@ -69,6 +69,7 @@ impl ReadCorpus for MadeUpOrders {
                     language: None,
                     split: None,
                     line,
+                    mixer: None,
                 });
             }
         }

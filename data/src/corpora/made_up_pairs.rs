@@ -93,6 +93,7 @@ fn scored(line: usize, random: &mut ChaCha8Rng) -> Text {
         language: None,
         split: None,
         line,
+        mixer: None,
     }
 }
 
@@ -108,6 +109,7 @@ fn triple(line: usize, random: &mut ChaCha8Rng) -> Text {
         language: None,
         split: None,
         line,
+        mixer: None,
     }
 }
 

@@ -131,6 +131,7 @@ impl ReadCorpus for MadeUpReviews {
                     language: None,
                     split: None,
                     line,
+                    mixer: None,
                 });
             }
         }

@@ -146,6 +146,7 @@ impl Texts {
                     })
                     .map(str::to_owned),
                 line: table.line(row),
+                mixer: None,
             };
             let mut class = "";
             // A row without a text is dropped, whatever else is in it.

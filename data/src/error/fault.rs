@@ -5,6 +5,7 @@ use alambic_files::text::{quoted, shortened};
 use super::benchmark_fault::BenchmarkFault;
 use super::class_fault::ClassFault;
 use super::language_fault::LanguageFault;
+use super::mixing_fault::MixingFault;
 use super::region_fault::RegionFault;
 
 /// Number of names that a message lists.
@@ -326,6 +327,9 @@ pub enum Fault {
     /// A fault of what a corpus says of the language of its texts.
     #[error(transparent)]
     Language(#[from] LanguageFault),
+    /// A fault of a dictionary by which texts are mixed.
+    #[error(transparent)]
+    Mixing(#[from] MixingFault),
     /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
@@ -407,6 +411,7 @@ impl Fault {
             Self::Classes(fault) => fault.help(),
             Self::UnknownClass { .. } => "add it to `classes`, or remove the row".into(),
             Self::Language(fault) => fault.help(),
+            Self::Mixing(fault) => fault.help(),
             Self::UnknownLanguage(_) => {
                 let codes: Vec<_> = crate::language::LANGUAGES.iter().map(|language| language.code).collect();
                 format!("known are {}", codes.join(", "))

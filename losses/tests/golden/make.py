@@ -2,7 +2,8 @@
 
     python losses/tests/golden/make.py
 
-writes `cases.json`, `{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,teacher,elder,vectors-of-teacher,judge}.safetensors`
+writes `cases.json`,
+`{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,tagged,teacher,elder,vectors-of-teacher,judge,tagger}.safetensors`
 and `expected.safetensors` beside itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -449,10 +450,59 @@ CASES += [
     ("pairwise-logistic of probabilities", "pairwise-logistic", ['target="probability"'], "listed", pairwise_logistic(L, J, True)),
 ]
 
+# Words of three texts with the 13 tags of CL-XABSA, first pieces of words with labels, and a tagger.
+TAG_MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 0]])
+TAG_LABELS = torch.tensor([[-100, 0, 1, 3, 5, -100], [-100, 0, 0, 4, -100, -100], [-100, 1, -100, -100, -100, -100]])
+TAGGED = {"logits": (2 * torch.randn(3, 6, 13, generator=DRAW)).float().double(),
+          "hidden.0": torch.randn(3, 6, 8, generator=DRAW).float().double(),
+          "hidden.1": torch.randn(3, 6, 8, generator=DRAW).float().double()}
+# It is sure of one of three tags, so that there are words of which it says the same.
+TAGGER = {"logits": (torch.randn(3, 6, 13, generator=DRAW)
+                     + 6 * F.one_hot(torch.randint(0, 3, (3, 6), generator=DRAW), 13)).float().double()}
+for tensor in TAGGED.values():
+    tensor.requires_grad_()
+
+
+def supervised_contrast(z, positives, temperature=0.9, base=0.07, twice=False):
+    """Khosla et al. (2020) over rows that are not normalised; `positives` are `[rows, rows]`, without the diagonal."""
+    own = torch.eye(len(z), dtype=torch.bool)
+    scores = (z @ z.T / temperature).masked_fill(own, -torch.inf)
+    logs = (scores - scores.logsumexp(1, keepdim=True)).masked_fill(own, 0)
+    count = positives.sum(1)
+    losses = -(temperature / base) * (logs * positives).sum(1)[count > 0] / count[count > 0]
+    return losses.mean() / (len(z) if twice else 1)
+
+
+def labelled_alike(labels):
+    return (labels[:, None] == labels[None]) & ~torch.eye(len(labels), dtype=torch.bool)
+
+
+WORDS, ALL_LABELS = TAG_LABELS.flatten() >= 0, TAG_LABELS.flatten()
+TAGS = ALL_LABELS[WORDS]
+KINDS = torch.where(ALL_LABELS < 0, ALL_LABELS, (ALL_LABELS + 3) // 4)
+SOFT = TAGGER["logits"].flatten(0, 1)[TAG_MASK.flatten() == 1].softmax(1)
+TAG_ROWS = TAGGED["logits"].flatten(0, 1)
+ACTIVE = TAG_MASK.flatten() == 1
+CASES += [
+    ("supervised-contrast", "supervised-contrast", [], "tagged", supervised_contrast(TAG_ROWS[WORDS], labelled_alike(TAGS))),
+    ("supervised-contrast of kinds", "supervised-contrast", ['level="kind"', "temperature=0.5"], "tagged",
+     supervised_contrast(TAG_ROWS[WORDS], labelled_alike(KINDS[WORDS]), 0.5)),
+    ("supervised-contrast of CL-XABSA", "supervised-contrast", ['rows="all"', 'divide="twice"'], "tagged",
+     supervised_contrast(TAG_ROWS, labelled_alike(ALL_LABELS), twice=True)),
+    ("supervised-contrast of states", "supervised-contrast", ['of="hidden"', 'level="kind"', "base-temperature=0.9"], "tagged",
+     supervised_contrast(TAGGED["hidden.1"].flatten(0, 1)[WORDS], labelled_alike(KINDS[WORDS]), 0.9, 0.9)),
+    ("supervised-contrast of a teacher", "supervised-contrast", ['positives="teacher"', "base-temperature=0.1"], "tagged",
+     supervised_contrast(TAG_ROWS[ACTIVE], (SOFT @ SOFT.T > 0.5) & ~torch.eye(len(SOFT), dtype=torch.bool), 0.9, 0.1)),
+    ("logits probabilities", "logits", ['divergence="probabilities"'], "tagged",
+     ((TAG_ROWS[ACTIVE].softmax(1) - SOFT) ** 2).mean()),
+    ("logits probabilities at 2", "logits", ['divergence="probabilities"', "temperature=2", 'reduction="elements"'], "tagged",
+     4 * (((TAG_ROWS / 2).softmax(1) - (TAGGER["logits"].flatten(0, 1) / 2).softmax(1)) ** 2)[ACTIVE].mean()),
+]
+
 expected = {}
 for name, _, _, whose, value in CASES:
     trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
-             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED}[whose]
+             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED, "tagged": TAGGED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -473,11 +523,13 @@ save_file(single(VECTORS_OF_TEACHER), HERE / "vectors-of-teacher.safetensors")
 save_file({**single(LISTED), "list_mask": LIST_MASK, "relevance_labels": GRADES.float(), "relevance_scores": RATED.float()},
           HERE / "listed.safetensors")
 save_file(single(JUDGE), HERE / "judge.safetensors")
+save_file({**single(TAGGED), "attention_mask": TAG_MASK, "labels": TAG_LABELS}, HERE / "tagged.safetensors")
+save_file(single(TAGGER), HERE / "tagger.safetensors")
 save_file(single(PAIRED), HERE / "paired.safetensors")
 save_file(single(ELDER), HERE / "elder.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
 cases = [{"name": name, "loss": loss, "options": options, "student": whose,
-          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher", "listed": "judge"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
+          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher", "listed": "judge", "tagged": "tagger"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 print(f"{len(cases)} cases, {len(expected)} tensors")

@@ -71,6 +71,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::NoLanguage
         | Fault::AmbiguousVariants { .. }
         | Fault::WrongScript { .. } => "data::language",
+        Fault::Mixing(_) => "data::dictionary",
         Fault::Regions(_) => "data::regions",
         Fault::Benchmark(_) => "data::benchmark",
         Fault::Unwritable(_) => "data::unwritable",

@@ -14,6 +14,7 @@ mod losses;
 mod masking;
 mod memory;
 pub(crate) mod mined;
+mod mixing;
 pub(crate) mod model_info;
 mod recipe;
 mod references;

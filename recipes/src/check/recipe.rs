@@ -14,6 +14,7 @@ use super::model_info::ModelInfos;
 use crate::corpora::Corpora;
 use crate::load::Loaded;
 use crate::names::{FROM_SCRATCH, SAME_START, stage_of};
+use crate::options::dictionary::DictionaryOptions;
 use crate::places::Places;
 use crate::schema::{Recipe, SCHEMA};
 
@@ -106,6 +107,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
     }
     checker.check_names(recipe);
     checker.read_corpora();
+    checker.check_mixing(&recipe.dictionary);
     checker.check_teachers(recipe);
     checker.check_stages(recipe);
     checker.check_unused(recipe);
@@ -118,9 +120,10 @@ impl Checker<'_> {
     /// are such.
     fn check_entries(&mut self, recipe: &Recipe) -> bool {
         let evaluation = &recipe.evaluation;
-        let counts: [(&[&str], usize); 11] = [
+        let counts: [(&[&str], usize); 12] = [
             (&["stages"], recipe.stages.len()),
             (&["data"], recipe.data.len()),
+            (&["dictionary"], recipe.dictionary.len()),
             (&["teacher"], recipe.teacher.len()),
             (&["model"], recipe.model.len()),
             (&["stage"], recipe.stage.len()),
@@ -214,6 +217,7 @@ impl Checker<'_> {
         let used = Uses::of(recipe);
         let declared = [
             ("data", recipe.data.keys().collect::<Vec<_>>(), &used.data),
+            ("dictionary", recipe.dictionary.keys().collect(), &used.dictionaries),
             ("teacher", recipe.teacher.keys().collect(), &used.teachers),
             ("model", recipe.model.keys().collect(), &used.students),
             ("stage", recipe.stage.keys().collect(), &used.stages),
@@ -233,6 +237,7 @@ impl Checker<'_> {
 #[derive(Default)]
 struct Uses<'a> {
     data: Vec<&'a str>,
+    dictionaries: Vec<&'a str>,
     teachers: Vec<&'a str>,
     students: Vec<&'a str>,
     stages: Vec<&'a str>,
@@ -269,6 +274,16 @@ impl<'a> Uses<'a> {
                 uses.data.extend(mined.of.iter().map(|name| name.as_str()));
                 uses.teachers.push(&mined.teacher);
             }
+        }
+        for mixing in recipe.data.values().filter_map(|options| options.mixing.as_ref()) {
+            let is_named = |code: &str| mixing.languages.iter().any(|language| language.as_str() == code);
+            let is_used = |code: &&String| {
+                (mixing.languages.is_empty() || is_named(code)) && !mixing.dictionaries.contains_key(*code)
+            };
+            uses.dictionaries.extend(recipe.dictionary.keys().filter(is_used).map(String::as_str));
+        }
+        for DictionaryOptions::Parallel(dictionary) in recipe.dictionary.values() {
+            uses.data.push(&dictionary.data);
         }
         for teacher in recipe.teacher.values() {
             match teacher {

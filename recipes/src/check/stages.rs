@@ -135,6 +135,10 @@ impl<'a> Checker<'a> {
         }
         if let Some(task) = given.first() {
             task.check(site, self);
+            self.check_mixed_corpora(&task.corpora(), task.mixes_texts());
+            if task.mixes_texts() {
+                self.check_mixed_teacher(site, &task.corpora());
+            }
             return;
         }
         let message = format!("`{}` has nothing to train on", site.path.join("."));

@@ -11,8 +11,10 @@ use alambic_data::{
 use alambic_reports::numbers::thousands;
 use alambic_settings::{At, IndexMap};
 
+use super::mixing::MixingProblem;
 use crate::error::RunError;
 use crate::options::data::DataOptions;
+use crate::options::dictionary::DictionaryOptions;
 
 /// All corpora of a recipe.
 #[derive(Debug, Default)]
@@ -98,14 +100,26 @@ impl FromIterator<(String, Content)> for Corpora {
 }
 
 impl Corpora {
-    /// Reads and splits every corpus. The test split of the embedded names is kept out of all training.
+    /// Reads and splits every corpus, and gives those that are to be mixed their dictionaries. The test split of the embedded names is
+    /// kept out of all training.
     pub(crate) fn read(
         data: &IndexMap<String, DataOptions>,
+        dictionaries: &IndexMap<String, DictionaryOptions>,
         evaluated: &[At<String>],
     ) -> Result<Self, RunError> {
         let held_out: HoldOut = embedded::held_out()?;
         let splitting = Splitting::new(data, evaluated, &held_out);
-        data.iter().map(|(name, options)| Ok((name.clone(), splitting.read(name, options)?))).collect()
+        let read = |(name, options): (&String, _)| Ok((name.clone(), splitting.read(name, options)?));
+        let mut corpora: Self = data.iter().map(read).collect::<Result<_, RunError>>()?;
+        match corpora.mix(data, dictionaries, Extent::Whole).into_iter().find_map(MixingProblem::into_error) {
+            Some(error) => Err(error),
+            None => Ok(corpora),
+        }
+    }
+
+    /// A corpus that was read.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Content> {
+        self.read.get_mut(name)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Content)> {

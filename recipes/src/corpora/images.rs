@@ -1,7 +1,9 @@
 //! Images of several corpora, with their questions and captions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use alambic_data::mixing::Mixer;
 use alambic_data::{ImageRegions, Picture, Question, Split};
 use alambic_settings::At;
 use indexmap::IndexMap;
@@ -21,6 +23,8 @@ pub(crate) struct QuestionExample<'c> {
     pub(crate) teacher_text: &'c str,
     /// The student's language in which it is, by its place among them.
     pub(crate) language: usize,
+    /// How the student's question is mixed with words of other languages, anew in every epoch; none: it is not.
+    pub(crate) mixer: Option<&'c Arc<Mixer>>,
 }
 
 impl Corpora {
@@ -67,6 +71,9 @@ impl Corpora {
         for corpus in self.datasets::<Question>(names)? {
             let details = &corpus.details;
             for (number, student) in students.iter().enumerate() {
+                let language = student.as_ref().or(details.languages.first()).map(String::as_str);
+                let is_mixed = |mixer: &&Arc<Mixer>| split == Split::Train && mixer.takes(language);
+                let mixer = details.mixer.as_ref().filter(is_mixed);
                 all.extend(corpus.splits.get(split).iter().filter_map(|question| {
                     Some(QuestionExample {
                         question,
@@ -74,6 +81,7 @@ impl Corpora {
                         text: question.in_language(student.as_deref(), &details.languages)?,
                         teacher_text: question.in_language(teacher.as_deref(), &details.languages)?,
                         language: number,
+                        mixer,
                     })
                 }));
             }

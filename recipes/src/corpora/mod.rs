@@ -3,6 +3,7 @@
 pub(crate) mod collection;
 pub(crate) mod images;
 pub(crate) mod mining;
+pub(crate) mod mixing;
 mod sentences;
 mod texts;
 mod words;

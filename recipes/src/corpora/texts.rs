@@ -12,18 +12,18 @@ use super::collection::Corpora;
 use crate::error::RunError;
 
 impl Corpora {
-    /// The labels of several corpora of texts, which have to agree.
+    /// The labels of several corpora of texts, which have to agree; corpora whose tags are not read take those of the others.
     pub(crate) fn labels(&self, names: &[At<String>]) -> Result<&Labels, RunError> {
         let mut all: Option<&Labels> = None;
         for (name, corpus) in names.iter().zip(self.datasets::<Text>(names)?) {
             let labels = &corpus.details.labels;
-            if all.is_some_and(|all| all != labels) {
+            if all.is_some_and(|all| !all.agree_with(labels)) {
                 return Err(RunError::Recipe(format!(
                     "corpus `{}` has other labels than the corpora named before it",
                     name.value
                 )));
             }
-            all = Some(labels);
+            all = all.filter(|all| !all.are_open()).or(Some(labels));
         }
         all.ok_or_else(|| RunError::Recipe("no corpus is named".into()))
     }

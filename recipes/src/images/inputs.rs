@@ -46,14 +46,34 @@ impl<'p> PairedInputs<'p> {
         &self.tokens
     }
 
+    /// The tokens of another text in the place of that of a row.
+    pub(crate) fn encode(
+        &self,
+        row: usize,
+        text: &str,
+        tokenizer: &Tokenizer,
+    ) -> Result<EncodedText, RunError> {
+        Ok(tokenizer.encode_text(text, self.store.second_text(self.images[row]))?)
+    }
+
     /// The model's inputs for these texts. Of images with more patches than it reads, some are sampled.
     pub(crate) fn batch(&self, rows: &[usize], sampler: PatchSampler<'_>) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
+        self.batch_of(rows, &texts, sampler)
+    }
+
+    /// The same for the images of these rows with other texts.
+    pub(crate) fn batch_of(
+        &self,
+        rows: &[usize],
+        texts: &[&EncodedText],
+        sampler: PatchSampler<'_>,
+    ) -> Result<Batch, RunError> {
         let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
         let processed = self.store.processed_images(&places)?;
         let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
         let (image, regions) = self.store.image_processor().batch(&processed, Some(sampler))?;
-        Ok(Batch { text: Some(TextInput::pad(&texts, self.padding)), image, regions, ..Batch::default() })
+        Ok(Batch { text: Some(TextInput::pad(texts, self.padding)), image, regions, ..Batch::default() })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod cache;
 pub(crate) mod card;
 pub mod data;
+pub mod dictionary;
 pub mod evaluation;
 pub mod export;
 pub(crate) mod languages;

@@ -97,7 +97,7 @@ fn context<'o>(
 ) -> Result<RunContext<'o>, RunError> {
     let recipe = &loaded.recipe;
     Ok(RunContext {
-        corpora: Corpora::read(&recipe.data, &recipe.evaluation.data)?,
+        corpora: Corpora::read(&recipe.data, &recipe.dictionary, &recipe.evaluation.data)?,
         models: ModelStore::of_run(&recipe.teacher, &options.out),
         folder,
         interrupt: &options.interrupt,

@@ -77,6 +77,11 @@ pub(crate) trait Task {
         false
     }
 
+    /// Whether its training mixes texts of corpora that ask for it with words of other languages, anew in every epoch.
+    fn mixes_texts(&self) -> bool {
+        false
+    }
+
     /// Whether predicting masked tokens is the task.
     fn is_masked(&self) -> bool {
         false

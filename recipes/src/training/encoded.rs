@@ -1,13 +1,15 @@
 //! The texts of a stage, as its student and its teacher read them.
 
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 use alambic_data::{Label, Text};
+use alambic_models::text_encoder::Head;
 use alambic_models::{Config, Tokenizer};
 use alambic_teachers::Teacher;
 use alambic_teachers::cache::EncodedTexts;
 
-use super::encoded_examples::{EncodedExamples, LabelledTokens, Vocabulary};
+use super::encoded_examples::{EncodedExamples, ExampleEncoder, LabelledTokens, Vocabulary};
 use super::masking::Masking;
 use crate::error::RunError;
 
@@ -18,6 +20,7 @@ pub(crate) struct EncodedSplits {
     pub(crate) examples: EncodedExamples,
     pub(crate) validation: EncodedExamples,
     pub(crate) validation_texts: Vec<Text>,
+    encoder: Arc<ExampleEncoder>,
 }
 
 impl EncodedSplits {
@@ -55,34 +58,38 @@ impl EncodedSplits {
             Some(_) if teacher_languages != languages => (Some(own.clone()), false),
             _ => (None, false),
         };
-        let own = Vocabulary { tokenizer: &own, padding: student.padding(), languages };
-        let of_teacher = of_teacher.as_ref().map(|tokenizer| {
+        let own = Vocabulary { tokenizer: own, padding: student.padding(), languages };
+        let of_teacher = of_teacher.map(|tokenizer| {
             let padding = if is_foreign { tokenizer.padding()? } else { own.padding };
             Ok::<_, RunError>(Vocabulary { tokenizer, padding, languages: teacher_languages })
         });
         let of_teacher = of_teacher.transpose()?;
         let is_tagged = |text: &Text| matches!(text.label, Label::Words(_));
-        let tagged =
-            texts.iter().any(|text| is_tagged(text.borrow())) || validation_texts.iter().any(is_tagged);
+        // Texts alone do not say it where none of them has tags, and a teacher's are learnt.
+        let has_tags = student.text_head().is_some_and(|head| head.head == Head::Tokens);
+        let tagged = has_tags
+            || texts.iter().any(|text| is_tagged(text.borrow()))
+            || validation_texts.iter().any(is_tagged);
         if tagged && is_foreign {
             return Err(RunError::Recipe(
                 "words are tagged by their tokens, and the teacher has another vocabulary than the student"
                     .into(),
             ));
         }
-        let encode = |texts: &mut dyn Iterator<Item = &Text>| {
-            if tagged {
-                EncodedExamples::tagged(texts, &own, of_teacher.as_ref(), tokens)
-            } else {
-                EncodedExamples::new(texts, &own, of_teacher.as_ref(), is_foreign)
-            }
-        };
+        let encoder =
+            ExampleEncoder { own, other: of_teacher, is_foreign, tagged_words: tagged.then_some(tokens) };
         Ok(Self {
             max_length,
-            examples: encode(&mut texts.iter().map(Borrow::borrow))?,
-            validation: encode(&mut validation_texts.iter())?,
+            examples: EncodedExamples::new(texts.iter().map(Borrow::borrow), &encoder)?,
+            validation: EncodedExamples::new(validation_texts.iter(), &encoder)?,
             validation_texts,
+            encoder: Arc::new(encoder),
         })
+    }
+
+    /// Has the training texts, which are those that were encoded, mixed in every epoch where their corpora ask for it.
+    pub(crate) fn mix(&mut self, texts: &[impl Borrow<Text>], seed: u64) {
+        self.examples.mix(texts.iter().map(Borrow::borrow), &self.encoder, seed);
     }
 
     /// Has tokens masked in every batch. Gives the number of training texts that are left out, since nothing in them can be

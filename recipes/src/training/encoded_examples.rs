@@ -1,30 +1,39 @@
 //! Texts in tokens, and batches of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use alambic_data::{Label, Text};
 use alambic_losses::Targets;
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{EncodedText, LanguageNumbers, Tokenizer};
+use alambic_tensor::Streams;
+use rayon::prelude::*;
 
 use super::masking::Masking;
 use crate::error::RunError;
 
 /// A vocabulary with its padding token, and the languages that its model is told.
-pub(crate) struct Vocabulary<'a> {
-    pub(crate) tokenizer: &'a Tokenizer,
+#[derive(Debug)]
+pub(crate) struct Vocabulary {
+    pub(crate) tokenizer: Tokenizer,
     pub(crate) padding: u32,
     /// Languages by their numbers; none of a model that has no embedding of them.
     pub(crate) languages: Option<LanguageNumbers>,
 }
 
-impl Vocabulary<'_> {
+impl Vocabulary {
     /// The number of the language of a text; none where the model is not told it.
     fn language_of(&self, text: &Text) -> Result<Option<u32>, RunError> {
         match (&self.languages, &text.language) {
             (Some(languages), Some(code)) => Ok(Some(languages.number(code)?)),
             _ => Ok(None),
         }
+    }
+
+    fn encode(&self, text: &Text) -> Result<EncodedText, RunError> {
+        let encoded = self.tokenizer.encode_text(&text.first, text.second.as_deref())?;
+        Ok(EncodedText { language: self.language_of(text)?, ..encoded })
     }
 }
 
@@ -50,8 +59,62 @@ pub(crate) enum LabelledTokens {
     All,
 }
 
-/// A text as student and teacher read it.
+/// How texts become tokens of student and teacher.
 #[derive(Debug)]
+pub(crate) struct ExampleEncoder {
+    pub(crate) own: Vocabulary,
+    /// That of a teacher of another vocabulary, or one that is told languages by other numbers; none where the teacher reads the
+    /// student's tokens.
+    pub(crate) other: Option<Vocabulary>,
+    /// Whether the teacher's vocabulary is another one.
+    pub(crate) is_foreign: bool,
+    /// The labelled tokens of tagged words; none where words are not tagged.
+    pub(crate) tagged_words: Option<LabelledTokens>,
+}
+
+impl ExampleEncoder {
+    fn encode(&self, text: &Text) -> Result<Encoded, RunError> {
+        let (label, language) = (text.label.clone(), text.language.clone());
+        let Some(tokens) = self.tagged_words else {
+            let own = self.own.encode(text)?;
+            let other = self.other.as_ref().map(|other| other.encode(text)).transpose()?;
+            let (words, token_words) = (Vec::new(), Vec::new());
+            return Ok(Encoded { own, other, words, token_words, label, language, unmixed: None });
+        };
+        // Student and teacher have one vocabulary, and may be told languages by other numbers.
+        let (own, words) = self.own.tokenizer.encode_words(&text.first)?;
+        let own = EncodedText { language: self.own.language_of(text)?, ..own };
+        let other = match &self.other {
+            Some(other) => Some(EncodedText { language: other.language_of(text)?, ..own.clone() }),
+            None => None,
+        };
+        let token_words = match tokens {
+            LabelledTokens::First => Vec::new(),
+            LabelledTokens::All => self.own.tokenizer.encode_pieces(&text.first)?.1,
+        };
+        Ok(Encoded { own, other, words, token_words, label, language, unmixed: None })
+    }
+}
+
+/// Mixing of texts, by a function of seed, epoch and text.
+#[derive(Debug)]
+struct Mixing {
+    encoder: Arc<ExampleEncoder>,
+    streams: Streams,
+}
+
+impl Mixing {
+    /// A text as an epoch has it; none where it is always the same.
+    fn mixed(&self, text: &Encoded, epoch: u64) -> Result<Option<Encoded>, RunError> {
+        let Some(text) = &text.unmixed else { return Ok(None) };
+        let parts: Vec<&str> = std::iter::once(&text.first).chain(&text.second).map(String::as_str).collect();
+        let mixed = text.mixed(&mut self.streams.mixing(epoch, &parts));
+        mixed.map(|mixed| self.encoder.encode(&mixed)).transpose()
+    }
+}
+
+/// A text as student and teacher read it.
+#[derive(Debug, Clone)]
 struct Encoded {
     own: EncodedText,
     /// None where the teacher reads the student's tokens, and is told the same language.
@@ -62,6 +125,8 @@ struct Encoded {
     token_words: Vec<Option<usize>>,
     label: Label,
     language: Option<String>,
+    /// The text itself, where it is mixed anew in every epoch.
+    unmixed: Option<Box<Text>>,
 }
 
 /// Texts in tokens.
@@ -74,6 +139,8 @@ pub(crate) struct EncodedExamples {
     padding: (u32, u32),
     /// How tokens are masked; none where the labels are the task.
     masking: Option<Masking>,
+    /// How texts are mixed; none where they are the same in every epoch.
+    mixing: Option<Mixing>,
 }
 
 /// One batch as student, teacher and losses want it.
@@ -88,58 +155,27 @@ impl EncodedExamples {
     /// Encodes texts for the student, and for a teacher of another vocabulary, or one that is told languages by other numbers.
     pub(crate) fn new<'t>(
         texts: impl Iterator<Item = &'t Text>,
-        own: &Vocabulary<'_>,
-        other: Option<&Vocabulary<'_>>,
-        is_foreign: bool,
+        encoder: &ExampleEncoder,
     ) -> Result<Self, RunError> {
-        let padding = (own.padding, other.map_or(own.padding, |other| other.padding));
-        let encode = |vocabulary: &Vocabulary<'_>, text: &Text| -> Result<EncodedText, RunError> {
-            let encoded = vocabulary.tokenizer.encode_text(&text.first, text.second.as_deref())?;
-            Ok(EncodedText { language: vocabulary.language_of(text)?, ..encoded })
-        };
-        let texts = texts.map(|text| {
-            let other = other.map(|other| encode(other, text)).transpose()?;
-            Ok(Encoded {
-                own: encode(own, text)?,
-                other,
-                words: Vec::new(),
-                token_words: Vec::new(),
-                label: text.label.clone(),
-                language: text.language.clone(),
-            })
-        });
-        let texts = texts.collect::<Result<Vec<_>, RunError>>()?;
-        check_languages(&texts, own.languages.as_ref())?;
-        Ok(Self { texts, is_foreign, padding, masking: None })
+        let texts = texts.map(|text| encoder.encode(text)).collect::<Result<Vec<_>, RunError>>()?;
+        check_languages(&texts, encoder.own.languages.as_ref())?;
+        let padding =
+            (encoder.own.padding, encoder.other.as_ref().map_or(encoder.own.padding, |other| other.padding));
+        Ok(Self { texts, is_foreign: encoder.is_foreign, padding, masking: None, mixing: None })
     }
 
-    /// Encodes texts whose words are tagged, for a student and a teacher of one vocabulary. The first token of each word is
-    /// labelled, or each of its tokens.
-    pub(crate) fn tagged<'t>(
+    /// Keeps the texts of which some are mixed, to be mixed in each epoch; they are those that were encoded.
+    pub(crate) fn mix<'t>(
+        &mut self,
         texts: impl Iterator<Item = &'t Text>,
-        vocabulary: &Vocabulary<'_>,
-        other: Option<&Vocabulary<'_>>,
-        tokens: LabelledTokens,
-    ) -> Result<Self, RunError> {
-        let tokenizer = vocabulary.tokenizer;
-        let texts = texts.map(|text| {
-            let (own, words) = tokenizer.encode_words(&text.first)?;
-            let own = EncodedText { language: vocabulary.language_of(text)?, ..own };
-            let other = match other {
-                Some(other) => Some(EncodedText { language: other.language_of(text)?, ..own.clone() }),
-                None => None,
-            };
-            let token_words = match tokens {
-                LabelledTokens::First => Vec::new(),
-                LabelledTokens::All => tokenizer.encode_pieces(&text.first)?.1,
-            };
-            let language = text.language.clone();
-            Ok(Encoded { own, other, words, token_words, label: text.label.clone(), language })
-        });
-        let padding = (vocabulary.padding, vocabulary.padding);
-        let texts = texts.collect::<Result<Vec<_>, RunError>>()?;
-        check_languages(&texts, vocabulary.languages.as_ref())?;
-        Ok(Self { texts, is_foreign: false, padding, masking: None })
+        encoder: &Arc<ExampleEncoder>,
+        seed: u64,
+    ) {
+        for (encoded, text) in self.texts.iter_mut().zip(texts) {
+            encoded.unmixed = text.mixer.is_some().then(|| Box::new(text.clone()));
+        }
+        let is_mixed = self.texts.iter().any(|text| text.unmixed.is_some());
+        self.mixing = is_mixed.then(|| Mixing { encoder: Arc::clone(encoder), streams: Streams::new(seed) });
     }
 
     /// Keeps the texts of which something can be masked, to be masked in each batch.
@@ -175,9 +211,14 @@ impl EncodedExamples {
         self.texts.iter().map(|text| text.own.truncated)
     }
 
-    /// Tokens of each text; there is nothing to be written.
-    pub(crate) fn lengths(&self) -> Vec<(usize, usize)> {
-        self.texts.iter().map(|text| (text.own.ids.len(), 0)).collect()
+    /// Tokens of each text as an epoch has them; there is nothing to be written.
+    pub(crate) fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let length = |text: &Encoded| {
+            // A text that cannot be encoded is reported where its batch is made.
+            let mixed = self.mixing.as_ref().and_then(|mixing| mixing.mixed(text, epoch).ok().flatten());
+            (mixed.as_ref().unwrap_or(text).own.ids.len(), 0)
+        };
+        self.texts.par_iter().map(length).collect()
     }
 
     /// The first token of each word of each text, where words are tagged.
@@ -195,8 +236,20 @@ impl EncodedExamples {
     }
 
     /// A batch of the texts of these indices, as an epoch has them.
-    pub(crate) fn batch(&self, indices: &[usize], epoch: u64) -> TextBatch {
-        let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.texts[index]).collect();
+    ///
+    /// # Errors
+    /// When a text that was mixed cannot be encoded.
+    pub(crate) fn batch(&self, indices: &[usize], epoch: u64) -> Result<TextBatch, RunError> {
+        let mixed = |&index: &usize| {
+            let text = &self.texts[index];
+            let mixed = self.mixing.as_ref().map(|mixing| mixing.mixed(text, epoch)).transpose()?.flatten();
+            Ok(mixed.map_or(Cow::Borrowed(text), Cow::Owned))
+        };
+        let rows: Vec<Cow<'_, Encoded>> = indices.iter().map(mixed).collect::<Result<_, RunError>>()?;
+        Ok(self.batch_of(&rows.iter().map(Cow::as_ref).collect::<Vec<_>>(), epoch))
+    }
+
+    fn batch_of(&self, rows: &[&Encoded], epoch: u64) -> TextBatch {
         let own: Vec<&EncodedText> = rows.iter().map(|row| &row.own).collect();
         let own = TextInput::pad(&own, self.padding.0);
         let read_by_teacher: Option<Vec<&EncodedText>> = rows.iter().map(|row| row.other.as_ref()).collect();
@@ -213,7 +266,7 @@ impl EncodedExamples {
             };
         }
         if rows.iter().any(|row| !row.words.is_empty()) {
-            let targets = tags(&rows, own.tokens.length);
+            let targets = tags(rows, own.tokens.length);
             return TextBatch { own, other, targets };
         }
         let class = |row: &&Encoded| if let Label::Class(class) = row.label { class } else { 0 };

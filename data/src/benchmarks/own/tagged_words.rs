@@ -5,7 +5,7 @@ use super::super::inputs::{Examples, Part, SentenceExample};
 use super::super::references::References;
 use super::super::{BenchmarkFiles, BenchmarkFormat, Layout};
 use super::files::{file_of, references_of};
-use crate::corpora::conll::{Scheme, mark_runs};
+use crate::corpora::conll::Scheme;
 use crate::error::{DataError, Fault, Place, Problems};
 use crate::table::{lines, utf8};
 
@@ -69,9 +69,7 @@ impl TaggedWords {
             let (mut words, mut tags): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
             let end = |words: &mut Vec<String>, tags: &mut Vec<String>| {
                 let mut tags = std::mem::take(tags);
-                if self.scheme == Scheme::Runs {
-                    mark_runs(&mut tags);
-                }
+                self.scheme.mark(&mut tags);
                 SentenceExample { words: std::mem::take(words), tags: Some(tags) }
             };
             for (number, line) in lines(&file.source.bytes) {

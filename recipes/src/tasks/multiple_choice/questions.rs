@@ -156,6 +156,7 @@ mod tests {
             language: None,
             split: None,
             line: 1,
+            mixer: None,
         };
         let pairs = (0..choices).map(pair).collect();
         ChoiceQuestion { premise: "prompt".into(), pairs, label, kind: None, split: None }

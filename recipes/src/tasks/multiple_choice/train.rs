@@ -106,7 +106,7 @@ impl<'a> ChoiceTraining<'a> {
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
         let batch = questions.batch(batch);
-        let TextBatch { own, other, .. } = examples.batch(&batch.rows, ANY_EPOCH);
+        let TextBatch { own, other, .. } = examples.batch(&batch.rows, ANY_EPOCH)?;
         let teacher = match &self.outputs {
             None => None,
             Some(outputs) => {
@@ -133,8 +133,9 @@ impl TrainingTask for ChoiceTraining<'_> {
         &self.statistics
     }
 
-    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
-        let of_pairs: Vec<usize> = self.splits.examples.lengths().into_iter().map(|(own, _)| own).collect();
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let of_pairs: Vec<usize> =
+            self.splits.examples.lengths(epoch).into_iter().map(|(own, _)| own).collect();
         self.train.most(&of_pairs).into_iter().map(|length| (length, 0)).collect()
     }
 

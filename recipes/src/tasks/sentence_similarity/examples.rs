@@ -130,6 +130,7 @@ pub(super) fn single(text: &str) -> Text {
         language: None,
         split: None,
         line: 0,
+        mixer: None,
     }
 }
 

@@ -147,7 +147,7 @@ impl<'a> SimilarityTraining<'a> {
         let rows = SideRows::new(&texts, self.repeats);
         let read: Vec<usize> =
             rows.read.iter().map(|&(example, side)| texts[example][side] as usize).collect();
-        let inputs = encoded.batch(&read, epoch);
+        let inputs = encoded.batch(&read, epoch)?;
         let network = self.config.build(context.weights)?;
         let input = Batch { text: Some(inputs.own), ..Batch::default() };
         let student = network.forward(&input, pass, self.taps.of_student())?;
@@ -174,8 +174,8 @@ impl TrainingTask for SimilarityTraining<'_> {
         &self.statistics
     }
 
-    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
-        let lengths = self.splits.examples.lengths();
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let lengths = self.splits.examples.lengths(epoch);
         let longest = |texts: &Vec<u32>| texts.iter().map(|&text| lengths[text as usize].0).max();
         self.train.texts.iter().map(|texts| (longest(texts).unwrap_or(0), 0)).collect()
     }
@@ -235,7 +235,7 @@ fn components<'a>(
     let teacher = embeddings(&places, |place| texts[place].ids.len(), of_teacher)?;
     let network = job.config.build(job.initial)?;
     let of_student = |batch: &[usize]| -> Result<Trace, RunError> {
-        let input = Batch { text: Some(splits.examples.batch(batch, 0).own), ..Batch::default() };
+        let input = Batch { text: Some(splits.examples.batch(batch, 0)?.own), ..Batch::default() };
         Ok(network.forward(&input, Pass::Evaluate, TapSelection::named([EMBEDDING]))?)
     };
     let training = splits.examples.count();

@@ -16,6 +16,11 @@ use crate::check::counts::Counts;
 pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     let evaluation = checker.evaluation;
     let Some(labels) = checker.check_text_labels(&evaluation.data, &evaluation.origin) else { return };
+    if labels.are_open() {
+        let message = "the texts of the evaluation have no tags to compare predictions with".to_owned();
+        let label = "names `unlabelled` texts alone";
+        return checker.error("evaluation::labels", message, &evaluation.origin, label);
+    }
     let head = head_of(&labels);
     if head.head == Head::None && !check_without_labels(checker) {
         return;

@@ -18,6 +18,7 @@ use crate::check::model_info::ModelInfo;
 use crate::check::text_languages::LANGUAGE_KEYS;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
+use crate::corpora::mixing::translations;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::observer::Observer;
@@ -47,12 +48,23 @@ impl TextsData {
         self.texts.iter().map(select).collect()
     }
 
-    /// Both texts of each pair of the training split, one after another.
+    /// Both texts of each pair of the training split, one after another, and then what they may be mixed with.
     fn training_texts<'c>(&self, corpora: &'c Corpora) -> Result<Vec<&'c str>, RunError> {
-        let texts = self.selected(corpora, Split::Train)?;
-        let both = texts.into_iter().flatten().flat_map(|text| [Some(&text.first), text.second.as_ref()]);
-        Ok(both.flatten().map(String::as_str).collect())
+        let texts = self.selected(corpora, Split::Train)?.concat();
+        let both = |text: &&'c Text| [Some(&text.first), text.second.as_ref()];
+        let mut all: Vec<&str> = texts.iter().flat_map(both).flatten().map(String::as_str).collect();
+        let mixed = |text: &&'c Text| {
+            let mixer = text.mixer.as_ref()?;
+            Some(both(text).into_iter().flatten().map(move |own| (mixer, own.as_str())))
+        };
+        all.extend(translations(texts.iter().filter_map(mixed).flatten()));
+        Ok(all)
     }
+}
+
+/// Whether some of the texts are mixed anew in every epoch.
+pub(super) fn are_mixed(texts: &[&Text]) -> bool {
+    texts.iter().any(|text| text.mixer.is_some())
 }
 
 impl TaskTemplates for TextsData {
@@ -101,6 +113,10 @@ impl Task for TextsData {
         self.texts.iter().any(|texts| texts.mask.is_some())
     }
 
+    fn mixes_texts(&self) -> bool {
+        true
+    }
+
     fn takes_answers(&self) -> bool {
         !self.is_masked() && self.texts.iter().all(|texts| texts.augment.is_none())
     }
@@ -111,7 +127,13 @@ impl Task for TextsData {
         }
         Some(match corpora.labels(&self.names()).ok()? {
             Labels::None => Vec::new(),
-            Labels::Classes(_) | Labels::Words(_) => vec![TargetKind::Classes],
+            Labels::Classes(_) => vec![TargetKind::Classes],
+            // Tags may be left unread, for a teacher to give them.
+            Labels::Words(_) => {
+                let texts = self.selected(corpora, Split::Train).ok()?;
+                let is_tagged = texts.iter().flatten().any(|text| text.label != Label::None);
+                if is_tagged { vec![TargetKind::Classes] } else { Vec::new() }
+            }
             Labels::Numbers => vec![TargetKind::Numbers],
         })
     }
@@ -172,7 +194,9 @@ impl Task for TextsData {
         corpora: &'c Corpora,
         split: Split,
     ) -> Option<Result<Vec<&'c Text>, RunError>> {
-        (!self.is_masked()).then(|| Ok(self.selected(corpora, split)?.concat()))
+        let texts = (!self.is_masked()).then(|| Ok(self.selected(corpora, split)?.concat()))?;
+        let is_mixed = matches!(&texts, Ok(texts) if are_mixed(texts));
+        (!is_mixed).then_some(texts)
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {

@@ -74,6 +74,14 @@ impl<'a> TextTraining<'a> {
         let tokens = if data.labels_all_tokens() { LabelledTokens::All } else { LabelledTokens::First };
         let mut splits =
             EncodedSplits::labelled(&texts, validation, data.max_length(), model, job.teacher, tokens)?;
+        let is_mixed = texts.iter().any(|text| text.mixer.is_some());
+        if is_mixed && answers.is_some() {
+            return Err(RunError::Recipe(format!(
+                "the teacher of `{}` is asked about texts before the training, and they are mixed in every epoch: leave `mixing` out",
+                job.label
+            )));
+        }
+        splits.mix(&texts, job.seed);
         if let Some(options) = data.texts.iter().find_map(|options| options.mask.as_ref()) {
             let masking = Masking::new(options, job.tokenizer, job.seed)?;
             let left_out = splits.mask(&masking).ok_or_else(|| {
@@ -88,9 +96,9 @@ impl<'a> TextTraining<'a> {
             }
         }
         let is_masked = data.is_masked();
-        let live = job.teacher.filter(|_| !taps.teacher.is_empty() && is_masked);
+        let live = job.teacher.filter(|_| !taps.teacher.is_empty() && (is_masked || is_mixed));
         let (outputs, cached) = if let Some(teacher) = live {
-            // What is masked anew in every epoch is never read twice.
+            // What is masked or mixed anew in every epoch is never read twice.
             (Some(TeacherOutputs::Live(teacher)), None)
         } else {
             let read = texts.iter().map(Borrow::borrow).chain(&splits.validation_texts);
@@ -137,7 +145,7 @@ impl<'a> TextTraining<'a> {
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
         let rows: Vec<usize> = batch.iter().map(|index| before + index).collect();
-        let batch = examples.batch(batch, epoch);
+        let batch = examples.batch(batch, epoch)?;
         let model = self.config.build(context.weights)?;
         let wanted = self.taps.of_student();
         let trace = |outputs: &TeacherOutputs<'_>| outputs.trace(&rows, &batch.other, &self.taps);
@@ -163,8 +171,8 @@ impl TrainingTask for TextTraining<'_> {
         &self.statistics
     }
 
-    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
-        self.splits.examples.lengths()
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        self.splits.examples.lengths(epoch)
     }
 
     fn languages(&self) -> Option<Vec<&str>> {
@@ -216,7 +224,7 @@ impl TrainingTask for TextTraining<'_> {
 fn perplexity(model: &dyn Architecture, texts: &EncodedExamples) -> Result<f64, RunError> {
     let indices: Vec<usize> = (0..texts.count()).collect();
     let parts = in_turns(indices.chunks(BATCH), |batch| {
-        let TextBatch { own, targets, .. } = texts.batch(batch, VALIDATION);
+        let TextBatch { own, targets, .. } = texts.batch(batch, VALIDATION)?;
         let trace = model.forward(&Batch::of_texts(own), Pass::Evaluate, TapSelection::named(["logits"]))?;
         let Some(logits) = trace.get("logits") else { return Ok((0.0, 0.0)) };
         let count: f32 = targets.labelled.iter().sum();

@@ -17,6 +17,7 @@ use crate::check::checker::{Checker, Site};
 use crate::check::model_info::ModelInfo;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
+use crate::corpora::mixing::translations;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
 use crate::images::vocabulary::tags_read;
@@ -59,6 +60,10 @@ impl Task for QuestionsData {
         self.questions.iter().all(|own| own.languages().are_same())
     }
 
+    fn mixes_texts(&self) -> bool {
+        true
+    }
+
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         let is_labelled = self.questions.iter().any(|own| own.labelled > 0.0);
         let scores = is_labelled.then_some(TargetKind::Scores);
@@ -85,6 +90,8 @@ impl Task for QuestionsData {
         for options in self.questions.iter() {
             let asked = options.selected(corpora, Split::Train)?;
             texts.extend(asked.iter().map(|example| Cow::Borrowed(example.text)));
+            let mixed = asked.iter().filter_map(|example| Some((example.mixer?, example.text)));
+            texts.extend(translations(mixed).into_iter().map(Cow::Borrowed));
         }
         texts.extend(tags_read(corpora, &self.image_corpora(), student, false)?.into_iter().map(Cow::Owned));
         Ok(VocabularySource::Texts(texts))

@@ -1,15 +1,18 @@
 //! Training a model that answers questions about images.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use alambic_data::mixing::Mixer;
 use alambic_data::questions::best;
 use alambic_data::{Split, is_in_subsample};
 use alambic_inference::{ImageProcessor, VisualQuestionAnsweringPipeline};
 use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, architecture};
+use alambic_models::{Config, EncodedText, Pass, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, Prediction};
 use alambic_tensor::Streams;
 use rand::seq::index::sample;
+use rayon::prelude::*;
 
 use super::options::QuestionsData;
 use super::questions::{answer_all, description, reference, subsample_languages};
@@ -34,6 +37,10 @@ pub(crate) struct QuestionTraining<'a> {
     /// Right answers of each example, with their scores; none where only the teacher answers.
     answers: Vec<Option<&'a [(u32, f32)]>>,
     inputs: PairedInputs<'a>,
+    /// How each question is mixed with words of other languages, and its text; none where it is not.
+    mixed: Vec<Option<(&'a Mixer, &'a str)>>,
+    /// That of questions that are mixed.
+    question_tokenizer: Tokenizer,
     validation: ImageStore<'a>,
     /// Questions of the validation split, and the image of each by its place.
     validated: Vec<(String, usize)>,
@@ -73,6 +80,7 @@ impl<'a> QuestionTraining<'a> {
         let read: Vec<_> = questions.iter().map(|example| (example.text, example.picture)).collect();
         let tokenizer = job.tokenizer.with_max_length(max_length)?;
         let inputs = PairedInputs::new(&read, image_processor.clone(), &tokenizer, config.padding())?;
+        let mixed = questions.iter().map(|example| Some((&**example.mixer?, example.text))).collect();
         let taps = job.taps();
         let read: Vec<_> = questions.iter().map(|example| (example.teacher_text, example.picture)).collect();
         let student =
@@ -98,6 +106,8 @@ impl<'a> QuestionTraining<'a> {
             max_length,
             answers,
             inputs,
+            mixed,
+            question_tokenizer: tokenizer,
             validation,
             validated,
             metric: job.metric(description(&references))?,
@@ -108,6 +118,16 @@ impl<'a> QuestionTraining<'a> {
             taps,
             statistics,
         })
+    }
+
+    /// The student's tokens of a question, mixed with words of other languages where its corpus asks for it.
+    fn tokens(&self, row: usize, epoch: u64) -> Result<Cow<'_, EncodedText>, RunError> {
+        let Some((mixer, text)) = self.mixed[row] else {
+            return Ok(Cow::Borrowed(&self.inputs.tokens()[row]));
+        };
+        // Of the languages of a question, those alone that are mixed have a mixer.
+        let mixed = mixer.mix_text(text, None, &mut self.streams.mixing(epoch, &[text]));
+        self.inputs.encode(row, &mixed, &self.question_tokenizer).map(Cow::Owned)
     }
 
     /// References of each question: the best answer, and the score of every answer.
@@ -140,8 +160,12 @@ impl TrainingTask for QuestionTraining<'_> {
         &self.statistics
     }
 
-    fn lengths(&self, _: u64) -> Vec<(usize, usize)> {
-        self.inputs.tokens().iter().map(|tokens| (tokens.ids.len(), 0)).collect()
+    fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
+        let own = self.inputs.tokens();
+        // A question that cannot be encoded is reported where its batch is made.
+        let length =
+            |row: usize| self.tokens(row, epoch).map_or(own[row].ids.len(), |tokens| tokens.ids.len());
+        (0..own.len()).into_par_iter().map(|row| (length(row), 0)).collect()
     }
 
     fn has_labels(&self, rows: &[usize]) -> bool {
@@ -161,7 +185,9 @@ impl TrainingTask for QuestionTraining<'_> {
             picked.sort_unstable();
             picked
         };
-        let batch = self.inputs.batch(rows, &mut sampler)?;
+        let tokens = rows.iter().map(|&row| self.tokens(row, epoch)).collect::<Result<Vec<_>, RunError>>()?;
+        let tokens: Vec<&EncodedText> = tokens.iter().map(Cow::as_ref).collect();
+        let batch = self.inputs.batch_of(rows, &tokens, &mut sampler)?;
         let network = architecture::build(self.config, context.weights)?;
         let wanted = self.taps.of_student();
         let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
