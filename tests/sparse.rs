@@ -7,6 +7,7 @@ mod common;
 use std::path::Path;
 
 use alambic_models::is_layer_matrix;
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::{self, Weights};
 use common::{REVIEWS, json, json_of, run};
 
@@ -133,7 +134,7 @@ fn the_weights_that_change_most_are_trained_and_all_others_stay() {
         let differs = start.iter().zip(&end).filter(|(start, end)| (*start - *end).abs() > 1e-6).count();
         assert_eq!(differs, 0, "{name}");
         let moved = numbers(&before, name).iter().zip(&end).filter(|(start, end)| start != end).count();
-        let named = delta.get(&format!("{name}.indices")).map_or(0, |indices| indices.elem_count());
+        let named = delta.get(&format!("{name}.indices")).map_or(0, Tensor::elem_count);
         assert!(moved <= named, "{name}: {moved} weights moved, {named} were chosen");
     }
     assert_eq!(chosen, 101);

@@ -63,6 +63,17 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("cross/aspects-sentiment", include_str!("../cross/aspects-sentiment.toml")),
     ("cross/aspects-distilled", include_str!("../cross/aspects-distilled.toml")),
     ("cross/aspects-small", include_str!("../cross/aspects-small.toml")),
+    ("cross/intents", include_str!("../cross/intents.toml")),
+    ("cross/intents-prior", include_str!("../cross/intents-prior.toml")),
+    ("cross/intents-subnetwork", include_str!("../cross/intents-subnetwork.toml")),
+    ("cross/intents-change", include_str!("../cross/intents-change.toml")),
+    ("cross/intents-mixed", include_str!("../cross/intents-mixed.toml")),
+    ("cross/intents-all", include_str!("../cross/intents-all.toml")),
+    ("cross/vqa", include_str!("../cross/vqa.toml")),
+    ("cross/vqa-prior", include_str!("../cross/vqa-prior.toml")),
+    ("cross/vqa-subnetwork", include_str!("../cross/vqa-subnetwork.toml")),
+    ("cross/vqa-mixed", include_str!("../cross/vqa-mixed.toml")),
+    ("cross/vqa-all", include_str!("../cross/vqa-all.toml")),
     ("cross/smoke/orders", include_str!("../cross/smoke/orders.toml")),
     ("cross/smoke/aspects", include_str!("../cross/smoke/aspects.toml")),
     ("cross/smoke/aspects-words", include_str!("../cross/smoke/aspects-words.toml")),
@@ -72,6 +83,18 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("cross/smoke/aspects-sentiment", include_str!("../cross/smoke/aspects-sentiment.toml")),
     ("cross/smoke/aspects-distilled", include_str!("../cross/smoke/aspects-distilled.toml")),
     ("cross/smoke/aspects-small", include_str!("../cross/smoke/aspects-small.toml")),
+    ("cross/smoke/reviews", include_str!("../cross/smoke/reviews.toml")),
+    ("cross/smoke/intents", include_str!("../cross/smoke/intents.toml")),
+    ("cross/smoke/intents-prior", include_str!("../cross/smoke/intents-prior.toml")),
+    ("cross/smoke/intents-subnetwork", include_str!("../cross/smoke/intents-subnetwork.toml")),
+    ("cross/smoke/intents-change", include_str!("../cross/smoke/intents-change.toml")),
+    ("cross/smoke/intents-mixed", include_str!("../cross/smoke/intents-mixed.toml")),
+    ("cross/smoke/intents-all", include_str!("../cross/smoke/intents-all.toml")),
+    ("cross/smoke/vqa", include_str!("../cross/smoke/vqa.toml")),
+    ("cross/smoke/vqa-prior", include_str!("../cross/smoke/vqa-prior.toml")),
+    ("cross/smoke/vqa-subnetwork", include_str!("../cross/smoke/vqa-subnetwork.toml")),
+    ("cross/smoke/vqa-mixed", include_str!("../cross/smoke/vqa-mixed.toml")),
+    ("cross/smoke/vqa-all", include_str!("../cross/smoke/vqa-all.toml")),
     ("vision/dide", include_str!("../vision/dide.toml")),
     ("vision/dide-scratch", include_str!("../vision/dide-scratch.toml")),
     ("vision/dide-soft", include_str!("../vision/dide-soft.toml")),
@@ -105,8 +128,13 @@ pub const BUILTINS: &[(&str, &str)] = &[
 ];
 
 /// Those of [`BUILTINS`] that others extend and that are no recipes by themselves.
-const LAYERS: [&str; 4] =
-    ["text/distil", "text/smoke/reviews", "text/smoke/answered-reviews", "cross/smoke/orders"];
+const LAYERS: [&str; 5] = [
+    "text/distil",
+    "text/smoke/reviews",
+    "text/smoke/answered-reviews",
+    "cross/smoke/orders",
+    "cross/smoke/reviews",
+];
 
 /// Name and text of each recipe that can be run.
 pub fn recipes() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -148,6 +176,8 @@ mod tests {
             "search/smoke",
             "cross",
             "cross/smoke",
+            "indic",
+            "indic/smoke",
         ] {
             names.extend(shipped(&folder.join(part), &format!("{part}/")));
         }
