@@ -80,6 +80,24 @@ fn vectors_of_names_grade_wrong_classes_and_the_page_shows_the_nearest() {
 }
 
 #[test]
+fn the_nearest_name_of_a_class_is_a_baseline_of_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = RECIPE
+        .replace("made-up-orders", "made-up-reviews")
+        .replace("[evaluation]\n", "[evaluation]\nnearest-label-name = { teacher = \"names\" }\n");
+    std::fs::write(folder.path().join("nearest.toml"), recipe).unwrap();
+    run(folder.path(), &["-q", "run", "nearest.toml", "--out", "nearest"]).done();
+    let metrics = json_of(&folder.path().join("nearest/metrics.json"));
+    let own = metrics["models"]["nearest-label-name"]["accuracy"]["value"].as_f64();
+    assert!(own.is_some_and(|own| own > 0.0 && own < 1.0), "{metrics}");
+    let tagged =
+        RECIPE.replace("[evaluation]\n", "[evaluation]\nnearest-label-name = { teacher = \"names\" }\n");
+    std::fs::write(folder.path().join("tagged.toml"), tagged).unwrap();
+    let said = run(folder.path(), &["check", "tagged.toml"]).bad(2);
+    assert!(said.contains("`evaluation.nearest-label-name` is about classes of texts"), "{said}");
+}
+
+#[test]
 fn distances_that_are_missing_or_no_distances_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("d.tsv"), "class\tO\nO\t0\n").unwrap();

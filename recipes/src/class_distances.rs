@@ -1,12 +1,13 @@
 //! Distances between classes, given to the loss terms that need them.
 
 use alambic_data::{class_distances, class_names, class_relations};
+use alambic_inference::{EncoderPipeline, TextPair};
 use alambic_losses::{LabelPrior, NameVectors, Term};
 use alambic_tensor::Streams;
 use rand::seq::SliceRandom;
 
 use crate::error::RunError;
-use crate::evaluation::embedding::normalized_embeddings;
+use crate::evaluation::embedding::{normalized_embeddings, normalized_embeddings_of_pairs};
 use crate::model_store::ModelStore;
 
 /// Pairs of classes that are told of, the nearest ones.
@@ -75,11 +76,40 @@ fn by_vectors(
     classes: &[String],
     models: &ModelStore<'_>,
 ) -> Result<Vec<f32>, RunError> {
+    let encoder = models.encoder(&vectors.teacher)?.encoder_pipeline()?;
+    Ok(centred_distances(&name_vectors(vectors, classes, &encoder)?))
+}
+
+/// The class whose name is nearest to each text, by its place: the highest cosine of the text's vector and those of the names, less
+/// their mean.
+pub(crate) fn nearest_names(
+    vectors: &NameVectors,
+    classes: &[String],
+    texts: &[TextPair<'_>],
+    models: &ModelStore<'_>,
+) -> Result<Vec<usize>, RunError> {
+    let encoder = models.encoder(&vectors.teacher)?.encoder_pipeline()?;
+    let names = centred(&name_vectors(vectors, classes, &encoder)?);
+    let texts = normalized_embeddings_of_pairs(&encoder, texts)?.to_vec2::<f32>()?;
+    let nearest = |text: &Vec<f32>| {
+        let cosines = names.iter().map(|name| dot(text, name));
+        let best = cosines
+            .enumerate()
+            .fold((0, f32::NEG_INFINITY), |best, own| if own.1 > best.1 { own } else { best });
+        best.0
+    };
+    Ok(texts.iter().map(nearest).collect())
+}
+
+/// Vectors of the names of classes, of length one.
+fn name_vectors(
+    vectors: &NameVectors,
+    classes: &[String],
+    encoder: &EncoderPipeline,
+) -> Result<Vec<Vec<f32>>, RunError> {
     let names = label_names(vectors, classes)?;
-    let encoder = models.encoder(&vectors.teacher)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let rows = normalized_embeddings(&encoder.encoder_pipeline()?, &names)?.to_vec2::<f32>()?;
-    Ok(centred_distances(&rows))
+    Ok(normalized_embeddings(encoder, &names)?.to_vec2::<f32>()?)
 }
 
 /// The names of classes in words.
@@ -90,24 +120,30 @@ pub(crate) fn label_names(vectors: &NameVectors, classes: &[String]) -> Result<V
     }
 }
 
-/// Distances in 0 to 1 of vectors whose mean is taken off.
-fn centred_distances(rows: &[Vec<f32>]) -> Vec<f32> {
+/// Vectors less their mean, of length one.
+fn centred(rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let width = rows.first().map_or(0, Vec::len);
     let mean: Vec<f32> =
         (0..width).map(|place| rows.iter().map(|row| row[place]).sum::<f32>() / rows.len() as f32).collect();
-    let centred: Vec<Vec<f32>> = rows
-        .iter()
-        .map(|row| {
-            let row: Vec<f32> = row.iter().zip(&mean).map(|(number, mean)| number - mean).collect();
-            let length = row.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-            row.into_iter().map(|number| number / length).collect()
-        })
-        .collect();
+    let centre = |row: &Vec<f32>| {
+        let row: Vec<f32> = row.iter().zip(&mean).map(|(number, mean)| number - mean).collect();
+        let length = dot(&row, &row).sqrt().max(f32::MIN_POSITIVE);
+        row.into_iter().map(|number| number / length).collect()
+    };
+    rows.iter().map(centre).collect()
+}
+
+fn dot(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
+}
+
+/// Distances in 0 to 1 of vectors whose mean is taken off.
+fn centred_distances(rows: &[Vec<f32>]) -> Vec<f32> {
+    let centred = centred(rows);
     let mut distances = Vec::with_capacity(rows.len() * rows.len());
     for (place, one) in centred.iter().enumerate() {
         for (other_place, other) in centred.iter().enumerate() {
-            let cosine: f32 = one.iter().zip(other).map(|(one, other)| one * other).sum();
-            distances.push(if place == other_place { 0.0 } else { (1.0 - cosine).max(0.0) });
+            distances.push(if place == other_place { 0.0 } else { (1.0 - dot(one, other)).max(0.0) });
         }
     }
     let largest = distances.iter().copied().fold(f32::MIN_POSITIVE, f32::max);

@@ -7,11 +7,11 @@ use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, list};
 use super::text_languages::LANGUAGE_KEYS;
-use crate::names::{FROM_SCRATCH, QUESTION_ONLY, SAME_START, UNTRAINED};
+use crate::names::{FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, UNTRAINED};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 11] = [
+const OF_SOME_TASKS: [&str; 12] = [
     "directions",
     "except",
     "references",
@@ -23,6 +23,7 @@ const OF_SOME_TASKS: [&str; 11] = [
     LANGUAGE_KEYS[1],
     LANGUAGE_KEYS[2],
     "by-layer",
+    NEAREST_LABEL_NAME,
 ];
 
 impl Checker<'_> {

@@ -1,16 +1,15 @@
 //! Loss terms, checked against student, teacher and data.
 
 use alambic_data::{class_distances, class_relations};
-use alambic_losses::{LabelPrior, Loss, LossError, RELEVANCE, ScheduledValue, TargetKind, Term};
+use alambic_losses::{LabelPrior, Loss, LossError, NameVectors, RELEVANCE, ScheduledValue, TargetKind, Term};
 use alambic_models::{Outline, stream_of_embedding};
-use alambic_settings::{At, Diagnostic};
+use alambic_settings::{At, Diagnostic, Origin};
 use alambic_teachers::{AnswerForm, TeacherOptions, is_record};
 
 use super::checker::{Checker, Depth, Site, list};
 use super::counts::Counts;
 use super::model_info::ModelInfo;
 use crate::class_distances::label_names;
-use crate::error::RunError;
 use crate::schema::Recipe;
 use crate::tasks::task::Task;
 use crate::vocabulary::are_same;
@@ -201,9 +200,26 @@ impl Checker<'_> {
     /// Checks what gives a term the distances between classes: the encoder of their names, or the table.
     fn check_class_distances(&mut self, loss: &At<Loss>, term: &Term, task: &dyn Task) {
         let Some(needed) = &term.class_distances else { return };
-        if let Some(vectors) = &needed.options.vectors
-            && self.check_declared(&vectors.teacher)
-        {
+        let Ok(head) = task.head(&self.corpora) else { return };
+        let read = match &needed.options {
+            LabelPrior { vectors: Some(vectors), .. } => {
+                return self.check_name_vectors(vectors, &head.labels, &loss.origin);
+            }
+            LabelPrior { table: Some(table), .. } => class_distances(table, &head.labels),
+            LabelPrior { relations: Some(relations), .. } => class_relations(relations, &head.labels),
+            _ => return,
+        };
+        if let Err(error) = read {
+            let message = format!("`label-prior` has no distances of the classes: {error}");
+            self.report(
+                Diagnostic::error("loss::classes", message).label(&loss.origin, "needs one of each class"),
+            );
+        }
+    }
+
+    /// Checks what gives vectors of the names of classes: an encoder among the teachers, and the table of the names.
+    pub(crate) fn check_name_vectors(&mut self, vectors: &NameVectors, classes: &[String], origin: &Origin) {
+        if self.check_declared(&vectors.teacher) {
             let pools = match self.models.teacher(&vectors.teacher) {
                 Some(info) => info.config.outline().streams.values().any(|stream| stream.embedding.is_some()),
                 // It is trained before, or wrong in a way that is told of where it is declared.
@@ -218,22 +234,9 @@ impl Checker<'_> {
                 );
             }
         }
-        let Ok(head) = task.head(&self.corpora) else { return };
-        let read = match &needed.options {
-            LabelPrior { vectors: Some(vectors), .. } => label_names(vectors, &head.labels).map(|_| ()),
-            LabelPrior { table: Some(table), .. } => {
-                class_distances(table, &head.labels).map(|_| ()).map_err(RunError::from)
-            }
-            LabelPrior { relations: Some(relations), .. } => {
-                class_relations(relations, &head.labels).map(|_| ()).map_err(RunError::from)
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = read {
-            let message = format!("`label-prior` has no distances of the classes: {error}");
-            self.report(
-                Diagnostic::error("loss::classes", message).label(&loss.origin, "needs one of each class"),
-            );
+        if let Err(error) = label_names(vectors, classes) {
+            let message = format!("the classes have no names: {error}");
+            self.report(Diagnostic::error("loss::classes", message).label(origin, "needs one of each class"));
         }
     }
 

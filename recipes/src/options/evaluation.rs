@@ -1,5 +1,6 @@
 //! Keys of the evaluation.
 
+use alambic_losses::NameVectors;
 use alambic_settings::{At, IndexMap, OneOrMany, choices, settings};
 use alambic_tensor::precision::MatmulPrecision;
 
@@ -20,6 +21,9 @@ settings! {
         pub teacher: Option<At<String>>,
         /// Other teachers, all of them checkpoints, that are evaluated on the same examples.
         pub compare_with: Vec<At<String>> = Vec::new(),
+        /// An encoder, among the teachers, by which each text has the class whose name is nearest to it, for comparison: the vectors of
+        /// the names less their mean are compared with the text's by their cosine. It is trained on no label.
+        pub nearest_label_name: Option<NameVectors>,
         /// Whether the student before any training is evaluated too, as `untrained`.
         pub untrained: bool = false,
         /// Whether translations are also retrieved by the mean hidden state of the tokens, of each layer of each model by itself, in

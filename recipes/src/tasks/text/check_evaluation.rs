@@ -1,6 +1,6 @@
 //! Checks of an evaluation on texts.
 
-use alambic_data::{Split, Text};
+use alambic_data::{Labels, Split, Text};
 use alambic_models::Config;
 use alambic_models::text_encoder::{Head, HeadSpec, ProblemType};
 use alambic_reports::metrics::{TaskDescription, find};
@@ -41,6 +41,15 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
         if let Some(config) = known {
             check_predictions("teacher", &config, &head, &teacher.origin, checker);
+        }
+    }
+    if let Some(vectors) = &evaluation.nearest_label_name {
+        if matches!(labels, Labels::Classes(_)) {
+            checker.check_name_vectors(vectors, &head.labels, &vectors.teacher.origin);
+        } else {
+            let message = "`evaluation.nearest-label-name` is about classes of texts".to_owned();
+            let label = "these texts have tags, numbers or no labels";
+            checker.error("evaluation::labels", message, &vectors.teacher.origin, label);
         }
     }
     if let Some(config) = checker.student().map(|student| student.config.clone()) {

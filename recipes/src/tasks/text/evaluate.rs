@@ -7,6 +7,7 @@ use alambic_data::texts::OUTSIDE;
 use alambic_data::{Label, Labels, Split, Text as Example};
 use alambic_files::text::shell_word;
 use alambic_inference::{EncoderPipeline, TextPair};
+use alambic_losses::NameVectors;
 use alambic_models::text_encoder::ProblemType;
 use alambic_reports::metrics::Prediction;
 use alambic_reports::numbers::counted;
@@ -20,13 +21,17 @@ use alambic_tensor::device;
 use indexmap::IndexSet;
 
 use super::labels::{head_of, kind_of, logits, pair, predict, prediction, prediction_of, reference};
+use crate::class_distances::nearest_names;
 use crate::error::RunError;
 use crate::evaluation::embedding::{closeness, embedding_width, normalized_embeddings_of_pairs};
-use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
+use crate::evaluation::evaluator::{
+    CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
+};
 use crate::evaluation::languages::language_slices;
 use crate::evaluation::probability::{geometric_mean, of_largest};
 use crate::evaluation::similarity::{by_layer, divergences};
 use crate::evaluation::timing::{Model, measure};
+use crate::names::NEAREST_LABEL_NAME;
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::training::answers::{answered, normalised, places_of};
@@ -97,6 +102,9 @@ impl<'a> TextEvaluator<'a> {
             ..TestSet::new("text", "texts", kind_of(&labels), references)
         };
         let mut test_set = test_set.with_metrics(options)?;
+        if let (Some(vectors), Labels::Classes(_)) = (&options.nearest_label_name, &labels) {
+            test_set.trivial = Some(nearest_label_name(context, vectors, &texts, &test_set.classes)?);
+        }
         let mut evaluated = None;
         if let (Some(teacher), Some(name)) = (teacher, &options.teacher) {
             observer.task("evaluation: teacher reads", texts.len(), 0);
@@ -122,6 +130,22 @@ impl<'a> TextEvaluator<'a> {
     fn pairs(&self) -> Vec<TextPair<'_>> {
         self.texts.iter().map(|text| pair(text)).collect()
     }
+}
+
+/// The class whose name is nearest to each text.
+fn nearest_label_name(
+    context: &EvaluationContext<'_>,
+    vectors: &NameVectors,
+    texts: &[&Example],
+    classes: &[String],
+) -> Result<TrivialBaseline, RunError> {
+    let pairs: Vec<TextPair<'_>> = texts.iter().map(|text| pair(text)).collect();
+    let nearest = nearest_names(vectors, classes, &pairs, &context.run.models)?;
+    Ok(TrivialBaseline {
+        name: NEAREST_LABEL_NAME,
+        description: "the class whose name is nearest to the text in the space of an encoder, without training",
+        predictions: nearest.into_iter().map(|class| Prediction::Class(classes[class].clone())).collect(),
+    })
 }
 
 impl EvaluatedTeacher {

@@ -21,6 +21,7 @@ use crate::corpora::Corpora;
 use crate::corpora::mixing::translations;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::names::NEAREST_LABEL_NAME;
 use crate::observer::Observer;
 use crate::tasks::task::{Task, TransferTexts, VocabularySource};
 use crate::tasks::template::{TaskTemplates, Template};
@@ -229,7 +230,8 @@ impl Task for TextsData {
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
-        &LANGUAGE_KEYS
+        const KEYS: [&str; 4] = [LANGUAGE_KEYS[0], LANGUAGE_KEYS[1], LANGUAGE_KEYS[2], NEAREST_LABEL_NAME];
+        &KEYS
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
