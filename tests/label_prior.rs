@@ -88,7 +88,7 @@ fn the_nearest_name_of_a_class_is_a_baseline_of_texts() {
     std::fs::write(folder.path().join("nearest.toml"), recipe).unwrap();
     run(folder.path(), &["-q", "run", "nearest.toml", "--out", "nearest"]).done();
     let metrics = json_of(&folder.path().join("nearest/metrics.json"));
-    let own = metrics["models"]["nearest-label-name"]["accuracy"]["value"].as_f64();
+    let own = metrics["models"]["nearest-label-name"]["metrics"]["accuracy"].as_f64();
     assert!(own.is_some_and(|own| own > 0.0 && own < 1.0), "{metrics}");
     let tagged =
         RECIPE.replace("[evaluation]\n", "[evaluation]\nnearest-label-name = { teacher = \"names\" }\n");
