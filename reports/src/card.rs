@@ -449,9 +449,9 @@ mod tests {
         let text = card.markdown();
         let index = text.split("model-index:").nth(1).unwrap().split("---").next().unwrap();
         for part in [
-            "      name: \"Word accuracy, average over languages\"\n      value: 0.6666666666666666",
-            "      name: \"Word accuracy, average without en\"\n      value: 0.5",
-            "      name: \"Word accuracy, transfer from en\"\n      value: 0.5",
+            "      name: \"word accuracy, average over languages\"\n      value: 0.6666666666666666",
+            "      name: \"word accuracy, average without en\"\n      value: 0.5",
+            "      name: \"word accuracy, transfer from en\"\n      value: 0.5",
         ] {
             assert!(index.contains(part), "{part}\n{index}");
         }

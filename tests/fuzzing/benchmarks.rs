@@ -20,6 +20,7 @@ pub(super) fn suite(folder: &Path) -> Vec<String> {
 
 /// Files that formats of two files look for beside the one that is read.
 pub(super) fn beside(folder: &Path) {
+    fs::create_dir(folder.join("images")).unwrap();
     for name in ["labels.en", "labels.eng", "labels.gold", "labels.hi", "eng_Latn.devtest"] {
         fs::write(folder.join(name), "hi-1\tone\nhi-2\ttwo\n").unwrap();
     }

@@ -115,7 +115,11 @@ impl QuestionsData {
         let evaluated = student_languages(&evaluation.data, evaluation.languages(), checker);
         let is_trained = |language: &str| trained.iter().any(|(own, _)| own == language);
         let others: Vec<_> = evaluated.iter().filter(|(language, _)| !is_trained(language)).collect();
-        if trained.is_empty() || others.is_empty() {
+        let is_source = |source: &At<String>| is_trained(&source.value);
+        // A recipe that names the language of its training asks in others on purpose.
+        let is_meant =
+            evaluation.source_language.as_ref().is_some_and(is_source) && others.len() < evaluated.len();
+        if trained.is_empty() || others.is_empty() || is_meant {
             return;
         }
         let message = format!(
