@@ -222,7 +222,7 @@ mod tests {
         assert!((two.to_scalar::<f32>()? - expected).abs() < 1e-6);
         // ∂/∂z_c = p_c (d_c − Σ p d) / N.
         let gradients = backward(&all)?;
-        let gradient = gradients.get(logits.as_tensor()).map(|own| own.to_vec2::<f32>()).transpose()?;
+        let gradient = gradients.get(logits.as_tensor()).map(Tensor::to_vec2::<f32>).transpose()?;
         let mean = 0.35f32;
         let first = [0.5 * (0.0 - mean), 0.3 * (0.5 - mean), 0.2 * (1.0 - mean)].map(|own| own / 2.0);
         for (found, expected) in gradient.iter().flat_map(|rows| &rows[0]).zip(first) {
