@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_alone_have_no_question_and_no_word_that_the_dictionaries_lack_a_form_of() {
+    fn statements_alone_have_no_question_and_each_word_of_the_dictionaries() {
         let options = MadeUpTranslations {
             size: 200,
             seed: 1,
@@ -132,10 +132,6 @@ mod tests {
             let (_, table) =
                 crate::embedded::TABLES.iter().find(|(name, _)| name.ends_with(language)).unwrap();
             for (word, translation) in table.lines().skip(1).filter_map(|line| line.split_once('\t')) {
-                // Shape, colour and object are words of questions alone.
-                if ["colour", "shape", "object"].contains(&word) {
-                    continue;
-                }
                 let says = |own: &str, part: &str| {
                     all.splits.train.iter().any(|sentence| sentence.texts[own].contains(part))
                 };
