@@ -180,13 +180,15 @@ fn softmax() {
 const ATTENTION: [(usize, usize, usize); 4] = [(1, 1, 1), (3, 5, 7), (211, 6, 9), (9, 50, 41)];
 
 /// Masks of every kind for `heads` heads of `queries` over `keys`.
-fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> [AttentionMask; 6] {
+fn masks(draw: &mut Draw, (batch, heads, queries, keys): (usize, usize, usize, usize)) -> [AttentionMask; 7] {
     let padding = AttentionMask::keys(draw.padding(batch, keys));
     let both = AttentionMask { causal: true, ..padding.clone() };
     let dropout = Dropout::new(&Streams::new(11)).mask(batch * heads * queries * keys, 0.3);
     let dropping = padding.with_dropout(dropout);
     let near = padding.with_window(Some(2));
-    [AttentionMask::default(), padding, AttentionMask::causal(), both, dropping, near]
+    let sources = (0..batch).map(|_| draw.0.random_range(0..=keys) as u32).collect();
+    let two_parts = AttentionMask::prefix(Arc::new(sources));
+    [AttentionMask::default(), padding, AttentionMask::causal(), both, dropping, near, two_parts]
 }
 
 #[test]

@@ -26,8 +26,8 @@ mod tests;
 
 pub use activation::{Activation, activate};
 pub use attention::{
-    AttentionHeads, AttentionMask, attend, attend_cached, attend_cross, attend_cross_with_taps,
-    attend_packed, attend_packed_with_taps,
+    AttentionHeads, AttentionMask, attend, attend_cached, attend_cached_rows, attend_cross,
+    attend_cross_with_taps, attend_packed, attend_packed_with_taps,
 };
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use divergence::{Divergence, divergence};

@@ -50,7 +50,7 @@ vectorised! {
 pub(super) fn masked_softmax_row(row: &mut [f32], mask: &AttentionMask, example: usize, query: usize) {
     let width = row.len();
     // Keys out of reach stay out of the sums.
-    let (start, end) = mask.range(query, width);
+    let (start, end) = mask.range(example, query, width);
     row[..start].fill(0.0);
     row[end..].fill(0.0);
     let seen = &mut row[start..end];
@@ -131,7 +131,7 @@ fn allowed(mask: &AttentionMask, shape: &Shape, device: &Device) -> Result<Tenso
         bail!("softmax: a masked input is [batch, .., queries, keys], not {shape:?}")
     };
     mask.check_keys(*batch, *keys)?;
-    let batches = if mask.keys.is_some() { *batch } else { 1 };
+    let batches = if mask.depends_on_example() { *batch } else { 1 };
     let rows = if mask.depends_on_query() { *queries } else { 1 };
     let mut values = Vec::with_capacity(batches * rows * keys);
     for example in 0..batches {

@@ -303,7 +303,9 @@ fn attention_and_softmax_are_the_ones_whatever_the_mask() {
         AttentionMask { keys: keys.clone(), ..AttentionMask::default() },
         AttentionMask::causal(),
         AttentionMask { keys: keys.clone(), causal: true, dropout, ..AttentionMask::default() },
-        AttentionMask { keys, window: Some(1), ..AttentionMask::default() },
+        AttentionMask { keys: keys.clone(), window: Some(1), ..AttentionMask::default() },
+        AttentionMask::prefix(Arc::new(vec![2, 0])),
+        AttentionMask { keys, ..AttentionMask::prefix(Arc::new(vec![4, 1])) },
     ];
     let scores = variable(&[2, 2, 4, 4], 3.0);
     for mask in masks {
@@ -381,7 +383,9 @@ fn ragged_layouts_and_their_attention_are_the_ones() {
     let dropout = Dropout::new(&Streams::new(2)).mask(2 * pairs.count(), 0.3);
     let plain = AttentionMask { ragged: Some(pairs), ..AttentionMask::default() };
     let (query, key_value) = (variable(&[3, 8], 2.0), variable(&[6, 16], 3.0));
-    for mask in [plain.clone(), plain.with_dropout(dropout), AttentionMask { causal: true, ..plain }] {
+    let causal = AttentionMask { causal: true, ..plain.clone() };
+    let prefix = AttentionMask { prefix: Some(Arc::new(vec![2, 1])), ..plain.clone() };
+    for mask in [plain.clone(), plain.with_dropout(dropout), causal, prefix] {
         compare(
             &format!("{mask:?}"),
             &[&query, &key_value],

@@ -40,11 +40,25 @@ pub fn attend_cached(
     length: usize,
     heads: AttentionHeads,
 ) -> Result<Tensor> {
+    attend_cached_rows(query, cache, capacity, &vec![length; query.dim(0)?], heads)
+}
+
+/// The same over as many rows of each example's cache as `lengths` says, as sources of different lengths need.
+///
+/// # Errors
+/// As of [`attend_cached`].
+pub fn attend_cached_rows(
+    query: &Tensor,
+    cache: &[f32],
+    capacity: usize,
+    lengths: &[usize],
+    heads: AttentionHeads,
+) -> Result<Tensor> {
     let (batch, queries, width) = query.dims3()?;
-    let used = (1..=capacity).contains(&length);
+    let used = lengths.len() == batch && lengths.iter().all(|length| (1..=capacity).contains(length));
     if queries != 1 || !used || cache.len() != batch * capacity * 2 * width {
         bail!(
-            "attention: a cache of {} values, {length} of {capacity} rows used, does not fit a query of {:?}",
+            "attention: a cache of {} values, {lengths:?} of {capacity} rows used, does not fit a query of {:?}",
             cache.len(),
             query.shape()
         )
@@ -56,7 +70,7 @@ pub fn attend_cached(
         let example = |(example, context): (usize, &mut [f32])| {
             let rows = &cache[example * capacity * step..];
             let query = &query[example * width..];
-            let mut scores = vec![0.0; length];
+            let mut scores = vec![0.0; lengths[example]];
             for first in (0..width).step_by(head_width) {
                 let query = &query[first..first + head_width];
                 write_scores(query, &rows[first..], step, heads.scale, &mut scores);
@@ -64,7 +78,8 @@ pub fn attend_cached(
                 add_weighted(&scores, &rows[width + first..], step, &mut context[first..first + head_width]);
             }
         };
-        let least = (64 * 1024 / (length * width)).max(1);
+        let longest = lengths.iter().max().copied().unwrap_or(1);
+        let least = (64 * 1024 / (longest * width)).max(1);
         context.par_chunks_mut(width).enumerate().with_min_len(least).for_each(example);
         context
     })?;

@@ -4,6 +4,7 @@
 //! sequences laid end to end, in which linear layers leave them, and each head reads its columns with a step.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use candle_core::{Result, bail};
 use rayon::prelude::*;
@@ -145,6 +146,26 @@ impl AttentionSizes<'_> {
     }
 }
 
+/// Queries of a block, at least, where a mask lets each see some of the keys. Fewer would leave too little to a product.
+const BLOCK: usize = 32;
+
+/// Queries of an example in blocks, each with the keys that any of its queries sees. `whole` is one block of all keys.
+fn blocks<'a>(
+    mask: &'a AttentionMask,
+    place: &HeadPlace,
+    whole: bool,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<'a> {
+    let (example, queries, keys) = (place.example, place.queries.1, place.keys.1);
+    let whole = whole || !mask.depends_on_query();
+    let count = if whole { 1 } else { (queries / BLOCK).max(1) };
+    (0..count).map(move |index| {
+        let own = index * queries / count..(index + 1) * queries / count;
+        let seen = if whole { 0..keys } else { mask.span(example, own.clone(), keys) };
+        // Of no key a product would leave its rows unwritten.
+        (own, if seen.is_empty() { 0..keys } else { seen })
+    })
+}
+
 /// The probabilities from `first` on as dropout leaves them, in `kept` if there is any.
 fn after_dropout<'a>(
     dropped: Option<&DropoutMask>,
@@ -209,7 +230,7 @@ pub(super) fn forward(
     let kept_probabilities = MatrixViewMut::of(probabilities.spare_capacity_mut(), 1);
     let context_target = MatrixViewMut::of(context.spare_capacity_mut(), width);
     let run = |(passing, dropped): &mut Scratch, place: &HeadPlace| {
-        let &HeadPlace { example, queries: (first_query, queries), keys: (first_key, keys), .. } = place;
+        let &HeadPlace { example, queries: (first_query, _), keys: (first_key, keys), .. } = place;
         let each = place.pairs();
         let probabilities = if saved >= SavedOutputs::Probabilities {
             // SAFETY: there is room for those of each head, and no other task writes these.
@@ -222,18 +243,26 @@ pub(super) fn forward(
         } else {
             room(passing, each, MaybeUninit::uninit())
         };
-        // SAFETY: the rows of this example and the columns of this head lie within their slices. The product writes
-        // all probabilities of the head.
-        let probabilities = unsafe {
-            multiply_small(
-                MatrixViewMut::of(probabilities, keys),
-                query.of(first_query, place.column),
-                key.of(first_key, place.column).transposed(),
-                (queries, head_width, keys),
-                heads.scale,
-            );
-            probabilities.assume_init_mut()
-        };
+        // What no query of a block sees is not computed, unless it was asked for.
+        let whole = saved >= SavedOutputs::Scores;
+        for (own, seen) in blocks(mask, place, whole) {
+            for row in probabilities[own.start * keys..own.end * keys].chunks_exact_mut(keys) {
+                row[..seen.start].fill(MaybeUninit::new(0.0));
+                row[seen.end..].fill(MaybeUninit::new(0.0));
+            }
+            // SAFETY: the rows of this example and the columns of this head lie within their slices.
+            unsafe {
+                multiply_small(
+                    MatrixViewMut::of(probabilities, keys).at(own.start, seen.start),
+                    query.of(first_query + own.start, place.column),
+                    key.of(first_key + seen.start, place.column).transposed(),
+                    (own.len(), head_width, seen.len()),
+                    heads.scale,
+                );
+            }
+        }
+        // SAFETY: the products wrote what is seen of each row, and zeros stand before and behind it.
+        let probabilities = unsafe { probabilities.assume_init_mut() };
         if let Some(bias) = bias {
             // One for all examples begins anew with each.
             let first = place.first_pair % bias.len();
@@ -251,15 +280,17 @@ pub(super) fn forward(
         }
         let dropped = if mask.dropout.is_some() { room(dropped, each, 0.0) } else { &mut [] };
         let probabilities = after_dropout(mask.dropout.as_ref(), place.first_pair, probabilities, dropped);
-        // SAFETY: as above. The columns of this head are written by this task alone.
-        unsafe {
-            multiply_small(
-                context_target.at(first_query, place.column),
-                MatrixView::rows(probabilities, 0, keys),
-                value.of(first_key, place.column),
-                (queries, keys, head_width),
-                1.0,
-            );
+        for (own, seen) in blocks(mask, place, whole) {
+            // SAFETY: as above. The columns of this head are written by this task alone.
+            unsafe {
+                multiply_small(
+                    context_target.at(first_query + own.start, place.column),
+                    MatrixView::rows(probabilities, own.start * keys + seen.start, keys),
+                    value.of(first_key + seen.start, place.column),
+                    (own.len(), seen.len(), head_width),
+                    1.0,
+                );
+            }
         }
     };
     sizes.each_head(Scratch::default, run);
@@ -291,7 +322,7 @@ pub(super) struct Upstream<'a> {
 pub(super) fn backward(
     sizes: AttentionSizes<'_>,
     (query, key, value): (RowView<'_>, RowView<'_>, RowView<'_>),
-    (probabilities, dropped): (&[f32], Option<&DropoutMask>),
+    (mask, probabilities): (&AttentionMask, &[f32]),
     upstream: Upstream<'_>,
     (query_target, key_target, value_target): (MatrixViewMut, MatrixViewMut, MatrixViewMut),
     of_bias: Option<&mut [f32]>,
@@ -299,22 +330,33 @@ pub(super) fn backward(
     let AttentionSizes { width, heads, .. } = sizes;
     let head_width = sizes.head_width();
     let of_bias = of_bias.map(|values| MatrixViewMut { pointer: values.as_mut_ptr(), step: 1 });
+    let dropped = mask.dropout.as_ref();
+    // A gradient of the scores before the mask is one of those that are not seen, too.
+    let whole = upstream.scores.is_some();
     let run = |(scores, kept): &mut (Vec<f32>, Vec<f32>), place: &HeadPlace| {
         let &HeadPlace { queries: (first_query, queries), keys: (first_key, keys), column, .. } = place;
         let pairs = place.first_pair..place.first_pair + place.pairs();
         let scores = room(scores, pairs.len(), 0.0);
         let probabilities = &probabilities[pairs.clone()];
-        let of_context = MatrixView::rows(upstream.context, first_query * width + column, width);
+        let of_context =
+            |query: usize| MatrixView::rows(upstream.context, (first_query + query) * width + column, width);
         // SAFETY: all rows and columns are those of this example and head, within their slices; the targets
         // have the layout of query, key and value, and no other task writes these columns of this example's rows.
         unsafe {
-            multiply_small(
-                MatrixViewMut { pointer: scores.as_mut_ptr(), step: keys },
-                of_context,
-                value.of(first_key, column).transposed(),
-                (queries, head_width, keys),
-                1.0,
-            );
+            for (own, seen) in blocks(mask, place, whole) {
+                // The product with a probability of zero must be of a number.
+                for row in scores[own.start * keys..own.end * keys].chunks_exact_mut(keys) {
+                    row[..seen.start].fill(0.0);
+                    row[seen.end..].fill(0.0);
+                }
+                multiply_small(
+                    MatrixViewMut { pointer: scores.as_mut_ptr(), step: keys }.at(own.start, seen.start),
+                    of_context(own.start),
+                    value.of(first_key + seen.start, column).transposed(),
+                    (own.len(), head_width, seen.len()),
+                    1.0,
+                );
+            }
             if let Some(mask) = dropped {
                 mask.apply_from(pairs.start, scores);
             }
@@ -338,17 +380,19 @@ pub(super) fn backward(
             multiply_small(
                 value_target.at(first_key, column),
                 MatrixView::rows(kept, 0, keys).transposed(),
-                of_context,
+                of_context(0),
                 (keys, queries, head_width),
                 1.0,
             );
-            multiply_small(
-                query_target.at(first_query, column),
-                MatrixView::rows(scores, 0, keys),
-                key.of(first_key, column),
-                (queries, keys, head_width),
-                1.0,
-            );
+            for (own, seen) in blocks(mask, place, whole) {
+                multiply_small(
+                    query_target.at(first_query + own.start, column),
+                    MatrixView::rows(scores, own.start * keys + seen.start, keys),
+                    key.of(first_key + seen.start, column),
+                    (own.len(), seen.len(), head_width),
+                    1.0,
+                );
+            }
             multiply_small(
                 key_target.at(first_key, column),
                 MatrixView::rows(scores, 0, keys).transposed(),

@@ -1,5 +1,6 @@
 //! Masks of attention.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
@@ -17,6 +18,10 @@ pub struct AttentionMask {
     pub ragged: Option<RaggedPairs>,
     /// A query sees no key after itself.
     pub causal: bool,
+    /// Tokens of the source in each example, at the front of its row, behind which its target follows: a query sees the whole
+    /// source, and of the target what is not after itself. A source of no token is [`Self::causal`], one of the whole row sees
+    /// all. Padding belongs behind the target.
+    pub prefix: Option<Arc<Vec<u32>>>,
     /// A query sees no key that is more places away than this, before or after itself.
     pub window: Option<usize>,
     /// Bias of the scores before the softmax, `[batch, heads, queries, keys]`, or of one example for all. Not for a ragged
@@ -37,6 +42,12 @@ impl AttentionMask {
     #[must_use]
     pub fn causal() -> Self {
         Self { causal: true, ..Self::default() }
+    }
+
+    /// Sources and targets in one row, with so many tokens of the source in each example.
+    #[must_use]
+    pub fn prefix(sources: Arc<Vec<u32>>) -> Self {
+        Self { prefix: Some(sources), ..Self::default() }
     }
 
     /// Sequences laid end to end, each attending to itself.
@@ -65,31 +76,62 @@ impl AttentionMask {
 
     /// Whether which keys a query sees depends on its place.
     pub(crate) fn depends_on_query(&self) -> bool {
-        self.causal || self.window.is_some()
+        self.causal || self.window.is_some() || self.prefix.is_some()
     }
 
-    /// The keys out of `width`, whether padding or not, that a query sees: the first, and the one behind the last.
-    pub(crate) fn range(&self, query: usize, width: usize) -> (usize, usize) {
-        let end = if self.causal { width.min(query + 1) } else { width };
+    /// Whether which keys a query sees depends on its example.
+    pub(crate) fn depends_on_example(&self) -> bool {
+        self.keys.is_some() || self.prefix.is_some()
+    }
+
+    /// The keys out of `width`, whether padding or not, that a query of an example sees: the first, and the one behind the last.
+    pub(crate) fn range(&self, example: usize, query: usize, width: usize) -> (usize, usize) {
+        let end = match &self.prefix {
+            Some(sources) => width.min((sources[example] as usize).max(query + 1)),
+            None if self.causal => width.min(query + 1),
+            None => width,
+        };
         match self.window {
             None => (0, end),
             Some(window) => (query.saturating_sub(window).min(end), end.min(query + window + 1)),
         }
     }
 
+    /// The keys out of `width` that any of some queries of an example that follow on each other sees. Neither bound falls from
+    /// one query to the next.
+    pub(crate) fn span(&self, example: usize, queries: Range<usize>, width: usize) -> Range<usize> {
+        let start = self.range(example, queries.start, width).0;
+        start..self.range(example, queries.end - 1, width).1
+    }
+
     /// Whether a query of an example may look at a key out of `width`.
     pub(crate) fn is_allowed(&self, example: usize, query: usize, key: usize, width: usize) -> bool {
-        let (start, end) = self.range(query, width);
+        let (start, end) = self.range(example, query, width);
         (start..end).contains(&key) && self.keys.as_ref().is_none_or(|keys| keys[example * width + key] != 0)
     }
 
     /// Fails unless the mask was made for so many examples and keys.
     pub(crate) fn check_keys(&self, batch: usize, keys: usize) -> Result<()> {
+        self.check_prefix(batch, keys)?;
         match &self.keys {
             Some(mask) if mask.len() != batch * keys => {
                 bail!("attention: a mask of {} entries does not fit [{batch}, {keys}]", mask.len())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Fails unless each of so many examples has a source that so many keys hold.
+    pub(crate) fn check_prefix(&self, batch: usize, keys: usize) -> Result<()> {
+        match &self.prefix {
+            Some(sources) if sources.len() != batch => {
+                bail!("attention: sources of {} examples do not fit a batch of {batch}", sources.len())
+            }
+            Some(sources) => match sources.iter().find(|&&source| source as usize > keys) {
+                Some(source) => bail!("attention: a source of {source} tokens does not fit {keys} keys"),
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 }

@@ -8,6 +8,6 @@ mod mask;
 pub(super) mod operation;
 
 pub use attend::{attend, attend_cross, attend_cross_with_taps, attend_packed, attend_packed_with_taps};
-pub use cached::attend_cached;
+pub use cached::{attend_cached, attend_cached_rows};
 pub use heads::AttentionHeads;
 pub use mask::AttentionMask;

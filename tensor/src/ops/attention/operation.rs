@@ -215,6 +215,7 @@ impl Attention {
                 if queries == pairs.queries.tokens() && keys == pairs.keys.tokens() && queries * keys > 0 =>
             {
                 pairs.check()?;
+                self.mask.check_prefix(pairs.queries.batch(), pairs.keys.length())?;
                 (pairs.queries.batch(), Lengths::Ragged(pairs), first_width, last_width)
             }
             _ => return Err(misfit()),
@@ -324,7 +325,7 @@ impl Attention {
                 kernel::backward(
                     sizes,
                     (rows(0), rows(1), rows(2)),
-                    (probabilities, self.mask.dropout.as_ref()),
+                    (&self.mask, probabilities),
                     upstream,
                     (target(0), target(1), target(2)),
                     self.has_bias.then_some(of_bias.as_mut_slice()),
