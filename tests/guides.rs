@@ -63,6 +63,11 @@ fn write_data(folder: &Path, name: &str, shown: &str) {
                         .map(|(cell, letters)| format!("{cell}{}", after(letters)));
                     format!("{}\n", cells.collect::<Vec<_>>().join("\t"))
                 }
+                // A number in each cell, so that no text comes twice.
+                "sentences.tsv" => {
+                    let cells = row.split('\t').map(|cell| cell.replacen(' ', &format!(" {number} "), 1));
+                    format!("{}\n", cells.collect::<Vec<_>>().join("\t"))
+                }
                 "captions.tsv" => format!("{number}.png\t{}\n", row.split_once('\t').unwrap().1),
                 _ => format!("{}\n", row.replacen(' ', &format!(" {number} "), 1)),
             }
@@ -172,4 +177,14 @@ fn guide_of_names_leads_to_a_transliterator() {
         "evaluation.timed-examples=2",
     ];
     follow("names", &short);
+}
+
+#[test]
+fn guide_of_translations_leads_to_a_translator() {
+    let folder = follow(
+        "translation",
+        &["stage.teacher.train.steps=60", "stage.student.train.steps=2", "evaluation.timed-examples=2"],
+    );
+    let tokenizer = std::fs::read_to_string(folder.path().join("exported/hf/tokenizer.json")).unwrap();
+    assert!(tokenizer.contains(">>hi<<"));
 }

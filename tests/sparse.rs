@@ -100,6 +100,29 @@ fn rounds_prune_a_share_of_what_is_left_and_a_later_stage_keeps_to_it() {
 }
 
 #[test]
+fn the_round_of_the_best_validation_can_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = "sparse.magnitude = { rounds = 4, prune-fraction = 0.6, keep = \"best\" }";
+    let run = trained(folder.path(), "best", &[("find", keys), ("train", "masked-by = \"find\"")]);
+    let events = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let mut best = [f64::MAX; 4];
+    for event in events.lines().map(json) {
+        let Some(round) = event["stage"].as_str().and_then(|stage| stage.strip_prefix("find.round-")) else {
+            continue;
+        };
+        if let Some(accuracy) = event["metrics"]["accuracy"].as_f64() {
+            let own = &mut best[round.parse::<usize>().unwrap() - 1];
+            *own = own.min(-accuracy);
+        }
+    }
+    let kept = (0..4).min_by(|one, other| best[*one].total_cmp(&best[*other])).unwrap();
+    assert!(best.iter().all(|error| *error < f64::MAX) && kept < 3, "{best:?} says nothing of this");
+    let (pruned, all) = zeros(&weights(&run.join("student")));
+    let left = (0..=kept).fold(all, |left, _| left - (0.6 * left as f64).round() as usize);
+    assert_eq!(all - pruned, left, "{best:?}");
+}
+
+#[test]
 fn a_mask_by_lot_is_drawn_by_the_seed() {
     let folder = tempfile::tempdir().unwrap();
     let stages = [("draw", "sparse.random.fraction = 0.41"), ("train", "masked-by = \"draw\"")];

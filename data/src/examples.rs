@@ -11,7 +11,7 @@ use crate::words::Entry;
 
 /// A text to be written in another language.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct WordPair {
+pub struct SequencePair {
     /// The text in the source language.
     pub source: String,
     /// The text in the target language, where it is known.
@@ -24,7 +24,7 @@ pub struct WordPair {
     pub key: String,
 }
 
-impl WordPair {
+impl SequencePair {
     /// Whether one of its sides is of a language.
     #[must_use]
     pub fn is_of(&self, language: &str) -> bool {
@@ -41,14 +41,14 @@ impl WordPair {
 /// Pairs with targets: for each direction, the entries that have both forms. Two texts are paired once in a
 /// direction, under the key that comes first.
 #[must_use]
-pub fn labelled(entries: &[Entry], directions: &[Direction]) -> Vec<WordPair> {
+pub fn labelled(entries: &[Entry], directions: &[Direction]) -> Vec<SequencePair> {
     pairs(entries, directions, |entry, direction| entry.forms.get(&direction.target).cloned().map(Some))
 }
 
 /// Pairs without targets: for each direction, every text of the source language, once, whether or not the
 /// entry has a form in the target language.
 #[must_use]
-pub fn unlabelled(entries: &[Entry], directions: &[Direction]) -> Vec<WordPair> {
+pub fn unlabelled(entries: &[Entry], directions: &[Direction]) -> Vec<SequencePair> {
     pairs(entries, directions, |_, _| Some(None))
 }
 
@@ -56,7 +56,7 @@ fn pairs(
     entries: &[Entry],
     directions: &[Direction],
     target: impl Fn(&Entry, &Direction) -> Option<Option<String>>,
-) -> Vec<WordPair> {
+) -> Vec<SequencePair> {
     let mut pairs = Vec::new();
     for direction in directions {
         let mut seen = HashSet::new();
@@ -64,7 +64,7 @@ fn pairs(
             let Some(source) = entry.forms.get(&direction.source) else { continue };
             let Some(target) = target(entry, direction) else { continue };
             if seen.insert((source.clone(), target.clone())) {
-                pairs.push(WordPair {
+                pairs.push(SequencePair {
                     source: source.clone(),
                     target,
                     source_language: direction.source.clone(),
@@ -112,7 +112,7 @@ fn count(fraction: f64, of: usize) -> usize {
 /// direction, in their order. Shares are nested, the 1 % lies within the 10 %, and do not depend on the order
 /// of the pairs. A fraction beyond [0, 1] counts as the nearer end.
 #[must_use]
-pub fn subsample(pairs: &[WordPair], fraction: f64, salt: &str) -> Vec<WordPair> {
+pub fn subsample(pairs: &[SequencePair], fraction: f64, salt: &str) -> Vec<SequencePair> {
     let mut ranked: IndexMap<Direction, Vec<(u64, usize)>> = IndexMap::new();
     for (index, pair) in pairs.iter().enumerate() {
         let target = pair.target.as_deref().unwrap_or_default();
@@ -179,7 +179,7 @@ mod tests {
             })
             .collect();
         let pairs = labelled(&entries, &directions(&["hi-ta", "ta-hi"]));
-        let shares: Vec<Vec<WordPair>> =
+        let shares: Vec<Vec<SequencePair>> =
             [1.0, 0.1, 0.01].iter().map(|&share| subsample(&pairs, share, "curve")).collect();
         assert_eq!(shares[0], pairs);
         assert_eq!((shares[1].len(), shares[2].len()), (50, 6), "25 and 3 of each direction");

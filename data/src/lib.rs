@@ -82,7 +82,7 @@ pub use direction::{Direction, DirectionError};
 pub use error::{
     BenchmarkFault, ClassFault, DataError, Fault, LanguageFault, MixingFault, Place, Problem, RegionFault,
 };
-pub use examples::WordPair;
+pub use examples::SequencePair;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;
 pub use passages::{AnswerSpan, PassageQuestion};

@@ -16,6 +16,7 @@ use crate::split::{HoldOut, OverlapKeys, SplitOptions, remove_held_keys, remove_
 use crate::stable_hash::{self, join_fingerprints, unit_interval};
 use crate::statistics::ReadStatistics;
 use crate::table::Table;
+use crate::words::Entry;
 
 /// A sentence in the languages that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,19 @@ impl Translation {
     pub fn is_in_subsample(&self, language: &str, fraction: f64) -> bool {
         let text = self.texts.get(language).map_or("", String::as_str);
         fraction >= 1.0 || unit_interval(&["sentences", &key(text)]) < fraction
+    }
+}
+
+impl From<&Translation> for Entry {
+    /// A sentence as the forms of a word, to be written in another of its languages.
+    fn from(translation: &Translation) -> Self {
+        let first = translation.texts.values().next();
+        Self {
+            key: key(first.map_or("", String::as_str)),
+            forms: translation.texts.clone(),
+            split: translation.split.clone(),
+            line: 0,
+        }
     }
 }
 

@@ -44,6 +44,11 @@ pub(crate) fn train_vocabulary(
             let characters: IndexSet<char> = characters.into_iter().collect();
             Tokenizer::from_characters(&characters, &languages)?
         }
+        VocabularySource::Sentences(texts, languages) => {
+            let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
+            let texts = texts.iter().map(String::as_str);
+            Tokenizer::train_with_languages(student.inner().tokenizer_model(), texts, &languages, size)?
+        }
         VocabularySource::Texts(texts) => {
             let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
             let model = student.inner().tokenizer_model();

@@ -1,4 +1,5 @@
-//! Metrics against what scikit-learn, SciPy and seqeval computed (`golden/make.py`).
+//! Metrics against what scikit-learn, SciPy and seqeval computed (`golden/make.py`), and the published scorer of aspects
+//! (`golden/aspects.py`).
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -18,9 +19,9 @@ fn predictions<'t>(metric: &str, texts: impl IntoIterator<Item = &'t str>) -> Ve
 
 #[test]
 fn values_agree_with_the_reference_implementations() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.json");
-    let cases: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    for case in cases.as_array().unwrap() {
+    let recorded: [&[u8]; 2] = [include_bytes!("golden/metrics.json"), include_bytes!("golden/aspects.json")];
+    let cases = recorded.iter().flat_map(|recorded| serde_json::from_slice::<Vec<Value>>(recorded).unwrap());
+    for case in cases {
         for (name, expected) in case["values"].as_object().unwrap() {
             let side = |key: &str| {
                 let texts = case[key].as_array().unwrap().iter();

@@ -1,10 +1,11 @@
 //! An encoder-decoder from random weights.
 
-use alambic_models::Config;
 use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::{Config, TokenizerModel};
 use alambic_settings::{choices, settings};
 
 use crate::StudentError;
+use crate::encoder::TokenizerKind;
 use crate::student_builder::{BuildContext, InitialModel, StudentBuilder, TaskKind, check_heads};
 
 choices! {
@@ -37,6 +38,11 @@ settings! {
         /// Inner width of feed-forward layers.
         #[range(1..=1_048_576)]
         pub feed_forward: usize = 1024,
+        /// Maximum number of tokens of a vocabulary that is trained on sentences; one of words is of all their characters.
+        #[range(10..=1_000_000)]
+        pub vocabulary: usize = 8192,
+        /// Model of the tokenizer that is trained on sentences.
+        pub pieces: TokenizerKind = TokenizerKind::Unigram,
         /// Activation of feed-forward layers.
         pub activation: ActivationFunction = ActivationFunction::Relu,
         /// Dropout probability in training.
@@ -65,6 +71,14 @@ impl StudentBuilder for EncoderDecoder {
 
     fn task_kind(&self) -> TaskKind {
         TaskKind::TextGeneration
+    }
+
+    fn max_vocabulary(&self) -> Option<usize> {
+        Some(self.vocabulary)
+    }
+
+    fn tokenizer_model(&self) -> TokenizerModel {
+        self.pieces.into()
     }
 }
 

@@ -13,7 +13,7 @@ use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer
 use alambic_settings::{At, Node, read};
 use alambic_students::{
     ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderLayers, Fusion, InitialModel,
-    SourceModel, StudentBuilder, StudentError, save_pretrained,
+    SourceModel, StudentBuilder, StudentError, TokenizerKind, save_pretrained,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -31,6 +31,8 @@ fn tiny() -> EncoderDecoder {
         decoder_layers: 2,
         heads: 2,
         feed_forward: 24,
+        vocabulary: 100,
+        pieces: TokenizerKind::Unigram,
         activation: ActivationFunction::Relu,
         dropout: 0.2,
         max_length: 20,

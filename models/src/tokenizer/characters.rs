@@ -15,12 +15,11 @@ use tokenizers::normalizers::strip::Strip;
 use tokenizers::normalizers::unicode::{NFC, NFD};
 use tokenizers::normalizers::utils::{Lowercase, Sequence};
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, NormalizerWrapper, SplitDelimiterBehavior};
 use unicode_normalization::UnicodeNormalization;
 
 use super::encoding::Tokenizer;
-use super::special::{END, PADDING, UNKNOWN, language_tag};
+use super::special::{END, PADDING, UNKNOWN, before_end, language_tag};
 use crate::ModelError;
 
 /// Characters that steer how text is shown and are not seen themselves.
@@ -92,17 +91,9 @@ impl Tokenizer {
         // Any character, in a form that the Python library's regular expressions take as well.
         let pattern = SplitPattern::Regex(r"[\s\S]".into());
         let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(error)?;
-        let ending = TemplateProcessing::builder()
-            .try_single(format!("$A {END}"))
-            .map_err(ModelError::Tokenizer)?
-            .try_pair(format!("$A {END} $B {END}"))
-            .map_err(ModelError::Tokenizer)?
-            .special_tokens(vec![(END, 0)])
-            .build()
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
         tokenizer.with_normalizer(Some(reading_form(characters)?));
         tokenizer.with_pre_tokenizer(Some(split));
-        tokenizer.with_post_processor(Some(ending));
+        tokenizer.with_post_processor(Some(before_end()?));
         tokenizer.with_decoder(Some(Fuse::new()));
         let special: Vec<AddedToken> = [END, UNKNOWN, PADDING]
             .into_iter()

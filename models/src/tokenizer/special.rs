@@ -1,5 +1,6 @@
 //! Special tokens.
 
+use tokenizers::AddedToken;
 use tokenizers::processors::template::TemplateProcessing;
 
 use crate::ModelError;
@@ -18,6 +19,51 @@ pub(super) const UNKNOWN: &str = "<unk>";
 #[must_use]
 pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")
+}
+
+/// Special tokens of a vocabulary that is trained, which come first in it, and how texts stand among them.
+pub(super) struct SpecialTokens {
+    /// In the order of their ids. The second stands for what is not in the vocabulary.
+    pub(super) names: Vec<String>,
+    around: TemplateProcessing,
+}
+
+impl SpecialTokens {
+    /// BERT's.
+    pub(super) fn of_bert() -> Result<Self, ModelError> {
+        Ok(Self { names: BERT.map(str::to_owned).to_vec(), around: around_texts()? })
+    }
+
+    /// Those of a model that writes texts: end, unknown, padding, and the tags of languages.
+    pub(super) fn of_languages(languages: &[String]) -> Result<Self, ModelError> {
+        let tags = languages.iter().map(|language| language_tag(language));
+        let names = [END, UNKNOWN, PADDING].map(str::to_owned).into_iter().chain(tags).collect();
+        Ok(Self { names, around: before_end()? })
+    }
+
+    /// The token for what is not in the vocabulary.
+    pub(super) fn unknown(&self) -> &str {
+        &self.names[1]
+    }
+
+    /// Gives a tokenizer whose vocabulary begins with these tokens what it does with them.
+    pub(super) fn give(&self, tokenizer: &mut tokenizers::Tokenizer) {
+        let token = |name: &String| AddedToken::from(name.clone(), true);
+        tokenizer.with_post_processor(Some(self.around.clone()));
+        tokenizer.add_special_tokens(&self.names.iter().map(token).collect::<Vec<_>>());
+    }
+}
+
+/// A text or a pair of texts, each before the end token, which has the id 0.
+pub(super) fn before_end() -> Result<TemplateProcessing, ModelError> {
+    TemplateProcessing::builder()
+        .try_single(format!("$A {END}"))
+        .map_err(ModelError::Tokenizer)?
+        .try_pair(format!("$A {END} $B {END}"))
+        .map_err(ModelError::Tokenizer)?
+        .special_tokens(vec![(END, 0)])
+        .build()
+        .map_err(|error| ModelError::Tokenizer(error.to_string()))
 }
 
 /// BERT's special tokens around a text or a pair of texts.

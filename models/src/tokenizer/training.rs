@@ -22,7 +22,7 @@ use tokenizers::{
 use super::encoding::Tokenizer;
 use super::limits::guarded;
 use super::prune::renumber;
-use super::special::{BERT, around_texts};
+use super::special::SpecialTokens;
 use crate::ModelError;
 
 /// Model of a tokenizer: the algorithm that splits words into tokens.
@@ -65,33 +65,53 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = &'t str>,
         size: usize,
     ) -> Result<Self, ModelError> {
+        Self::train_with(model, texts, size, &SpecialTokens::of_bert()?)
+    }
+
+    /// The same for a model that writes texts in several languages: a text ends with `</s>`, and each language has a tag, which
+    /// stands before a text that is to be written in it. The special tokens are `</s>`, `<unk>`, `<pad>` and the tags.
+    ///
+    /// # Errors
+    /// As of [`Self::train`].
+    pub fn train_with_languages<'t>(
+        model: TokenizerModel,
+        texts: impl IntoIterator<Item = &'t str>,
+        languages: &[String],
+        size: usize,
+    ) -> Result<Self, ModelError> {
+        Self::train_with(model, texts, size, &SpecialTokens::of_languages(languages)?)
+    }
+
+    fn train_with<'t>(
+        model: TokenizerModel,
+        texts: impl IntoIterator<Item = &'t str>,
+        size: usize,
+        special: &SpecialTokens,
+    ) -> Result<Self, ModelError> {
         if model == TokenizerModel::Words {
-            return Self::train_words(texts, size);
+            return Self::train_words_with(texts, size, special);
         }
-        let special = BERT.map(str::to_owned);
+        let (names, unknown) = (&special.names, special.unknown());
         if model == TokenizerModel::WordPiece {
             let (normaliser, splitter) = as_bert();
             let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
             let within = letters_within(&counts, Some(&normaliser), Some(&splitter))?;
-            return Self::read_as_bert(pieces_of_words(
-                word_pieces(&counts, &within, &special, size)?,
-                BERT[1],
-            )?);
+            let pieces = word_pieces(&counts, &within, names, size)?;
+            return Ok(Self::read_as_bert(pieces_of_words(pieces, unknown)?, special));
         }
         let splitter = Metaspace::new(BEGINS, PrependScheme::Always, true);
         let counts = counted(texts, Some(&NFKC), Some(&splitter))?;
         let mut tokenizer = if model == TokenizerModel::Bpe {
-            tokenizers::Tokenizer::new(bpe(&counts, &special, BERT[1], size)?)
+            tokenizers::Tokenizer::new(bpe(&counts, names, unknown, size)?)
         } else {
-            tokenizers::Tokenizer::new(unigram(&counts, &special, BERT[1], size)?)
+            tokenizers::Tokenizer::new(unigram(&counts, names, unknown, size)?)
         };
         // Corpora bring texts without blanks at their ends.
         let form = vec![NFKC.into(), Strip::new(true, true).into()];
         tokenizer.with_normalizer(Some(Sequence::new(form)));
         tokenizer.with_decoder(Some(splitter.clone()));
         tokenizer.with_pre_tokenizer(Some(splitter));
-        tokenizer.with_post_processor(Some(around_texts()?));
-        tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
+        special.give(&mut tokenizer);
         Ok(Self::built(tokenizer))
     }
 
@@ -105,10 +125,18 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = &'t str>,
         size: usize,
     ) -> Result<Self, ModelError> {
+        Self::train_words_with(texts, size, &SpecialTokens::of_bert()?)
+    }
+
+    fn train_words_with<'t>(
+        texts: impl IntoIterator<Item = &'t str>,
+        size: usize,
+        special: &SpecialTokens,
+    ) -> Result<Self, ModelError> {
         let (normaliser, splitter) = as_bert();
         let counts = counted(texts, Some(&normaliser), Some(&splitter))?;
         let characters: BTreeSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
-        let mut tokens: IndexSet<String> = BERT.iter().map(|&token| token.to_owned()).collect();
+        let mut tokens: IndexSet<String> = special.names.iter().cloned().collect();
         tokens
             .extend(characters.iter().flat_map(|letter| [letter.to_string(), format!("{GOES_ON}{letter}")]));
         let mut words: Vec<(String, u32)> = counts.into_iter().collect();
@@ -120,19 +148,18 @@ impl Tokenizer {
             }
             tokens.insert(word);
         }
-        Self::read_as_bert(pieces_of_words(tokens, BERT[1])?)
+        Ok(Self::read_as_bert(pieces_of_words(tokens, special.unknown())?, special))
     }
 
-    /// Pieces that are read as BERT reads: in lower case, with its special tokens around them.
-    fn read_as_bert(model: WordPiece) -> Result<Self, ModelError> {
+    /// Pieces that are read as BERT reads: in lower case, with special tokens around them.
+    fn read_as_bert(model: WordPiece, special: &SpecialTokens) -> Self {
         let (normaliser, splitter) = as_bert();
         let mut tokenizer = tokenizers::Tokenizer::new(model);
         tokenizer.with_normalizer(Some(normaliser));
         tokenizer.with_pre_tokenizer(Some(splitter));
-        tokenizer.with_post_processor(Some(around_texts()?));
         tokenizer.with_decoder(Some(Decoder::default()));
-        tokenizer.add_special_tokens(&BERT.map(|token| AddedToken::from(token, true)));
-        Ok(Self::built(tokenizer))
+        special.give(&mut tokenizer);
+        Self::built(tokenizer)
     }
 
     /// The tokens in which a token of another vocabulary is read here, by its letters.

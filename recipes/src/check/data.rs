@@ -143,15 +143,16 @@ impl Checker<'_> {
     }
 
     /// Reports corpora that hold something else than is needed.
-    pub(crate) fn check_content(&mut self, names: &[At<String>], needed: ContentKind) {
+    pub(crate) fn check_content(&mut self, names: &[At<String>], needed: &[ContentKind]) {
         for name in names {
             let held = self.corpora.kind(std::slice::from_ref(name));
-            if let Some(held) = held.filter(|held| *held != needed) {
+            if let Some(held) = held.filter(|held| !needed.contains(held)) {
+                let needed: Vec<&str> = needed.iter().map(|needed| needed.name()).collect();
                 let message = format!(
                     "corpus `{}` holds {}, and {} are needed here",
                     name.value,
                     held.name(),
-                    needed.name()
+                    needed.join(" or ")
                 );
                 let declared = self.places.key_origin(&["data", &name.value]);
                 self.report(
@@ -177,7 +178,7 @@ impl Checker<'_> {
         if names.is_empty() {
             self.error("recipe::data", "no corpus is named here".to_owned(), origin, "names no corpus");
         }
-        self.check_content(names, needed);
+        self.check_content(names, &[needed]);
         let holds = |name| self.corpora.kind(std::slice::from_ref(name)) == Some(needed);
         !names.is_empty() && names.iter().all(holds)
     }

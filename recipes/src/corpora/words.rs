@@ -1,18 +1,31 @@
-//! Words of several corpora, by language and direction.
+//! Words and sentences of several corpora, by language and direction.
 
 use std::collections::HashSet;
 
-use alambic_data::{Direction, Entry, Split, direction};
+use alambic_data::parallel::Translation;
+use alambic_data::{Content, ContentKind, Direction, Entry, Split, direction};
 use alambic_settings::At;
 
 use super::collection::Corpora;
 use crate::error::RunError;
 
 impl Corpora {
-    /// The entries of one split of several corpora, one after another.
+    /// The entries of one split of several corpora of words or sentences, one after another.
     pub(crate) fn entries(&self, names: &[At<String>], split: Split) -> Result<Vec<Entry>, RunError> {
-        let corpora = self.datasets::<Entry>(names)?;
-        Ok(corpora.into_iter().flat_map(|corpus| corpus.splits.get(split)).cloned().collect())
+        let mut entries = Vec::new();
+        for name in names {
+            match self.get(name)? {
+                Content::Parallel(corpus) => entries.extend(corpus.splits.get(split).iter().map(Entry::from)),
+                _ => entries.extend(self.dataset::<Entry>(name)?.splits.get(split).iter().cloned()),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Whether a corpus among these holds sentences.
+    pub(crate) fn have_sentences(&self, names: &[At<String>]) -> bool {
+        let kinds = names.iter().filter_map(|name| self.find(name)).map(Content::kind);
+        kinds.into_iter().any(|kind| kind == ContentKind::Parallel)
     }
 
     /// The directions that patterns stand for over the languages of several corpora.
@@ -40,8 +53,10 @@ impl Corpora {
     /// Every form of the test splits, by language: what no training may read.
     pub(crate) fn test_forms(&self) -> HashSet<(&str, &str)> {
         let mut forms = HashSet::new();
-        for entry in self.all::<Entry>().flat_map(|corpus| &corpus.splits.test) {
-            forms.extend(entry.forms.iter().map(|(code, form)| (code.as_str(), form.as_str())));
+        let words = self.all::<Entry>().flat_map(|corpus| &corpus.splits.test).map(|entry| &entry.forms);
+        let sentences = self.all::<Translation>().flat_map(|corpus| &corpus.splits.test);
+        for texts in words.chain(sentences.map(|sentence| &sentence.texts)) {
+            forms.extend(texts.iter().map(|(code, form)| (code.as_str(), form.as_str())));
         }
         forms
     }

@@ -1,6 +1,7 @@
 //! The kinds of tasks, each in its own folder, and the list of them.
 
 mod fractions;
+mod generation;
 mod image_text_pretraining;
 mod image_text_retrieval;
 mod multiple_choice;
@@ -13,7 +14,7 @@ mod sentence_similarity;
 pub(crate) mod task;
 pub(crate) mod template;
 mod text;
-mod transliteration;
+
 mod visual_question_answering;
 
 pub(crate) use image_text_retrieval::embed_pictures;

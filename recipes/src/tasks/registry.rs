@@ -4,6 +4,7 @@ use alambic_data::ContentKind;
 use alambic_settings::settings;
 
 use super::fractions::ScaleFractions;
+use super::generation::options::GenerationData;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::multiple_choice::options::ChoicesData;
@@ -15,7 +16,6 @@ use super::sentence_similarity::options::SimilarityData;
 use super::task::Task;
 use super::template::{TaskTemplates, Template};
 use super::text::options::TextsData;
-use super::transliteration::options::TransliterationData;
 use super::visual_question_answering::options::QuestionsData;
 
 /// Declares the table `data` of a stage, which takes in the keys of every kind of task.
@@ -55,7 +55,7 @@ macro_rules! tasks {
 
 // A kind that evaluates a corpus for its own last stages alone stands before one that does for any.
 tasks! {
-    transliteration: TransliterationData,
+    generation: GenerationData,
     sentence_similarity: SimilarityData,
     text: TextsData,
     sentence_embedding: SentencesData,
@@ -77,7 +77,7 @@ impl StageData {
     /// The task of the stage.
     pub(crate) fn task(&self) -> &dyn Task {
         let given = self.given().into_iter().next();
-        given.or_else(|| self.kinds().into_iter().next()).unwrap_or(&self.transliteration)
+        given.or_else(|| self.kinds().into_iter().next()).unwrap_or(&self.generation)
     }
 
     /// The task that evaluates corpora of a kind where this is the last stage; where the kind is not known, the stage's own.

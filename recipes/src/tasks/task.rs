@@ -25,6 +25,8 @@ use crate::training::task::TrainingTask;
 pub(crate) enum VocabularySource<'c> {
     /// Characters, and languages with a tag each.
     Characters(Vec<char>, Vec<String>),
+    /// Sentences in several languages, which have a tag each.
+    Sentences(Vec<String>, Vec<String>),
     /// Texts.
     Texts(Vec<Cow<'c, str>>),
 }

@@ -1,4 +1,4 @@
-//! Training a model that writes words.
+//! Training a model that writes words or sentences.
 
 use alambic_data::Split;
 use alambic_models::architecture::{self, Batch};
@@ -8,7 +8,7 @@ use alambic_reports::metrics::PredictionKind;
 use alambic_teachers::{Teacher, TeacherForcing};
 
 use super::examples::EncodedSamples;
-use super::options::TransliterationData;
+use super::options::GenerationData;
 use super::samples::SampleCollector;
 use super::validation::Validation;
 use crate::context::RunContext;
@@ -21,8 +21,8 @@ use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
 
-/// Samples of words, and the student and the teacher that read and write them.
-pub(crate) struct TransliterationTraining<'a> {
+/// Samples of words or sentences, and the student and the teacher that read and write them.
+pub(crate) struct GenerationTraining<'a> {
     config: &'a Config,
     taps: Taps,
     teacher: Option<&'a dyn Teacher>,
@@ -31,11 +31,11 @@ pub(crate) struct TransliterationTraining<'a> {
     statistics: DatasetStatistics,
 }
 
-impl<'a> TransliterationTraining<'a> {
+impl<'a> GenerationTraining<'a> {
     /// Gathers the samples of a training, which the teacher may have to write first, and tokenizes them. Those of the
     /// validation that are too long for the student are left out.
     pub(crate) fn new(
-        data: &TransliterationData,
+        data: &GenerationData,
         context: &RunContext<'_>,
         job: &'a Job<'a>,
         observer: &mut dyn Observer,
@@ -53,7 +53,13 @@ impl<'a> TransliterationTraining<'a> {
         let (mut validation, _) = collector.collect(data, Split::Validation, observer)?;
         subsample(&mut validation, job.train.validation_examples);
         let max_length = config.max_length();
-        validation.retain(|sample| sample.source.chars().count() + 2 <= max_length);
+        let mut fits = Vec::with_capacity(validation.len());
+        for sample in &validation {
+            let tokens = job.tokenizer.encode_for(&sample.source, &sample.direction.target)?;
+            fits.push(tokens.len() <= max_length);
+        }
+        let mut fits = fits.into_iter();
+        validation.retain(|_| fits.next().unwrap_or_default());
         let start = config.decoder_start().ok_or_else(|| {
             RunError::Recipe(format!(
                 "stage `{}` trains a model to write texts, and a {} writes none",
@@ -76,7 +82,7 @@ impl<'a> TransliterationTraining<'a> {
     }
 }
 
-impl TrainingTask for TransliterationTraining<'_> {
+impl TrainingTask for GenerationTraining<'_> {
     fn statistics(&self) -> &DatasetStatistics {
         &self.statistics
     }

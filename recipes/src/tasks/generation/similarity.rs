@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alambic_data::WordPair;
+use alambic_data::SequencePair;
 use alambic_inference::GenerationPipeline;
 use alambic_models::{Config, ModelFolder, TapSelection};
 use alambic_teachers::{GenerationOutput, GenerationRequest, Teacher, TeacherForcing};
@@ -22,7 +22,7 @@ const BATCH: usize = 128;
 pub(crate) fn encoders(
     student: &Path,
     teacher: &dyn Teacher,
-    pairs: &[WordPair],
+    pairs: &[SequencePair],
     written: &[GenerationOutput],
 ) -> Result<Option<(f64, f64)>, RunError> {
     let config = Config::open(&ModelFolder::open(student)?)?;
@@ -47,7 +47,7 @@ pub(crate) fn encoders(
         (format!("encoder.hidden.{}", own_stream.layers), format!("encoder.hidden.{}", width.layers));
     let (mut own, mut others) = (Vec::new(), Vec::new());
     // A row that the teacher gave up may have an intermediate text that its last step cannot read.
-    let (pairs, written): (Vec<&WordPair>, Vec<&GenerationOutput>) =
+    let (pairs, written): (Vec<&SequencePair>, Vec<&GenerationOutput>) =
         pairs.iter().zip(written).filter(|(_, written)| written.dropped.is_none()).unzip();
     for (pairs, written) in pairs.chunks(BATCH).zip(written.chunks(BATCH)) {
         let inputs: Vec<(&str, &str)> =

@@ -1,10 +1,10 @@
-//! Words of the test split, written by every model.
+//! Words and sentences of the test split, written by every model.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{Entry, Split, WordPair, examples};
+use alambic_data::{Entry, SequencePair, Split, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
 use alambic_models::GenerationConfig;
@@ -30,25 +30,28 @@ const ROMANISED: &str = "en";
 /// Words that are written together.
 const BATCH: usize = 128;
 
-/// Evaluates models that write words.
-pub(crate) struct TransliterationEvaluator<'a> {
+/// Evaluates models that write words or sentences.
+pub(crate) struct GenerationEvaluator<'a> {
     options: &'a EvaluationOptions,
-    pairs: Vec<WordPair>,
+    pairs: Vec<SequencePair>,
     test_set: TestSet,
     teacher: Option<Arc<dyn Teacher>>,
     /// Outputs of the teacher.
     written: Vec<GenerationOutput>,
     /// The English or romanised form of the names, by their keys.
     romanised: HashMap<String, String>,
+    are_sentences: bool,
 }
 
-impl<'a> TransliterationEvaluator<'a> {
-    /// Takes the test words, and has the teacher write them.
+impl<'a> GenerationEvaluator<'a> {
+    /// Takes the test texts, and has the teacher write them.
     pub(crate) fn new(
         context: &'a EvaluationContext<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let options = context.options;
+        let are_sentences = context.run.corpora.have_sentences(&options.data);
+        let (singular, plural) = if are_sentences { ("sentence", "sentences") } else { ("word", "words") };
         let entries = context.run.corpora.entries(&options.data, Split::Test)?;
         let mut pairs = test_pairs(&entries, &context.run.corpora, options)?;
         let romanised = entries
@@ -69,7 +72,7 @@ impl<'a> TransliterationEvaluator<'a> {
                     done += count;
                     observer.progress(done);
                 })?;
-                observer.finished(&format!("{} words", written.len()));
+                observer.finished(&format!("{} {plural}", written.len()));
                 written
             }
         };
@@ -89,13 +92,13 @@ impl<'a> TransliterationEvaluator<'a> {
                 keep(&mut written, &is_written);
                 if unwritten > 0 {
                     observer.note(&format!(
-                        "{unwritten} words are left out of the evaluation: the teacher wrote nothing for them"
+                        "{unwritten} {plural} are left out of the evaluation: the teacher wrote nothing for them"
                     ));
                 }
                 if pairs.is_empty() {
-                    return Err(RunError::Recipe(
-                        "the teacher wrote nothing for any word of the evaluation's test splits".into(),
-                    ));
+                    return Err(RunError::Recipe(format!(
+                        "the teacher wrote nothing for any {singular} of the evaluation's test splits"
+                    )));
                 }
                 written.iter().map(output).collect()
             }
@@ -109,14 +112,14 @@ impl<'a> TransliterationEvaluator<'a> {
             slices: pairs.iter().map(|pair| pair.direction().to_string()).collect(),
             lengths: Some(lengths),
             left_out: (unwritten > 0)
-                .then(|| format!("{unwritten} words for which the teacher wrote nothing")),
+                .then(|| format!("{unwritten} {plural} for which the teacher wrote nothing")),
             teacher: teacher
                 .is_some()
                 .then(|| written.iter().map(|written| Prediction::Text(output(written))).collect()),
-            ..TestSet::new("word", "words", PredictionKind::Text, references)
+            ..TestSet::new(singular, plural, PredictionKind::Text, references)
         };
         let test_set = test_set.with_metrics(options)?;
-        Ok(Self { options, pairs, test_set, teacher, written, romanised })
+        Ok(Self { options, pairs, test_set, teacher, written, romanised, are_sentences })
     }
 
     fn pipeline(&self, folder: &Path) -> Result<GenerationPipeline, RunError> {
@@ -125,7 +128,7 @@ impl<'a> TransliterationEvaluator<'a> {
         Ok(pipeline)
     }
 
-    /// Sources and target languages of words.
+    /// Sources and target languages of texts.
     fn inputs(&self, batch: &[usize]) -> Vec<(&str, &str)> {
         let pairs = batch.iter().map(|&index| &self.pairs[index]);
         pairs.map(|pair| (pair.source.as_str(), pair.target_language.as_str())).collect()
@@ -138,12 +141,12 @@ fn keep<T>(rows: &mut Vec<T>, marked: &[bool]) {
     rows.retain(|_| marks.next().is_some_and(|marked| *marked));
 }
 
-/// The test words of a recipe.
+/// The test texts of a recipe.
 fn test_pairs(
     entries: &[Entry],
     corpora: &Corpora,
     options: &EvaluationOptions,
-) -> Result<Vec<WordPair>, RunError> {
+) -> Result<Vec<SequencePair>, RunError> {
     let directions = corpora.directions(&options.data, &options.directions, &options.except)?;
     let mut pairs = match options.references {
         References::Corpus => examples::labelled(entries, &directions),
@@ -155,7 +158,7 @@ fn test_pairs(
             *counts.entry(pair.direction().to_string()).or_insert(0) += 1;
             counts
         });
-        // Evenly spread over the words of each direction.
+        // Evenly spread over the texts of each direction.
         pairs.retain(|pair| {
             let direction = pair.direction().to_string();
             let index = counts.entry(direction.clone()).or_insert(0);
@@ -165,13 +168,13 @@ fn test_pairs(
         });
     }
     if pairs.is_empty() {
-        return Err(RunError::Recipe("the evaluation's test splits hold no word in its directions".into()));
+        return Err(RunError::Recipe("the evaluation's test splits hold no text in its directions".into()));
     }
     Ok(pairs)
 }
 
 /// Generation request of a pair.
-fn request(pair: &WordPair) -> GenerationRequest {
+fn request(pair: &SequencePair) -> GenerationRequest {
     GenerationRequest { text: pair.source.clone(), language: pair.target_language.clone() }
 }
 
@@ -185,7 +188,7 @@ fn generation(options: &EvaluationOptions) -> GenerationConfig {
     GenerationConfig { beam: options.beam, max_new_tokens: options.max_new_tokens, length_penalty: 1.0 }
 }
 
-impl Evaluator for TransliterationEvaluator<'_> {
+impl Evaluator for GenerationEvaluator<'_> {
     fn test_set(&self) -> &TestSet {
         &self.test_set
     }
@@ -290,7 +293,7 @@ impl Evaluator for TransliterationEvaluator<'_> {
         languages.dedup();
         CardMetadata {
             task: "translation",
-            tags: vec!["transliteration"],
+            tags: if self.are_sentences { Vec::new() } else { vec!["transliteration"] },
             languages,
             example: UsageExample {
                 text: format!("{}{source}", alambic_models::language_tag(language)),
@@ -303,7 +306,11 @@ impl Evaluator for TransliterationEvaluator<'_> {
                 shell_word(language),
                 shell_word(source)
             ),
-            limits: vec!["It writes single words and short names, not sentences.".into()],
+            limits: if self.are_sentences {
+                Vec::new()
+            } else {
+                vec!["It writes single words and short names, not sentences.".into()]
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Validation<'a> {
     pub(crate) metric: &'static Metric,
 }
 
-/// Words written together.
+/// Texts written together.
 const BATCH: usize = 128;
 
 impl Validation<'_> {
@@ -29,9 +29,12 @@ impl Validation<'_> {
         let mut pipeline =
             GenerationPipeline::new(self.config.clone(), network.into(), self.tokenizer.clone())?;
         let targets = self.samples.iter().filter_map(|sample| sample.targets.first());
-        let longest = targets.map(|target| target.chars().count()).max().unwrap_or(0);
-        // A model that has not learnt to stop yet would write to the end of its positions each time.
-        pipeline.generation = GenerationConfig::greedy((longest + 8).min(self.config.max_length()));
+        let mut longest = 0;
+        for target in targets {
+            longest = longest.max(self.tokenizer.encode_target(target)?.len());
+        }
+        // With the end, as the longest has it. A model that has not learnt to stop yet would write to the end of its positions each time.
+        pipeline.generation = GenerationConfig::greedy((longest + 7).min(self.config.max_length()));
         let mut order: Vec<&Sample> = self.samples.iter().collect();
         order.sort_by_key(|sample| sample.source.chars().count());
         let predictions = in_turns(order.chunks(BATCH), |batch| {

@@ -1,4 +1,4 @@
-//! Transliteration as a kind of task.
+//! Writing in another language as a kind of task.
 
 use alambic_data::{ContentKind, Split};
 use alambic_losses::TargetKind;
@@ -8,9 +8,9 @@ use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 use indexmap::IndexSet;
 
-use super::evaluate::TransliterationEvaluator;
-use super::options::TransliterationData;
-use super::train::TransliterationTraining;
+use super::evaluate::GenerationEvaluator;
+use super::options::GenerationData;
+use super::train::GenerationTraining;
 use crate::check::checker::{Checker, Site};
 use crate::context::RunContext;
 use crate::corpora::Corpora;
@@ -22,21 +22,36 @@ use crate::tasks::template::{TaskTemplates, Template};
 use crate::training::job::Job;
 use crate::training::task::TrainingTask;
 
-impl TaskTemplates for TransliterationData {
-    const TEMPLATES: &'static [Template] = &[Template {
-        name: "transliteration",
-        summary: "Words in the script of another language: a two-step pipeline collapsed into one model",
-        text: include_str!("template.toml"),
-    }];
+impl TaskTemplates for GenerationData {
+    const TEMPLATES: &'static [Template] = &[
+        Template {
+            name: "transliteration",
+            summary: "Words in the script of another language: a two-step pipeline collapsed into one model",
+            text: include_str!("transliteration.toml"),
+        },
+        Template {
+            name: "translation",
+            summary: "Sentences in another language: a translator distilled by what it writes",
+            text: include_str!("translation.toml"),
+        },
+    ];
 }
 
-impl Task for TransliterationData {
+impl GenerationData {
+    /// Whether a corpus of its data holds sentences.
+    fn has_sentences(&self, corpora: &Corpora) -> bool {
+        let names = self.pairs.iter().map(|own| &own.data).chain(self.words.iter().map(|own| &own.data));
+        names.into_iter().any(|names| corpora.have_sentences(names))
+    }
+}
+
+impl Task for GenerationData {
     fn is_empty(&self) -> bool {
         self.pairs.is_empty() && self.words.is_empty()
     }
 
     fn data_name(&self) -> &'static str {
-        "words to be written"
+        "texts to be written"
     }
 
     fn task_kind(&self) -> TaskKind {
@@ -71,7 +86,7 @@ impl Task for TransliterationData {
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
-        let mut characters: Vec<char> = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
         let mut languages: IndexSet<String> = IndexSet::new();
         let pairs = self.pairs.iter().map(|own| (&own.data, &own.directions, &own.except));
         let words = self.words.iter().map(|own| (&own.data, &own.directions, &own.except));
@@ -81,12 +96,17 @@ impl Task for TransliterationData {
                 languages.insert(direction.target);
             }
             for entry in corpora.entries(names, Split::Train)? {
-                characters.extend(entry.forms.values().flat_map(|form| form.chars()));
+                texts.extend(entry.forms.into_values());
             }
         }
-        characters.sort_unstable();
         languages.sort_unstable();
-        Ok(VocabularySource::Characters(characters, languages.into_iter().collect()))
+        let languages = languages.into_iter().collect();
+        if self.has_sentences(corpora) {
+            return Ok(VocabularySource::Sentences(texts, languages));
+        }
+        let mut characters: Vec<char> = texts.iter().flat_map(|text| text.chars()).collect();
+        characters.sort_unstable();
+        Ok(VocabularySource::Characters(characters, languages))
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
@@ -98,7 +118,8 @@ impl Task for TransliterationData {
     }
 
     fn evaluates(&self, kind: ContentKind) -> bool {
-        kind == ContentKind::Words
+        // Sentences are evaluated by the task of the last stage.
+        kind == ContentKind::Words || (kind == ContentKind::Parallel && !self.is_empty())
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
@@ -115,7 +136,7 @@ impl Task for TransliterationData {
         job: &'a Job<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
-        Ok(Box::new(TransliterationTraining::new(self, context, job, observer)?))
+        Ok(Box::new(GenerationTraining::new(self, context, job, observer)?))
     }
 
     fn evaluators<'a>(
@@ -123,6 +144,6 @@ impl Task for TransliterationData {
         context: &'a EvaluationContext<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
-        Ok(vec![Box::new(TransliterationEvaluator::new(context, observer)?)])
+        Ok(vec![Box::new(GenerationEvaluator::new(context, observer)?)])
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use alambic_data::{Direction, Entry, Split, WordPair, examples};
+use alambic_data::{Direction, Entry, SequencePair, Split, examples};
 use alambic_files::write;
 use alambic_teachers::{Asking, GenerationOutput, GenerationRecord, GenerationRequest, Teacher};
 
-use super::options::{TransliterationData, WordData};
+use super::options::{GenerationData, WordData};
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::folder::layout::make_folder;
@@ -46,7 +46,7 @@ impl SampleCollector<'_> {
     /// The samples of one split of the corpora.
     pub(crate) fn collect(
         &self,
-        data: &TransliterationData,
+        data: &GenerationData,
         split: Split,
         observer: &mut dyn Observer,
     ) -> Result<(Vec<Sample>, GenerationStatistics), RunError> {
@@ -108,7 +108,7 @@ impl SampleCollector<'_> {
         split: Split,
         entries: &[Entry],
         directions: &[Direction],
-        words: &mut Vec<WordPair>,
+        words: &mut Vec<SequencePair>,
         observer: &mut dyn Observer,
     ) -> Result<(), RunError> {
         let Some(name) = &options.back_translated_by else { return Ok(()) };
@@ -145,7 +145,7 @@ impl SampleCollector<'_> {
             for direction in directions.iter().filter(|direction| direction.source == request.language) {
                 let identity = (best.text.clone(), direction.source.clone(), direction.target.clone());
                 if seen.insert(identity) {
-                    words.push(WordPair {
+                    words.push(SequencePair {
                         source: best.text.clone(),
                         target: None,
                         source_language: direction.source.clone(),
@@ -188,7 +188,7 @@ impl SampleCollector<'_> {
     }
 }
 
-fn labelled_sample(pair: WordPair) -> Option<Sample> {
+fn labelled_sample(pair: SequencePair) -> Option<Sample> {
     let direction = pair.direction();
     Some(Sample {
         source: pair.source,
@@ -199,7 +199,7 @@ fn labelled_sample(pair: WordPair) -> Option<Sample> {
     })
 }
 
-fn teacher_sample(pair: WordPair, written: GenerationOutput) -> Sample {
+fn teacher_sample(pair: SequencePair, written: GenerationOutput) -> Sample {
     let (direction, read) = (pair.direction(), written.last_step_source(&pair.source).to_owned());
     let (targets, is_teacher_target) = match pair.target {
         Some(target) => (vec![target], false),

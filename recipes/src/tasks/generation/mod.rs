@@ -1,4 +1,4 @@
-//! Words written in another language: labelled pairs, or words whose targets a teacher writes.
+//! Words and sentences written in another language: labelled pairs, or sources whose targets a teacher writes.
 
 mod check;
 mod evaluate;

@@ -1,11 +1,11 @@
-//! Keys of the data: words in several languages.
+//! Keys of the data: words or sentences in several languages.
 
 use alambic_settings::{At, OneOrMany, settings};
 
 use crate::tasks::fractions::ScaleFractions;
 
 settings! {
-    /// Labelled pairs: words whose target is in the corpus.
+    /// Labelled pairs: words or sentences whose target is in the corpus.
     pub struct PairData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
@@ -20,7 +20,7 @@ settings! {
 }
 
 settings! {
-    /// Unlabelled source words.
+    /// Unlabelled sources: words or sentences.
     pub struct WordData {
         /// Names of corpora.
         pub data: Vec<At<String>>,
@@ -31,23 +31,23 @@ settings! {
         /// A checkpoint that generates source words out of the English words of the corpora, in each source language
         /// (back-translation).
         pub back_translated_by: Option<At<String>>,
-        /// Share of the words of each direction, and of the English words that are back-translated.
+        /// Share of the words or sentences of each direction, and of the English words that are back-translated.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
     }
 }
 
 settings! {
-    /// Words in several languages: labelled pairs, unlabelled source words, or both together.
-    pub struct TransliterationData {
-        /// Labelled pairs: words whose target is in the corpus.
+    /// Words or sentences in several languages: labelled pairs, unlabelled sources, or both together.
+    pub struct GenerationData {
+        /// Labelled pairs: words or sentences whose target is in the corpus.
         pub pairs: OneOrMany<PairData> = OneOrMany(Vec::new()),
-        /// Unlabelled source words: the stage's teacher generates their targets.
+        /// Unlabelled sources: the stage's teacher generates their targets.
         pub words: OneOrMany<WordData> = OneOrMany(Vec::new()),
     }
 }
 
-impl ScaleFractions for TransliterationData {
+impl ScaleFractions for GenerationData {
     fn scale_fractions(&mut self, share: f64) {
         self.pairs.0.iter_mut().for_each(|own| own.fraction *= share);
         self.words.0.iter_mut().for_each(|own| own.fraction *= share);

@@ -1,10 +1,10 @@
 //! Checks of words, directions and the languages that models write.
 
-use alambic_data::{ContentKind, Direction, Entry, Split, WordPair, direction, examples};
+use alambic_data::{ContentKind, Direction, Entry, SequencePair, Split, direction, examples};
 use alambic_reports::metrics::PredictionKind;
 use alambic_settings::{At, Diagnostic, IndexMap, Origin};
 
-use super::options::{TransliterationData, WordData};
+use super::options::{GenerationData, WordData};
 use crate::check::checker::{Checker, Depth, Site, list};
 use crate::check::counts::{Counts, Sort};
 use crate::options::evaluation::References;
@@ -32,7 +32,7 @@ struct Selection<'s> {
 /// A pattern of directions with what it stands for here.
 type Expanded<'s> = (&'s At<String>, Vec<Direction>);
 
-impl TransliterationData {
+impl GenerationData {
     fn selections(&self, site: &Site<'_>, checker: &Checker<'_>) -> Vec<Selection<'_>> {
         let pairs = self.pairs.iter().enumerate().map(|(index, pairs)| Selection {
             names: &pairs.data,
@@ -208,7 +208,7 @@ fn expand_all<'s>(selection: &Selection<'s>, checker: &mut Checker<'_>) -> Vec<E
     for name in selection.names.iter().filter(|name| !known.contains(&name.as_str())) {
         checker.unknown("corpus", "data", name, &known);
     }
-    checker.check_content(selection.names, ContentKind::Words);
+    checker.check_content(selection.names, &[ContentKind::Words, ContentKind::Parallel]);
     for (what, empty) in
         [("corpus", selection.names.is_empty()), ("direction", selection.patterns.is_empty())]
     {
@@ -275,7 +275,7 @@ fn pairs(
     expanded: &[Expanded<'_>],
     split: Split,
     checker: &Checker<'_>,
-) -> Vec<WordPair> {
+) -> Vec<SequencePair> {
     let directions: Vec<Direction> = expanded.iter().flat_map(|(_, directions)| directions.clone()).collect();
     let entries = entries(selection.names, split, checker);
     if selection.is_labelled {
