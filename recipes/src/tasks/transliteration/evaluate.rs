@@ -7,7 +7,6 @@ use std::sync::Arc;
 use alambic_data::{Entry, Split, WordPair, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
-use alambic_models::GenerationConfig;
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -56,8 +55,7 @@ impl<'a> TransliterationEvaluator<'a> {
             .filter_map(|mut entry| Some((entry.key, entry.forms.shift_remove(ROMANISED)?)))
             .collect();
         let name = options.teacher.as_ref();
-        let teacher =
-            name.map(|name| context.run.models.evaluated_teacher(name, generation(options))).transpose()?;
+        let teacher = name.map(|name| context.run.models.evaluated_teacher(name, options)).transpose()?;
         let mut written = match &teacher {
             None => Vec::new(),
             Some(teacher) => {
@@ -121,7 +119,7 @@ impl<'a> TransliterationEvaluator<'a> {
 
     fn pipeline(&self, folder: &Path) -> Result<GenerationPipeline, RunError> {
         let mut pipeline = GenerationPipeline::load(folder)?;
-        pipeline.generation = generation(self.options);
+        pipeline.set_generation(self.options.generation())?;
         Ok(pipeline)
     }
 
@@ -178,11 +176,6 @@ fn request(pair: &WordPair) -> GenerationRequest {
 /// The best text, or nothing where none came to an end.
 fn output(written: &GenerationOutput) -> String {
     written.candidates.first().map(|candidate| candidate.text.clone()).unwrap_or_default()
-}
-
-/// The generation that every model of an evaluation uses.
-fn generation(options: &EvaluationOptions) -> GenerationConfig {
-    GenerationConfig { beam: options.beam, max_new_tokens: options.max_new_tokens, length_penalty: 1.0 }
 }
 
 impl Evaluator for TransliterationEvaluator<'_> {
