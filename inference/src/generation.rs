@@ -6,8 +6,8 @@ use std::sync::Arc;
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
-    Config, GenerationConfig, Hypothesis, ModelError, ModelFolder, Pass, TapSelection, Tokenizer, Tokens,
-    Trace,
+    Config, GenerationConfig, GenerationDefaults, Hypothesis, ModelError, ModelFolder, Pass, TapSelection,
+    TokenRules, Tokenizer, Tokens, Trace,
 };
 
 use crate::InferenceError;
@@ -22,6 +22,8 @@ pub struct GenerationPipeline {
     config: Config,
     network: Arc<dyn Architecture>,
     tokenizer: Arc<Tokenizer>,
+    /// The folder that it was loaded from.
+    folder: Option<ModelFolder>,
     /// Decoding.
     pub generation: GenerationConfig,
 }
@@ -45,7 +47,7 @@ impl GenerationPipeline {
         let network = architecture::build(&config, &config.weights(folder)?)?;
         let tokenizer = folder.tokenizer()?;
         tokenizer.check_rows(config.vocabulary())?;
-        Self::new(config, network.into(), tokenizer)
+        Ok(Self { folder: Some(folder.clone()), ..Self::new(config, network.into(), tokenizer)? })
     }
 
     /// Pipeline over a network in memory; decoding is greedy.
@@ -60,7 +62,23 @@ impl GenerationPipeline {
         let config = config.into();
         check_generative(&config)?;
         let generation = GenerationConfig::greedy(config.max_length());
-        Ok(Self { config, network, tokenizer: tokenizer.into(), generation })
+        Ok(Self { config, network, tokenizer: tokenizer.into(), folder: None, generation })
+    }
+
+    /// Decodes as `generation` says, and where it follows transformers ([`GenerationConfig::follows_transformers`]) and brings no
+    /// token rules of its own, also by those of the folder that the model was loaded from.
+    ///
+    /// # Errors
+    /// When the folder's settings of generation are broken.
+    pub fn set_generation(&mut self, mut generation: GenerationConfig) -> Result<(), InferenceError> {
+        if let Some(folder) = &self.folder
+            && generation.follows_transformers()
+            && generation.rules == TokenRules::default()
+        {
+            generation.rules = GenerationDefaults::open(folder, &self.config)?.config.rules;
+        }
+        self.generation = generation;
+        Ok(())
     }
 
     /// Languages of its outputs, by the tags of its vocabulary; none where it generates one and has no tags.

@@ -73,7 +73,10 @@ pub use config_summary::ConfigSummary;
 pub use error::ModelError;
 pub use finite::{check_finite, first_not_finite};
 pub use folder::{ModelFolder, Precision, WRITTEN_BY, load_recorded, write_weights, written_by};
-pub use generation::{DecodingState, GenerationConfig, Hypothesis, Translator};
+pub use generation::{
+    DecodingState, EarlyStopping, GenerationConfig, GenerationDefaults, Hypothesis, Sampling, TokenRules,
+    Translator,
+};
 pub use head::TextHead;
 pub use image_input::{ImageInput, PREPROCESSOR, PatchInput, RegionInput};
 pub use image_processor::{ImageProcessorConfig, Resampling, Resizing};

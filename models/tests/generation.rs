@@ -120,7 +120,7 @@ fn every_source_gets_a_hypothesis_that_keeps_to_the_length() {
         for beam in 0..=5 {
             for longest in 0..=6 {
                 let script = Script::new(12, ending);
-                let generation = GenerationConfig { beam, max_new_tokens: longest, length_penalty: 1.0 };
+                let generation = GenerationConfig { beam, ..GenerationConfig::greedy(longest) };
                 let written = generation.run(&script, &sources()).unwrap();
                 assert_eq!(written.len(), 5);
                 assert!(script.steps.get() <= longest);
@@ -148,7 +148,7 @@ fn every_source_gets_a_hypothesis_that_keeps_to_the_length() {
 #[test]
 fn hypotheses_without_an_end_are_unfinished() {
     for beam in [1, 3] {
-        let generation = GenerationConfig { beam, max_new_tokens: 7, length_penalty: 1.0 };
+        let generation = GenerationConfig { beam, ..GenerationConfig::greedy(7) };
         let written = generation.run(&Script::new(12, -1e4), &sources()).unwrap();
         for hypothesis in written.iter().flatten() {
             assert!(!hypothesis.finished);
@@ -165,7 +165,7 @@ fn hypotheses_without_an_end_are_unfinished() {
 fn the_models_own_limit_holds_as_well() {
     let script = Script { longest: 3, ..Script::new(12, -1e4) };
     for beam in [1, 4] {
-        let generation = GenerationConfig { beam, max_new_tokens: 9, length_penalty: 1.0 };
+        let generation = GenerationConfig { beam, ..GenerationConfig::greedy(9) };
         let written = generation.run(&script, &sources()).unwrap();
         assert!(written.iter().flatten().all(|hypothesis| hypothesis.tokens.len() == 3));
     }
@@ -175,7 +175,7 @@ fn the_models_own_limit_holds_as_well() {
 fn a_beam_wide_enough_for_all_finds_the_best_of_all() {
     let script = Script::new(4, 0.0);
     for length_penalty in [0.0, 1.0] {
-        let generation = GenerationConfig { beam: 400, max_new_tokens: 5, length_penalty };
+        let generation = GenerationConfig { beam: 400, length_penalty, ..GenerationConfig::greedy(5) };
         let written = generation.run(&script, &sources()).unwrap();
         for (hypotheses, example) in written.iter().zip(1..) {
             let score =
@@ -219,7 +219,7 @@ fn greedy_takes_the_likeliest_token_each_time() {
 fn a_batch_is_written_as_each_source_alone() {
     let script = Script::new(12, 1.0);
     for beam in [1, 3] {
-        let generation = GenerationConfig { beam, max_new_tokens: 8, length_penalty: 1.0 };
+        let generation = GenerationConfig { beam, ..GenerationConfig::greedy(8) };
         let together = generation.run(&script, &sources()).unwrap();
         for (hypotheses, example) in together.into_iter().zip(1..) {
             let alone = generation.run(&script, &Tokens::pad(&[[example]], 0)).unwrap();
@@ -230,6 +230,7 @@ fn a_batch_is_written_as_each_source_alone() {
 
 #[test]
 fn identity_is_that_of_existing_records() {
-    let identity = GenerationConfig { beam: 4, max_new_tokens: 12, length_penalty: 0.5 }.identity();
+    let identity =
+        GenerationConfig { beam: 4, length_penalty: 0.5, ..GenerationConfig::greedy(12) }.identity();
     assert_eq!(identity, "Generation { beam: 4, longest: 12, length_penalty: 0.5 }");
 }

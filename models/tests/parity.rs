@@ -91,8 +91,9 @@ fn beam_of_one_is_greedy_and_wider_beams_score_no_worse() {
     let (source, _) = inputs();
     let model = marian();
     let greedy = GenerationConfig::greedy(12).run(&model, &source).unwrap();
-    let beam =
-        GenerationConfig { beam: 4, max_new_tokens: 12, length_penalty: 0.0 }.run(&model, &source).unwrap();
+    let beam = GenerationConfig { beam: 4, length_penalty: 0.0, ..GenerationConfig::greedy(12) }
+        .run(&model, &source)
+        .unwrap();
     for (greedy, beam) in greedy.iter().zip(&beam) {
         assert_eq!(greedy.len(), 1);
         assert!(!beam.is_empty() && beam.len() <= 4);
@@ -105,8 +106,9 @@ fn beam_of_one_is_greedy_and_wider_beams_score_no_worse() {
         batch: 1,
         length: source.length,
     };
-    let alone =
-        GenerationConfig { beam: 4, max_new_tokens: 12, length_penalty: 0.0 }.run(&model, &second).unwrap();
+    let alone = GenerationConfig { beam: 4, length_penalty: 0.0, ..GenerationConfig::greedy(12) }
+        .run(&model, &second)
+        .unwrap();
     assert_eq!(alone[0][0].tokens, beam[1][0].tokens);
 }
 

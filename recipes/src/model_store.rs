@@ -7,7 +7,7 @@ use alambic_data::Extent;
 use alambic_files::digests::{self, Digests};
 use alambic_files::write;
 use alambic_hub::Hub;
-use alambic_models::{Config, GenerationConfig, ModelFolder};
+use alambic_models::{Config, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{SourceModel, Student, rename_tags};
 use alambic_teachers::{
@@ -20,6 +20,7 @@ use crate::builtin_models::builtin_model;
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::folder::layout::{DETECTORS, TEACHERS, finished_folder, make_folder};
+use crate::options::evaluation::EvaluationOptions;
 
 /// A folder that is made whole or not at all, unless it is there as it was made.
 fn complete(
@@ -192,14 +193,17 @@ impl<'a> ModelStore<'a> {
     pub(crate) fn evaluated_teacher(
         &self,
         name: &str,
-        generation: GenerationConfig,
+        evaluation: &EvaluationOptions,
     ) -> Result<Arc<dyn Teacher>, RunError> {
         Ok(match self.options(name)? {
-            TeacherOptions::Checkpoint(_) => Arc::new(self.generative(name)?.with_generation(generation)),
+            TeacherOptions::Checkpoint(_) => {
+                Arc::new(self.generative(name)?.decoding(evaluation.generation())?)
+            }
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(&PipelineOptions {
-                beam: generation.beam,
-                max_new_tokens: generation.max_new_tokens,
+                beam: evaluation.beam,
+                max_new_tokens: evaluation.max_new_tokens,
                 min_confidence: 0.0,
+                decoding: evaluation.decoding.clone(),
                 ..options.clone()
             })?),
             // A test word that is left out would count as one for which the teacher has no answer.

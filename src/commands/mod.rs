@@ -8,6 +8,7 @@ mod completions;
 mod evaluate;
 mod explain;
 mod export;
+mod generation;
 mod list;
 mod loss;
 mod man;

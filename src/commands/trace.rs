@@ -11,6 +11,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
 use clap::Args;
 
+use super::generation::Generation;
 use super::tensors::{check_target, write};
 use super::{model_folder, warn_unread_tensors};
 use crate::failure::Failure;
@@ -35,6 +36,12 @@ pub(crate) struct Arguments {
     /// Only these taps, comma-separated; `alambic list taps MODEL` shows them
     #[arg(long, value_name = "TAPS", value_delimiter = ',')]
     taps: Vec<String>,
+    /// Writes the target of each text as well, as `generated` `[texts, longest]`: the id that the decoder starts from, the ids that
+    /// the model writes and the end's, filled up with the padding's. Comma-separated, as in `beams=4,max-new-tokens=12`:
+    /// `beams` (1 is greedy), `length-penalty`, `no-repeat-ngram`, `early-stopping` (`true`, `false`, `never`), `forced-first`
+    /// and `max-new-tokens`, with the meanings of transformers; what is left out is as `generation_config.json` says
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    generate: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -47,6 +54,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let near = nearest(tap, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return Err(Failure::Usage(format!("the model has no tap `{tap}`{near}")));
     }
+    let generation = arguments.generate.as_deref();
+    let generation = generation.map(|options| Generation::new(options, &folder, &config)).transpose()?;
     warn_unread_tensors(&folder, &config)?;
     let of_inputs = |error: ModelError| Failure::message(format!("{}: {error}", arguments.inputs.display()));
     let inputs = load_recorded(&arguments.inputs)?;
@@ -80,6 +89,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         let values: Vec<i64> = mask.iter().map(|&kept| i64::from(kept)).collect();
         written.insert(names[0].clone(), Tensor::from_vec(values, &shape, device::current())?);
+    }
+    if let (Some(generation), Some(text)) = (generation, &batch.text) {
+        let generated = generation.write(&*model, &text.tokens).map_err(of_inputs)?;
+        written.insert("generated".into(), generated);
     }
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
     write(&arguments.out, COMMAND, &written)?;

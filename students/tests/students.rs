@@ -436,7 +436,7 @@ fn pipeline_decodes_by_its_configuration_and_names_what_it_cannot_do() {
     assert_eq!(pipeline.generation, GenerationConfig::greedy(20));
     let none: &[(&str, &str)] = &[];
     assert!(pipeline.predict(none).unwrap().is_empty());
-    pipeline.generation = GenerationConfig { beam: 3, max_new_tokens: 4, length_penalty: 1.0 };
+    pipeline.generation = GenerationConfig { beam: 3, ..GenerationConfig::greedy(4) };
     for (text, hypothesis) in pipeline.predict(&inputs()).unwrap() {
         assert!(hypothesis.tokens.len() <= 4);
         assert_eq!(tokenizer().decode(&hypothesis.tokens).unwrap(), text);

@@ -43,6 +43,15 @@ impl GenerativeTeacher {
         self
     }
 
+    /// The same model decoding as `generation` says, where it follows transformers by the rules of the model's folder too.
+    ///
+    /// # Errors
+    /// When the folder's settings of generation are broken.
+    pub fn decoding(mut self, generation: GenerationConfig) -> Result<Self, TeacherError> {
+        self.pipeline.set_generation(generation)?;
+        Ok(self)
+    }
+
     /// Digest of configuration, weights and vocabulary.
     #[must_use]
     pub fn digest(&self) -> &str {

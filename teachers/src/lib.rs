@@ -32,6 +32,7 @@ mod augment;
 pub mod cache;
 mod candidate;
 mod checkpoint_overrides;
+mod decoding;
 mod digest;
 mod encoder;
 pub mod endpoint;
@@ -48,6 +49,7 @@ pub use answers::{Answer, AnswerForm, AnsweringTeacher, AskedText, Asking, Missi
 pub use append_only_cache::{AppendOnlyCache, Fingerprint};
 pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
 pub use candidate::Candidate;
+pub use decoding::{DecodingOptions, Unhurried};
 pub use encoder::EncoderTeacher;
 pub use endpoint::{
     AnsweringEndpoint, EndpointAnswer, EndpointError, EndpointEstimate, EndpointExample, EndpointExamples,

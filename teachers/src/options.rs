@@ -2,6 +2,7 @@
 
 use alambic_settings::{At, Location, choices, kinds, settings};
 
+use crate::decoding::DecodingOptions;
 use crate::endpoint::EndpointOptions;
 use crate::ensemble::EnsembleOptions;
 use crate::recorded::RecordedOptions;
@@ -56,7 +57,7 @@ settings! {
         /// Beam width at each step of the chain; 1 is greedy.
         #[range(1..=1024)]
         pub beam: usize = 1,
-        /// Number of the last step's best hypotheses that become targets; epochs take them in turn.
+        /// Number of the last step's best hypotheses, or of its samples, that become targets; epochs take them in turn.
         #[range(1..=1024)]
         pub n_best: usize = 1,
         /// Most tokens of a text.
@@ -65,6 +66,9 @@ settings! {
         /// Outputs whose probability per token, the geometric mean over all steps, is lower are dropped.
         #[range(0.0..=1.0)]
         pub min_confidence: f64 = 0.0,
+        /// Rules of decoding.
+        #[flatten]
+        pub decoding: DecodingOptions,
     }
 }
 

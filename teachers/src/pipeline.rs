@@ -23,25 +23,28 @@ impl Pipeline {
     /// A pipeline of the checkpoints that the options name.
     ///
     /// # Errors
-    /// When the chain is empty.
+    /// When the chain is empty, or a model's settings of generation are broken.
     pub fn new(
         options: &PipelineOptions,
         checkpoint: impl Fn(&str) -> Result<GenerativeTeacher, TeacherError>,
     ) -> Result<Self, TeacherError> {
-        let generation = GenerationConfig {
-            beam: options.beam,
-            max_new_tokens: options.max_new_tokens,
-            length_penalty: 1.0,
-        };
+        let generation = options.decoding.generation(options.beam, options.max_new_tokens);
         let mut steps = options
             .chain
             .iter()
             .map(|step| {
                 let language = (step.language != TARGET).then(|| step.language.clone());
-                Ok((checkpoint(&step.teacher)?.with_generation(generation), language))
+                Ok((checkpoint(&step.teacher)?.decoding(generation.clone())?, language))
             })
             .collect::<Result<Vec<_>, TeacherError>>()?;
-        let last = steps.pop().ok_or(TeacherError::EmptyChain)?;
+        let (last, language) = steps.pop().ok_or(TeacherError::EmptyChain)?;
+        let last = if generation.sampling.is_some() {
+            let samples = Some(options.n_best);
+            let generation = GenerationConfig { num_return_sequences: samples, ..generation };
+            (last.decoding(generation)?, language)
+        } else {
+            (last, language)
+        };
         Ok(Self { first: steps, last, options: options.clone() })
     }
 
@@ -149,14 +152,19 @@ impl Teacher for Pipeline {
     }
 
     fn generation_settings(&self) -> String {
-        let PipelineOptions { chain, beam, n_best, max_new_tokens, min_confidence } = &self.options;
+        let PipelineOptions { chain, beam, n_best, max_new_tokens, min_confidence, decoding } = &self.options;
         let languages: Vec<&str> = chain.iter().map(|step| step.language.as_str()).collect();
-        format!(
+        let known = format!(
             // The words `keep` and `longest` are older than the keys `n-best` and `max-new-tokens`: caches and records carry them
             // in their fingerprints, so they stay.
             "chain {} beam {beam} keep {n_best} longest {max_new_tokens} confidence {min_confidence}",
             languages.join(">")
-        )
+        );
+        if decoding.is_plain() {
+            return known;
+        }
+        let steps = self.checkpoints().map(GenerativeTeacher::generation_settings);
+        std::iter::once(known).chain(steps).collect::<Vec<_>>().join(" ")
     }
 
     fn size(&self) -> (usize, u64) {

@@ -14,8 +14,8 @@ use common::{Workplace, chain, largest_difference, message, request, requests, w
 #[test]
 fn a_checkpoint_writes_what_its_model_does() {
     let place = Workplace::new();
-    let generation = GenerationConfig { beam: 3, max_new_tokens: 9, length_penalty: 1.0 };
-    let checkpoint = place.checkpoint("first").with_generation(generation);
+    let generation = GenerationConfig { beam: 3, ..GenerationConfig::greedy(9) };
+    let checkpoint = place.checkpoint("first").with_generation(generation.clone());
     let tokenizer = checkpoint.tokenizer().unwrap();
     let padding = checkpoint.pipeline().config().padding();
     let requests = requests();
@@ -133,7 +133,7 @@ fn by_hand(
     text: &str,
     language: &str,
 ) -> (Vec<Candidate>, f64, usize, Option<&'static str>) {
-    let generation = GenerationConfig { beam: 2, max_new_tokens: 10, length_penalty: 1.0 };
+    let generation = GenerationConfig { beam: 2, ..GenerationConfig::greedy(10) };
     let tokenizer = checkpoint.tokenizer().unwrap();
     let padding = checkpoint.pipeline().config().padding();
     let ids = tokenizer.encode_for(text, language).unwrap();

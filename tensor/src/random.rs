@@ -75,6 +75,14 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &first.to_le_bytes()]).stream(7)
     }
 
+    /// For one token of a text that is written by sampling: a stream of its own for each source, by its tokens, each of the texts
+    /// that are written of it, and each step.
+    #[must_use]
+    pub fn sampling(&self, source: &[u32], candidate: u64, step: u64) -> ChaCha8Rng {
+        let bytes: Vec<u8> = source.iter().flat_map(|token| token.to_le_bytes()).collect();
+        self.of([candidate.to_le_bytes().as_slice(), &step.to_le_bytes(), &bytes]).stream(12)
+    }
+
     /// For the choice of weights by lot.
     #[must_use]
     pub fn pruning(&self) -> ChaCha8Rng {
@@ -135,6 +143,13 @@ mod tests {
         assert!(some(b"a").is_sorted() && some(b"a").len() == 10);
         assert!(some(b"a") == some(b"a") && some(b"a") != some(b"b"));
         assert_eq!(streams.sample(&[], 2, 5), [0, 1]);
+        let sampling =
+            |source: &[u32], candidate: u64, step: u64| streams.sampling(source, candidate, step).next_u64();
+        assert_eq!(sampling(&[1, 2], 0, 1), sampling(&[1, 2], 0, 1));
+        assert!(
+            sampling(&[1, 2], 0, 1) != sampling(&[1, 2], 1, 0)
+                && sampling(&[1], 0, 1) != sampling(&[2], 0, 1)
+        );
         let masking = |epoch: u64, tokens: &[u32]| streams.masking(epoch, tokens).next_u64();
         assert_eq!(masking(1, &[2, 3]), masking(1, &[2, 3]));
         assert!(masking(1, &[2, 3]) != masking(2, &[2, 3]) && masking(1, &[2, 3]) != masking(1, &[3, 2]));

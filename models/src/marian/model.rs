@@ -221,6 +221,7 @@ impl Translator for Marian {
         let memory = Memory {
             key_values: self.decoder.project_memory(&encoded)?,
             mask: AttentionMask::keys(source.mask.clone()),
+            sources: (0..source.batch).collect(),
         };
         let capacity = capacity.min(self.config.max_position_embeddings);
         let cache = LayerCache::new(source.batch, capacity, self.config.d_model);

@@ -3,6 +3,7 @@
 use alambic_reports::metrics::{TaskDescription, find, is_reference, suitable};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_settings::{At, Diagnostic};
+use alambic_teachers::DecodingOptions;
 use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, list};
@@ -11,12 +12,19 @@ use crate::names::{FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, 
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 12] = [
+const OF_SOME_TASKS: [&str; 19] = [
     "directions",
     "except",
     "references",
     "beam",
     "max-new-tokens",
+    "length-penalty",
+    "no-repeat-ngram",
+    "early-stopping",
+    "temperature",
+    "top-k",
+    "top-p",
+    "sampling-seed",
     "student-languages",
     "teacher-language",
     LANGUAGE_KEYS[0],
@@ -36,6 +44,20 @@ impl Checker<'_> {
         }
         self.check_compared();
         self.check_precisions();
+        let evaluation = self.evaluation;
+        self.check_decoding(&["evaluation"], &evaluation.decoding, evaluation.beam);
+    }
+
+    /// Reports options of decoding that contradict each other, in the table at `path`.
+    pub(super) fn check_decoding(&mut self, path: &[&str], options: &DecodingOptions, beam: usize) {
+        for (key, message, help) in options.contradictions(beam) {
+            let origin = self.places.origin(&[path, &[key]].concat());
+            self.report(
+                Diagnostic::error("recipe::decoding", message)
+                    .label(&origin, "contradicts the rest")
+                    .help(help),
+            );
+        }
     }
 
     /// Warns of keys of the evaluation that are for tasks of another kind.

@@ -183,7 +183,8 @@ impl Checker<'_> {
             let message = format!("pipeline `{name}` has no step");
             self.error("teacher::pipeline", message, &place("chain"), "needs at least one step");
         }
-        if options.n_best > options.beam {
+        self.check_decoding(&["teacher", name, "pipeline"], &options.decoding, options.beam);
+        if options.n_best > options.beam && !options.decoding.samples() {
             let message = format!(
                 "pipeline `{name}` keeps the {} best hypotheses, and its beam has {}",
                 options.n_best, options.beam

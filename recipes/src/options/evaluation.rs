@@ -1,7 +1,9 @@
 //! Keys of the evaluation.
 
 use alambic_losses::NameVectors;
+use alambic_models::GenerationConfig;
 use alambic_settings::{At, IndexMap, OneOrMany, choices, settings};
+use alambic_teachers::DecodingOptions;
 use alambic_tensor::precision::MatmulPrecision;
 
 use super::languages::InputLanguages;
@@ -52,6 +54,9 @@ settings! {
         /// Largest number of tokens of an output.
         #[range(1..=1_048_576)]
         pub max_new_tokens: usize = 64,
+        /// Rules of decoding, the same for every model.
+        #[flatten]
+        pub decoding: DecodingOptions,
         /// Largest number of examples, for each direction where models write.
         #[range(1..)]
         pub limit: Option<usize>,
@@ -65,6 +70,11 @@ impl EvaluationOptions {
     /// The languages in which questions about images are asked.
     pub(crate) fn languages(&self) -> InputLanguages<'_> {
         InputLanguages { student: &self.student_languages, teacher: self.teacher_language.as_ref() }
+    }
+
+    /// Decoding of every model that writes.
+    pub(crate) fn generation(&self) -> GenerationConfig {
+        self.decoding.generation(self.beam, self.max_new_tokens)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `alambic predict`.
 
 mod choices;
+mod decoding;
 mod images;
 mod lines;
 mod matches;
@@ -20,6 +21,7 @@ use clap::Args;
 
 use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
+use decoding::Decoding;
 use table::TableInput;
 
 /// Runs a model on texts: arguments, lines of standard input, or a table
@@ -68,6 +70,8 @@ pub(crate) struct Arguments {
     /// Beams in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
+    #[command(flatten)]
+    decoding: Decoding,
     /// Whether a passage may have no answer, for a model that answers questions out of passages
     #[arg(long)]
     no_answer: bool,
@@ -110,6 +114,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--target-language", arguments.target_language.is_some(), "generates texts"),
         ("--beam", arguments.beam.is_some(), "generates texts"),
         ("--max-new-tokens", arguments.max_new_tokens.is_some(), "generates texts"),
+        (
+            arguments.decoding.first_given().unwrap_or_default(),
+            arguments.decoding.first_given().is_some(),
+            "generates texts",
+        ),
         ("--no-answer", arguments.no_answer, "answers questions out of passages"),
         ("--pair", arguments.pair.is_some(), "encodes texts"),
         ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::text::{quoted, visible};
 use alambic_inference::GenerationPipeline;
-use alambic_models::{GenerationConfig, Hypothesis};
+use alambic_models::Hypothesis;
 use serde_json::json;
 
 use super::lines::{Answer, in_batches};
@@ -18,11 +18,9 @@ type Input = (String, String);
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = GenerationPipeline::load(path)?;
     let most = pipeline.generation.max_new_tokens;
-    pipeline.generation = GenerationConfig {
-        beam: arguments.beam.map_or(1, usize::from),
-        max_new_tokens: arguments.max_new_tokens.map_or(most, |limit| most.min(limit as usize)),
-        length_penalty: 1.0,
-    };
+    let max_new_tokens = arguments.max_new_tokens.map_or(most, |limit| most.min(limit as usize));
+    let beam = arguments.beam.map_or(1, usize::from);
+    pipeline.set_generation(arguments.decoding.generation(beam, max_new_tokens)?)?;
     let languages = pipeline.languages();
     let language = match (&arguments.target_language, languages.as_slice()) {
         (Some(_), []) => {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use alambic_models::marian::{Marian, MarianConfig};
 use alambic_models::{Precision, Tokenizer, write_weights};
+use alambic_settings::Setting;
 use alambic_teachers::{
-    GenerationOutput, GenerationRequest, GenerativeTeacher, Pipeline, PipelineOptions, PipelineStep, Teacher,
-    TeacherError,
+    DecodingOptions, GenerationOutput, GenerationRequest, GenerativeTeacher, Pipeline, PipelineOptions,
+    PipelineStep, Teacher, TeacherError,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
@@ -119,6 +120,7 @@ pub(crate) fn chain(steps: &[(&str, &str)]) -> PipelineOptions {
         n_best: 1,
         max_new_tokens: 10,
         min_confidence: 0.0,
+        decoding: DecodingOptions::when_absent().unwrap(),
     }
 }
 

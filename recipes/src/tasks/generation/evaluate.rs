@@ -7,7 +7,6 @@ use std::sync::Arc;
 use alambic_data::{Entry, SequencePair, Split, examples};
 use alambic_files::text::shell_word;
 use alambic_inference::GenerationPipeline;
-use alambic_models::GenerationConfig;
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -59,8 +58,7 @@ impl<'a> GenerationEvaluator<'a> {
             .filter_map(|mut entry| Some((entry.key, entry.forms.shift_remove(ROMANISED)?)))
             .collect();
         let name = options.teacher.as_ref();
-        let teacher =
-            name.map(|name| context.run.models.evaluated_teacher(name, generation(options))).transpose()?;
+        let teacher = name.map(|name| context.run.models.evaluated_teacher(name, options)).transpose()?;
         let mut written = match &teacher {
             None => Vec::new(),
             Some(teacher) => {
@@ -124,7 +122,7 @@ impl<'a> GenerationEvaluator<'a> {
 
     fn pipeline(&self, folder: &Path) -> Result<GenerationPipeline, RunError> {
         let mut pipeline = GenerationPipeline::load(folder)?;
-        pipeline.generation = generation(self.options);
+        pipeline.set_generation(self.options.generation())?;
         Ok(pipeline)
     }
 
@@ -181,11 +179,6 @@ fn request(pair: &SequencePair) -> GenerationRequest {
 /// The best text, or nothing where none came to an end.
 fn output(written: &GenerationOutput) -> String {
     written.candidates.first().map(|candidate| candidate.text.clone()).unwrap_or_default()
-}
-
-/// The generation that every model of an evaluation uses.
-fn generation(options: &EvaluationOptions) -> GenerationConfig {
-    GenerationConfig { beam: options.beam, max_new_tokens: options.max_new_tokens, length_penalty: 1.0 }
 }
 
 impl Evaluator for GenerationEvaluator<'_> {

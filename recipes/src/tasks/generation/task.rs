@@ -123,7 +123,20 @@ impl Task for GenerationData {
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
-        &["directions", "except", "references", "beam", "max-new-tokens"]
+        &[
+            "directions",
+            "except",
+            "references",
+            "beam",
+            "max-new-tokens",
+            "length-penalty",
+            "no-repeat-ngram",
+            "early-stopping",
+            "temperature",
+            "top-k",
+            "top-p",
+            "sampling-seed",
+        ]
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
