@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use alambic_files::FileError;
 use alambic_ranks::RankError;
 use alambic_recipes::suite::SuiteError;
+use alambic_recipes::text_scores::TextScoreError;
 use alambic_recipes::{RunError, with_causes};
+use alambic_reports::ReportError;
 use alambic_settings::{Diagnostic, Diagnostics};
 
 use crate::log::{self, Level};
@@ -145,6 +147,17 @@ impl From<SuiteError> for Failure {
         match error {
             SuiteError::Nothing(message) | SuiteError::Recipe(message) => Self::Usage(message),
             SuiteError::Run(error) => error.into(),
+            other => Self::Failed(Box::new(other)),
+        }
+    }
+}
+
+impl From<TextScoreError> for Failure {
+    fn from(error: TextScoreError) -> Self {
+        match error {
+            TextScoreError::Unsuitable { .. } | TextScoreError::Report(ReportError::UnknownMetric { .. }) => {
+                Self::Usage(error.to_string())
+            }
             other => Self::Failed(Box::new(other)),
         }
     }

@@ -70,6 +70,26 @@ pub(crate) fn is_significant(letter: char) -> bool {
     letter.is_alphanumeric() || is_combining_mark(letter)
 }
 
+/// Texts of one language in their order, each once, with all of their different translations into another: of a table with several
+/// columns of a language, or with the same text in several rows, a text has several references.
+#[must_use]
+pub fn with_references<'t>(
+    sentences: impl IntoIterator<Item = &'t Translation>,
+    source: &str,
+    target: &str,
+) -> IndexMap<&'t str, Vec<&'t str>> {
+    let mut all: IndexMap<&str, Vec<&str>> = IndexMap::new();
+    for sentence in sentences {
+        if let (Some(text), Some(reference)) = (sentence.texts.get(source), sentence.texts.get(target)) {
+            let references = all.entry(text).or_default();
+            if !references.contains(&reference.as_str()) {
+                references.push(reference);
+            }
+        }
+    }
+    all
+}
+
 /// Key of a text, by which splits go: its lower-case letters and digits alone.
 #[must_use]
 pub fn key(text: &str) -> String {

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use crate::decoding;
 use crate::error::{DataError, Fault, Place};
 use crate::raster::Raster;
 use crate::regions::ImageRegions;
-use crate::scenes::Drawing;
+use crate::scenes::{Drawing, SceneContents};
 
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +22,11 @@ pub struct Picture {
     pub objects: Vec<Object>,
     /// Regions that a detector found in it, where there are any on record.
     pub regions: Option<ImageRegions>,
-    /// Captions.
+    /// Captions, in the corpus's own language.
     pub captions: Vec<String>,
+    /// The captions in other languages, by their codes, each list in the order of [`Self::captions`]; empty where they are known in
+    /// one language alone.
+    pub translated_captions: IndexMap<String, Vec<String>>,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
     /// about it; none for rows without a value.
     pub splits: Vec<Option<String>>,
@@ -60,6 +65,7 @@ impl Picture {
             objects: Vec::new(),
             regions: None,
             captions: Vec::new(),
+            translated_captions: IndexMap::new(),
             splits: Vec::new(),
         }
     }
@@ -68,6 +74,26 @@ impl Picture {
     #[must_use]
     pub fn without_pixels(name: String) -> Self {
         Self { name, pixels: Pixels::Unknown, ..Self::of_file(PathBuf::new()) }
+    }
+
+    /// The captions in a language, if there are any in it; without one, in the corpus's own, which is the first of `languages`.
+    #[must_use]
+    pub fn captions_in(&self, language: Option<&str>, languages: &[String]) -> Option<&[String]> {
+        match language {
+            Some(code) if languages.first().is_none_or(|own| own != code) => {
+                self.translated_captions.get(code).map(Vec::as_slice)
+            }
+            _ => Some(&self.captions),
+        }
+    }
+
+    /// What is in a made-up scene, with which captions are compared; none of other images.
+    #[must_use]
+    pub fn scene_contents(&self) -> Option<SceneContents> {
+        match &self.pixels {
+            Pixels::Drawn(drawing) => Some(drawing.contents()),
+            Pixels::Held(_) | Pixels::File(_) | Pixels::Unknown => None,
+        }
     }
 
     /// Whether there are pixels of it.

@@ -59,6 +59,8 @@ pub struct QuestionDetails {
     pub languages: Vec<String>,
     /// Tags of objects in other languages, by their codes.
     pub tags: IndexMap<String, IndexMap<String, String>>,
+    /// Answers in the languages in which they are known, by their codes, from each of `answers`.
+    pub translated_answers: IndexMap<String, IndexMap<String, String>>,
     /// How training questions are mixed with words of other languages, anew in every epoch; none: they are not.
     pub mixer: Option<Arc<Mixer>>,
 }
@@ -68,6 +70,16 @@ impl QuestionDetails {
     #[must_use]
     pub fn has_final_answers(&self) -> bool {
         self.min_answer_count.is_none()
+    }
+
+    /// An answer, by its index, in a language, if it is known in it; without one, as the corpus has it.
+    #[must_use]
+    pub fn answer_in(&self, answer: u32, language: Option<&str>) -> Option<&str> {
+        let own = self.answers.get(answer as usize)?;
+        match language {
+            Some(code) => self.translated_answers.get(code)?.get(own).map(String::as_str),
+            None => Some(own),
+        }
     }
 
     /// Details of images alone, some of which are without a question.

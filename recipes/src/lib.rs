@@ -7,6 +7,7 @@
 //! | `corpora`, `model_store`, `folder`, `context` | what a run gives to its tasks |
 //! | `training`, `evaluation`, `images` | what tasks have in common |
 //! | [`load()`], [`check()`], [`plan()`], [`cache()`], [`run()`] | from a file to a report |
+//! | [`text_scores`] | scores of written texts from files |
 //! | [`suite`] | suites of tasks in many languages, and scoring of predictions for them |
 //!
 //! ```
@@ -59,6 +60,7 @@ mod subsample;
 pub mod suite;
 mod tasks;
 mod templates;
+pub mod text_scores;
 mod training;
 mod vocabulary;
 

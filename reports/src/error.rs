@@ -83,6 +83,14 @@ pub enum ReportError {
         /// All names, separated by commas.
         known: String,
     },
+    /// A file of document frequencies is not one.
+    #[error("`{}`: no document frequencies: {reason}", path.display())]
+    DocumentFrequencies {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A metric was given predictions of which it accepts none.
     #[error(
         "`{metric}` compares {} with {}, and was given {} and {}: name a metric that suits them",

@@ -9,7 +9,9 @@ use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
 use crate::questions::{Question, QuestionDetails};
-use crate::scenes::{Scene, SceneLanguage, SceneOptions, SceneQuestionKind, answers, stream, tags};
+use crate::scenes::{
+    Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestionKind, answers, stream, tags,
+};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
 
@@ -58,8 +60,8 @@ settings! {
         /// Captions of each image, for pre-training.
         #[range(0..=100)]
         pub captions: usize = 0,
-        /// The languages of questions and captions, the first of which is the corpus's own. Tags are in English and
-        /// known in the others.
+        /// The languages of questions, captions and answers, the first of which is the corpus's own for questions and captions. Tags
+        /// and classes of answers are in English and known in the others.
         pub languages: Vec<SceneLanguage> = vec![SceneLanguage::English],
         /// Kinds of questions.
         pub kinds: Vec<SceneQuestionKind> = ALL_KINDS.to_vec(),
@@ -106,8 +108,8 @@ impl ReadCorpus for MadeUpScenes {
             noise: self.noise as f32,
         };
         let answers = answers(self.most, variety);
-        let index: HashMap<&str, u32> =
-            answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
+        let index: HashMap<SceneAnswer, u32> =
+            answers.iter().enumerate().map(|(index, answer)| (*answer, index as u32)).collect();
         let (mut images, mut questions) = (Vec::new(), Vec::new());
         let count = if extent == Extent::Head { self.images.min(HEAD) } else { self.images };
         for image in 0..count {
@@ -115,7 +117,7 @@ impl ReadCorpus for MadeUpScenes {
             let scene = Scene::invent(&options, &mut random);
             let found = scene.ask(&self.kinds, self.questions, variety, &mut random);
             questions.extend(found.into_iter().filter_map(|asked| {
-                let answer = *index.get(asked.answer.as_str())?;
+                let answer = *index.get(&asked.answer)?;
                 let mut texts = spoken.iter().map(|language| language.ask(asked.query));
                 Some(Question {
                     text: texts.next()?,
@@ -127,8 +129,14 @@ impl ReadCorpus for MadeUpScenes {
                 })
             }));
             let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
-            picture.captions =
-                (0..self.captions).map(|_| spoken[0].say(&scene.describe(&mut random))).collect();
+            let statements: Vec<_> = (0..self.captions).map(|_| scene.describe(&mut random)).collect();
+            let say = |language: &SceneLanguage| statements.iter().map(|own| language.say(own)).collect();
+            picture.captions = say(&spoken[0]);
+            if self.captions > 0 {
+                let others = spoken.iter().skip(1);
+                picture.translated_captions =
+                    others.map(|language| (language.name().to_owned(), say(language))).collect();
+            }
             images.push(picture);
         }
         // Scenes without questions are examples themselves, with their captions.
@@ -148,8 +156,18 @@ impl ReadCorpus for MadeUpScenes {
             .filter(|language| *language != SceneLanguage::English)
             .map(|language| (language.name().to_owned(), tags(language)))
             .collect();
-        let details =
-            QuestionDetails { answers, languages, tags, ..QuestionDetails::of_images(images, &questions) };
+        let known = answers.iter().map(|answer| SceneLanguage::English.answer(*answer)).collect::<Vec<_>>();
+        let in_language = |language: &SceneLanguage| {
+            let own = answers.iter().map(|answer| language.answer(*answer));
+            (language.name().to_owned(), known.iter().cloned().zip(own).collect())
+        };
+        let details = QuestionDetails {
+            translated_answers: spoken.iter().map(in_language).collect(),
+            answers: known,
+            languages,
+            tags,
+            ..QuestionDetails::of_images(images, &questions)
+        };
         Ok(Dataset::new(questions, details, statistics, fingerprint).into())
     }
 }
@@ -299,6 +317,56 @@ mod tests {
         assert!(corpus.details.images.iter().any(|picture| order(&picture.captions)));
         // What is said of an image does not change what is asked about it.
         assert_eq!(corpus.splits.train, scenes(|_| {}).splits.train);
+    }
+
+    #[test]
+    fn captions_and_answers_are_known_in_every_language_and_change_nothing_else() {
+        let all = scenes(|options| {
+            (options.captions, options.languages) = (3, SceneLanguage::ALL.to_vec());
+            (options.shapes, options.colours) = (6, 8);
+        });
+        let english = scenes(|options| {
+            options.captions = 3;
+            (options.shapes, options.colours) = (6, 8);
+        });
+        assert_eq!(all.details.answers, english.details.answers);
+        assert_eq!(english.details.translated_answers.keys().collect::<Vec<_>>(), ["en"]);
+        for (own, other) in all.details.images.iter().zip(&english.details.images) {
+            assert_eq!((&own.captions, own.load().unwrap()), (&other.captions, other.load().unwrap()));
+            assert!(other.translated_captions.is_empty());
+            let contents = own.scene_contents().unwrap();
+            for language in ["en", "hi", "ja"] {
+                let captions = own.captions_in(Some(language), &all.details.languages).unwrap();
+                assert_eq!(captions.len(), 3);
+                for (caption, english) in captions.iter().zip(&own.captions) {
+                    assert!(contents.is_described_by(caption), "{caption}");
+                    assert_eq!(contents.count_objects(caption), contents.count_objects(english), "{caption}");
+                }
+            }
+            assert_eq!(own.captions_in(Some("de"), &all.details.languages), None);
+        }
+        for language in ["en", "hi", "ja"] {
+            let answers = 0..all.details.answers.len() as u32;
+            let known: Vec<&str> =
+                answers.map(|answer| all.details.answer_in(answer, Some(language)).unwrap()).collect();
+            let different: std::collections::HashSet<&&str> = known.iter().collect();
+            assert_eq!(different.len(), all.details.answers.len(), "{known:?}");
+            let has_latin = known.iter().any(|own| own.contains(|letter: char| letter.is_ascii_alphabetic()));
+            assert_eq!(has_latin, language == "en");
+        }
+        let yes = all.details.answers.iter().position(|answer| answer == "yes").unwrap() as u32;
+        assert_eq!(all.details.answer_in(yes, Some("hi")), Some("हाँ"));
+        assert_eq!(all.details.answer_in(yes, Some("ja")), Some("はい"));
+        assert_eq!(
+            (all.details.answer_in(yes, None), all.details.answer_in(yes, Some("de"))),
+            (Some("yes"), None)
+        );
+        // A corpus whose own language is another one.
+        let hindi = scenes(|options| {
+            (options.captions, options.languages) = (1, vec![SceneLanguage::Hindi, SceneLanguage::English]);
+        });
+        let picture = &hindi.details.images[0];
+        assert!(picture.captions[0].ends_with('।') && picture.translated_captions["en"][0].ends_with('.'));
     }
 
     #[test]

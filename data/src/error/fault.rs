@@ -36,6 +36,9 @@ pub enum Fault {
         /// Those without a letter of its script.
         wrong: usize,
     },
+    /// A written text for which no file of references has a text.
+    #[error("no reference: the line is empty in every file of references")]
+    NoReference,
     /// A file of fewer or more lines than the one that it belongs to.
     #[error("{found} lines where {other} has {expected}")]
     LineCount {
@@ -359,6 +362,7 @@ impl Fault {
             Self::NoPixels => "name the folder of the images by `images`".into(),
             Self::AmbiguousImage(..) => "rename all but one of them, or write the name as one of them has it".into(),
             Self::WrongScript { .. } => "check whether the columns or files of two languages are crossed; `script = false` takes texts of any script".into(),
+            Self::NoReference => "write a reference, or remove the line from all files".into(),
             Self::LineCount { .. } | Self::FileCount { .. } => {
                 "give the files that belong together; the same line of each is the same sentence".into()
             }

@@ -5,8 +5,8 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::colour::Colour;
-use super::languages::Statement;
-use super::questions::{APART, SIDES};
+use super::languages::{SIDES, Statement};
+use super::questions::APART;
 use super::scene::{Scene, SceneObject};
 use super::shape::Shape;
 

@@ -6,6 +6,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::canvas::Canvas;
+use super::contents::SceneContents;
 use super::scene::{Scene, SceneOptions};
 use crate::raster::Raster;
 
@@ -37,6 +38,12 @@ impl Drawing {
     #[must_use]
     pub fn raster(&self) -> &Raster {
         self.raster.get_or_init(|| self.draw(&mut self.random.clone()))
+    }
+
+    /// What is in the scene.
+    #[must_use]
+    pub fn contents(&self) -> SceneContents {
+        self.scene.contents()
     }
 
     pub(super) fn draw(&self, random: &mut ChaCha8Rng) -> Raster {

@@ -2,8 +2,10 @@
 //! (Santoro et al., 2017).
 
 mod canvas;
+mod caption_parser;
 mod captions;
 mod colour;
+mod contents;
 mod drawing;
 mod languages;
 mod picture;
@@ -11,7 +13,9 @@ mod questions;
 mod scene;
 mod shape;
 
+pub use contents::{CaptionObjects, SceneContents};
 pub use drawing::Drawing;
+pub(crate) use languages::SceneAnswer;
 pub use languages::SceneLanguage;
 pub(crate) use picture::tags;
 pub use questions::SceneQuestionKind;

@@ -46,6 +46,7 @@ impl Scene {
             objects: self.things.iter().map(object).collect(),
             regions: None,
             captions: Vec::new(),
+            translated_captions: IndexMap::new(),
             splits: Vec::new(),
         }
     }

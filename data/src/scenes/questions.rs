@@ -8,7 +8,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::colour::Colour;
-use super::languages::{ObjectName, Property, Query, Side};
+use super::languages::{ObjectName, Property, Query, SIDES, SceneAnswer};
 use super::scene::{Scene, SceneObject};
 use super::shape::Shape;
 
@@ -37,15 +37,15 @@ choices! {
 pub(crate) struct SceneQuestion {
     pub(crate) kind: SceneQuestionKind,
     pub(crate) query: Query,
-    pub(crate) answer: String,
+    pub(crate) answer: SceneAnswer,
 }
 
 /// All answers to questions about scenes of at most so many objects, shapes and colours.
-pub(crate) fn answers(objects: usize, (shapes, colours): (usize, usize)) -> Vec<String> {
-    let mut answers = vec!["yes".to_owned(), "no".to_owned()];
-    answers.extend(Colour::ALL.iter().take(colours).map(|colour| colour.name().to_owned()));
-    answers.extend(Shape::ALL.iter().take(shapes).map(|shape| shape.name().to_owned()));
-    answers.extend((0..=objects).map(|count| count.to_string()));
+pub(crate) fn answers(objects: usize, (shapes, colours): (usize, usize)) -> Vec<SceneAnswer> {
+    let mut answers = vec![SceneAnswer::Truth(true), SceneAnswer::Truth(false)];
+    answers.extend(Colour::ALL.into_iter().take(colours).map(SceneAnswer::Colour));
+    answers.extend(Shape::ALL.into_iter().take(shapes).map(SceneAnswer::Shape));
+    answers.extend((0..=objects).map(SceneAnswer::Count));
     answers
 }
 
@@ -54,9 +54,6 @@ const CLEARLY: f32 = 1.15;
 
 /// Distance between places from which on one is to the left of or above the other, as a share of the side.
 pub(super) const APART: f32 = 0.08;
-
-/// What lies where by a smaller and by a larger coordinate, of each axis.
-pub(super) const SIDES: [[Side; 2]; 2] = [[Side::Left, Side::Right], [Side::Above, Side::Below]];
 
 impl Scene {
     /// Questions of these kinds, no two alike, as many as asked for or as can be asked.
@@ -112,25 +109,25 @@ impl Scene {
         names.choose(random).copied()
     }
 
-    fn colour(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
+    fn colour(&self, random: &mut ChaCha8Rng) -> Option<(Query, SceneAnswer)> {
         let thing = self.things.choose(random)?;
         if self.with(|other| other.shape == thing.shape) > 1 {
             return None;
         }
         let (of, wanted) = (ObjectName::Shape(thing.shape), Property::Colour);
-        Some((Query::Wanted { of, wanted, second: either(random) }, thing.colour.name().to_owned()))
+        Some((Query::Wanted { of, wanted, second: either(random) }, SceneAnswer::Colour(thing.colour)))
     }
 
-    fn shape(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
+    fn shape(&self, random: &mut ChaCha8Rng) -> Option<(Query, SceneAnswer)> {
         let thing = self.things.choose(random)?;
         if self.with(|other| other.colour == thing.colour) > 1 {
             return None;
         }
         let (of, wanted) = (ObjectName::Colour(thing.colour), Property::Shape);
-        Some((Query::Wanted { of, wanted, second: either(random) }, thing.shape.name().to_owned()))
+        Some((Query::Wanted { of, wanted, second: either(random) }, SceneAnswer::Shape(thing.shape)))
     }
 
-    fn count(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> (Query, String) {
+    fn count(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> (Query, SceneAnswer) {
         let (what, count) = if random.random_bool(0.5) {
             let shape = Shape::ALL[..shapes].choose(random).copied().unwrap_or(Shape::Circle);
             (ObjectName::Shape(shape), self.with(|thing| thing.shape == shape))
@@ -138,11 +135,15 @@ impl Scene {
             let colour = Colour::ALL[..colours].choose(random).copied().unwrap_or(Colour::Red);
             (ObjectName::Colour(colour), self.with(|thing| thing.colour == colour))
         };
-        (Query::Count { what, second: either(random) }, count.to_string())
+        (Query::Count { what, second: either(random) }, SceneAnswer::Count(count))
     }
 
     /// A thing that is there, or a colour and a shape that both are there, but not in one thing.
-    fn exists(&self, (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> Option<(Query, String)> {
+    fn exists(
+        &self,
+        (shapes, colours): (usize, usize),
+        random: &mut ChaCha8Rng,
+    ) -> Option<(Query, SceneAnswer)> {
         let there = random.random_bool(0.5);
         let mut lot = || {
             let (one, other) = (self.things.choose(random)?, self.things.choose(random)?);
@@ -159,10 +160,10 @@ impl Scene {
         };
         // Drawn again where it is there against the lot, so that half of the answers are no.
         let (colour, shape) = (0..20).find_map(|_| lot().filter(|drawn| is_there(*drawn) == there))?;
-        Some((Query::Exists { colour, shape, second: either(random) }, yes_or_no(there)))
+        Some((Query::Exists { colour, shape, second: either(random) }, SceneAnswer::Truth(there)))
     }
 
-    fn place(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
+    fn place(&self, random: &mut ChaCha8Rng) -> Option<(Query, SceneAnswer)> {
         let (one, other) = (self.things.choose(random)?, self.things.choose(random)?);
         let (one_name, other_name) = (self.name(one, random)?, self.name(other, random)?);
         let axis = usize::from(random.random_bool(0.5));
@@ -172,10 +173,10 @@ impl Scene {
         let way = usize::from(random.random_bool(0.5));
         let holds = (one.centre[axis] < other.centre[axis]) == (way == 0);
         let query = Query::Place { one: one_name, side: SIDES[axis][way], other: other_name };
-        Some((query, yes_or_no(holds)))
+        Some((query, SceneAnswer::Truth(holds)))
     }
 
-    fn largest(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
+    fn largest(&self, random: &mut ChaCha8Rng) -> Option<(Query, SceneAnswer)> {
         let mut by_size: Vec<&SceneObject> = self.things.iter().collect();
         by_size.sort_by(|one, other| other.radius.total_cmp(&one.radius));
         let [largest, next, ..] = by_size.as_slice() else { return None };
@@ -194,10 +195,10 @@ impl Scene {
             return None;
         }
         let property = if by_shape { Property::Shape } else { Property::Colour };
-        Some((Query::Largest { alike: property }, yes_or_no(alike > 1)))
+        Some((Query::Largest { alike: property }, SceneAnswer::Truth(alike > 1)))
     }
 
-    fn nearest(&self, random: &mut ChaCha8Rng) -> Option<(Query, String)> {
+    fn nearest(&self, random: &mut ChaCha8Rng) -> Option<(Query, SceneAnswer)> {
         let one = self.things.choose(random)?;
         let to = self.name(one, random)?;
         let mut others: Vec<(f32, &SceneObject)> = self
@@ -211,15 +212,14 @@ impl Scene {
         if others.get(1).is_some_and(|(next, _)| *next < CLEARLY * distance) {
             return None;
         }
-        let mut ways = [(Property::Colour, nearest.colour.name()), (Property::Shape, nearest.shape.name())];
+        let mut ways = [
+            (Property::Colour, SceneAnswer::Colour(nearest.colour)),
+            (Property::Shape, SceneAnswer::Shape(nearest.shape)),
+        ];
         ways.shuffle(random);
         let [(wanted, answer), _] = ways;
-        Some((Query::Nearest { to, wanted }, answer.to_owned()))
+        Some((Query::Nearest { to, wanted }, answer))
     }
-}
-
-fn yes_or_no(holds: bool) -> String {
-    if holds { "yes" } else { "no" }.to_owned()
 }
 
 /// Draws one of two ways of putting a question.

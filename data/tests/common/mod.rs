@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use alambic_data::{
-    DataError, Dataset, Extent, Picture, Pixels, Question, QuestionDetails, ReadStatistics, RegionFiles,
+    DataError, Dataset, Extent, Picture, Question, QuestionDetails, ReadStatistics, RegionFiles,
 };
 use alambic_settings::{Location, OneOrMany};
 use base64::Engine;
@@ -19,14 +19,7 @@ use zip::write::SimpleFileOptions;
 
 /// A corpus of images with these names.
 pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
-    let picture = |name: &&str| Picture {
-        name: (*name).to_owned(),
-        pixels: Pixels::File(name.into()),
-        objects: Vec::new(),
-        regions: None,
-        captions: Vec::new(),
-        splits: Vec::new(),
-    };
+    let picture = |name: &&str| Picture::of_file(name.into());
     let images = names.iter().map(picture).collect();
     let details = QuestionDetails { images, ..QuestionDetails::default() };
     Dataset::new(Vec::new(), details, ReadStatistics::default(), "before".into())

@@ -35,6 +35,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::UnclosedQuote
         | Fault::AmbiguousQuotes
         | Fault::LongLine(_)
+        | Fault::NoReference
         | Fault::LineCount { .. }
         | Fault::FileCount { .. } => "data::columns",
         Fault::DuplicateColumn(_) | Fault::MissingColumn { .. } => "data::header",

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use alambic_data::Direction;
 use alambic_models::ModelFolder;
 use alambic_reports::document::Image;
 use alambic_reports::layers::LayerRetrieval;
@@ -110,6 +111,19 @@ impl TestSet {
             .graded(self.references.iter().any(Prediction::is_graded))
     }
 
+    /// Code of the language in which each example is written: its slice, or the target where slices are directions; an empty one where
+    /// neither is known.
+    pub(crate) fn written_languages(&self) -> Vec<String> {
+        let of_slice = |slice: &String| match slice.parse::<Direction>() {
+            _ if self.has_languages => slice.clone(),
+            Ok(direction) => direction.target,
+            Err(_) => String::new(),
+        };
+        let mut languages: Vec<String> = self.slices.iter().map(of_slice).collect();
+        languages.resize(self.references.len(), String::new());
+        languages
+    }
+
     /// The same examples with the metrics that an evaluation has for them.
     ///
     /// # Errors
@@ -216,4 +230,21 @@ pub(crate) trait Evaluator {
 
     /// Model card of the student: what it is and how it is used, with its prediction for the first example.
     fn card(&self, first: Option<&Prediction>) -> CardMetadata;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_language_is_the_slice_or_the_target_of_a_direction() {
+        let references = vec![Prediction::Nothing; 3];
+        let mut set = TestSet::new("text", "texts", PredictionKind::Text, references);
+        set.slices = ["en-ja", "zh-Hant", "questions"].map(str::to_owned).to_vec();
+        assert_eq!(set.written_languages(), ["ja", "Hant", ""]);
+        set.has_languages = true;
+        assert_eq!(set.written_languages(), ["en-ja", "zh-Hant", "questions"]);
+        set.slices.clear();
+        assert_eq!(set.written_languages(), ["", "", ""]);
+    }
 }

@@ -22,7 +22,7 @@ use alambic_tensor::precision::{self, MatmulPrecision};
 use super::trainings::{SeedRun, Trainings};
 use crate::context::RunContext;
 use crate::error::RunError;
-use crate::evaluation::evaluator::{CardMetadata, Evaluator, ModelRole, TrivialBaseline};
+use crate::evaluation::evaluator::{CardMetadata, Evaluator, ModelRole, TestSet, TrivialBaseline};
 use crate::evaluation::languages::language_sets;
 use crate::folder::layout;
 use crate::names::UNTRAINED;
@@ -97,6 +97,8 @@ pub(crate) struct Evaluation<'a> {
     slices: Vec<String>,
     /// The means over languages that are asked for; none where slices are no languages.
     languages: Option<LanguageSets>,
+    /// Code of the language in which each example is written, as metrics that tokenize need it; an empty one where it is not known.
+    written_languages: Vec<String>,
     teacher: Option<Vec<Prediction>>,
     pub(crate) student: Predictions,
     /// By name, as in [`Trainings`].
@@ -124,6 +126,7 @@ impl<'a> Evaluation<'a> {
         });
         let slices = slices.collect();
         let languages = sets().next().and_then(|set| language_sets(options, set));
+        let written_languages = sets().flat_map(TestSet::written_languages).collect();
         let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
         let teacher = teacher.map(|predictions| predictions.concat());
         let folders = compared(options, context, untrained)?;
@@ -181,7 +184,17 @@ impl<'a> Evaluation<'a> {
             compared.push(ComparedModel { name, folder, predictions });
         }
         observer.finished(&format!("{count} {noun} by {models_named}"));
-        Ok(Self { evaluators, references, slices, languages, teacher, student, baselines, compared })
+        Ok(Self {
+            evaluators,
+            references,
+            slices,
+            languages,
+            written_languages,
+            teacher,
+            student,
+            baselines,
+            compared,
+        })
     }
 
     /// Name of an example.
@@ -403,7 +416,8 @@ impl<'a> Evaluation<'a> {
     /// Context of metrics besides the predictions.
     fn context(&self) -> ScoringContext<'_> {
         let classes = &self.first().test_set().classes;
-        ScoringContext { classes, seed: SHUFFLE_SEED, ..ScoringContext::default() }
+        let languages = &self.written_languages;
+        ScoringContext { classes, seed: SHUFFLE_SEED, languages, ..ScoringContext::default() }
     }
 
     /// The teacher's accuracy, and that of always predicting the majority; none where there is no teacher, or predictions are

@@ -5,9 +5,10 @@ use super::metric::{Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDes
 use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
-    accuracy, agreement, cer, cer_total, chunk_f1, correlation, exact_match, f1, matthews, mlqa, pair_f1,
-    phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, span_f1, squad_v1, token_accuracy,
-    token_f1, vqa_accuracy, word_accuracy,
+    accuracy, agreement, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total, chrf, chunk_f1,
+    cider_d, correlation, exact_match, f1, matthews, meteor, mlqa, pair_f1, phonetic_accuracy,
+    phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1, text_exact_match,
+    token_accuracy, token_f1, vqa_accuracy, word_accuracy,
 };
 use crate::error::{ReportError, Result};
 
@@ -18,6 +19,22 @@ pub static METRICS: &[&Metric] = &[
     &word_accuracy::METRIC,
     &phonetic_accuracy::METRIC,
     &phonetic_accuracy_shuffled::METRIC,
+    &bleu::METRIC,
+    &bleu::WESTERN,
+    &bleu::CHINESE,
+    &bleu::CHARACTERS,
+    &bleu::INTERNATIONAL,
+    &bleu::BLANKS,
+    &chrf::METRIC,
+    &chrf::WITH_WORDS,
+    &cider_d::METRIC,
+    &cider_d::OF_REFERENCES,
+    &bleu_4::METRIC,
+    &meteor::METRIC,
+    &rouge_l::METRIC,
+    &text_exact_match::METRIC,
+    &caption_truth::METRIC,
+    &caption_objects::METRIC,
     &exact_match::METRIC,
     &token_f1::METRIC,
     &squad_v1::EXACT_MATCH,
@@ -69,15 +86,18 @@ pub fn find(name: &str) -> Result<&'static Metric> {
     })
 }
 
-/// Whether a figure is a reference value, to be compared with, and says nothing of a model's worth: that of shuffled pairs,
-/// or of a model that always predicts the majority class.
+/// Whether a figure is a reference value, to be compared with, and says nothing of a model's worth: that of shuffled pairs, of a
+/// model that always predicts the majority class, or of one that writes the references.
 #[must_use]
 pub fn is_reference(name: &str) -> bool {
-    ["-shuffled", MAJORITY].iter().any(|end| name.ends_with(end))
+    ["-shuffled", MAJORITY, OF_REFERENCES].iter().any(|end| name.ends_with(end))
 }
 
 /// The end of the names of metrics that a model which always predicts the majority class has.
 pub(crate) const MAJORITY: &str = "-of-majority";
+
+/// The end of the names of metrics that a model which writes one of the references has: what can be reached.
+const OF_REFERENCES: &str = "-of-references";
 
 /// The metrics that suit a task, the most important first, without those that compare with another model. A task is
 /// described by its [`PredictionKind`] alone, or together with its classes.
@@ -104,8 +124,26 @@ pub fn select_metrics<'a, 'n>(
     let task = task.into();
     let suitable: Vec<&Metric> = suitable(task).collect();
     let of_name = |name: &str| suitable.iter().copied().find(|metric| metric.name == name);
-    let selected: Vec<&'static Metric> = named.into_iter().filter_map(of_name).collect();
+    let selected: Vec<&'static Metric> = with_ceilings(named.into_iter().filter_map(of_name));
     if selected.is_empty() { default_metrics(task).collect() } else { selected }
+}
+
+/// Metrics, each followed by what can be reached of it where that is a metric, too: a figure without it says little.
+pub fn with_ceilings(metrics: impl IntoIterator<Item = &'static Metric>) -> Vec<&'static Metric> {
+    let mut all: Vec<&'static Metric> = Vec::new();
+    for metric in metrics {
+        let ceiling = format!("{}{OF_REFERENCES}", metric.name);
+        let ceiling = METRICS.iter().copied().find(|other| other.name == ceiling);
+        all.extend([Some(metric), ceiling].into_iter().flatten());
+    }
+    let mut met = Vec::new();
+    all.retain(|metric| {
+        !met.contains(&metric.name) && {
+            met.push(metric.name);
+            true
+        }
+    });
+    all
 }
 
 /// The metrics that compare a student's predictions of a kind with the teacher's, each with its name in `metrics.json`.
@@ -119,7 +157,10 @@ pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'stat
         PredictionKind::Number => &[("pearson", "pearson-with-teacher")],
         PredictionKind::Tags => &[("token-accuracy", "token-agreement")],
         PredictionKind::Ranking => &[("agreement-of-first", "agreement")],
-        PredictionKind::Relevance | PredictionKind::Pair | PredictionKind::Nothing => &[],
+        PredictionKind::Relevance
+        | PredictionKind::Scene
+        | PredictionKind::Pair
+        | PredictionKind::Nothing => &[],
     }
 }
 
@@ -202,15 +243,52 @@ mod tests {
         classes.iter().map(|class| (*class).to_owned()).collect()
     }
 
+    /// Metrics of written texts that a recipe has to name.
+    const WRITING: [&str; 14] = [
+        "bleu",
+        "bleu-13a",
+        "bleu-zh",
+        "bleu-char",
+        "bleu-intl",
+        "bleu-none",
+        "chrf",
+        "chrf++",
+        "cider-d",
+        "cider-d-of-references",
+        "bleu-4",
+        "meteor",
+        "rouge-l",
+        "text-exact-match",
+    ];
+
+    #[test]
+    fn ceiling_of_a_metric_follows_it_once() {
+        let select = |named: &[&str]| {
+            let selected = select_metrics(named.iter().copied(), PredictionKind::Text);
+            selected.iter().map(|metric| metric.name).collect::<Vec<_>>()
+        };
+        assert_eq!(select(&["cider-d", "chrf"]), ["cider-d", "cider-d-of-references", "chrf"]);
+        assert_eq!(
+            select(&["chrf", "cider-d", "cider-d-of-references"]),
+            ["chrf", "cider-d", "cider-d-of-references"]
+        );
+        assert!(is_reference("cider-d-of-references") && !is_reference("cider-d"));
+    }
+
     #[test]
     fn metrics_of_texts_are_those_of_one_right_text() {
         let expected =
             ["cer", "cer-total", "word-accuracy", "phonetic-accuracy", "phonetic-accuracy-shuffled"];
-        assert_eq!(names(suitable(PredictionKind::Text)), expected);
+        let suits: Vec<&str> = expected.iter().chain(&WRITING).copied().collect();
+        assert_eq!(names(suitable(PredictionKind::Text)), suits);
         assert_eq!(names(default_metrics(PredictionKind::Text)), expected);
         let several = TaskDescription::from(PredictionKind::Text).with_references(PredictionKind::Texts);
         assert_eq!(names(default_metrics(several)), ["exact-match", "token-f1"]);
-        let all = ["exact-match", "token-f1", "squad-exact-match", "squad-f1"];
+        let all: Vec<&str> = WRITING
+            .iter()
+            .chain(&["exact-match", "token-f1", "squad-exact-match", "squad-f1"])
+            .copied()
+            .collect();
         assert_eq!(names(suitable(several)), all, "those of MLQA need a language");
     }
 

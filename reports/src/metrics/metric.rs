@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::document_frequencies::DocumentFrequencies;
 use super::prediction::{Prediction, PredictionKind};
 
 /// Which way a metric improves.
@@ -128,6 +129,19 @@ pub struct ScoringContext<'a> {
     pub seed: u64,
     /// Code of the language of the texts; none where it is not known or there are several. A few published metrics depend on it.
     pub language: Option<&'a str>,
+    /// Code of the language of each example's text, an empty one where it is not known; empty where there is one for all, or none is
+    /// known.
+    pub languages: &'a [String],
+    /// How many images have each n-gram in their captions, for CIDEr-D; none: as the references that are compared have them.
+    pub document_frequencies: Option<&'a DocumentFrequencies>,
+}
+
+impl ScoringContext<'_> {
+    /// Code of the language of an example.
+    pub(super) fn language_of(&self, example: usize) -> Option<&str> {
+        let own = self.languages.get(example).map(String::as_str).filter(|code| !code.is_empty());
+        own.or(self.language)
+    }
 }
 
 impl From<u64> for ScoringContext<'_> {

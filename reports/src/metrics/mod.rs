@@ -10,16 +10,24 @@
 
 mod accuracy;
 mod agreement;
+mod bleu;
+mod bleu_4;
 pub mod bootstrap;
 mod by_class;
+mod caption_objects;
+mod caption_truth;
 mod cer;
 mod cer_total;
+mod chrf;
 mod chunk_f1;
+mod cider_d;
 mod correlation;
+mod document_frequencies;
 mod exact_match;
 mod f1;
 mod list;
 mod matthews;
+mod meteor;
 mod metric;
 mod mlqa;
 mod pair_f1;
@@ -29,26 +37,32 @@ mod phonetic_accuracy_shuffled;
 mod prediction;
 mod recall;
 mod retrieval;
+mod rouge_l;
 mod scores;
 mod span_f1;
 mod squad;
 mod squad_v1;
 mod tag_scheme;
+mod text_exact_match;
 mod token_accuracy;
 mod token_f1;
 mod vqa_accuracy;
 mod word_accuracy;
+mod writing;
 
+pub use bleu::sentence_bleu;
 pub use bootstrap::{BOOTSTRAP_SEED, PairedDifference, paired_difference};
 pub use by_class::{ByClass, ClassCounts, Confusion};
+pub use document_frequencies::DocumentFrequencies;
 pub(crate) use list::MAJORITY;
 pub use list::{
     METRICS, accuracy_and_majority, default_metrics, fidelity_metrics, find, is_reference, score_all,
-    select_metrics, suitable,
+    select_metrics, suitable, with_ceilings,
 };
 pub use metric::{Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDescription};
 #[cfg(test)]
 pub(crate) use prediction::examples;
-pub use prediction::{Prediction, PredictionKind};
+pub use prediction::{Prediction, PredictionKind, SceneReference};
 pub use scores::{Scores, SliceValue};
 pub use tag_scheme::TagScheme;
+pub use writing::BleuTokenizer;

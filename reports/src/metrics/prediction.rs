@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use alambic_data::SceneContents;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A model's prediction for one example, or the reference that it is compared with.
@@ -24,11 +25,22 @@ pub enum Prediction {
     Ranking(Vec<usize>),
     /// Places of results that are judged, each with its grade, above 0 where it is relevant. A reference only.
     Relevance(Vec<(usize, f64)>),
+    /// What is in a made-up scene, and its captions, each of which is right. A reference only.
+    Scene(SceneReference),
     /// Ids of two sentences that are translations of each other.
     Pair([String; 2]),
     /// No answer; of a reference that nothing is known of the example.
     #[default]
     Nothing,
+}
+
+/// A made-up scene with which written captions are compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SceneReference {
+    /// Captions of it, in the language that is asked for.
+    pub captions: Vec<String>,
+    /// What is in it.
+    pub contents: SceneContents,
 }
 
 /// What a prediction consists of.
@@ -52,6 +64,8 @@ pub enum PredictionKind {
     Ranking,
     /// [`Prediction::Relevance`].
     Relevance,
+    /// [`Prediction::Scene`].
+    Scene,
     /// [`Prediction::Pair`].
     Pair,
     /// [`Prediction::Nothing`].
@@ -70,6 +84,7 @@ impl PredictionKind {
         Self::Tags,
         Self::Ranking,
         Self::Relevance,
+        Self::Scene,
         Self::Pair,
     ];
 
@@ -86,6 +101,7 @@ impl PredictionKind {
             Self::Tags => "tags",
             Self::Ranking => "rankings",
             Self::Relevance => "grades of relevance",
+            Self::Scene => "made-up scenes",
             Self::Pair => "pairs of ids",
             Self::Nothing => "nothing",
         }
@@ -118,6 +134,7 @@ impl Prediction {
             Self::Tags(_) => PredictionKind::Tags,
             Self::Ranking(_) => PredictionKind::Ranking,
             Self::Relevance(_) => PredictionKind::Relevance,
+            Self::Scene(_) => PredictionKind::Scene,
             Self::Pair(_) => PredictionKind::Pair,
             Self::Nothing => PredictionKind::Nothing,
         }
@@ -156,6 +173,9 @@ impl Prediction {
                 [] => text.is_empty(),
                 _ => all.iter().any(|right| nfc(right) == nfc(text)),
             }),
+            (Self::Text(text), Self::Scene(scene)) => {
+                Some(scene.captions.iter().any(|right| nfc(right) == nfc(text)))
+            }
             (Self::Nothing, Self::Texts(all)) => Some(all.is_empty()),
             (Self::Class(_) | Self::Scores(_), Self::Class(_) | Self::Scores(_)) => {
                 reference.class().map(|right| self.class() == Some(right))
@@ -195,6 +215,7 @@ impl Prediction {
             Self::Text(text) | Self::Class(text) => is_nfc(text),
             Self::Texts(texts) | Self::Tags(texts) => texts.iter().all(|text| is_nfc(text)),
             Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
+            Self::Scene(scene) => scene.captions.iter().all(|text| is_nfc(text)),
             Self::Pair(ids) => ids.iter().all(|id| is_nfc(id)),
             Self::Choice(_) | Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => true,
         };
@@ -210,6 +231,10 @@ impl Prediction {
             Self::Scores(answers) => {
                 Self::Scores(answers.iter().map(|(answer, score)| (nfc(answer), *score)).collect())
             }
+            Self::Scene(scene) => Self::Scene(SceneReference {
+                captions: all(&scene.captions),
+                contents: scene.contents.clone(),
+            }),
             Self::Pair(ids) => Self::Pair(ids.each_ref().map(|id| nfc(id))),
             Self::Choice(_) | Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => {
                 self.clone()
@@ -225,6 +250,7 @@ impl fmt::Display for Prediction {
             Self::Text(text) => formatter.write_str(text),
             Self::Class(_) | Self::Scores(_) => formatter.write_str(self.class().unwrap_or_default()),
             Self::Texts(texts) => formatter.write_str(&texts.join(" / ")),
+            Self::Scene(scene) => formatter.write_str(&scene.captions.join(" / ")),
             Self::Choice(place) => write!(formatter, "{place}"),
             Self::Number(number) => write!(formatter, "{number}"),
             Self::Tags(tags) => formatter.write_str(&tags.join(" ")),

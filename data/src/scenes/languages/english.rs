@@ -2,7 +2,7 @@
 
 use super::super::colour::Colour;
 use super::super::shape::Shape;
-use super::meaning::{ObjectName, Property, Query, Side, Statement};
+use super::meaning::{CaptionWord, ObjectName, Property, Query, SceneAnswer, Side, Statement};
 
 pub(super) fn ask(query: Query) -> String {
     match query {
@@ -52,6 +52,25 @@ pub(super) fn say(statement: &Statement) -> String {
 
 pub(super) fn tag(colour: Colour, shape: Shape) -> String {
     format!("{} {}", colour.name(), shape.name())
+}
+
+pub(super) fn answer(answer: SceneAnswer) -> String {
+    match answer {
+        SceneAnswer::Truth(true) => "yes".to_owned(),
+        SceneAnswer::Truth(false) => "no".to_owned(),
+        SceneAnswer::Colour(colour) => colour.name().to_owned(),
+        SceneAnswer::Shape(shape) => shape.name().to_owned(),
+        SceneAnswer::Count(count) => count.to_string(),
+    }
+}
+
+pub(super) fn caption_words() -> Vec<(String, CaptionWord)> {
+    let colours = Colour::ALL.map(|own| (own.name(), CaptionWord::Colour(own)));
+    let shapes = Shape::ALL.map(|own| (own.name(), CaptionWord::Shape(own)));
+    let sides = Side::ALL.map(|own| (place(own), CaptionWord::Side(own)));
+    let others = [("object", CaptionWord::Object), ("nothing", CaptionWord::Nothing)];
+    let all = colours.into_iter().chain(shapes).chain(sides).chain(others);
+    all.map(|(text, word)| (text.to_owned(), word)).collect()
 }
 
 /// An object that has not been spoken of.

@@ -3,7 +3,7 @@
 
 use super::super::colour::Colour;
 use super::super::shape::Shape;
-use super::meaning::{ObjectName, Property, Query, Side, Statement};
+use super::meaning::{CaptionWord, ObjectName, Property, Query, SceneAnswer, Side, Statement};
 
 /// The form of a masculine noun and of the adjective before it.
 #[derive(Clone, Copy)]
@@ -72,6 +72,29 @@ pub(super) fn say(statement: &Statement) -> String {
 
 pub(super) fn tag(colour: Colour, shape: Shape) -> String {
     called(ObjectName::Both(colour, shape), Form::Direct)
+}
+
+/// Colours stand as `रंग` has them, which is masculine.
+pub(super) fn answer(answer: SceneAnswer) -> String {
+    match answer {
+        SceneAnswer::Truth(true) => "हाँ".to_owned(),
+        SceneAnswer::Truth(false) => "नहीं".to_owned(),
+        SceneAnswer::Colour(colour) => adjective(colour, "ा"),
+        SceneAnswer::Shape(shape) => noun(shape, Form::Direct),
+        SceneAnswer::Count(count) => count.to_string(),
+    }
+}
+
+pub(super) fn caption_words() -> Vec<(String, CaptionWord)> {
+    let endings =
+        |own: Colour| ["ा", "े", "ी"].map(|ending| (adjective(own, ending), CaptionWord::Colour(own)));
+    let forms = [Form::Direct, Form::Oblique, Form::Plural, Form::ObliquePlural];
+    let cases = |own: Shape| forms.map(|form| (noun(own, form), CaptionWord::Shape(own)));
+    let sides = Side::ALL.map(|own| (place(own).to_owned(), CaptionWord::Side(own)));
+    let others = [("वस्तु", CaptionWord::Object), ("कुछ नहीं", CaptionWord::Nothing)];
+    let others = others.map(|(text, word)| (text.to_owned(), word));
+    let colours = Colour::ALL.into_iter().flat_map(endings);
+    colours.chain(Shape::ALL.into_iter().flat_map(cases)).chain(sides).chain(others).collect()
 }
 
 /// Whether it is called an object, which is feminine.

@@ -2,7 +2,7 @@
 
 use super::super::colour::Colour;
 use super::super::shape::Shape;
-use super::meaning::{ObjectName, Property, Query, Side, Statement};
+use super::meaning::{CaptionWord, ObjectName, Property, Query, SceneAnswer, Side, Statement};
 
 pub(super) fn ask(query: Query) -> String {
     match query {
@@ -48,6 +48,25 @@ pub(super) fn tag(colour: Colour, shape: Shape) -> String {
     format!("{}{}", adjective(colour), noun(shape))
 }
 
+pub(super) fn answer(answer: SceneAnswer) -> String {
+    match answer {
+        SceneAnswer::Truth(true) => "はい".to_owned(),
+        SceneAnswer::Truth(false) => "いいえ".to_owned(),
+        SceneAnswer::Colour(colour) => colour_name(colour).to_owned(),
+        SceneAnswer::Shape(shape) => noun(shape).to_owned(),
+        SceneAnswer::Count(count) => count.to_string(),
+    }
+}
+
+pub(super) fn caption_words() -> Vec<(String, CaptionWord)> {
+    let colours = Colour::ALL.map(|own| (adjective(own).to_owned(), CaptionWord::Colour(own)));
+    let shapes = Shape::ALL.map(|own| (noun(own).to_owned(), CaptionWord::Shape(own)));
+    let sides = Side::ALL.map(|own| (format!("の{}", place(own)), CaptionWord::Side(own)));
+    let others = [("物体", CaptionWord::Object), ("何もありません", CaptionWord::Nothing)];
+    let others = others.map(|(text, word)| (text.to_owned(), word));
+    colours.into_iter().chain(shapes).chain(sides).chain(others).collect()
+}
+
 fn called(called: ObjectName) -> String {
     match called {
         ObjectName::Shape(shape) => noun(shape).to_owned(),
@@ -78,6 +97,20 @@ fn adjective(colour: Colour) -> &'static str {
         Colour::Orange => "オレンジ色の",
         Colour::Cyan => "水色の",
         Colour::Brown => "茶色い",
+    }
+}
+
+/// A colour as an answer.
+fn colour_name(colour: Colour) -> &'static str {
+    match colour {
+        Colour::Red => "赤",
+        Colour::Green => "緑",
+        Colour::Blue => "青",
+        Colour::Yellow => "黄色",
+        Colour::Purple => "紫",
+        Colour::Orange => "オレンジ色",
+        Colour::Cyan => "水色",
+        Colour::Brown => "茶色",
     }
 }
 

@@ -27,6 +27,37 @@ pub(crate) enum Side {
     Below,
 }
 
+impl Side {
+    /// All sides.
+    pub(super) const ALL: [Self; 4] = [Self::Left, Self::Right, Self::Above, Self::Below];
+}
+
+/// What lies where by a smaller and by a larger coordinate, of each axis.
+pub(in crate::scenes) const SIDES: [[Side; 2]; 2] = [[Side::Left, Side::Right], [Side::Above, Side::Below]];
+
+/// An answer, before it is put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SceneAnswer {
+    /// Yes or no.
+    Truth(bool),
+    Colour(Colour),
+    Shape(Shape),
+    /// How many there are.
+    Count(usize),
+}
+
+/// A word of captions, or several that are one, by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scenes) enum CaptionWord {
+    Colour(Colour),
+    Shape(Shape),
+    /// Something that is named by its colour alone.
+    Object,
+    Side(Side),
+    /// That nothing is there.
+    Nothing,
+}
+
 /// A question, before it is put into words. Of questions that can be put in two ways, `second` takes the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Query {

@@ -6,5 +6,6 @@ mod japanese;
 mod meaning;
 mod scene_language;
 
-pub(crate) use meaning::{ObjectName, Property, Query, Side, Statement};
+pub(super) use meaning::{CaptionWord, SIDES};
+pub(crate) use meaning::{ObjectName, Property, Query, SceneAnswer, Side, Statement};
 pub use scene_language::SceneLanguage;

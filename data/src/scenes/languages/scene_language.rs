@@ -4,7 +4,7 @@ use alambic_settings::choices;
 
 use super::super::colour::Colour;
 use super::super::shape::Shape;
-use super::meaning::{Query, Statement};
+use super::meaning::{CaptionWord, Query, SceneAnswer, Statement};
 use super::{english, hindi, japanese};
 
 choices! {
@@ -37,6 +37,24 @@ impl SceneLanguage {
             Self::English => english::say(statement),
             Self::Hindi => hindi::say(statement),
             Self::Japanese => japanese::say(statement),
+        }
+    }
+
+    /// An answer in this language. Numbers are in digits of ASCII in all of them.
+    pub(crate) fn answer(self, answer: SceneAnswer) -> String {
+        match self {
+            Self::English => english::answer(answer),
+            Self::Hindi => hindi::answer(answer),
+            Self::Japanese => japanese::answer(answer),
+        }
+    }
+
+    /// The words of captions in this language, in all of their forms.
+    pub(in crate::scenes) fn caption_words(self) -> Vec<(String, CaptionWord)> {
+        match self {
+            Self::English => english::caption_words(),
+            Self::Hindi => hindi::caption_words(),
+            Self::Japanese => japanese::caption_words(),
         }
     }
 
