@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::AttentionHeads;
 use crate::buffer;
 use crate::ops::softmax::softmax_row;
-use crate::vector::{self, vectorised};
+use crate::vector::{self, add_scaled, vectorised};
 
 vectorised! {
     /// Scaled products of a query with keys that are `step` apart.
@@ -29,7 +29,8 @@ vectorised! {
 }
 
 /// One decoding step: the context `[batch, 1, width]` of one query an example over the first `length` rows of its
-/// cache, `[batch, capacity, 2 * width]` of key and value. Has no gradient.
+/// cache, `[batch, capacity, 2 * width]` of key and value. `bias`, `[heads, length]`, is added to the scores of every example.
+/// Has no gradient.
 ///
 /// # Errors
 /// When the shapes do not fit or the query is not `f32`.
@@ -39,6 +40,7 @@ pub fn attend_cached(
     capacity: usize,
     length: usize,
     heads: AttentionHeads,
+    bias: Option<&[f32]>,
 ) -> Result<Tensor> {
     let (batch, queries, width) = query.dims3()?;
     let used = (1..=capacity).contains(&length);
@@ -50,6 +52,13 @@ pub fn attend_cached(
         )
     }
     heads.check(width)?;
+    if let Some(bias) = bias.filter(|bias| bias.len() != heads.count * length) {
+        bail!(
+            "attention: a bias of {} values does not fit {} heads over {length} rows",
+            bias.len(),
+            heads.count
+        )
+    }
     let (step, head_width) = (2 * width, width / heads.count);
     let context = buffer::with_slice(query, "attention", |query| {
         let mut context = vec![0.0; batch * width];
@@ -57,9 +66,12 @@ pub fn attend_cached(
             let rows = &cache[example * capacity * step..];
             let query = &query[example * width..];
             let mut scores = vec![0.0; length];
-            for first in (0..width).step_by(head_width) {
+            for (head, first) in (0..width).step_by(head_width).enumerate() {
                 let query = &query[first..first + head_width];
                 write_scores(query, &rows[first..], step, heads.scale, &mut scores);
+                if let Some(bias) = bias {
+                    add_scaled(&mut scores, &bias[head * length..(head + 1) * length], 1.0);
+                }
                 softmax_row(&mut scores);
                 add_weighted(&scores, &rows[width + first..], step, &mut context[first..first + head_width]);
             }
