@@ -13,7 +13,8 @@ mod timing;
 use std::error::Error;
 use std::sync::Arc;
 
-use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::encoder_decoder::EncoderDecoder;
+use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::{Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::Streams;
 use alambic_tensor::gradients::Gradients;
@@ -41,8 +42,8 @@ const DEFAULTS: [(&str, f64); 10] = [
     ("label-smoothing", 0.1),
 ];
 
-fn configuration(options: &Options) -> MarianConfig {
-    MarianConfig {
+fn configuration(options: &Options) -> BartConfig {
+    BartConfig {
         vocab_size: options.size("vocabulary"),
         d_model: options.size("d-model"),
         encoder_layers: options.size("layers"),
@@ -54,11 +55,11 @@ fn configuration(options: &Options) -> MarianConfig {
         activation_function: "swish".into(),
         dropout: options.number("dropout") as f32,
         scale_embedding: true,
-        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: options.size("source-length").max(options.size("target-length")).max(64),
         pad_token_id: PADDING,
         eos_token_id: END,
         decoder_start_token_id: PADDING,
+        ..BartConfig::default()
     }
 }
 
@@ -97,7 +98,7 @@ fn batch(options: &Options) -> (Tokens, Tokens, CrossEntropy) {
 /// An encoder-decoder in training, and the batch that it sees over and over.
 struct Translation {
     parameters: Parameters,
-    model: Marian,
+    model: EncoderDecoder,
     source: Tokens,
     target: Tokens,
     labels: CrossEntropy,
@@ -109,8 +110,8 @@ impl Translation {
     fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
         let config = configuration(options);
         let streams = Streams::new(1);
-        let parameters = Parameters::from_weights(&Marian::initial_weights(&config, &streams)?)?;
-        let model = Marian::new(&config, &parameters.tracked())?;
+        let parameters = Parameters::from_weights(&config.initial_weights(&streams)?)?;
+        let model = EncoderDecoder::new(config.structure(), &parameters.tracked())?;
         let (source, target, labels) = batch(options);
         let optimiser = AdamW::new(AdamWOptions {
             learning_rate: 1e-4,

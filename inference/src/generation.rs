@@ -6,8 +6,8 @@ use std::sync::Arc;
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
-    Config, GenerationConfig, GenerationDefaults, Hypothesis, ModelError, ModelFolder, Pass, TapSelection,
-    TokenRules, Tokenizer, Tokens, Trace,
+    Config, GenerationConfig, GenerationDefaults, Hypothesis, ModelError, ModelFolder, Pass,
+    PrefixedTranslator, TapSelection, TargetPrefix, TokenRules, Tokenizer, Tokens, Trace,
 };
 
 use crate::InferenceError;
@@ -113,7 +113,8 @@ impl GenerationPipeline {
         &self,
         inputs: &[(S, L)],
     ) -> Result<Vec<(String, Hypothesis)>, InferenceError> {
-        let hypotheses = self.decode(&self.encode(inputs)?)?;
+        let languages: Vec<&str> = inputs.iter().map(|(_, language)| language.as_ref()).collect();
+        let hypotheses = self.decode(&self.encode(inputs)?, &languages)?;
         let best = hypotheses.into_iter().filter_map(|hypotheses| hypotheses.into_iter().next());
         best.map(|best| Ok(self.with_text(best)?)).collect()
     }
@@ -135,17 +136,19 @@ impl GenerationPipeline {
             |(source, _)| source.as_ref().chars().count(),
             BATCH,
             |batch| {
-                let (mut places, mut sources) = (Vec::new(), Vec::new());
+                let (mut places, mut sources, mut languages) = (Vec::new(), Vec::new(), Vec::new());
                 for (place, &index) in batch.iter().enumerate() {
-                    let ids = self.encode_one(inputs[index].0.as_ref(), inputs[index].1.as_ref())?;
+                    let language = inputs[index].1.as_ref();
+                    let ids = self.encode_one(inputs[index].0.as_ref(), language)?;
                     if ids.len() <= max_length {
                         places.push(place);
                         sources.push(ids);
+                        languages.push(language);
                     }
                 }
                 let mut generated = vec![Vec::new(); batch.len()];
                 if !places.is_empty() {
-                    for (place, hypotheses) in places.into_iter().zip(self.decode(&sources)?) {
+                    for (place, hypotheses) in places.into_iter().zip(self.decode(&sources, &languages)?) {
                         let texts = hypotheses.into_iter().map(|own| self.with_text(own));
                         generated[place] = texts.collect::<Result<_, ModelError>>()?;
                     }
@@ -187,9 +190,20 @@ impl GenerationPipeline {
         self.tokenizer.encode_for(text, language)
     }
 
-    fn decode(&self, sources: &[Vec<u32>]) -> Result<Vec<Vec<Hypothesis>>, InferenceError> {
+    fn decode(
+        &self,
+        sources: &[Vec<u32>],
+        languages: &[&str],
+    ) -> Result<Vec<Vec<Hypothesis>>, InferenceError> {
         let translator = self.network.as_translator().ok_or_else(|| not_generative(&self.config))?;
-        Ok(self.generation.run(translator, &Tokens::pad(sources, self.config.padding()))?)
+        let sources = Tokens::pad(sources, self.config.padding());
+        let prefixes = languages.iter().map(|language| self.tokenizer.target_prefix(language));
+        match prefixes.collect::<Result<Option<Vec<TargetPrefix>>, ModelError>>()? {
+            Some(prefixes) => {
+                Ok(self.generation.run(&PrefixedTranslator::new(translator, &prefixes)?, &sources)?)
+            }
+            None => Ok(self.generation.run(translator, &sources)?),
+        }
     }
 
     /// A hypothesis behind its text.

@@ -11,9 +11,11 @@ use crate::causal::CausalConfig;
 use crate::clip::ClipConfig;
 use crate::detector::DetectorConfig;
 use crate::dual::DualConfig;
+use crate::encoder_decoder::Structure;
+use crate::encoder_decoder::bart::BartConfig;
+use crate::encoder_decoder::t5::T5Config;
 use crate::head::{HeadSpec, TextHead};
 use crate::lxmert::LxmertConfig;
-use crate::marian::MarianConfig;
 use crate::matrix::MatrixConfig;
 use crate::model_config::ModelConfig;
 use crate::oscar::OscarConfig;
@@ -130,8 +132,10 @@ architectures! {
     Static(StaticConfig),
     /// Matrix embeddings, in our own layout.
     Matrix(MatrixConfig),
-    /// An encoder-decoder in Marian's layout.
-    Marian(MarianConfig),
+    /// An encoder-decoder in BART's layout: Marian, BART, mBART, M2M-100.
+    Bart(BartConfig),
+    /// An encoder-decoder in T5's layout: T5, mT5.
+    T5(T5Config),
     /// A text and an image encoder in CLIP's layout.
     Clip(ClipConfig),
     /// A text and an image encoder in SigLIP's layout, or one of them.
@@ -186,13 +190,14 @@ impl Config {
         self.trim_weights(Self::open(folder)?.weights(folder)?)
     }
 
-    /// The configuration of an encoder-decoder.
+    /// The structure of an encoder-decoder.
     ///
     /// # Errors
-    /// When it is that of another architecture.
-    pub fn marian(&self) -> Result<&MarianConfig, ModelError> {
+    /// When it is the configuration of another architecture.
+    pub fn encoder_decoder(&self) -> Result<Structure, ModelError> {
         match self {
-            Self::Marian(config) => Ok(config),
+            Self::Bart(config) => Ok(config.structure()),
+            Self::T5(config) => Ok(config.structure()),
             other => Err(ModelError::Configuration(format!(
                 "a model that generates texts is needed here, and a {} does not",
                 other.model_type()
@@ -267,6 +272,11 @@ mod tests {
             "siglip-text",
             "vit",
             "marian",
+            "bart",
+            "mbart",
+            "m2m_100",
+            "t5-v1.0",
+            "mt5",
             "matrix/none",
             "clip",
             "lxmert",

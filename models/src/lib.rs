@@ -31,6 +31,7 @@ mod config;
 mod config_summary;
 pub mod detector;
 pub mod dual;
+pub mod encoder_decoder;
 mod error;
 mod finite;
 mod folder;
@@ -46,13 +47,13 @@ mod labels;
 mod language_numbers;
 mod layers;
 pub mod lxmert;
-pub mod marian;
 pub mod matrix;
 mod model_config;
 pub mod oscar;
 mod outline;
 mod parameter_names;
 mod patches;
+mod prefixed;
 mod published;
 mod regions;
 pub mod siglip;
@@ -89,11 +90,12 @@ pub use outline::{
 };
 pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
+pub use prefixed::PrefixedTranslator;
 pub use regions::Regions;
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
-    EncodedText, EncodingOptions, TokenSpan, TokenWindow, Tokenizer, TokenizerFiles, TokenizerModel,
-    UnifiedScript, WindowSizes, language_tag, word_spans,
+    EncodedText, EncodingOptions, TargetPrefix, TokenSpan, TokenWindow, Tokenizer, TokenizerFiles,
+    TokenizerModel, UnifiedScript, WindowSizes, language_tag, word_spans,
 };
 pub use tokens::Tokens;
 pub use var_builder::var_builder;

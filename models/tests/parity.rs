@@ -4,7 +4,8 @@
 
 mod traces;
 
-use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::encoder_decoder::EncoderDecoder;
+use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::{
     GenerationConfig, ModelFolder, Pass, Precision, TapSelection, Tokens, Translator, write_weights,
 };
@@ -13,9 +14,10 @@ use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters};
 use traces::{assert_agrees, folder};
 
-fn marian() -> Marian {
+fn marian() -> EncoderDecoder {
     let folder = ModelFolder::open(&folder("marian").join("model")).unwrap();
-    Marian::new(&MarianConfig::open(&folder).unwrap(), &folder.weights().unwrap()).unwrap()
+    let config = BartConfig::open(&folder).unwrap();
+    EncoderDecoder::new(config.structure(), &folder.weights().unwrap()).unwrap()
 }
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
@@ -43,14 +45,14 @@ fn marian_with_tables_of_each_language_agrees_with_transformers_before_and_after
         let source = Tokens::from_tensors(&inputs["input_ids"], Some(&inputs["attention_mask"])).unwrap();
         let target = Tokens::from_tensors(&inputs["decoder_input_ids"], None).unwrap();
         let published = ModelFolder::open(&folder(&kind).join("model")).unwrap();
-        let config = MarianConfig::open(&published).unwrap();
+        let config = BartConfig::open(&published).unwrap();
         let weights = config.weights(&published).unwrap();
         let again = tempfile::tempdir().unwrap();
         std::fs::write(again.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
         write_weights(again.path(), &weights, Precision::F32).unwrap();
         for read in [published, ModelFolder::open(again.path()).unwrap()] {
-            let config = MarianConfig::open(&read).unwrap();
-            let model = Marian::new(&config, &config.weights(&read).unwrap()).unwrap();
+            let config = BartConfig::open(&read).unwrap();
+            let model = EncoderDecoder::new(config.structure(), &config.weights(&read).unwrap()).unwrap();
             let trace = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::All).unwrap();
             assert_agrees(&kind, &trace);
         }
@@ -122,7 +124,8 @@ fn a_loss_on_the_logits_reaches_every_parameter() {
         weights.shift_remove(buffer);
     }
     let parameters = Parameters::from_weights(&weights).unwrap();
-    let model = Marian::new(&MarianConfig::open(&folder).unwrap(), &parameters.tracked()).unwrap();
+    let model =
+        EncoderDecoder::new(BartConfig::open(&folder).unwrap().structure(), &parameters.tracked()).unwrap();
     let (source, target) = inputs();
     let trace = model.trace(&source, Some(&target), Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
     let loss = trace.get("logits").unwrap().to_dtype(DType::F32).unwrap().sqr().unwrap().mean_all().unwrap();

@@ -14,7 +14,7 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::{self, Parameters};
 
-const MODELS: [&str; 10] = [
+const MODELS: [&str; 14] = [
     "bert",
     "xlm-roberta",
     "distilbert",
@@ -25,6 +25,10 @@ const MODELS: [&str; 10] = [
     "oscar/answers",
     "oscar/pretraining",
     "marian",
+    "bart",
+    "mbart",
+    "m2m_100",
+    "t5-v1.0",
 ];
 
 /// A model, its tracked weights and its inputs, of which some are padded.

@@ -15,13 +15,17 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{self, Parameters, Weights};
 
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 15] = [
     "bert/model",
     "xlm-roberta/model",
     "distilbert/model",
     "marian/model",
     "marian-tables/two/model",
     "marian-tables/three/model",
+    "bart/model",
+    "m2m_100/model",
+    "t5-v1.0/model",
+    "mt5/model",
     "clip/model",
     "lxmert/model",
     "vilt/model",

@@ -1,7 +1,8 @@
 //! An encoder-decoder from random weights.
 
-use alambic_models::marian::{Marian, MarianConfig};
-use alambic_models::{Config, TokenizerModel};
+use alambic_models::encoder_decoder::bart::{BartConfig, BartFamily};
+use alambic_models::encoder_decoder::t5::{T5Config, T5Family};
+use alambic_models::{Config, Tokenizer, TokenizerModel};
 use alambic_settings::{choices, settings};
 
 use crate::StudentError;
@@ -20,9 +21,30 @@ choices! {
     }
 }
 
+choices! {
+    /// The family of an encoder-decoder, whose layout transformers loads.
+    pub enum EncoderDecoderFamily {
+        /// Norms behind the sublayers, sinusoids (Junczys-Dowmunt et al., 2018).
+        Marian = "marian",
+        /// Norms behind the sublayers and of the embeddings, learned positions (Lewis et al., 2020).
+        Bart = "bart",
+        /// Norms before the sublayers, of the embeddings and behind each stack, learned positions (Liu et al., 2020).
+        Mbart = "mbart",
+        /// Norms before the sublayers and behind each stack, sinusoids over tokens that are not padding (Fan et al., 2021).
+        M2m100 = "m2m-100",
+        /// Norms by the root mean square before the sublayers, relative positions, one matrix for words and logits (Raffel et
+        /// al., 2020). With `gelu`, feed-forward layers are gated as in version 1.1.
+        T5 = "t5",
+        /// The same with a matrix of the logits of its own (Xue et al., 2021).
+        Mt5 = "mt5",
+    }
+}
+
 settings! {
-    /// An encoder-decoder transformer from random weights, in Marian's layout, of any size.
+    /// An encoder-decoder transformer from random weights, in the layout of a family, of any size.
     pub struct EncoderDecoder {
+        /// Family.
+        pub family: EncoderDecoderFamily = EncoderDecoderFamily::Marian,
         /// Width of hidden states.
         #[range(1..=65_536)]
         pub width: usize = 256,
@@ -56,13 +78,13 @@ settings! {
 
 impl StudentBuilder for EncoderDecoder {
     fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
-        Ok(self.configure(context)?.into())
+        self.configure(context.tokenizer)
     }
 
     fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
-        let config = self.configure(context)?;
-        let weights = Marian::initial_weights(&config, &context.streams)?;
-        Ok(InitialModel { config: config.into(), weights })
+        let config = self.configure(context.tokenizer)?;
+        let weights = config.initial_weights(&context.streams)?;
+        Ok(InitialModel { config, weights })
     }
 
     fn has_source_weights(&self) -> bool {
@@ -83,11 +105,32 @@ impl StudentBuilder for EncoderDecoder {
 }
 
 impl EncoderDecoder {
-    fn configure(&self, context: &BuildContext<'_>) -> Result<MarianConfig, StudentError> {
+    fn configure(&self, tokenizer: &Tokenizer) -> Result<Config, StudentError> {
         check_heads(self.width, self.heads)?;
-        let tokenizer = context.tokenizer;
-        let padding = tokenizer.padding()?;
-        Ok(MarianConfig {
+        let family = match self.family {
+            EncoderDecoderFamily::Marian => BartFamily::Marian,
+            EncoderDecoderFamily::Bart => BartFamily::Bart,
+            EncoderDecoderFamily::Mbart => BartFamily::Mbart,
+            EncoderDecoderFamily::M2m100 => BartFamily::M2m100,
+            EncoderDecoderFamily::T5 => return Ok(self.t5(T5Family::T5, tokenizer)?.into()),
+            EncoderDecoderFamily::Mt5 => return Ok(self.t5(T5Family::Mt5, tokenizer)?.into()),
+        };
+        Ok(self.bart(family, tokenizer)?.into())
+    }
+
+    fn bart(&self, family: BartFamily, tokenizer: &Tokenizer) -> Result<BartConfig, StudentError> {
+        let (padding, end) = (tokenizer.padding()?, tokenizer.end()?);
+        if family == BartFamily::M2m100 && padding as usize >= self.max_length + 2 {
+            return Err(StudentError::Incompatible(format!(
+                "the padding token is number {padding} of the vocabulary, and m2m-100 counts positions from it on: transformers has \
+                 room for it up to {} with a max-length of {}; take another family",
+                self.max_length + 1,
+                self.max_length
+            )));
+        }
+        let is_marian = family == BartFamily::Marian;
+        Ok(BartConfig {
+            family,
             vocab_size: tokenizer.size(),
             d_model: self.width,
             encoder_layers: self.encoder_layers,
@@ -98,9 +141,37 @@ impl EncoderDecoder {
             decoder_ffn_dim: self.feed_forward,
             activation_function: self.activation.name().to_owned(),
             dropout: self.dropout,
-            scale_embedding: true,
-            tables: alambic_models::marian::WordTables::Shared,
+            scale_embedding: family != BartFamily::Bart,
             max_position_embeddings: self.max_length,
+            pad_token_id: padding,
+            bos_token_id: tokenizer.id("<s>").unwrap_or(end),
+            eos_token_id: end,
+            decoder_start_token_id: if is_marian { padding } else { end },
+            ..BartConfig::default()
+        })
+    }
+
+    fn t5(&self, family: T5Family, tokenizer: &Tokenizer) -> Result<T5Config, StudentError> {
+        let padding = tokenizer.padding()?;
+        let is_gated = self.activation == ActivationFunction::Gelu;
+        Ok(T5Config {
+            family,
+            vocab_size: tokenizer.size(),
+            d_model: self.width,
+            d_kv: self.width / self.heads,
+            d_ff: self.feed_forward,
+            num_layers: self.encoder_layers,
+            num_decoder_layers: self.decoder_layers,
+            num_heads: self.heads,
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+            activation: if is_gated { "gelu_new" } else { self.activation.name() }.to_owned(),
+            is_gated,
+            dropout_rate: self.dropout,
+            layer_norm_epsilon: 1e-6,
+            is_untied: family == T5Family::Mt5,
+            scale_decoder_outputs: family == T5Family::T5,
+            n_positions: self.max_length,
             pad_token_id: padding,
             eos_token_id: tokenizer.end()?,
             decoder_start_token_id: padding,

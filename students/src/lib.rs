@@ -67,7 +67,7 @@ pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
 pub use embedding::{EmbeddingOptions, PoolingStrategy};
 pub use encoder::{Encoder, Preset, TokenizerKind};
-pub use encoder_decoder::{ActivationFunction, EncoderDecoder};
+pub use encoder_decoder::{ActivationFunction, EncoderDecoder, EncoderDecoderFamily};
 pub use encoder_decoder_layers::EncoderDecoderLayers;
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;

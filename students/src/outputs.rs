@@ -122,10 +122,9 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
         Config::Matrix(config) => {
             vec![own("logits", "logits", if config.head.is_per_token() { Rows::Tokens } else { Rows::All })]
         }
-        Config::Marian(config) => vec![
-            (tap("encoder", "hidden", config.encoder_layers), "last_hidden_state", Rows::Tokens),
-            own("logits", "logits", Rows::Target),
-        ],
+        Config::Bart(_) | Config::T5(_) => {
+            vec![own(LAST_STATE, "last_hidden_state", Rows::Tokens), own("logits", "logits", Rows::Target)]
+        }
         Config::Dual(_) => vec![
             own("text.embedding", "text_embeds", Rows::All),
             own("image.embedding", "image_embeds", Rows::All),

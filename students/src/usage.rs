@@ -70,7 +70,9 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
             };
             (library, Some("sentence-similarity"), Some(code))
         }
-        Config::Marian(_) => (Library::Transformers, Some("translation"), Some(generation(example))),
+        Config::Bart(_) | Config::T5(_) => {
+            (Library::Transformers, Some("translation"), Some(generation(example)))
+        }
         Config::Clip(_) => {
             (Library::Transformers, Some("zero-shot-image-classification"), Some(similarity(example)))
         }
@@ -247,7 +249,7 @@ pub(crate) fn onnx_code(config: &Config, example: &UsageExample, suffix: &str) -
              print(choices[session.run(None, inputs)[0].argmax()])",
             choice_inputs(example, "np")
         ),
-        Config::Marian(_) => format!(
+        Config::Bart(_) | Config::T5(_) => format!(
             "from optimum.onnxruntime import ORTModelForSeq2SeqLM\n\
              from transformers import AutoTokenizer\n\n\
              tokenizer = AutoTokenizer.from_pretrained(\".\")\n\

@@ -223,7 +223,8 @@ fn differences(exported: &[alambic_students::ExportedFile]) -> Vec<(String, f64)
 #[test]
 fn every_family_that_is_shipped_runs_as_onnx() {
     let decoders = ["decoder_model", "decoder_with_past_model", "decoder_model_merged"];
-    let cases: [(&str, &[&str]); 28] = [
+    let generators = ["encoder_model", decoders[0], decoders[1], decoders[2]];
+    let cases: [(&str, &[&str]); 34] = [
         ("camembert", &["model"]),
         ("electra", &["model"]),
         ("electra-discriminator", &["model"]),
@@ -238,7 +239,13 @@ fn every_family_that_is_shipped_runs_as_onnx() {
         ("xlm", &["model"]),
         ("xlm-roberta", &["model"]),
         ("distilbert", &["model"]),
-        ("marian", &["encoder_model", decoders[0], decoders[1], decoders[2]]),
+        ("marian", &generators),
+        ("bart", &generators),
+        ("mbart", &generators),
+        ("m2m_100", &generators),
+        ("t5-v1.0", &generators),
+        ("t5-v1.1", &generators),
+        ("mt5", &generators),
         ("clip", &["model", "text_model", "vision_model"]),
         ("siglip", &["model", "text_model", "vision_model"]),
         ("siglip-text", &["model"]),

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_inference::GenerationPipeline;
-use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::architecture;
+use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer, TokenizerFiles};
 use alambic_settings::{At, Node, read};
 use alambic_students::{
-    ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderLayers, Fusion, InitialModel,
-    SourceModel, StudentBuilder, StudentError, TokenizerKind, save_pretrained,
+    ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderFamily, EncoderDecoderLayers,
+    Fusion, InitialModel, SourceModel, StudentBuilder, StudentError, TokenizerKind, save_pretrained,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -26,6 +27,7 @@ fn tokenizer() -> Tokenizer {
 
 fn tiny() -> EncoderDecoder {
     EncoderDecoder {
+        family: EncoderDecoderFamily::Marian,
         width: 16,
         encoder_layers: 3,
         decoder_layers: 2,
@@ -75,8 +77,8 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 }
 
 fn pipeline(config: &Config, weights: &parameters::Weights) -> GenerationPipeline {
-    let network = Marian::new(config.marian().unwrap(), weights).unwrap();
-    GenerationPipeline::new(config.clone(), Arc::new(network), tokenizer()).unwrap()
+    let network = architecture::build(config, weights).unwrap();
+    GenerationPipeline::new(config.clone(), Arc::from(network), tokenizer()).unwrap()
 }
 
 fn message<T, E: std::error::Error>(result: Result<T, E>) -> String {
@@ -97,7 +99,7 @@ fn assert_complete(InitialModel { config, weights }: &InitialModel) {
 fn scratch_has_the_sizes_asked_for() {
     let initial = scratch(&tiny(), 7).unwrap();
     let tokenizer = tokenizer();
-    let expected = MarianConfig {
+    let expected = BartConfig {
         vocab_size: tokenizer.size(),
         d_model: 16,
         encoder_layers: 3,
@@ -109,11 +111,11 @@ fn scratch_has_the_sizes_asked_for() {
         activation_function: "relu".into(),
         dropout: 0.2,
         scale_embedding: true,
-        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: 20,
         pad_token_id: tokenizer.padding().unwrap(),
         eos_token_id: tokenizer.end().unwrap(),
         decoder_start_token_id: tokenizer.padding().unwrap(),
+        ..BartConfig::default()
     };
     assert_eq!(initial.config, expected.clone().into());
     assert_eq!(tiny().config(&context(&tokenizer, 7, &none)).unwrap(), expected.into());
@@ -270,8 +272,8 @@ fn chosen_layers_are_taken_and_numbered_anew() {
     let (student, teacher) = (vocabulary_transfer(&options).unwrap(), source_models("deep").unwrap());
     assert_complete(&student);
     assert!(options.has_source_weights());
-    let whole = teacher.config.marian().unwrap().clone();
-    let sizes = MarianConfig { encoder_layers: 2, decoder_layers: 1, ..whole };
+    let Config::Bart(whole) = teacher.config.clone() else { panic!("it is a Marian") };
+    let sizes = BartConfig { encoder_layers: 2, decoder_layers: 1, ..whole };
     assert_eq!(student.config, sizes.clone().into());
     for (stack, new, old) in [("encoder", 0, 0), ("encoder", 1, 2), ("decoder", 0, 1)] {
         let (vocabulary_transfer, given) =
@@ -283,7 +285,76 @@ fn chosen_layers_are_taken_and_numbered_anew() {
     let embeddings = "model.shared.weight";
     assert_eq!(values(&student.weights[embeddings]), values(&teacher.weights[embeddings]));
     let options = EncoderDecoderLayers { dropout: Some(0.4), ..options };
-    assert_eq!(vocabulary_transfer(&options).unwrap().config, MarianConfig { dropout: 0.4, ..sizes }.into());
+    assert_eq!(vocabulary_transfer(&options).unwrap().config, BartConfig { dropout: 0.4, ..sizes }.into());
+}
+
+/// The families whose layout is not Marian's, each with what its layers are called in a student of one layer.
+const FAMILIES: [(EncoderDecoderFamily, &str); 5] = [
+    (EncoderDecoderFamily::Bart, "model.decoder.layers.0.fc1.weight"),
+    (EncoderDecoderFamily::Mbart, "model.decoder.layers.0.fc1.weight"),
+    (EncoderDecoderFamily::M2m100, "model.decoder.layers.0.fc1.weight"),
+    (EncoderDecoderFamily::T5, "decoder.block.0.layer.2.DenseReluDense.wi.weight"),
+    (EncoderDecoderFamily::Mt5, "decoder.block.0.layer.2.DenseReluDense.wi.weight"),
+];
+
+/// One of another family, with room for the positions behind the padding token.
+fn of_family(family: EncoderDecoderFamily) -> EncoderDecoder {
+    EncoderDecoder { family, max_length: 40, ..tiny() }
+}
+
+#[test]
+fn students_of_all_families_write_and_are_saved_as_they_are() {
+    for (family, _) in FAMILIES {
+        let student = scratch(&of_family(family), 3).unwrap();
+        assert_complete(&student);
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("student");
+        save_pretrained(&folder, &student.config, &student.weights, &files(), Precision::F32).unwrap();
+        let read = ModelFolder::open(&folder).unwrap();
+        let config = Config::open(&read).unwrap();
+        assert_eq!(config, student.config);
+        let weights = config.weights(&read).unwrap();
+        let written = |config: &Config, weights: &parameters::Weights| {
+            let mut pipeline = pipeline(config, weights);
+            pipeline.generation = GenerationConfig::greedy(6);
+            pipeline.predict(&[("abc", "hi"), ("fe", "ta")]).unwrap()
+        };
+        assert_eq!(written(&config, &weights), written(&student.config, &student.weights));
+    }
+}
+
+#[test]
+fn layers_of_all_families_are_taken_and_numbered_anew() {
+    for (family, name) in FAMILIES {
+        let teacher = source_model(&of_family(family), 5);
+        let find = |_: &str| Some(teacher.clone());
+        let options = EncoderDecoderLayers {
+            encoder_layers: layers(&[1, 3]),
+            decoder_layers: layers(&[2]),
+            ..from("deep")
+        };
+        let student = options.build(&context(&tokenizer(), 1, &find)).unwrap();
+        assert_complete(&student);
+        let from = name.replace(".0.", ".1.").replacen("layer.2", "layer.2", 1);
+        assert_eq!(values(&student.weights[name]), values(&teacher.weights[&from]), "{name}");
+        for (own, tensor) in &student.weights {
+            if !own.contains(".layers.") && !own.contains(".block.") || own.contains("relative") {
+                assert_eq!(values(tensor), values(&teacher.weights[own]), "{own}");
+            }
+        }
+    }
+    let find = |name: &str| {
+        Some(source_model(&of_family(if name == "deep" { FAMILIES[0].0 } else { FAMILIES[3].0 }), 5))
+    };
+    let options = EncoderDecoderLayers { decoder: Some("other".to_owned().into()), ..from("deep") };
+    let error = message(options.build(&context(&tokenizer(), 1, &find)));
+    assert!(error.contains("bart") && error.contains("t5"), "{error}");
+}
+
+#[test]
+fn a_padding_token_that_m2m_has_no_position_for_is_refused() {
+    let options = EncoderDecoder { family: EncoderDecoderFamily::M2m100, max_length: 8, ..tiny() };
+    assert!(message(scratch(&options, 7)).contains("padding"));
 }
 
 #[test]
@@ -304,7 +375,7 @@ fn the_decoder_may_come_from_another_teacher() {
     };
     let student = vocabulary_transfer(&options).unwrap();
     assert_complete(&student);
-    let config = student.config.marian().unwrap();
+    let Config::Bart(config) = &student.config else { panic!("it is a Marian") };
     assert_eq!((config.encoder_attention_heads, config.decoder_attention_heads), (2, 4));
     assert_eq!((config.encoder_ffn_dim, config.decoder_ffn_dim), (24, 40));
     let (deep, other) = (source_models("deep").unwrap(), source_models("other").unwrap());

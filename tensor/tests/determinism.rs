@@ -279,7 +279,7 @@ fn a_batch_is_its_rows_put_together() {
     rows("softmax", &[&scores], &|t, first| ops::softmax(&t[0], Some(&mask(t[0].dim(0)?, first))));
     rows("cached attention", &[&x.narrow(1, 0, 1).unwrap(), &key_value], &|t, _| {
         let cache: Vec<f32> = t[1].flatten_all()?.to_vec1()?;
-        attend_cached(&t[0], &cache, LENGTH, LENGTH - 2, heads)
+        attend_cached(&t[0], &cache, LENGTH, LENGTH - 2, heads, None)
     });
 }
 

@@ -135,18 +135,19 @@ fn attention() {
     assert_fail(
         "attention",
         [
-            attend_cached(&q, &cache, 3, 2, heads),
-            attend_cached(&query, &cache, 3, 4, heads),
-            attend_cached(&query, &cache, 3, 0, heads),
-            attend_cached(&query, &cache[1..], 3, 2, heads),
-            attend_cached(&query, &cache, 3, 2, none),
-            attend_cached(&query, &cache, 3, 2, AttentionHeads { count: 4, scale: 1.0 }),
-            attend_cached(&ones(&[2, 1, 0]), &[], 3, 2, heads),
-            attend_cached(&doubles(&[2, 1, 6]), &cache, 3, 2, heads),
+            attend_cached(&q, &cache, 3, 2, heads, None),
+            attend_cached(&query, &cache, 3, 4, heads, None),
+            attend_cached(&query, &cache, 3, 0, heads, None),
+            attend_cached(&query, &cache[1..], 3, 2, heads, None),
+            attend_cached(&query, &cache, 3, 2, none, None),
+            attend_cached(&query, &cache, 3, 2, AttentionHeads { count: 4, scale: 1.0 }, None),
+            attend_cached(&query, &cache, 3, 2, heads, Some(&[0.0; 3])),
+            attend_cached(&ones(&[2, 1, 0]), &[], 3, 2, heads, None),
+            attend_cached(&doubles(&[2, 1, 6]), &cache, 3, 2, heads, None),
         ],
     );
     for rank in
-        [attend_packed(&ones(&[4, 18]), heads, &free), attend_cached(&ones(&[6]), &cache, 3, 2, heads)]
+        [attend_packed(&ones(&[4, 18]), heads, &free), attend_cached(&ones(&[6]), &cache, 3, 2, heads, None)]
     {
         assert!(rank.is_err());
     }

@@ -274,6 +274,14 @@ fn gated_activation() {
 }
 
 #[test]
+fn root_norm() {
+    for rows in ROWS {
+        let input = [Draw::new(15).tensor(&[rows, 17], 1.0), Draw::new(16).tensor(&[17], 1.0)];
+        check("root norm", &input, |t| ops::root_norm(&t[0], &t[1], 1e-3));
+    }
+}
+
+#[test]
 fn rotation() {
     for rows in [1, 5, 2000] {
         let mut draw = Draw::new(13);

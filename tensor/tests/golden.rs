@@ -152,7 +152,7 @@ fn attention_over_a_cache_is_causal_attention_step_by_step() {
         }
         let query = case.get("queries").narrow(1, step, 1).unwrap();
         let heads = AttentionHeads::new(2, width).unwrap();
-        let context = attend_cached(&query, &cache, capacity, step + 1, heads).unwrap();
+        let context = attend_cached(&query, &cache, capacity, step + 1, heads, None).unwrap();
         let expected = case.get("output").narrow(1, step, 1).unwrap();
         assert_close(&context, &expected, TOLERANCE, &format!("step {step}"));
     }

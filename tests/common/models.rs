@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::text_encoder::{
     Family, Head, HeadSpec, Pooling, PoolingMode, ProblemType, Structure, TextEncoder, TextEncoderConfig,
     TokenPooling,
@@ -16,7 +16,7 @@ pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
     let tokenizer =
         Tokenizer::from_characters(&"avorzசோர்வா".chars().collect(), &["en".into(), "ta".into()]).unwrap();
     let padding = tokenizer.padding().unwrap();
-    let config = MarianConfig {
+    let config = BartConfig {
         vocab_size: tokenizer.size(),
         d_model: 8,
         encoder_layers: 2,
@@ -28,13 +28,13 @@ pub(crate) fn tiny_model(folder: &Path) -> PathBuf {
         activation_function: "relu".into(),
         dropout: 0.0,
         scale_embedding: true,
-        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: 12,
         pad_token_id: padding,
         eos_token_id: tokenizer.end().unwrap(),
         decoder_start_token_id: padding,
+        ..BartConfig::default()
     };
-    let weights = Marian::initial_weights(&config, &Streams::new(1)).unwrap();
+    let weights = config.initial_weights(&Streams::new(1)).unwrap();
     let path = folder.join("tiny");
     let files = tokenizer.files(config.max_position_embeddings).unwrap();
     save_pretrained(&path, &config.into(), &weights, &files, Precision::F32).unwrap();

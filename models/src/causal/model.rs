@@ -14,38 +14,15 @@ use crate::outline::tap;
 use crate::text_encoder::{Pooler, TextInput};
 use crate::{ModelError, TapSelection, Tokens, Trace};
 
-/// Norm of a layer.
-#[derive(Debug, Clone)]
-enum StateNorm {
-    /// By mean and deviation, with a bias.
-    Layer(Norm),
-    /// By the root mean square: `x / sqrt(mean(x²) + epsilon) · weight` (Zhang and Sennrich, 2019).
-    Root { weight: Tensor, epsilon: f64 },
-}
-
-impl StateNorm {
-    fn load(
-        config: &CausalConfig,
-        source: WeightSource<'_>,
-        name: &str,
-        width: usize,
-    ) -> Result<Self, ModelError> {
-        let epsilon = config.epsilon;
-        Ok(match config.family {
-            CausalFamily::Gpt2 => Self::Layer(Norm::load(source, name, width, epsilon)?),
-            _ => Self::Root { weight: source.tensor(&format!("{name}.weight"), &[width])?, epsilon },
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(match self {
-            Self::Layer(norm) => norm.forward(x)?,
-            Self::Root { weight, epsilon } => {
-                let root = (x.sqr()?.mean_keepdim(D::Minus1)? + *epsilon)?.sqrt()?;
-                x.broadcast_div(&root)?.broadcast_mul(weight)?
-            }
-        })
-    }
+/// A norm of the family: GPT-2's are by mean and deviation, those of others by the root mean square.
+fn load_norm(
+    config: &CausalConfig,
+    source: WeightSource<'_>,
+    name: &str,
+    width: usize,
+) -> Result<Norm, ModelError> {
+    let load = if config.family == CausalFamily::Gpt2 { Norm::load } else { Norm::load_root };
+    load(source, name, width, config.epsilon)
 }
 
 /// Queries, keys and values of a layer.
@@ -60,10 +37,10 @@ enum Projections {
 /// A layer.
 #[derive(Debug, Clone)]
 struct CausalLayer {
-    norms: [StateNorm; 2],
+    norms: [Norm; 2],
     projections: Projections,
     /// Norms of the heads of queries and keys.
-    head_norms: Option<[StateNorm; 2]>,
+    head_norms: Option<[Norm; 2]>,
     output: Linear,
     /// Linear layers of the feed-forward sublayer: the inner ones, of which the first is activated, and the outer one.
     inner: Vec<Linear>,
@@ -75,7 +52,7 @@ impl CausalLayer {
     fn load(config: &CausalConfig, source: WeightSource<'_>, layer: usize) -> Result<Self, ModelError> {
         let part = |part: &str| config.part(layer, part);
         let (width, inner, [queries, keys]) = (config.width, config.intermediate_size, config.projected());
-        let norm = |name: &str| StateNorm::load(config, source, &part(name), width);
+        let norm = |name: &str| load_norm(config, source, &part(name), width);
         let activation = activation(&config.activation)?;
         if config.family == CausalFamily::Gpt2 {
             let linear =
@@ -98,9 +75,8 @@ impl CausalLayer {
             let has_bias = config.feed_forward_biases;
             Linear::load_with(source, &part(&format!("mlp.{name}")), inputs, outputs, has_bias)
         };
-        let head_norm = |name: &str| {
-            StateNorm::load(config, source, &part(&format!("self_attn.{name}")), config.head_width)
-        };
+        let head_norm =
+            |name: &str| load_norm(config, source, &part(&format!("self_attn.{name}")), config.head_width);
         let has_head_norms = config.family == CausalFamily::Qwen3;
         Ok(Self {
             norms: [norm("input_layernorm")?, norm("post_attention_layernorm")?],
@@ -167,7 +143,7 @@ impl CausalLayer {
 }
 
 /// The norm of each head of `[.., heads · width]`.
-fn by_head(x: &Tensor, width: usize, norm: &StateNorm) -> Result<Tensor, ModelError> {
+fn by_head(x: &Tensor, width: usize, norm: &Norm) -> Result<Tensor, ModelError> {
     Ok(norm.forward(&x.reshape(((), width))?)?.reshape(x.shape())?)
 }
 
@@ -207,7 +183,7 @@ pub struct CausalModel {
     positions: Option<Tensor>,
     rotation: Option<Rotation>,
     layers: Vec<CausalLayer>,
-    norm: StateNorm,
+    norm: Norm,
     /// The matrix of the logits, where it is not the table of words.
     output: Option<Tensor>,
     pooling: Option<Pooler>,
@@ -231,7 +207,7 @@ impl CausalModel {
             layers: (0..config.layers)
                 .map(|layer| CausalLayer::load(config, source, layer))
                 .collect::<Result<_, _>>()?,
-            norm: StateNorm::load(config, source, &config.last_norm(), width)?,
+            norm: load_norm(config, source, &config.last_norm(), width)?,
             output: output.transpose()?,
             pooling: pooling.transpose()?,
             config: config.clone(),

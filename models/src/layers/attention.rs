@@ -58,9 +58,14 @@ impl Block {
         sizes: &LayerSizes,
         place: Place,
     ) -> Result<Self, ModelError> {
+        let width = sizes.attention_width();
+        let mut heads = AttentionHeads::new(sizes.heads, width)?;
+        if sizes.options.is_unscaled {
+            heads.scale = 1.0;
+        }
         Ok(Self {
-            output: Linear::load_with(source, &names.output, sizes.width, sizes.width, sizes.biases.linear)?,
-            heads: AttentionHeads::new(sizes.heads, sizes.width)?,
+            output: Linear::load_with(source, &names.output, width, sizes.width, sizes.biases.linear)?,
+            heads,
             dropout: sizes.attention_dropout,
             place,
         })
@@ -159,7 +164,7 @@ impl SelfAttention {
             block.heads.scale = disentangled.scale(sizes.width / sizes.heads.max(1));
         }
         Ok(Self {
-            input: Packed::load(source, &input, sizes.width, sizes.width, sizes.biases.linear)?,
+            input: Packed::load(source, &input, sizes.width, sizes.attention_width(), sizes.biases.linear)?,
             block,
             scheme,
         })
@@ -174,7 +179,7 @@ impl SelfAttention {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let mut packed = self.input.forward(x)?;
-        let width = x.dim(D::Minus1)?;
+        let width = packed.dim(D::Minus1)? / 3;
         if let Some(rotation) = &self.scheme.rotation {
             packed = rotate(&packed, 2 * width, rotation, &positions(&packed, mask)?)?;
         }
@@ -196,20 +201,22 @@ impl SelfAttention {
         self.block.project(&context)
     }
 
-    /// Query, key and value of new tokens for a cache, `[batch, 1, 3 * width]`.
+    /// Query, key and value of new tokens for a cache, `[batch, 1, 3 * width of all heads]`.
     pub(crate) fn project_step(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         Ok(self.input.forward(x)?)
     }
 
-    /// One decoding step over a cache `[batch, capacity, 2 * width]` of which `length` rows are used.
+    /// One decoding step over a cache `[batch, capacity, 2 * width of all heads]` of which `length` rows are used; `bias`,
+    /// `[heads, length]`, is added to the scores.
     pub(crate) fn forward_cached(
         &self,
         query: &Tensor,
         cache: &[f32],
         capacity: usize,
         length: usize,
+        bias: Option<&[f32]>,
     ) -> Result<Tensor, ModelError> {
-        self.block.project(&ops::attend_cached(query, cache, capacity, length, self.block.heads)?)
+        self.block.project(&ops::attend_cached(query, cache, capacity, length, self.block.heads, bias)?)
     }
 }
 
@@ -237,7 +244,8 @@ impl CrossAttention {
         sizes: &LayerSizes,
         place: Place,
     ) -> Result<Self, ModelError> {
-        let linear = |name: &str| Linear::load(source, name, sizes.width, sizes.width);
+        let outputs = sizes.attention_width();
+        let linear = |name: &str| Linear::load_with(source, name, sizes.width, outputs, sizes.biases.linear);
         Ok(Self {
             query: linear(&names.query)?,
             key_value: Packed::new(vec![linear(&names.key)?, linear(&names.value)?])?,
@@ -245,7 +253,7 @@ impl CrossAttention {
         })
     }
 
-    /// Keys and values of the other sequence, `[.., 2 * width]`.
+    /// Keys and values of the other sequence, `[.., 2 * width of all heads]`.
     pub(crate) fn project_memory(&self, memory: &Tensor) -> Result<Tensor, ModelError> {
         Ok(self.key_value.forward(memory)?)
     }
@@ -261,7 +269,7 @@ impl CrossAttention {
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let query = self.query.forward(x, Activation::Identity)?;
-        let width = x.dim(D::Minus1)?;
+        let width = query.dim(D::Minus1)?;
         let mask = &self.block.dropping(mask, pass, x, key_value)?;
         let context = if self.block.tapped(trace) {
             let given = attend_cross_with_taps(&query, key_value, self.block.heads, mask)?;

@@ -26,7 +26,8 @@ pub struct EncoderNames {
 
 impl EncoderNames {
     /// All of them, each layer's in the same order.
-    pub(crate) fn all(self) -> Vec<String> {
+    #[must_use]
+    pub fn all(self) -> Vec<String> {
         let AttentionNames { query, key, value, output } = self.attention;
         let own = [query, key, value, output].into_iter().chain(self.attention_norm);
         own.chain(self.feed_forward).chain(self.gate).collect()

@@ -16,20 +16,12 @@ pub(crate) struct FeedForward {
     norm: Norm,
     activation: Activation,
     dropout: f32,
+    inner_dropout: f32,
     norms: Norms,
 }
 
 impl FeedForward {
-    /// Loads the linear layers and the norm of these names.
-    pub(crate) fn load(
-        source: WeightSource<'_>,
-        [inner, outer, norm]: [&str; 3],
-        sizes: &LayerSizes,
-    ) -> Result<Self, ModelError> {
-        Self::load_gated(source, [inner, outer, norm], None, sizes)
-    }
-
-    /// The same with the linear layer of a gate, if there is one.
+    /// Loads the linear layers and the norm of these names, and the linear layer of a gate, if there is one.
     pub(crate) fn load_gated(
         source: WeightSource<'_>,
         [inner, outer, norm]: [&str; 3],
@@ -45,6 +37,7 @@ impl FeedForward {
             norm: Norm::load_sized(source, norm, sizes)?,
             activation: sizes.activation,
             dropout: sizes.dropout,
+            inner_dropout: sizes.options.inner_dropout,
             norms: sizes.norms,
         })
     }
@@ -56,7 +49,7 @@ impl FeedForward {
             } else {
                 self.inner.activated(x, self.activation)?
             };
-            self.outer.forward(&inner, Activation::Identity)
+            self.outer.forward(&pass.dropout(&inner, self.inner_dropout)?, Activation::Identity)
         };
         match self.norms {
             Norms::After => self.norm.after(x, &sublayer(x)?, pass, self.dropout),

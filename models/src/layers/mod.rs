@@ -8,6 +8,7 @@ mod encoder;
 mod feed_forward;
 mod patch_embeddings;
 mod recurrent;
+mod relative;
 mod sequences;
 mod shapes;
 mod sizes;
@@ -33,10 +34,11 @@ pub(crate) use encoder::{Branch, Encoder, Layer};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use patch_embeddings::PatchEmbeddings;
 pub(crate) use recurrent::Recurrent;
+pub use relative::RelativeBuckets;
 pub use sequences::is_padding_computed;
 pub(crate) use sequences::{Sequences, first};
 pub(crate) use shapes::Shapes;
-pub(crate) use sizes::{Biases, LayerSizes, Norms};
+pub(crate) use sizes::{Biases, LayerOptions, LayerSizes, Norms};
 pub(crate) use tower::{Tower, weights_of_layers};
 pub(crate) use vocabulary::Vocabulary;
 
@@ -280,14 +282,25 @@ impl Module for Packed {
     }
 }
 
-/// A layer norm.
+/// A norm of states.
 #[derive(Debug, Clone)]
 pub(crate) struct Norm {
     weight: Tensor,
-    bias: Tensor,
-    /// Both packed, when they are constant.
-    packed: Option<Tensor>,
     epsilon: f64,
+    kind: NormKind,
+}
+
+/// What a norm takes off and divides by.
+#[derive(Debug, Clone)]
+enum NormKind {
+    /// Mean and deviation.
+    Layer {
+        bias: Tensor,
+        /// Weight and bias packed, when they are constant.
+        packed: Option<Tensor>,
+    },
+    /// Root mean square alone.
+    Root,
 }
 
 impl Norm {
@@ -306,7 +319,21 @@ impl Norm {
         name: &str,
         sizes: &LayerSizes,
     ) -> Result<Self, ModelError> {
+        if sizes.options.has_root_norms {
+            return Self::load_root(source, name, sizes.width, sizes.epsilon);
+        }
         Self::load_with(source, name, sizes.width, sizes.epsilon, sizes.biases.norm)
+    }
+
+    /// A norm by the root mean square.
+    pub(crate) fn load_root(
+        source: WeightSource<'_>,
+        name: &str,
+        width: usize,
+        epsilon: f64,
+    ) -> Result<Self, ModelError> {
+        let weight = source.tensor(&format!("{name}.weight"), &[width])?;
+        Ok(Self { weight, epsilon, kind: NormKind::Root })
     }
 
     /// A norm with or without a bias.
@@ -325,17 +352,19 @@ impl Norm {
         };
         let packed =
             if weight.track_op() || bias.track_op() { None } else { Some(pack_affine(&weight, &bias)?) };
-        Ok(Self { weight, bias, packed, epsilon })
+        Ok(Self { weight, epsilon, kind: NormKind::Layer { bias, packed } })
     }
 
-    fn affine(&self) -> candle::Result<Tensor> {
-        match &self.packed {
-            Some(packed) => Ok(packed.clone()),
-            None => pack_affine(&self.weight, &self.bias),
+    /// Weight and bias of a layer norm; none of one by the root mean square.
+    fn affine(&self) -> candle::Result<Option<Tensor>> {
+        match &self.kind {
+            NormKind::Root => Ok(None),
+            NormKind::Layer { packed: Some(packed), .. } => Ok(Some(packed.clone())),
+            NormKind::Layer { bias, packed: None } => pack_affine(&self.weight, bias).map(Some),
         }
     }
 
-    /// `layer_norm(x + dropout(sublayer))`, the end of a post-norm sublayer.
+    /// `norm(x + dropout(sublayer))`, the end of a post-norm sublayer.
     pub(crate) fn after(
         &self,
         x: &Tensor,
@@ -343,14 +372,20 @@ impl Norm {
         pass: Pass<'_>,
         probability: f32,
     ) -> Result<Tensor, ModelError> {
+        let Some(affine) = self.affine()? else {
+            return Ok(self.forward(&(x + pass.dropout(sublayer, probability)?)?)?);
+        };
         let mask = pass.mask(sublayer.elem_count(), probability);
-        Ok(ops::residual_layer_norm(x, sublayer, &self.affine()?, self.epsilon, mask)?)
+        Ok(ops::residual_layer_norm(x, sublayer, &affine, self.epsilon, mask)?)
     }
 }
 
-/// `layer_norm(x)`.
+/// `norm(x)`.
 impl Module for Norm {
     fn forward(&self, x: &Tensor) -> candle::Result<Tensor> {
-        ops::layer_norm(x, &self.affine()?, self.epsilon)
+        match self.affine()? {
+            Some(affine) => ops::layer_norm(x, &affine, self.epsilon),
+            None => ops::root_norm(x, &self.weight, self.epsilon),
+        }
     }
 }

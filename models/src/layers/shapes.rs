@@ -31,12 +31,18 @@ impl Shapes {
 
     /// The projections of an attention block.
     pub(crate) fn attention(&mut self, names: &AttentionNames, width: usize) {
-        self.attention_with(names, width, true);
+        self.attention_with(names, [width, width], true);
     }
 
-    fn attention_with(&mut self, names: &AttentionNames, width: usize, has_biases: bool) {
-        self.together(&[&names.query, &names.key, &names.value], [width, width], has_biases);
-        self.affine(&names.output, &[width, width], has_biases);
+    /// The same of heads that are `inner` numbers wide together.
+    pub(crate) fn attention_with(
+        &mut self,
+        names: &AttentionNames,
+        [width, inner]: [usize; 2],
+        has_biases: bool,
+    ) {
+        self.together(&[&names.query, &names.key, &names.value], [inner, width], has_biases);
+        self.affine(&names.output, &[width, inner], has_biases);
     }
 
     /// Linear layers of equal shape; one whose outputs follow on each other where all have one name.
@@ -63,12 +69,22 @@ impl Shapes {
         intermediate_size: usize,
         biases: Biases,
     ) {
-        self.attention_with(&names.attention, width, biases.linear);
+        self.attention_with(&names.attention, [width, width], biases.linear);
         if let Some(norm) = &names.attention_norm {
             self.affine(norm, &[width], biases.norm);
         }
-        let [first, second, norm] = &names.feed_forward;
-        let inner: Vec<&str> = std::iter::once(first.as_str()).chain(names.gate.as_deref()).collect();
+        self.feed_forward(&names.feed_forward, names.gate.as_deref(), [width, intermediate_size], biases);
+    }
+
+    /// Linear layers and norm of a feed-forward sublayer, and the linear layer of its gate, if there is one.
+    pub(crate) fn feed_forward(
+        &mut self,
+        [first, second, norm]: &[String; 3],
+        gate: Option<&str>,
+        [width, intermediate_size]: [usize; 2],
+        biases: Biases,
+    ) {
+        let inner: Vec<&str> = std::iter::once(first.as_str()).chain(gate).collect();
         self.together(&inner, [intermediate_size, width], biases.linear);
         self.affine(second, &[width, intermediate_size], biases.linear);
         self.affine(norm, &[width], biases.norm);

@@ -3,7 +3,7 @@
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
-use super::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, activation};
+use super::{AttentionNames, Biases, EncoderNames, LayerOptions, LayerSizes, Norms, activation};
 use crate::{ModelError, Stream};
 
 /// Sizes of the layers of a tower of CLIP or SigLIP.
@@ -48,6 +48,7 @@ impl Tower<'_> {
             attention_dropout: self.dropout,
             norms: Norms::Before,
             biases: Biases::ALL,
+            options: LayerOptions::default(),
         })
     }
 

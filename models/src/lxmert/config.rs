@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::{config_json, decimal};
-use crate::layers::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::layers::{
+    AttentionNames, Biases, EncoderNames, LayerOptions, LayerSizes, Norms, Shapes, activation,
+};
 use crate::published::{older, with_and_without};
 use crate::{ModelError, ModelFolder, Outline, Stream};
 
@@ -174,6 +176,7 @@ impl LxmertConfig {
             attention_dropout: self.attention_probs_dropout_prob,
             norms: Norms::After,
             biases: Biases::ALL,
+            options: LayerOptions::default(),
         })
     }
 

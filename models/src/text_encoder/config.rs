@@ -14,7 +14,7 @@ use crate::config_summary::ConfigSummary;
 use crate::head::{Head, HeadSpec, ProblemType};
 use crate::json::extend_object;
 use crate::labels::{self, ONE_LABEL, REGRESSION, SEVERAL_LABELS};
-use crate::layers::{EncoderNames, LayerSizes, activation};
+use crate::layers::{EncoderNames, LayerOptions, LayerSizes, activation};
 use crate::{LanguageNumbers, ModelError, ModelFolder, Outline, Stream};
 
 /// The key of `config.json` that says whether a model of this program was trained on pairs of texts.
@@ -301,6 +301,7 @@ impl TextEncoderConfig {
             attention_dropout: self.attention_dropout,
             norms: self.structure.norms(),
             biases: self.structure.biases(),
+            options: LayerOptions::default(),
         })
     }
 

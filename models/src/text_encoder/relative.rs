@@ -1,7 +1,5 @@
 //! Relative positions over the weights of a model.
 
-use std::sync::Arc;
-
 use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::{self, Activation};
 
@@ -10,35 +8,22 @@ use super::names::TensorNames;
 use super::structure::RelativePositions;
 use crate::ModelError;
 use crate::layers::{
-    AttentionScheme, DisentangledBias, EncoderNames, Linear, Norm, Pass, Sequences, TokenConvolution,
-    WeightSource, activation,
+    AttentionScheme, DisentangledBias, EncoderNames, Linear, Norm, Pass, RelativeBuckets, Sequences,
+    TokenConvolution, WeightSource, activation,
 };
 
-/// Distance from which on all of a direction are in its last bucket (MPNet).
-const FARTHEST: f64 = 128.0;
-/// Buckets that are counted on, whatever the rows of the table: half of them for keys after the query.
-const BUCKETS: usize = 32;
+/// Buckets of MPNet, whatever the rows of its table.
+const MPNET: RelativeBuckets = RelativeBuckets { count: 32, max_distance: 128, is_bidirectional: true };
 
-/// Bucket of a key's distance from a query (Raffel et al., 2020): exact up to a quarter of all, and logarithmic beyond.
+/// Bucket of a key's distance from a query.
 #[must_use]
 pub fn bucket(query: usize, key: usize) -> u32 {
-    let (half, exact) = (BUCKETS / 2, BUCKETS / 4);
-    let distance = query.abs_diff(key);
-    let own = if distance < exact {
-        distance
-    } else {
-        let share = (distance as f32 / exact as f32).ln() / (FARTHEST / exact as f64).ln() as f32;
-        (exact + (share * (half - exact) as f32) as usize).min(half - 1)
-    };
-    (own + if key > query { half } else { 0 }) as u32
+    MPNET.bucket(query, key)
 }
 
 /// Biases of scores `[1, heads, length, length]` out of a table `[buckets, heads]`.
 pub(super) fn bucket_bias(table: &Tensor, length: usize) -> Result<Tensor, ModelError> {
-    let buckets =
-        Arc::new((0..length * length).map(|place| bucket(place / length, place % length)).collect());
-    let biases = ops::embed(table, &buckets, length, 1.0, None)?;
-    Ok(biases.permute((2, 0, 1))?.unsqueeze(0)?.contiguous()?)
+    MPNET.biases(table, length)
 }
 
 impl TextEncoderConfig {
@@ -141,21 +126,5 @@ impl ConvolutionBranch {
         let convolved = sequences.without_padding(&self.convolution.forward(input)?)?;
         let activated = ops::activate(&pass.dropout(&convolved, self.dropout)?, self.activation)?;
         sequences.without_padding(&self.norm.forward(&(output + activated)?)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buckets_are_those_of_transformers() {
-        // MPNetEncoder.relative_position_bucket of keys before, at and after the query.
-        let of = |distance: i64| {
-            let (query, key) = if distance < 0 { (-distance, 0) } else { (0, distance) };
-            bucket(query as usize, key as usize)
-        };
-        assert_eq!([0, -1, -7, -8, -20, -127, -500].map(of), [0, 1, 7, 8, 10, 15, 15]);
-        assert_eq!([1, 7, 8, 20, 500].map(of), [17, 23, 24, 26, 31]);
     }
 }

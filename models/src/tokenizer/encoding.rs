@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use tokenizers::{Encoding, PostProcessor, TruncationDirection, TruncationParams};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, TruncationDirection, TruncationParams};
 
 use super::files::TokenizerFiles;
+use super::language_codes::{LanguageCodes, TargetPrefix};
 use super::limits::{Growth, TEXT, bounded, guarded, watch};
 use super::options::EncodingOptions;
 use super::parsing::{library, parsed};
@@ -45,6 +46,8 @@ pub struct Tokenizer {
     pub(super) target: Option<Arc<Self>>,
     /// Number of the language that encoded texts are of; none where the model is not told it.
     pub(super) language: Option<u32>,
+    /// Codes of languages that stand around texts; none where there are none.
+    pub(super) codes: Option<Arc<LanguageCodes>>,
 }
 
 impl Tokenizer {
@@ -59,6 +62,7 @@ impl Tokenizer {
             path: None,
             target: None,
             language: None,
+            codes: None,
         }
     }
 
@@ -73,7 +77,8 @@ impl Tokenizer {
         let mut json = json.clone();
         let script = script::take(&mut json["normalizer"]);
         let inner = library(&json).map_err(|error| self.fault(error))?;
-        let own = Self { inner, script, target: None, ..self.clone() };
+        let codes = self.codes.as_ref().and_then(|codes| codes.renumbered(&json)).map(Arc::new);
+        let own = Self { inner, script, codes, target: None, ..self.clone() };
         if let Some(files) = &mut files {
             files.replace_vocabulary((own.to_json()? + "\n").into_bytes())?;
         }
@@ -144,9 +149,12 @@ impl Tokenizer {
         self.encode_text("", None)?.ids.last().copied().ok_or_else(none)
     }
 
-    /// The languages that the vocabulary has a tag for, in the order of their ids.
+    /// The languages that the vocabulary has a tag or a code for, in the order of their ids.
     #[must_use]
     pub fn languages(&self) -> Vec<String> {
+        if let Some(codes) = &self.codes {
+            return codes.codes();
+        }
         let mut tagged: Vec<(u32, String)> = self
             .inner
             .get_vocab(true)
@@ -169,12 +177,60 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The ids of a text that a model is to write, the end token included.
+    /// The ids of a text that a model is to write, the end token and the code of a language included: that of the settings of
+    /// the folder.
     ///
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode_target(&self, text: &str) -> Result<Vec<u32>, ModelError> {
-        self.target.as_deref().unwrap_or(self).encode(text)
+        self.encode_as_target(text, None, false)
+    }
+
+    /// The ids that a decoder gives for a text in a language, behind what [`Self::target_prefix`] puts in place of its first
+    /// token; those of [`Self::encode_target`] where the vocabulary has no codes of languages.
+    ///
+    /// # Errors
+    /// When the vocabulary has codes and none for the language, or the tokenizer fails.
+    pub fn encode_target_for(&self, text: &str, language: &str) -> Result<Vec<u32>, ModelError> {
+        self.encode_as_target(text, Some(language), true)
+    }
+
+    fn encode_as_target(
+        &self,
+        text: &str,
+        language: Option<&str>,
+        is_started: bool,
+    ) -> Result<Vec<u32>, ModelError> {
+        let Some(codes) = &self.codes else {
+            return self.target.as_deref().unwrap_or(self).encode(text);
+        };
+        let (encoding, _) = self.with_text(text, |text| self.inner.encode_fast(text, false))?;
+        let ids = encoding.get_ids().to_vec();
+        codes.around_target(ids, language, is_started).map_err(ModelError::Tokenizer)
+    }
+
+    /// What a decoder is given before a text in a language; none where the vocabulary has no codes of languages.
+    ///
+    /// # Errors
+    /// When the vocabulary has codes, and none for the language.
+    pub fn target_prefix(&self, language: &str) -> Result<Option<TargetPrefix>, ModelError> {
+        let prefix = self.codes.as_ref().map(|codes| codes.target_prefix(language));
+        prefix.transpose().map_err(ModelError::Tokenizer)
+    }
+
+    /// The same tokenizer for sources in another language, by its code; the same where the vocabulary has no codes.
+    ///
+    /// # Errors
+    /// When the vocabulary has codes, and none for the language.
+    pub fn with_source_language(&self, language: &str) -> Result<Self, ModelError> {
+        let Some(codes) = &self.codes else { return Ok(self.clone()) };
+        let codes = codes.with_source(language).map_err(ModelError::Tokenizer)?;
+        let mut own = self.clone();
+        let template: PostProcessorWrapper = serde_json::from_value(codes.template())
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        own.inner.with_post_processor(Some(template));
+        own.codes = Some(Arc::new(codes));
+        Ok(own)
     }
 
     /// The same tokenizer, whose [`Self::encode_text`] gives at most `max_length` tokens, and no more than its folder says. What
@@ -311,11 +367,15 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a text that is to be written in another language, its tag first.
+    /// The ids of a text that is to be written in another language, its tag first. Where languages have codes, that of the text's
+    /// own language stands with it, and that of the other one in what is written ([`Self::target_prefix`]).
     ///
     /// # Errors
-    /// When the vocabulary has no tag for the language, or the tokenizer fails.
+    /// When the vocabulary has no tag or code for the language, or the tokenizer fails.
     pub fn encode_for(&self, text: &str, language: &str) -> Result<Vec<u32>, ModelError> {
+        if self.target_prefix(language)?.is_some() {
+            return self.encode(text);
+        }
         let tag = language_tag(language);
         if self.inner.token_to_id(&tag).is_none() {
             return Err(ModelError::Tokenizer(format!(

@@ -142,8 +142,8 @@ impl TokenizerFiles {
         self.insert(JSON, json);
         self.0.retain(|(name, _)| !SLOW.contains(&name.as_str()));
         let mut config = self.json(CONFIG)?;
-        if config["tokenizer_class"] == "MarianTokenizer" {
-            // That class reads nothing but such files.
+        if config["tokenizer_class"] == "MarianTokenizer" || config["tokenizer_class"] == "M2M100Tokenizer" {
+            // These classes read nothing but such files.
             config["tokenizer_class"] = "PreTrainedTokenizerFast".into();
             for (key, token) in [("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")] {
                 if config[key].is_null() {

@@ -5,7 +5,9 @@ mod characters;
 mod encoding;
 mod extend;
 mod files;
+mod language_codes;
 mod limits;
+mod multilingual;
 mod open;
 mod options;
 mod own_tokens;
@@ -24,6 +26,7 @@ mod windows;
 
 pub use encoding::{EncodedText, Tokenizer};
 pub use files::TokenizerFiles;
+pub use language_codes::TargetPrefix;
 pub use options::EncodingOptions;
 pub use script::UnifiedScript;
 pub use spans::{TokenSpan, word_spans};

@@ -11,6 +11,7 @@ use tokenizers::{PaddingParams, PaddingStrategy, PostProcessorWrapper};
 use super::bert::{add_tokens, as_the_class_reads, class, is_bert, of_vocabulary};
 use super::encoding::Tokenizer;
 use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, TokenizerFiles, VOCABULARY};
+use super::language_codes::LanguageCodes;
 use super::limits::{FILE, check, guarded};
 use super::options::{EncodingOptions, lower};
 use super::parsing::library;
@@ -95,6 +96,13 @@ impl Tokenizer {
             is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
         }
         is_changed |= add_tokens(&mut value, &files).map_err(named)?;
+        let codes = LanguageCodes::of(class.as_deref(), &files, &value).map_err(named)?;
+        if let Some(template) = codes.as_ref().map(LanguageCodes::template)
+            && value["post_processor"] != template
+        {
+            value["post_processor"] = template;
+            is_changed = true;
+        }
         let sentence = if is_for_sentences { files.json(SENTENCE).map_err(named)? } else { Value::Null };
         if sentence["do_lower_case"] == true {
             is_changed |= lower(&mut value["normalizer"]);
@@ -127,6 +135,7 @@ impl Tokenizer {
             path: Some(Arc::new(path)),
             target,
             language: None,
+            codes: codes.map(Arc::new),
         };
         // Where both texts of a pair are of one segment anyway, nothing is left out.
         let one_segment = options.one_segment && own.tells_segments();

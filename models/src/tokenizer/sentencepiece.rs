@@ -1,9 +1,12 @@
 //! SentencePiece models (Kudo and Richardson, 2018), `sentencepiece_model.proto`, as far as tokenizers are made of them.
 
+use std::collections::HashSet;
+
 use prost::Message;
 
-/// Type of a model that chooses pieces by their probability.
+/// Type of a model that chooses pieces by their probability, and of one that merges pairs of pieces.
 const UNIGRAM: i32 = 1;
+const BPE: i32 = 2;
 
 /// Types of pieces that no text is cut into: control tokens, and such as their users defined.
 const CONTROL: i32 = 3;
@@ -45,7 +48,9 @@ struct Normalizer {
 /// Vocabulary of a model and its rules of normalization.
 #[derive(Debug)]
 pub(super) struct SentencePiece {
-    /// Each piece with the logarithm of its probability, in the order of their numbers.
+    /// Whether it merges pairs of pieces, and does not choose pieces by their probability.
+    pub(super) is_bpe: bool,
+    /// Each piece with the logarithm of its probability, or its rank among merges, in the order of their numbers.
     pub(super) pieces: Vec<(String, f64)>,
     /// Control tokens, and those that users defined, each with whether it is a control token.
     pub(super) added: Vec<(String, bool)>,
@@ -54,23 +59,30 @@ pub(super) struct SentencePiece {
 }
 
 impl SentencePiece {
-    /// The model of a file.
+    /// The unigram model of a file.
     ///
     /// # Errors
     /// Faults of a file that is none, or of a model of another type.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let read = Self::read_any(bytes)?;
+        if read.is_bpe { Err(unknown_type(BPE)) } else { Ok(read) }
+    }
+
+    /// The unigram or BPE model of a file.
+    ///
+    /// # Errors
+    /// Faults of a file that is none, or of a model of another type.
+    pub(super) fn read_any(bytes: &[u8]) -> Result<Self, String> {
         let file = File::decode(bytes).map_err(|error| format!("this is no SentencePiece model: {error}"))?;
         if file.pieces.is_empty() {
             return Err("this is no SentencePiece model: it has no pieces".into());
         }
         let model_type = file.trainer.and_then(|trainer| trainer.model_type).unwrap_or(UNIGRAM);
-        if model_type != UNIGRAM {
-            return Err(format!(
-                "this is a SentencePiece model of type {model_type}, and type {UNIGRAM}, `unigram`, is read here: let transformers make \
-                 `tokenizer.json` with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`"
-            ));
+        if ![UNIGRAM, BPE].contains(&model_type) {
+            return Err(unknown_type(model_type));
         }
         let mut read = Self {
+            is_bpe: model_type == BPE,
             pieces: Vec::with_capacity(file.pieces.len()),
             added: Vec::new(),
             charsmap: file.normalizer.and_then(|own| own.charsmap).filter(|map| !map.is_empty()),
@@ -88,4 +100,33 @@ impl SentencePiece {
         }
         Ok(read)
     }
+
+    /// Pairs of pieces that are merged, the first ones first, as far as all three pieces are among those that are `known`.
+    pub(super) fn merges(&self, is_known: impl Fn(&str) -> bool) -> Vec<[String; 2]> {
+        let known: HashSet<&str> =
+            self.pieces.iter().map(|(piece, _)| piece.as_str()).filter(|piece| is_known(piece)).collect();
+        let mut merges: Vec<(f64, usize, usize, &str, &str)> = Vec::new();
+        for (index, (piece, score)) in self.pieces.iter().enumerate() {
+            if !known.contains(piece.as_str()) {
+                continue;
+            }
+            for (place, _) in piece.char_indices().skip(1) {
+                let (left, right) = piece.split_at(place);
+                if known.contains(left) && known.contains(right) {
+                    merges.push((*score, index, place, left, right));
+                }
+            }
+        }
+        // The better piece first; of the same one, the shorter left part, as transformers has it.
+        merges.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        merges.into_iter().map(|(.., left, right)| [left.to_owned(), right.to_owned()]).collect()
+    }
+}
+
+/// Fault of a model of a type that is not read.
+fn unknown_type(model_type: i32) -> String {
+    format!(
+        "this is a SentencePiece model of type {model_type}, which is not read here for tokenizers of this class: let transformers make \
+         `tokenizer.json` with `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)`"
+    )
 }

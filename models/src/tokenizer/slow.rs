@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::bert::{add, added_tokens, id_of, named_tokens};
 use super::files::{CONFIG, IDS, MERGES, PIECES, SOURCE, TARGET, TARGET_IDS, TokenizerFiles};
+use super::language_codes::{M2M100, MBART, MBART50, NLLB};
+use super::multilingual;
 use super::sentencepiece::SentencePiece;
 use crate::ModelError;
 
@@ -20,7 +22,7 @@ const SPACE: &str = "\u{2581}";
 const WRITTEN: &str = "\u{2063}";
 
 /// Special tokens of RoBERTa and XLM-RoBERTa, by their key, as they are called unless a file says otherwise.
-const ROBERTA: [(&str, &str); 7] = [
+pub(super) const ROBERTA: [(&str, &str); 7] = [
     ("bos_token", "<s>"),
     ("eos_token", "</s>"),
     ("sep_token", "</s>"),
@@ -99,13 +101,23 @@ pub(super) fn json_of(
                 SentencePiece::read(model).map_err(|fault| ModelError::content(Path::new(SOURCE), fault))?;
             (marian(files, &model, IDS)?, SOURCE)
         }
+        (MBART | MBART50 | NLLB, Some((name, bytes))) => {
+            let model = SentencePiece::read_any(bytes)
+                .map_err(|fault| ModelError::content(Path::new(name), fault))?;
+            (multilingual::of_pieces(class, files, name, &model)?, name)
+        }
+        (M2M100, Some((name, bytes))) if files.get(IDS).is_some() => {
+            let model = SentencePiece::read_any(bytes)
+                .map_err(|fault| ModelError::content(Path::new(name), fault))?;
+            (multilingual::m2m(files, &model)?, name)
+        }
         (
-            "XLMRobertaTokenizer" | "CamembertTokenizer" | "AlbertTokenizer" | "T5Tokenizer",
+            "XLMRobertaTokenizer" | "CamembertTokenizer" | "AlbertTokenizer" | "T5Tokenizer" | "MT5Tokenizer",
             Some((name, bytes)),
         ) => {
             let model =
                 SentencePiece::read(bytes).map_err(|fault| ModelError::content(Path::new(name), fault))?;
-            (unigram(class, files, model)?, name)
+            (unigram(if class == "MT5Tokenizer" { "T5Tokenizer" } else { class }, files, model)?, name)
         }
         _ => return Ok(None),
     };
@@ -264,9 +276,30 @@ fn unigram(class: &str, files: &TokenizerFiles, model: SentencePiece) -> Result<
 }
 
 /// A tokenizer of Marian: pieces of a language's model, by the numbers of a vocabulary, which may be one over both languages.
-/// A token that the model does not have is never read, as in transformers, but for single characters. Punctuation stays as it
-/// is: transformers 5.24 makes a normalizer of Moses where sacremoses is installed, and reads texts without it either way.
+/// Punctuation stays as it is: transformers 5.24 makes a normalizer of Moses where sacremoses is installed, and reads texts
+/// without it either way.
 fn marian(files: &TokenizerFiles, model: &SentencePiece, numbers: &str) -> Result<Value, ModelError> {
+    let (mut json, tokens, named) = numbered(files, model, numbers, &END)?;
+    let token = |key: &str| named.iter().find(|(own, _)| *own == key).map_or("", |(_, token)| token.as_str());
+    // The language to write in stands before a text.
+    let languages = tokens.into_iter().filter(|piece| is_language(piece));
+    add(&mut json, languages.map(|piece| (piece, None, true)).collect());
+    let end = token("eos_token").to_owned();
+    json["post_processor"] = template(&json, &["$A", &end], &["$A", "$B", &end], false);
+    Ok(json)
+}
+
+/// Tokens by their keys.
+pub(super) type NamedTokens = Vec<(&'static str, String)>;
+
+/// A tokenizer of the pieces of a model by the numbers of a vocabulary, its tokens in their order, and the special ones. A token
+/// that a unigram model does not have is never read, as in transformers, but for single characters.
+pub(super) fn numbered(
+    files: &TokenizerFiles,
+    model: &SentencePiece,
+    numbers: &str,
+    usual: &[(&'static str, &str)],
+) -> Result<(Value, Vec<String>, NamedTokens), ModelError> {
     let fault = |message: String| ModelError::content(Path::new(numbers), message);
     let ids = files.json(numbers)?;
     let mut tokens: Vec<(u64, String)> = Vec::new();
@@ -278,18 +311,20 @@ fn marian(files: &TokenizerFiles, model: &SentencePiece, numbers: &str) -> Resul
     if let Some((place, (id, _))) = tokens.iter().enumerate().find(|(place, (id, _))| *place as u64 != *id) {
         return Err(fault(format!("there is no token {place}; the next one is {id}")));
     }
-    let named = named_tokens(files, &END)?;
+    let named = named_tokens(files, usual)?;
     let token = |key: &str| named.iter().find(|(own, _)| *own == key).map_or("", |(_, token)| token.as_str());
-    let unknown = tokens.iter().position(|(_, own)| own == token("unk_token"));
-    let unknown = unknown.ok_or_else(|| fault(format!("there is no token `{}`", token("unk_token"))))?;
+    let unknown_token = token("unk_token").to_owned();
+    let unknown = tokens.iter().position(|(_, own)| *own == unknown_token);
+    let unknown = unknown.ok_or_else(|| fault(format!("there is no token `{unknown_token}`")))?;
     let scores: Map<String, Value> =
         model.pieces.iter().map(|(piece, score)| (piece.clone(), (*score).into())).collect();
     // A character that no piece has costs ten more than the rarest piece.
     let rarest = model.pieces.iter().map(|(_, score)| *score).fold(0.0, f64::min);
     let is_special = |piece: &str| named.iter().any(|(_, own)| own == piece) || is_language(piece);
+    let tokens: Vec<String> = tokens.into_iter().map(|(_, piece)| piece).collect();
     let vocabulary: Vec<(String, f64)> = tokens
         .iter()
-        .map(|(_, piece)| match scores.get(piece).and_then(Value::as_f64) {
+        .map(|piece| match scores.get(piece).and_then(Value::as_f64) {
             Some(score) => (piece.clone(), score),
             None if is_special(piece) => (piece.clone(), 0.0),
             None if piece.chars().count() == 1 => (piece.clone(), rarest),
@@ -300,6 +335,10 @@ fn marian(files: &TokenizerFiles, model: &SentencePiece, numbers: &str) -> Resul
     let mut json =
         around_unigram(&vocabulary, unknown, vec![unseen.clone()], model.charsmap.as_deref(), true);
     json["decoder"] = json!({ "type": "Sequence", "decoders": [unseen, json["decoder"]] });
+    if model.is_bpe {
+        let ids = tokens.iter().enumerate().map(|(id, token)| (token.clone(), Value::from(id))).collect();
+        json["model"] = bpe(model, ids, &unknown_token);
+    }
     // The library's own rules: spaces alone part words, and what stands between others is no space.
     if let Some(rules) = json["normalizer"]["normalizers"].as_array_mut() {
         for (pattern, content) in [(r"\A +| +\z", ""), (" {2,}", " ")] {
@@ -308,12 +347,23 @@ fn marian(files: &TokenizerFiles, model: &SentencePiece, numbers: &str) -> Resul
     }
     json["pre_tokenizer"] = json["pre_tokenizer"]["pretokenizers"][1].take();
     add_special(&mut json, &named, files)?;
-    // The language to write in stands before a text.
-    let languages = tokens.iter().map(|(_, piece)| piece).filter(|piece| is_language(piece));
-    add(&mut json, languages.map(|piece| (piece.clone(), None, true)).collect());
-    let end = token("eos_token").to_owned();
-    json["post_processor"] = template(&json, &["$A", &end], &["$A", "$B", &end], false);
-    Ok(json)
+    Ok((json, tokens, named))
+}
+
+/// A model of merges over tokens and their ids. What a merge needs and the vocabulary has not is left out.
+pub(super) fn bpe(model: &SentencePiece, ids: Map<String, Value>, unknown: &str) -> Value {
+    json!({
+        "type": "BPE",
+        "dropout": null,
+        "unk_token": unknown,
+        "continuing_subword_prefix": null,
+        "end_of_word_suffix": null,
+        "fuse_unk": true,
+        "byte_fallback": false,
+        "ignore_merges": false,
+        "merges": model.merges(|piece| ids.contains_key(piece)),
+        "vocab": ids,
+    })
 }
 
 /// Whether a token names the language to write in.
@@ -325,7 +375,7 @@ fn is_language(token: &str) -> bool {
 const MAX_EXTRA_IDS: u64 = 10_000;
 
 /// A unigram vocabulary over words marked by their beginning, as SentencePiece cuts them.
-fn around_unigram(
+pub(super) fn around_unigram(
     vocabulary: &[(String, f64)],
     unknown: usize,
     mut rules: Vec<Value>,
@@ -355,7 +405,7 @@ fn around_unigram(
 }
 
 /// Adds the special tokens of a class, and those that the files of a folder declare.
-fn add_special(
+pub(super) fn add_special(
     json: &mut Value,
     tokens: &[(&'static str, String)],
     files: &TokenizerFiles,

@@ -9,7 +9,9 @@ use crate::config_summary::ConfigSummary;
 use crate::head::MaskedLanguageNames;
 use crate::image_input::PatchInput;
 use crate::json::{config_json, decimal, extend_object};
-use crate::layers::{AttentionNames, Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::layers::{
+    AttentionNames, Biases, EncoderNames, LayerOptions, LayerSizes, Norms, Shapes, activation,
+};
 use crate::published::with_and_without;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
@@ -259,6 +261,7 @@ impl ViltConfig {
             attention_dropout: self.attention_probs_dropout_prob,
             norms: Norms::Before,
             biases: Biases::ALL,
+            options: LayerOptions::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
 use crate::json::{config_json, extend_object};
-use crate::layers::{Biases, EncoderNames, LayerSizes, Norms, Shapes, activation};
+use crate::layers::{Biases, EncoderNames, LayerOptions, LayerSizes, Norms, Shapes, activation};
 use crate::published::with_and_without;
 use crate::vilt::layer_names;
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Resampling, Stream, labels};
@@ -138,6 +138,7 @@ impl VitConfig {
             attention_dropout: self.attention_probs_dropout_prob,
             norms: Norms::Before,
             biases: Biases::ALL,
+            options: LayerOptions::default(),
         })
     }
 

@@ -7,6 +7,7 @@ Each folder has the files of one class, without `tokenizer.json`. `expected.json
 numbers of its tokens with special tokens around them.
 """
 
+import base64
 import contextlib
 import io
 import json
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import sentencepiece
 from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import AlbertTokenizer, CamembertTokenizer, CLIPTokenizer, GPT2Tokenizer, MarianTokenizer
-from transformers import RobertaTokenizer, T5Tokenizer, XLMRobertaTokenizer
+from transformers import AlbertTokenizer, CamembertTokenizer, CLIPTokenizer, GPT2Tokenizer, M2M100Tokenizer
+from transformers import MarianTokenizer, MBart50Tokenizer, MBartTokenizer, NllbTokenizer, RobertaTokenizer, T5Tokenizer
+from transformers import XLMRobertaTokenizer
+from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES as NLLB_LANGUAGES
 
 HERE = Path(__file__).parent
 ENGLISH = ["the cat sat on the mat", "a good film about a cat", "the dog and the cat ran home", "it's 12 o'clock, go home!",
@@ -32,13 +35,13 @@ TEXTS = ["the cat sat on the mat", "  A good  film!\n", "Café crème: it's 12 o
 RULES = "FB01\t66 69\nBD\t31 2044 32\n3000\t20\n"
 
 
-def spm(lines, path, size, **options):
+def spm(lines, path, size, model_type="unigram", **options):
     model = io.BytesIO()
     # The model keeps the path of its rules: one that is the same everywhere.
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         Path("rules.tsv").write_text(RULES)
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type="unigram",
+            sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type=model_type,
             hard_vocab_limit=False, minloglevel=2, normalization_rule_tsv="rules.tsv", **options)
     path.write_bytes(model.getvalue())
 
@@ -114,11 +117,49 @@ def main():
         json.dumps({token: index for index, token in enumerate(tokens)}, ensure_ascii=False), encoding="utf-8")
     loaded["marian"] = MarianTokenizer.from_pretrained(place)
 
+    usual = {"unk_id": 0, "bos_id": 1, "eos_id": 2, "pad_id": -1}
+    for name, model_type, tokenizer, config in (
+        ("mbart", "unigram", MBartTokenizer, {"src_lang": "de_DE", "tgt_lang": "hi_IN"}),
+        ("mbart50", "unigram", MBart50Tokenizer, {"src_lang": "de_DE", "tgt_lang": "hi_IN"}),
+        ("nllb", "bpe", NllbTokenizer, {"src_lang": "deu_Latn", "tgt_lang": "hin_Deva"}),
+        ("nllb-legacy", "bpe", NllbTokenizer, {"tgt_lang": "hin_Deva", "legacy_behaviour": True}),
+    ):
+        place = folder(name, {"tokenizer_class": tokenizer.__name__} | config)
+        spm(ENGLISH, place / "sentencepiece.bpe.model", 90, model_type, **usual)
+        loaded[name] = tokenizer.from_pretrained(place)
+        if name.startswith("nllb"):
+            # transformers 5.24 leaves the languages out where there is no `tokenizer.json`; published models have them between
+            # the pieces and the mask.
+            made = json.loads(loaded[name]._tokenizer.to_str())
+            pieces = {token: index for token, index in made["model"]["vocab"].items() if token != "<mask>"}
+            for token in [*NLLB_LANGUAGES, "<mask>"]:
+                pieces[token] = len(pieces)
+            loaded[name] = NllbTokenizer(
+                vocab=pieces, merges=[tuple(merge) for merge in made["model"]["merges"]],
+                _spm_precompiled_charsmap=base64.b64decode(
+                    made["normalizer"]["normalizers"][0]["precompiled_charsmap"]), **config)
+
+    for name, model_type in (("m2m_100", "bpe"), ("m2m_100-unigram", "unigram")):
+        place = folder(name, {"tokenizer_class": "M2M100Tokenizer", "src_lang": "de", "tgt_lang": "hi"})
+        spm(ENGLISH, place / "sentencepiece.bpe.model", 90, model_type, **usual)
+        read = sentencepiece.SentencePieceProcessor(model_file=str(place / "sentencepiece.bpe.model"))
+        pieces = sorted(read.id_to_piece(index) for index in range(3, read.get_piece_size()))
+        # A character that the model does not know may have a number all the same.
+        tokens = ["<s>", "<pad>", "</s>", "<unk>", *pieces, "猫"]
+        (place / "vocab.json").write_text(
+            json.dumps({token: index for index, token in enumerate(tokens)}, ensure_ascii=False), encoding="utf-8")
+        loaded[name] = M2M100Tokenizer.from_pretrained(place)
+
     expected = {}
     for name, tokenizer in loaded.items():
         texts = TEXTS + ([">>de<< the cat sat"] if name == "marian" else [])
+        texts += ["a <mask> dog"] if name.startswith(("mbart", "nllb")) else []
         ids = {text: tokenizer(text)["input_ids"] for text in texts}
         expected[name] = {"ids": ids, "pair": tokenizer("the cat", "a dog")["input_ids"]}
+        if config := getattr(tokenizer, "tgt_lang", None):
+            language = tokenizer.convert_tokens_to_ids(f"__{config}__" if name.startswith("m2m") else config)
+            target = {text: tokenizer(text_target=text)["input_ids"] for text in texts}
+            expected[name] |= {"target": target, "language": language, "size": len(tokenizer)}
     read = MarianTokenizer.from_pretrained(HERE / "marian", use_source_tokenizer=False)
     written = read(text_target="der Hund und die Katze liefen heim")["input_ids"]
     expected["marian"]["written"] = {"ids": written, "text": read.decode(written, skip_special_tokens=True)}

@@ -31,11 +31,23 @@ pub(super) struct LayerSizes<'a> {
     pub(super) norms: Norms,
     /// Kinds of scores that are summed, by whose number they are divided as by the width of a head.
     pub(super) kinds: usize,
+    pub(super) options: LayerOptions,
+}
+
+/// Settings of a layer that few architectures have otherwise than by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LayerOptions {
+    /// Width of a head; left out, the heads divide the width of hidden states.
+    pub(super) head_width: Option<usize>,
+    /// Whether products of queries and keys are taken as they are.
+    pub(super) is_unscaled: bool,
+    /// Whether norms divide by the root mean square alone.
+    pub(super) has_root_norms: bool,
 }
 
 impl LayerSizes<'_> {
     pub(super) fn head_width(&self) -> usize {
-        self.width / self.heads.max(1)
+        self.options.head_width.unwrap_or(self.width / self.heads.max(1))
     }
 }
 
@@ -96,6 +108,30 @@ impl OnnxWeights<'_> {
         let bias = bias.map(|bias| graph.vector(&format!("{name}.bias"), bias)).transpose()?;
         let inputs: Vec<&str> = [x, &weight].into_iter().chain(bias.as_deref()).collect();
         Ok(graph.node("LayerNormalization", &inputs, attributes))
+    }
+
+    /// A norm as the layers of these sizes have them.
+    pub(super) fn norm_of(
+        &self,
+        graph: &mut Builder,
+        x: &str,
+        name: &str,
+        sizes: &LayerSizes<'_>,
+    ) -> Result<Name, ModelError> {
+        if !sizes.options.has_root_norms {
+            return self.norm(graph, x, name, sizes.epsilon);
+        }
+        let weight = graph.vector(&format!("{name}.weight"), self.get(&format!("{name}.weight"))?)?;
+        let axis = graph.integers("width axis", &[1], &[-1]);
+        let width = graph.number(&format!("width {}", sizes.width), sizes.width as f32);
+        let epsilon = graph.number(&format!("epsilon {}", sizes.epsilon), sizes.epsilon as f32);
+        let squares = graph.node("Mul", &[x, x], Vec::new());
+        let sum = graph.node("ReduceSum", &[&squares, &axis], vec![integer("keepdims", 1)]);
+        let mean = graph.node("Div", &[&sum, &width], Vec::new());
+        let mean = graph.node("Add", &[&mean, &epsilon], Vec::new());
+        let root = graph.node("Sqrt", &[&mean], Vec::new());
+        let normed = graph.node("Div", &[x, &root], Vec::new());
+        Ok(graph.node("Mul", &[&normed, &weight], Vec::new()))
     }
 }
 
@@ -214,20 +250,30 @@ pub(super) fn layer_around(
 ) -> Result<Name, ModelError> {
     let [inner, outer, norm] = &names.feed_forward;
     let hidden = sublayer(graph, source, names.attention_norm.as_deref(), sizes, hidden, attention)?;
-    sublayer(graph, source, norm.as_str(), sizes, &hidden, |graph, x| match &names.gate {
-        Some(gate) => {
-            let parts = if gate == inner {
-                [0, 1].map(|index| source.linear_part(graph, x, inner, (index, 2)))
-            } else {
-                [inner, gate].map(|name| source.linear(graph, x, name))
-            };
-            let [activated, factor] = parts;
-            let activated = activate(graph, &activated?, sizes.activation)?;
-            let gated = graph.node("Mul", &[&activated, &factor?], Vec::new());
-            source.linear(graph, &gated, outer)
-        }
-        None => feed_forward(graph, source, [inner, outer], sizes, x),
+    sublayer(graph, source, norm.as_str(), sizes, &hidden, |graph, x| {
+        feed_forward_gated(graph, source, [inner, outer], names.gate.as_deref(), sizes, x)
     })
+}
+
+/// Two linear layers with an activation between them, and the linear layer of a gate, if there is one.
+pub(super) fn feed_forward_gated(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    [inner, outer]: [&str; 2],
+    gate: Option<&str>,
+    sizes: &LayerSizes<'_>,
+    x: &str,
+) -> Result<Name, ModelError> {
+    let Some(gate) = gate else { return feed_forward(graph, source, [inner, outer], sizes, x) };
+    let parts = if gate == inner {
+        [0, 1].map(|index| source.linear_part(graph, x, inner, (index, 2)))
+    } else {
+        [inner, gate].map(|name| source.linear(graph, x, name))
+    };
+    let [activated, factor] = parts;
+    let activated = activate(graph, &activated?, sizes.activation)?;
+    let gated = graph.node("Mul", &[&activated, &factor?], Vec::new());
+    source.linear(graph, &gated, outer)
 }
 
 /// Two linear layers with an activation between them.
@@ -260,10 +306,10 @@ pub(super) fn sublayer<'n>(
         (Norms::After, Some(norm)) => {
             let inside = inside(graph, hidden)?;
             let sum = graph.node("Add", &[hidden, &inside], Vec::new());
-            source.norm(graph, &sum, norm, sizes.epsilon)
+            source.norm_of(graph, &sum, norm, sizes)
         }
         (Norms::Before, Some(norm)) => {
-            let normed = source.norm(graph, hidden, norm, sizes.epsilon)?;
+            let normed = source.norm_of(graph, hidden, norm, sizes)?;
             let inside = inside(graph, &normed)?;
             Ok(graph.node("Add", &[hidden, &inside], Vec::new()))
         }
@@ -327,9 +373,13 @@ pub(super) fn attend(
     bias: Option<&str>,
 ) -> Result<Name, ModelError> {
     let scores = graph.node("MatMul", &[query, key], Vec::new());
-    let width = sizes.head_width() * sizes.kinds;
-    let root = graph.number(&format!("root of {width}"), (width as f32).sqrt());
-    let scores = graph.node("Div", &[&scores, &root], Vec::new());
+    let scores = if sizes.options.is_unscaled {
+        scores
+    } else {
+        let width = sizes.head_width() * sizes.kinds;
+        let root = graph.number(&format!("root of {width}"), (width as f32).sqrt());
+        graph.node("Div", &[&scores, &root], Vec::new())
+    };
     let scores = match bias {
         Some(bias) => graph.node("Add", &[&scores, bias], Vec::new()),
         None => scores,
@@ -337,7 +387,7 @@ pub(super) fn attend(
     let probabilities = graph.node("Softmax", &[&scores], vec![integer("axis", -1)]);
     let context = graph.node("MatMul", &[&probabilities, value], Vec::new());
     let context = graph.node("Transpose", &[&context], vec![integers("perm", &FORWARD)]);
-    let width = sizes.width as i64;
+    let width = (sizes.heads * sizes.head_width()) as i64;
     let together = graph.integers(&format!("heads together, {width}"), &[3], &[0, 0, width]);
     let context = graph.node("Reshape", &[&context, &together], Vec::new());
     source.linear(graph, &context, output)

@@ -5,7 +5,8 @@ use alambic_models::clip::ClipConfig;
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{
-    self, LayerSizes, Norms, OnnxWeights, TextTables, cast, first_place, first_token, normalise, row_at,
+    self, LayerOptions, LayerSizes, Norms, OnnxWeights, TextTables, cast, first_place, first_token,
+    normalise, row_at,
 };
 use super::builder::{Builder, Finished, Name, Storage, integer, integers};
 use super::images::{PatchTables, with_first};
@@ -108,6 +109,7 @@ impl ClipGraphs<'_> {
             epsilon: config.layer_norm_eps,
             norms: Norms::Before,
             kinds: 1,
+            options: LayerOptions::default(),
         };
         for index in 0..config.num_hidden_layers {
             hidden = blocks::layer(graph, &self.source, &config.layer(index), &sizes, &hidden, Some(&bias))?;
@@ -159,6 +161,7 @@ impl ClipGraphs<'_> {
             epsilon,
             norms: Norms::Before,
             kinds: 1,
+            options: LayerOptions::default(),
         };
         for index in 0..config.num_hidden_layers {
             hidden = blocks::layer(graph, &self.source, &config.layer(index), &sizes, &hidden, None)?;

@@ -4,7 +4,7 @@ use alambic_models::dual::{ANSWERS_EPSILON, DualConfig};
 use alambic_models::{ModelError, evenly_spaced};
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
+use super::blocks::{self, LayerOptions, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
 use super::builder::{Builder, Finished, Name, Storage, integer};
 use super::images::{PatchTables, with_first};
 use super::proto::Extent;
@@ -107,6 +107,7 @@ impl Tower {
             epsilon: config.sizes.layer_norm_eps,
             norms: Norms::Before,
             kinds: 1,
+            options: LayerOptions::default(),
         };
         for index in 0..self.layers {
             let names = DualConfig::layer(name, index);

@@ -4,8 +4,8 @@ mod blocks;
 mod builder;
 mod clip;
 mod dual;
+mod encoder_decoder;
 mod images;
-mod marian;
 mod matrix_embeddings;
 mod oscar;
 mod pooling;
@@ -91,7 +91,9 @@ pub fn export(
         Config::TextEncoder(config) => vec![("model", text_encoder::graph(config, weights, storage)?)],
         Config::Static(config) => vec![("model", static_embeddings::graph(config, weights, storage)?)],
         Config::Matrix(config) => vec![("model", matrix_embeddings::graph(config, weights, storage)?)],
-        Config::Marian(config) => marian::graphs(config, weights, storage)?,
+        Config::Bart(_) | Config::T5(_) => {
+            encoder_decoder::graphs(&config.encoder_decoder()?, weights, storage)?
+        }
         Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
         Config::Clip(config) => clip::graphs(config, weights, storage)?,
         Config::Siglip(config) => siglip::graphs(config, weights, storage)?,

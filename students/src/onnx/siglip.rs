@@ -5,8 +5,8 @@ use alambic_models::siglip::{SiglipConfig, SiglipTextConfig, SiglipVisionConfig}
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{
-    self, FORWARD, LayerSizes, Norms, OnnxWeights, TextTables, attend, feed_forward, first_token, normalise,
-    split_heads,
+    self, FORWARD, LayerOptions, LayerSizes, Norms, OnnxWeights, TextTables, attend, feed_forward,
+    first_token, normalise, split_heads,
 };
 use super::builder::{Builder, Finished, Name, Storage, integer, integers};
 use super::images::PatchTables;
@@ -133,6 +133,7 @@ impl SiglipGraphs<'_> {
             epsilon: text.layer_norm_eps,
             norms: Norms::Before,
             kinds: 1,
+            options: LayerOptions::default(),
         };
         let hidden = self.layers(graph, (true, text.num_hidden_layers), &sizes, embedded)?;
         let hidden = self.source.norm(graph, &hidden, &name("final_layer_norm"), sizes.epsilon)?;
@@ -173,6 +174,7 @@ impl SiglipGraphs<'_> {
             epsilon: vision.layer_norm_eps,
             norms: Norms::Before,
             kinds: 1,
+            options: LayerOptions::default(),
         };
         let hidden = self.layers(graph, (false, vision.num_hidden_layers), &sizes, embedded)?;
         let hidden = self.source.norm(graph, &hidden, &name("post_layernorm"), sizes.epsilon)?;

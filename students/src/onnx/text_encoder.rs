@@ -4,7 +4,7 @@ use alambic_models::ModelError;
 use alambic_models::text_encoder::{ClassifierInput, Head, TensorNames, TextEncoderConfig, TokenPooling};
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
+use super::blocks::{self, LayerOptions, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
 use super::builder::{Builder, Finished, Name, Storage, integer};
 use super::pooling;
 use super::proto::{Extent, element};
@@ -122,6 +122,7 @@ pub(super) fn sizes(config: &TextEncoderConfig) -> LayerSizes<'_> {
             .structure
             .disentangled()
             .map_or(1, |own| 1 + usize::from(own.content_to_position) + usize::from(own.position_to_content)),
+        options: LayerOptions::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use alambic_models::ModelError;
 use alambic_models::vilt::{Head, VOCABULARY_BIAS, ViltConfig};
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
+use super::blocks::{self, LayerOptions, LayerSizes, Norms, OnnxWeights, TextTables, activate, first_token};
 use super::builder::{Builder, Finished, Name, Storage, integer};
 use super::dual::perceptron;
 use super::images::{PatchTables, with_first};
@@ -40,6 +40,7 @@ pub(super) fn graph(
         epsilon: config.layer_norm_eps,
         norms: Norms::Before,
         kinds: 1,
+        options: LayerOptions::default(),
     };
     for index in 0..config.num_hidden_layers {
         hidden = blocks::layer(&mut graph, &source, &config.layer(index), &sizes, &hidden, Some(&bias))?;

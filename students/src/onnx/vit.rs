@@ -4,7 +4,7 @@ use alambic_models::ModelError;
 use alambic_models::vit::VitConfig;
 use alambic_tensor::parameters::Weights;
 
-use super::blocks::{self, LayerSizes, Norms, OnnxWeights, activate, first_token};
+use super::blocks::{self, LayerOptions, LayerSizes, Norms, OnnxWeights, activate, first_token};
 use super::builder::{Builder, Finished, Storage};
 use super::images::{PatchTables, with_first};
 
@@ -36,6 +36,7 @@ pub(super) fn graph(config: &VitConfig, weights: &Weights, storage: Storage) -> 
         epsilon: config.layer_norm_eps,
         norms: Norms::Before,
         kinds: 1,
+        options: LayerOptions::default(),
     };
     for index in 0..config.num_hidden_layers {
         hidden = blocks::layer(&mut graph, &source, &config.layer(index), &sizes, &hidden, None)?;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alambic_models::marian::{Marian, MarianConfig};
+use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::{Precision, Tokenizer, write_weights};
 use alambic_settings::Setting;
 use alambic_teachers::{
@@ -24,7 +24,7 @@ pub(crate) fn write_model(folder: &Path, seed: u64, positions: usize) {
     let languages = ["en", "hi", "ta"].map(str::to_owned);
     let tokenizer = Tokenizer::from_characters(&CHARACTERS.chars().collect(), &languages).unwrap();
     let padding = tokenizer.padding().unwrap();
-    let config = MarianConfig {
+    let config = BartConfig {
         vocab_size: tokenizer.size(),
         d_model: 16,
         encoder_layers: 2,
@@ -36,13 +36,13 @@ pub(crate) fn write_model(folder: &Path, seed: u64, positions: usize) {
         activation_function: "relu".into(),
         dropout: 0.1,
         scale_embedding: true,
-        tables: alambic_models::marian::WordTables::Shared,
         max_position_embeddings: positions,
         pad_token_id: padding,
         eos_token_id: tokenizer.end().unwrap(),
         decoder_start_token_id: padding,
+        ..BartConfig::default()
     };
-    let mut weights = Marian::initial_weights(&config, &Streams::new(seed)).unwrap();
+    let mut weights = config.initial_weights(&Streams::new(seed)).unwrap();
     // Random cross-attention says too little for the source to make a difference.
     for (name, tensor) in &mut weights {
         if name.contains("encoder_attn.") && name.ends_with("weight") {

@@ -18,6 +18,7 @@ mod low_rank;
 mod matrix_product;
 mod mean;
 mod ragged;
+mod root_norm;
 mod rotary;
 mod softmax;
 mod squared_error;
@@ -43,6 +44,7 @@ pub use matrix_product::{
 };
 pub use mean::masked_mean;
 pub use ragged::{RaggedLayout, RaggedPairs};
+pub use root_norm::root_norm;
 pub use rotary::{Rotation, rotate};
 pub use softmax::softmax;
 pub use squared_error::{SquaredError, squared_error};

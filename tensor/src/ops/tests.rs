@@ -15,6 +15,7 @@ use super::gated::gated_composite;
 use super::layer_norm::{layer_norm_composite, residual_layer_norm_composite};
 use super::linear::{linear_composite, linear_packed_composite};
 use super::ragged::{gather_composite, scatter_composite};
+use super::root_norm::root_norm_composite;
 use super::rotary::rotate_composite;
 use super::softmax::softmax_composite;
 use super::squared_error::squared_error_composite;
@@ -265,6 +266,18 @@ fn gated_activation_is_the_one() {
         );
     }
     assert!(gated(&variable(&[2, 5], 0.0), Activation::Gelu).is_err());
+}
+
+#[test]
+fn root_norm_is_the_one() {
+    let (x, weight) = (variable(&[3, 2, 10], 0.0), variable(&[10], 1.0));
+    compare(
+        "root norm",
+        &[&x, &weight],
+        || vec![root_norm_composite(&x, &weight, 1e-3).unwrap()],
+        || vec![root_norm(&x, &weight, 1e-3).unwrap()],
+    );
+    assert!(root_norm(&x, &variable(&[2], 0.0), 1e-3).is_err());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_losses::Targets;
-use alambic_models::{Tokenizer, Tokens};
+use alambic_models::{TargetPrefix, Tokenizer, Tokens};
 use alambic_teachers::GenerationRequest;
 
 use super::samples::Sample;
@@ -15,6 +15,8 @@ struct Encoded {
     source: Vec<u32>,
     /// Each with the end token.
     targets: Vec<Vec<u32>>,
+    /// The decoder's first token.
+    start: u32,
     is_teacher_target: bool,
     /// Inputs of the teacher; none without a teacher.
     request: Option<GenerationRequest>,
@@ -35,36 +37,35 @@ pub(crate) struct Seq2SeqBatch {
 #[derive(Debug)]
 pub(crate) struct EncodedSamples {
     samples: Vec<Encoded>,
-    start: u32,
     padding: u32,
     /// Samples that were longer than the student's positions.
     pub(crate) too_long: usize,
 }
 
 impl EncodedSamples {
-    /// Tokenizes the samples. `start` is the decoder's first token, `max_length` the number of the student's positions.
+    /// Tokenizes the samples. `start` is the decoder's first token where the language of a target is none, `max_length` the number of the student's positions.
     pub(crate) fn new(
         samples: &[Sample],
         tokenizer: &Tokenizer,
         (start, max_length): (u32, usize),
     ) -> Result<Self, RunError> {
-        let mut examples = Self {
-            samples: Vec::with_capacity(samples.len()),
-            start,
-            padding: tokenizer.padding()?,
-            too_long: 0,
-        };
+        let mut examples =
+            Self { samples: Vec::with_capacity(samples.len()), padding: tokenizer.padding()?, too_long: 0 };
         for sample in samples {
             let source = tokenizer.encode_for(&sample.source, &sample.direction.target)?;
             let mut targets = Vec::with_capacity(sample.targets.len());
             for target in &sample.targets {
-                targets.push(tokenizer.encode_target(target)?);
+                targets.push(tokenizer.encode_target_for(target, &sample.direction.target)?);
             }
             targets.retain(|target| target.len() <= max_length);
             if source.len() > max_length || targets.is_empty() {
                 examples.too_long += 1;
                 continue;
             }
+            let start = match tokenizer.target_prefix(&sample.direction.target)? {
+                Some(TargetPrefix::Start(code)) => code,
+                _ => start,
+            };
             let request = sample.teacher_source.as_ref().map(|text| GenerationRequest {
                 text: text.clone(),
                 language: sample.direction.target.clone(),
@@ -72,6 +73,7 @@ impl EncodedSamples {
             examples.samples.push(Encoded {
                 source,
                 targets,
+                start,
                 is_teacher_target: sample.is_teacher_target,
                 request,
             });
@@ -94,9 +96,10 @@ impl EncodedSamples {
         let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.samples[index]).collect();
         let sources: Vec<&[u32]> = rows.iter().map(|row| row.source.as_slice()).collect();
         let written: Vec<&[u32]> = rows.iter().map(|row| target(row, epoch)).collect();
-        let inputs: Vec<Vec<u32>> = written
+        let inputs: Vec<Vec<u32>> = rows
             .iter()
-            .map(|target| [self.start].iter().chain(&target[..target.len() - 1]).copied().collect())
+            .zip(&written)
+            .map(|(row, target)| [row.start].iter().chain(&target[..target.len() - 1]).copied().collect())
             .collect();
         let (decoder, tokens) = (Tokens::pad(&inputs, self.padding), Tokens::pad(&written, self.padding));
         let weights = |is_teacher_target: bool| {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::AttentionHeads;
 use crate::buffer;
 use crate::ops::softmax::softmax_row;
-use crate::vector::{self, vectorised};
+use crate::vector::{self, add_scaled, vectorised};
 
 vectorised! {
     /// Scaled products of a query with keys that are `step` apart.
@@ -29,7 +29,8 @@ vectorised! {
 }
 
 /// One decoding step: the context `[batch, 1, width]` of one query an example over the first `length` rows of its
-/// cache, `[batch, capacity, 2 * width]` of key and value. Has no gradient.
+/// cache, `[batch, capacity, 2 * width]` of key and value. `bias`, `[heads, length]`, is added to the scores of every example.
+/// Has no gradient.
 ///
 /// # Errors
 /// When the shapes do not fit or the query is not `f32`.
@@ -39,8 +40,10 @@ pub fn attend_cached(
     capacity: usize,
     length: usize,
     heads: AttentionHeads,
+    bias: Option<&[f32]>,
 ) -> Result<Tensor> {
-    attend_cached_rows(query, cache, capacity, &vec![length; query.dim(0)?], heads)
+    let lengths = vec![length; query.dim(0)?];
+    attend_rows(query, (cache, capacity), &lengths, heads, bias)
 }
 
 /// The same over as many rows of each example's cache as `lengths` says, as sources of different lengths need.
@@ -54,6 +57,17 @@ pub fn attend_cached_rows(
     lengths: &[usize],
     heads: AttentionHeads,
 ) -> Result<Tensor> {
+    attend_rows(query, (cache, capacity), lengths, heads, None)
+}
+
+/// Attention over a cache of a capacity. A bias goes with rows of one length.
+fn attend_rows(
+    query: &Tensor,
+    (cache, capacity): (&[f32], usize),
+    lengths: &[usize],
+    heads: AttentionHeads,
+    bias: Option<&[f32]>,
+) -> Result<Tensor> {
     let (batch, queries, width) = query.dims3()?;
     let used = lengths.len() == batch && lengths.iter().all(|length| (1..=capacity).contains(length));
     if queries != 1 || !used || cache.len() != batch * capacity * 2 * width {
@@ -64,21 +78,32 @@ pub fn attend_cached_rows(
         )
     }
     heads.check(width)?;
+    let longest = lengths.iter().max().copied().unwrap_or(1);
+    if let Some(bias) = bias.filter(|bias| bias.len() != heads.count * longest) {
+        bail!(
+            "attention: a bias of {} values does not fit {} heads over {longest} rows",
+            bias.len(),
+            heads.count
+        )
+    }
     let (step, head_width) = (2 * width, width / heads.count);
     let context = buffer::with_slice(query, "attention", |query| {
         let mut context = vec![0.0; batch * width];
         let example = |(example, context): (usize, &mut [f32])| {
             let rows = &cache[example * capacity * step..];
             let query = &query[example * width..];
-            let mut scores = vec![0.0; lengths[example]];
-            for first in (0..width).step_by(head_width) {
+            let length = lengths[example];
+            let mut scores = vec![0.0; length];
+            for (head, first) in (0..width).step_by(head_width).enumerate() {
                 let query = &query[first..first + head_width];
                 write_scores(query, &rows[first..], step, heads.scale, &mut scores);
+                if let Some(bias) = bias {
+                    add_scaled(&mut scores, &bias[head * length..(head + 1) * length], 1.0);
+                }
                 softmax_row(&mut scores);
                 add_weighted(&scores, &rows[width + first..], step, &mut context[first..first + head_width]);
             }
         };
-        let longest = lengths.iter().max().copied().unwrap_or(1);
         let least = (64 * 1024 / (longest * width)).max(1);
         context.par_chunks_mut(width).enumerate().with_min_len(least).for_each(example);
         context
