@@ -37,7 +37,11 @@ fn negation_end(text: &[char], place: usize) -> Option<usize> {
 /// `'s`, `'re`, `n't` and the like.
 pub(super) fn clitic(text: &[char], place: usize) -> Option<Token> {
     let end = clitic_end(text, place).or_else(|| negation_end(text, place))?;
-    let straight = |own: &char| if *own == '\u{2019}' { '\'' } else { *own };
+    let straight = |own: &char| match own {
+        '\u{2019}' => '\'',
+        '\u{2018}' | '\u{201b}' => '`',
+        own => *own,
+    };
     Some(Token::written(end, text[place..end].iter().map(straight).collect::<String>()))
 }
 
@@ -102,7 +106,7 @@ pub(super) fn with_apostrophe(text: &[char], place: usize) -> Option<Token> {
     let whole = |word: &str| continues(text, place, word).then(|| place + word.chars().count());
     let is_end = |end: usize| !at(text, end).is_some_and(is_letter);
     let known = ["ol'", "somethin'", "dunkin'", "c'mon", "s'mores", "ev'ry", "li'l", "nat'l", "e'er"];
-    if let Some(end) = known.iter().find_map(|own| whole(own)).filter(|end| is_end(*end)) {
+    if let Some(end) = known.into_iter().find_map(whole).filter(|end| is_end(*end)) {
         return Some(Token::to(end));
     }
     let letters = run_end(text, place, is_letter);
@@ -136,8 +140,8 @@ pub(super) fn joined(text: &[char], place: usize) -> Option<Token> {
     let is_worded = text[place].is_alphabetic();
     let candidates = [
         hyphenated(text, place),
-        chain(text, place, ".", |own| own.is_alphabetic()).filter(|_| is_worded),
-        chain(text, place, "!?", |own| own.is_alphabetic()).filter(|_| is_worded),
+        chain(text, place, ".", char::is_alphabetic).filter(|_| is_worded),
+        chain(text, place, "!?", char::is_alphabetic).filter(|_| is_worded),
         slashes(text, place),
         chain(text, place, "_", |own| own.is_ascii_alphanumeric()),
         ampersands(text, place),
@@ -212,10 +216,10 @@ fn initials_end(text: &[char], place: usize) -> Option<usize> {
 }
 
 /// Words with one of some marks between them.
-fn chain(text: &[char], place: usize, marks: &str, begins: impl Fn(char) -> bool) -> Option<usize> {
+fn chain(text: &[char], place: usize, marks: &str, begins: fn(char) -> bool) -> Option<usize> {
     let mut end = run_end(text, place, is_word);
     let mut last = None;
-    while at(text, end).is_some_and(|own| marks.contains(own)) && at(text, end + 1).is_some_and(&begins) {
+    while at(text, end).is_some_and(|own| marks.contains(own)) && at(text, end + 1).is_some_and(begins) {
         end = run_end(text, end + 1, is_word);
         last = Some(end);
     }
