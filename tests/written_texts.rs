@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{json, run};
+use common::{json, json_of, run, sound};
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
@@ -94,4 +94,27 @@ fn files_and_metrics_that_do_not_fit_are_refused() {
         let error = run(folder.path(), &[&["score"], arguments].concat()).bad(code);
         assert!(error.contains(said), "{arguments:?}: {error}");
     }
+}
+
+#[test]
+fn run_measures_what_models_write_by_metrics_of_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("df.json", r#"{"ref_len": 50, "document_frequency": {}}"#)]);
+    let metrics = r#"evaluation.metrics=["cer", "chrf", "bleu-char", "chrf++", "cider-d"]"#;
+    let frequencies = r#"evaluation.document-frequencies="df.json""#;
+    let settings = ["--set", metrics, "--set", frequencies, "--set", "train.steps=2", "--no-baseline"];
+    let ended = run(folder.path(), &[&["run", &sound()][..], &settings].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let student = &json_of(&folder.path().join("runs/sound/metrics.json"))["models"]["student"];
+    for name in ["cer", "chrf", "bleu-char", "chrf++", "cider-d", "cider-d-of-references"] {
+        let value = student["metrics"][name].as_f64().unwrap();
+        let interval = student["intervals"][name].as_array().unwrap();
+        let ends = [0, 1].map(|end: usize| interval[end].as_f64().unwrap());
+        assert!(ends[0] <= value && value <= ends[1], "{name}: {value} {ends:?}");
+    }
+    // Names are one token, which no image of the file has.
+    let ceiling = student["metrics"]["cider-d-of-references"].as_f64().unwrap();
+    assert!((ceiling - 2.5).abs() < 1e-9, "{ceiling}");
+    let report = fs::read_to_string(folder.path().join("runs/sound/report.md")).unwrap();
+    assert!(report.contains("CIDEr-D") && report.contains("chrF++"), "{report}");
 }
