@@ -2,7 +2,7 @@
 
 use alambic_losses::NameVectors;
 use alambic_models::GenerationConfig;
-use alambic_settings::{At, IndexMap, OneOrMany, choices, settings};
+use alambic_settings::{At, IndexMap, Location, OneOrMany, choices, settings};
 use alambic_teachers::DecodingOptions;
 use alambic_tensor::precision::MatmulPrecision;
 
@@ -17,8 +17,12 @@ settings! {
         pub directions: Vec<At<String>> = Vec::new(),
         /// Directions to leave out of these.
         pub except: Vec<At<String>> = Vec::new(),
-        /// Metrics of the outputs; the first is the primary one. Left out: the usual ones of the task.
+        /// Metrics of the outputs, as `alambic list metrics` shows them; the first is the primary one. Left out: the usual ones of the
+        /// task, to which those of written texts (`bleu`, `chrf`, `cider-d`, …) do not belong.
         pub metrics: Vec<At<String>> = Vec::new(),
+        /// A file that says in how many images each n-gram is, by which `cider-d` weighs n-grams: JSON with `ref_len` and
+        /// `document_frequency`. Left out: as the references of the examples have it.
+        pub document_frequencies: Option<Location>,
         /// The teacher that the student is compared with. Left out: none.
         pub teacher: Option<At<String>>,
         /// Other teachers, all of them checkpoints, that are evaluated on the same examples.
