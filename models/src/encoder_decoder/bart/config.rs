@@ -316,10 +316,9 @@ impl BartConfig {
 fn with_defaults(json: &Value, family: BartFamily) -> Value {
     let mut all = family.defaults();
     if let (Some(all), Some(own)) = (all.as_object_mut(), json.as_object()) {
-        let is_set = |(key, value): &(&String, &Value)| !value.is_null() || !all.contains_key(*key);
-        let own: Vec<_> =
-            own.iter().filter(is_set).map(|(key, value)| (key.clone(), value.clone())).collect();
-        all.extend(own);
+        // A key without a value is one that is not there.
+        let set = own.iter().filter(|(_, value)| !value.is_null());
+        all.extend(set.map(|(key, value)| (key.clone(), value.clone())));
     }
     if let Some(first) = all["eos_token_id"].as_array().and_then(|all| all.first().cloned()) {
         all["eos_token_id"] = first;
