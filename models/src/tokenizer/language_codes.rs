@@ -5,8 +5,8 @@ use std::path::Path;
 use alambic_files::text::quoted;
 use serde_json::{Value, json};
 
-use super::bert::id_of;
 use super::files::{CONFIG, TokenizerFiles};
+use super::ids::id_of;
 use crate::ModelError;
 
 /// Class of mBART, whose texts have the code behind their end.
@@ -145,6 +145,10 @@ impl LanguageCodes {
         let mut languages: Vec<Language> = tokens.into_iter().filter_map(language).collect();
         languages.sort_by_key(|language| language.id);
         languages.dedup_by_key(|language| language.id);
+        // A class that only follows from the model's type is none that the vocabulary was made for.
+        if languages.is_empty() && !config["tokenizer_class"].is_string() {
+            return Ok(None);
+        }
         if languages.is_empty() {
             return Err(fault(format!(
                 "a `{class}` has a token for each language, and the vocabulary has none of them"
