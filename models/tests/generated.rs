@@ -14,7 +14,7 @@ use serde_json::Value;
 use traces::folder;
 
 /// Families with a `generated.json`.
-const FAMILIES: [&str; 1] = ["marian-peaked"];
+const FAMILIES: [&str; 7] = ["marian-peaked", "bart", "mbart", "m2m_100", "t5-v1.0", "t5-v1.1", "mt5"];
 
 /// A model, and decoding as its folder has it.
 struct Model {

@@ -13,11 +13,12 @@ use crate::names::{FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, 
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 19] = [
+const OF_SOME_TASKS: [&str; 20] = [
     "directions",
     "except",
     "references",
     "beam",
+    "teacher-beam",
     "max-new-tokens",
     "length-penalty",
     "no-repeat-ngram",

@@ -52,9 +52,12 @@ settings! {
         pub language_groups: IndexMap<String, Vec<At<String>>> = IndexMap::new(),
         /// References that outputs are compared with.
         pub references: References = References::Corpus,
-        /// Beams in decoding, the same for every model; 1 is greedy decoding.
+        /// Beams in decoding, of every model alike; 1 is greedy decoding.
         #[range(1..=1024)]
         pub beam: usize = 1,
+        /// Beams of the teacher's decoding, where a student that writes greedily is compared with a teacher that searches. Left out: `beam`.
+        #[range(1..=1024)]
+        pub teacher_beam: Option<usize>,
         /// Largest number of tokens of an output.
         #[range(1..=1_048_576)]
         pub max_new_tokens: usize = 64,
@@ -76,9 +79,14 @@ impl EvaluationOptions {
         InputLanguages { student: &self.student_languages, teacher: self.teacher_language.as_ref() }
     }
 
-    /// Decoding of every model that writes.
+    /// Decoding of every model that writes, the teacher aside.
     pub(crate) fn generation(&self) -> GenerationConfig {
         self.decoding.generation(self.beam, self.max_new_tokens)
+    }
+
+    /// Beams of the teacher's decoding.
+    pub(crate) fn beam_of_teacher(&self) -> usize {
+        self.teacher_beam.unwrap_or(self.beam)
     }
 }
 
