@@ -8,6 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Place};
 use crate::image_files::{ImageFile, Images};
+use crate::pictures::Caption;
 use crate::questions::{Question, QuestionDetails};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
@@ -156,7 +157,7 @@ pub(crate) fn build_captions(
         }
         let image = images.take(row.image, row.place);
         let picture = images.picture(image);
-        picture.captions.append(&mut captions);
+        picture.captions.extend(captions.into_iter().map(Caption::from));
         if !picture.splits.contains(&row.split) {
             picture.splits.push(row.split);
         }

@@ -31,6 +31,7 @@
 //! ```
 
 pub mod arrays;
+mod base_emoji;
 pub mod batches;
 pub mod benchmarks;
 pub mod bm25;
@@ -61,6 +62,7 @@ pub mod regions;
 pub mod sampling;
 mod scenes;
 pub mod search;
+mod sheets;
 pub mod source;
 pub mod split;
 mod stable_hash;
@@ -81,18 +83,20 @@ pub use dataset::{Dataset, SplitExample, Splits};
 pub use direction::{Direction, DirectionError};
 pub use error::{
     BenchmarkFault, ClassFault, DataError, Fault, LanguageFault, MixingFault, Place, Problem, RegionFault,
+    SheetFault,
 };
 pub use examples::WordPair;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;
 pub use passages::{AnswerSpan, PassageQuestion};
-pub use pictures::{Object, Picture, Pixels};
+pub use pictures::{Caption, Object, Picture, Pixels};
 pub use questions::{Question, QuestionDetails, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use sampling::{LanguageSampler, LanguageSampling};
 pub use scenes::{Drawing, SceneLanguage, SceneQuestionKind};
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
+pub use sheets::{Background, Sheet, SheetCell};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, SplitReport};
 pub use statistics::ReadStatistics;

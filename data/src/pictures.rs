@@ -8,6 +8,7 @@ use crate::error::{DataError, Fault, Place};
 use crate::raster::Raster;
 use crate::regions::ImageRegions;
 use crate::scenes::Drawing;
+use crate::sheets::SheetCell;
 
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,13 @@ pub struct Picture {
     /// Regions that a detector found in it, where there are any on record.
     pub regions: Option<ImageRegions>,
     /// Captions.
-    pub captions: Vec<String>,
+    pub captions: Vec<Caption>,
+    /// How it is drawn, where a corpus says it: `photo`; by it reports have slices.
+    pub style: Option<String>,
+    /// The images with which it counts as one in splits, in shares of a corpus and between corpora; none: it counts by itself.
+    pub group: Option<PictureGroup>,
+    /// Whether its mirror image shows the same, as far as its corpus knows: a word in it would not be read.
+    pub may_be_mirrored: bool,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
     /// about it; none for rows without a value.
     pub splits: Vec<Option<String>>,
@@ -34,10 +41,46 @@ pub enum Pixels {
     Held(Raster),
     /// Of a made-up scene, to be drawn when they are first needed.
     Drawn(Arc<Drawing>),
+    /// Of a cell of a sheet.
+    Cell(SheetCell),
     /// In a file of PNG, JPEG, WebP or GIF, to be read when they are needed.
     File(PathBuf),
     /// Not there: of the image its regions are known, and nothing else.
     Unknown,
+}
+
+/// A text that tells of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// The text.
+    pub text: String,
+    /// The code of its language; none where it is not known.
+    pub language: Option<String>,
+}
+
+impl From<String> for Caption {
+    /// A caption in a language that is not known.
+    fn from(text: String) -> Self {
+        Self { text, language: None }
+    }
+}
+
+impl Caption {
+    /// Whether it is in one of these languages, of which none means any.
+    #[must_use]
+    pub fn is_in<S: AsRef<str>>(&self, languages: &[S]) -> bool {
+        languages.is_empty()
+            || self.language.as_deref().is_some_and(|own| languages.iter().any(|code| code.as_ref() == own))
+    }
+}
+
+/// Images that count as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureGroup {
+    /// What they have in common, by which their split is decided.
+    pub name: String,
+    /// What tells that an image of another corpus belongs to it, too.
+    pub(crate) keys: Vec<u128>,
 }
 
 /// Object in an image.
@@ -60,6 +103,9 @@ impl Picture {
             objects: Vec::new(),
             regions: None,
             captions: Vec::new(),
+            style: None,
+            group: None,
+            may_be_mirrored: true,
             splits: Vec::new(),
         }
     }
@@ -68,6 +114,12 @@ impl Picture {
     #[must_use]
     pub fn without_pixels(name: String) -> Self {
         Self { name, pixels: Pixels::Unknown, ..Self::of_file(PathBuf::new()) }
+    }
+
+    /// The name by which its split is decided: its group's, or else its own.
+    #[must_use]
+    pub fn split_name(&self) -> &str {
+        self.group.as_ref().map_or(&self.name, |group| &group.name)
     }
 
     /// Whether there are pixels of it.
@@ -79,11 +131,12 @@ impl Picture {
     /// The pixels, upright where the file notes how the camera was held.
     ///
     /// # Errors
-    /// When there are no pixels, the file cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
+    /// When there are no pixels, the file or the sheet cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
     pub fn load(&self) -> Result<Raster, DataError> {
         let path = match &self.pixels {
             Pixels::Held(raster) => return Ok(raster.clone()),
             Pixels::Drawn(drawing) => return Ok(drawing.raster().clone()),
+            Pixels::Cell(cell) => return cell.raster(),
             Pixels::File(path) => path,
             Pixels::Unknown => return Err(DataError::new(Place::file(&self.name), Fault::NoPixels)),
         };

@@ -3,10 +3,10 @@
 use alambic_settings::kinds;
 
 use super::{
-    Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy,
-    MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch,
-    MadeUpTranslations, Moses, NamesTable, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts,
-    Tmx, Vqa,
+    Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions,
+    ImageSheet, Karpathy, MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages, MadeUpReviews,
+    MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, ParallelTable, ReadCorpus, Retrieval,
+    SearchTable, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -50,6 +50,8 @@ kinds! {
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.
         ImageCaptions(ImageCaptions) = "image-captions",
+        /// Pictures in the cells of sheets with captions, tags and classes, in a table.
+        ImageSheet(ImageSheet) = "image-sheet",
         /// Captions of COCO, Flickr30k or Flickr8k with the splits of Karpathy.
         Karpathy(Karpathy) = "karpathy",
         /// Questions about photographs with the answers of ten people, as VQA v2 publishes them.

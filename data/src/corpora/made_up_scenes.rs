@@ -8,6 +8,7 @@ use super::ReadCorpus;
 use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
+use crate::pictures::Caption;
 use crate::questions::{Question, QuestionDetails};
 use crate::scenes::{Scene, SceneLanguage, SceneOptions, SceneQuestionKind, answers, stream, tags};
 use crate::source::Extent;
@@ -127,8 +128,12 @@ impl ReadCorpus for MadeUpScenes {
                 })
             }));
             let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
-            picture.captions =
-                (0..self.captions).map(|_| spoken[0].say(&scene.describe(&mut random))).collect();
+            picture.captions = (0..self.captions)
+                .map(|_| Caption {
+                    text: spoken[0].say(&scene.describe(&mut random)),
+                    language: Some(languages[0].clone()),
+                })
+                .collect();
             images.push(picture);
         }
         // Scenes without questions are examples themselves, with their captions.
@@ -289,13 +294,13 @@ mod tests {
         for picture in &corpus.details.images {
             assert_eq!(picture.captions.len(), 3);
             for caption in &picture.captions {
-                let said: Vec<&str> = caption.trim_end_matches('.').split(' ').collect();
+                let said: Vec<&str> = caption.text.trim_end_matches('.').split(' ').collect();
                 let named = said.windows(2).map(|pair| pair.join(" ").replace(',', ""));
                 let tags: Vec<&String> = picture.objects.iter().map(|object| &object.tag).collect();
-                assert!(named.filter(|pair| tags.contains(&pair)).count() > 0, "{caption} {tags:?}");
+                assert!(named.filter(|pair| tags.contains(&pair)).count() > 0, "{caption:?} {tags:?}");
             }
         }
-        let order = |captions: &[String]| captions.iter().any(|caption| caption.contains(" is "));
+        let order = |captions: &[Caption]| captions.iter().any(|caption| caption.text.contains(" is "));
         assert!(corpus.details.images.iter().any(|picture| order(&picture.captions)));
         // What is said of an image does not change what is asked about it.
         assert_eq!(corpus.splits.train, scenes(|_| {}).splits.train);

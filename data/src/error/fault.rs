@@ -7,6 +7,7 @@ use super::class_fault::ClassFault;
 use super::language_fault::LanguageFault;
 use super::mixing_fault::MixingFault;
 use super::region_fault::RegionFault;
+use super::sheet_fault::SheetFault;
 
 /// Number of names that a message lists.
 const NAMES: usize = 20;
@@ -330,6 +331,9 @@ pub enum Fault {
     /// A fault of a dictionary by which texts are mixed.
     #[error(transparent)]
     Mixing(#[from] MixingFault),
+    /// A fault of a sheet of pictures, or of the table of its cells.
+    #[error(transparent)]
+    Sheet(#[from] SheetFault),
     /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
@@ -435,6 +439,7 @@ impl Fault {
             }
             Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
             Self::Benchmark(fault) => fault.help(),
+            Self::Sheet(fault) => fault.help(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }
@@ -446,7 +451,7 @@ pub(super) fn did_you_mean(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{}`?", quoted(near)))
 }
 
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     let mut shown: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{}`", quoted(name))).collect();
     if names.len() > NAMES {
         shown.push(format!("and {} more", names.len() - NAMES));

@@ -1,5 +1,6 @@
 //! Pictures of scenes, with the objects that are in them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
@@ -44,9 +45,7 @@ impl Scene {
             name,
             pixels: Pixels::Drawn(Arc::new(drawing)),
             objects: self.things.iter().map(object).collect(),
-            regions: None,
-            captions: Vec::new(),
-            splits: Vec::new(),
+            ..Picture::of_file(PathBuf::new())
         }
     }
 }

@@ -20,12 +20,8 @@ use zip::write::SimpleFileOptions;
 /// A corpus of images with these names.
 pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
     let picture = |name: &&str| Picture {
-        name: (*name).to_owned(),
         pixels: Pixels::File(name.into()),
-        objects: Vec::new(),
-        regions: None,
-        captions: Vec::new(),
-        splits: Vec::new(),
+        ..Picture::without_pixels((*name).to_owned())
     };
     let images = names.iter().map(picture).collect();
     let details = QuestionDetails { images, ..QuestionDetails::default() };

@@ -108,12 +108,8 @@ mod tests {
     #[test]
     fn images_of_two_corpora_that_have_one_name_are_two() {
         let picture = |shade: u8| Picture {
-            name: "made-up-scenes 1 0".into(),
             pixels: Pixels::Held(raster(shade)),
-            objects: Vec::new(),
-            regions: None,
-            captions: Vec::new(),
-            splits: Vec::new(),
+            ..Picture::without_pixels("made-up-scenes 1 0".into())
         };
         let pictures = [picture(10), picture(20)];
         let mut store = ImageStore::new(image_processor());

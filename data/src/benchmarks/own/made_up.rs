@@ -223,7 +223,7 @@ impl MadeUp {
             .iter()
             .enumerate()
             .flat_map(|(image, own)| {
-                own.captions.iter().map(move |text| ImageCaption { text: text.clone(), image })
+                own.captions.iter().map(move |caption| ImageCaption { text: caption.text.clone(), image })
             })
             .collect();
         let of_captions = captions.iter().map(|own| own.image).collect();
