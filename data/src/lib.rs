@@ -31,6 +31,7 @@
 //! ```
 
 pub mod arrays;
+pub mod augment;
 mod base_emoji;
 pub mod batches;
 pub mod benchmarks;
@@ -62,6 +63,7 @@ pub mod regions;
 pub mod sampling;
 mod scenes;
 pub mod search;
+mod shape_boxes;
 mod sheets;
 pub mod source;
 pub mod split;
@@ -94,8 +96,9 @@ pub use questions::{Question, QuestionDetails, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use sampling::{LanguageSampler, LanguageSampling};
-pub use scenes::{Drawing, SceneLanguage, SceneQuestionKind};
+pub use scenes::{Drawing, SceneLanguage, SceneQuestionKind, SceneStyle};
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
+pub use shape_boxes::ShapeBoxes;
 pub use sheets::{Background, Sheet, SheetCell};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, SplitReport};

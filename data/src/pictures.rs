@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::augment::Augmentation;
 use crate::decoding;
 use crate::error::{DataError, Fault, Place};
 use crate::raster::Raster;
 use crate::regions::ImageRegions;
 use crate::scenes::Drawing;
+use crate::shape_boxes::ShapeBoxes;
 use crate::sheets::SheetCell;
 
 /// An image of a corpus.
@@ -27,6 +29,8 @@ pub struct Picture {
     pub style: Option<String>,
     /// The images with which it counts as one in splits, in shares of a corpus and between corpora; none: it counts by itself.
     pub group: Option<PictureGroup>,
+    /// What its views are drawn by where it is trained on; none: it is seen as it is.
+    pub augmentation: Option<Arc<Augmentation>>,
     /// Whether its mirror image shows the same, as far as its corpus knows: a word in it would not be read.
     pub may_be_mirrored: bool,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
@@ -41,6 +45,10 @@ pub enum Pixels {
     Held(Raster),
     /// Of a made-up scene, to be drawn when they are first needed.
     Drawn(Arc<Drawing>),
+    /// Images side by side, from left to right, which models that read several images may read one by one.
+    Joined(Arc<Vec<Picture>>),
+    /// Of boxes of shapes, to be drawn when they are needed.
+    Boxes(Arc<ShapeBoxes>),
     /// Of a cell of a sheet.
     Cell(SheetCell),
     /// In a file of PNG, JPEG, WebP or GIF, to be read when they are needed.
@@ -105,6 +113,7 @@ impl Picture {
             captions: Vec::new(),
             style: None,
             group: None,
+            augmentation: None,
             may_be_mirrored: true,
             splits: Vec::new(),
         }
@@ -136,7 +145,12 @@ impl Picture {
         let path = match &self.pixels {
             Pixels::Held(raster) => return Ok(raster.clone()),
             Pixels::Drawn(drawing) => return Ok(drawing.raster().clone()),
+            Pixels::Boxes(boxes) => return Ok(boxes.raster()),
             Pixels::Cell(cell) => return cell.raster(),
+            Pixels::Joined(parts) => {
+                let parts = parts.iter().map(Self::load).collect::<Result<Vec<_>, _>>()?;
+                return Ok(Raster::side_by_side(&parts));
+            }
             Pixels::File(path) => path,
             Pixels::Unknown => return Err(DataError::new(Place::file(&self.name), Fault::NoPixels)),
         };

@@ -149,6 +149,9 @@ impl SplitExample for Question {
 /// [`picture_key`].
 #[must_use]
 pub fn picture_keys(picture: &Picture) -> Vec<u128> {
+    if let Pixels::Joined(parts) = &picture.pixels {
+        return parts.iter().flat_map(picture_keys).collect();
+    }
     let of_group = picture.group.iter().flat_map(|group| group.keys.iter().copied());
     std::iter::once(picture_key(picture)).chain(of_group).collect()
 }
@@ -170,6 +173,11 @@ pub fn picture_key(picture: &Picture) -> u128 {
         Pixels::Unknown => stable_hash::key(&["name", &picture.name]),
         Pixels::Held(raster) => of_pixels(raster),
         Pixels::Drawn(drawing) => of_pixels(drawing.raster()),
+        Pixels::Boxes(boxes) => of_pixels(&boxes.raster()),
+        Pixels::Joined(parts) => {
+            let keys: Vec<String> = parts.iter().map(|part| picture_key(part).to_string()).collect();
+            stable_hash::key(&keys.iter().map(String::as_str).collect::<Vec<_>>())
+        }
         Pixels::Cell(cell) => match cell.raster() {
             Ok(raster) => of_pixels(&raster),
             Err(_) => stable_hash::key(&["name", &picture.name]),

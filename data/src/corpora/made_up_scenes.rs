@@ -4,13 +4,18 @@ use std::collections::HashMap;
 
 use alambic_settings::settings;
 
-use super::ReadCorpus;
+use super::scene_pairs::ScenePairs;
+use super::statements::STATEMENT_ANSWERS;
+use super::{ReadCorpus, SceneLook};
 use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
+use crate::image_datasets::TEST;
 use crate::pictures::Caption;
 use crate::questions::{Question, QuestionDetails};
-use crate::scenes::{Scene, SceneLanguage, SceneOptions, SceneQuestionKind, answers, stream, tags};
+use crate::scenes::{
+    Scene, SceneLanguage, SceneOptions, SceneQuestionKind, answers, is_about, say_hidden, stream, tags,
+};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
 
@@ -64,6 +69,9 @@ settings! {
         pub languages: Vec<SceneLanguage> = vec![SceneLanguage::English],
         /// Kinds of questions.
         pub kinds: Vec<SceneQuestionKind> = ALL_KINDS.to_vec(),
+        /// How they look, and which are kept out of training.
+        #[flatten]
+        pub look: SceneLook,
     }
 }
 
@@ -80,6 +88,9 @@ pub(super) const ALL_KINDS: [SceneQuestionKind; 7] = [
 
 /// The name that stands for a file's.
 const NAME: &str = "made-up-scenes";
+
+/// How many times as many questions are drawn where only some of them are wanted.
+const CURTAIN_DRAWS: usize = 4;
 
 /// Images that are made where only the head of a corpus is wanted.
 const HEAD: usize = 20;
@@ -106,34 +117,74 @@ impl ReadCorpus for MadeUpScenes {
             overlap: self.overlap as f32,
             noise: self.noise as f32,
         };
-        let answers = answers(self.most, variety);
+        let kept_out = self.look.kept_out(variety)?;
+        let answers = if self.look.pairs > 0 {
+            STATEMENT_ANSWERS.map(str::to_owned).to_vec()
+        } else {
+            answers(self.most, variety)
+        };
         let index: HashMap<&str, u32> =
             answers.iter().enumerate().map(|(index, answer)| (answer.as_str(), index as u32)).collect();
         let (mut images, mut questions) = (Vec::new(), Vec::new());
         let count = if extent == Extent::Head { self.images.min(HEAD) } else { self.images };
+        let mut pairs = ScenePairs::new(self.look.pairs, variety, &self.look, spoken);
         for image in 0..count {
             let mut random = stream(NAME, self.seed, image);
-            let scene = Scene::invent(&options, &mut random);
-            let found = scene.ask(&self.kinds, self.questions, variety, &mut random);
+            let scene = self.look.of(Scene::invent(&options, &mut random), self.seed, image);
+            let is_kept_out = scene.has_any(&kept_out);
+            let split = is_kept_out.then(|| TEST.to_owned());
+            if self.look.pairs > 0 {
+                let picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
+                if let Some((joined, stated)) =
+                    pairs.add(scene, picture, is_kept_out, images.len(), &mut random)
+                {
+                    images.push(joined);
+                    questions.extend(stated);
+                }
+                continue;
+            }
+            let hidden = scene.hidden();
+            let told = hidden.filter(|_| self.look.curtain_text);
+            let found = match told {
+                // Of the questions about all that there is, those about what is hidden.
+                Some(told) => {
+                    let mut found =
+                        scene.ask(&self.kinds, CURTAIN_DRAWS * self.questions, variety, &mut random);
+                    found.retain(|asked| is_about(asked.query, told));
+                    found.truncate(self.questions);
+                    found
+                }
+                None => scene.visible().ask(&self.kinds, self.questions, variety, &mut random),
+            };
+            let slice = self.look.slice(&[&scene], is_kept_out);
             questions.extend(found.into_iter().filter_map(|asked| {
                 let answer = *index.get(asked.answer.as_str())?;
-                let mut texts = spoken.iter().map(|language| language.ask(asked.query));
+                let ask = |language: &SceneLanguage| {
+                    let question = language.ask(asked.query);
+                    told.map_or_else(
+                        || question.clone(),
+                        |told| format!("{} {question}", say_hidden(*language, told)),
+                    )
+                };
+                let mut texts = spoken.iter().map(ask);
                 Some(Question {
                     text: texts.next()?,
                     translations: languages.iter().skip(1).cloned().zip(texts).collect(),
                     image,
                     answers: vec![(answer, 1.0)],
                     kind: asked.kind.name().to_owned(),
-                    split: None,
+                    split: split.clone(),
                 })
             }));
             let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
             picture.captions = (0..self.captions)
                 .map(|_| Caption {
-                    text: spoken[0].say(&scene.describe(&mut random)),
+                    text: spoken[0].say(&scene.visible().describe(&mut random)),
                     language: Some(languages[0].clone()),
                 })
                 .collect();
+            picture.style = slice;
+            picture.splits.extend(split.map(Some));
             images.push(picture);
         }
         // Scenes without questions are examples themselves, with their captions.
@@ -144,7 +195,10 @@ impl ReadCorpus for MadeUpScenes {
             kept: examples,
             ..ReadStatistics::default()
         };
-        let fingerprint = blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string();
+        // Scenes of the usual look are known as they were before there were others.
+        let written = format!("{NAME} {self:?}");
+        let usual = format!(", look: {:?}", SceneLook::usual());
+        let fingerprint = blake3::hash(written.replacen(&usual, "", 1).as_bytes()).to_hex().to_string();
         if questions.is_empty() && self.questions > 0 {
             return Err(statistics.nothing_kept(NAME));
         }
@@ -156,6 +210,11 @@ impl ReadCorpus for MadeUpScenes {
         let details =
             QuestionDetails { answers, languages, tags, ..QuestionDetails::of_images(images, &questions) };
         Ok(Dataset::new(questions, details, statistics, fingerprint).into())
+    }
+
+    /// Scenes that are kept out of training are for the test.
+    fn has_split_files(&self) -> [bool; 2] {
+        [false, !self.look.kept_out.is_empty()]
     }
 }
 
@@ -183,6 +242,7 @@ mod tests {
             captions: 0,
             languages: vec![SceneLanguage::English],
             kinds: ALL_KINDS.to_vec(),
+            look: SceneLook::usual(),
         }
     }
 

@@ -306,6 +306,16 @@ pub enum Fault {
         /// The values that it may hold.
         known: Vec<String>,
     },
+    /// A value that has not the form of such values.
+    #[error("`{}` holds `{}` where `{form}` is expected", quoted(.column), quoted(.found))]
+    NotForm {
+        /// The column.
+        column: String,
+        /// The value found.
+        found: String,
+        /// The form expected.
+        form: &'static str,
+    },
     /// A question with one choice, or none.
     #[error("{} {} where two or more are needed", .0, if *.0 == 1 { "choice" } else { "choices" })]
     ChoiceCount(usize),
@@ -431,7 +441,7 @@ impl Fault {
                 "give a number for each passage, in their order: first the positive, then the negatives".into()
             }
             Self::NotTexts { .. } => "write a list of texts in JSON, as `[\"one\", \"two\"]`".into(),
-            Self::NotOneOf { .. } => "correct it, or remove the row".into(),
+            Self::NotOneOf { .. } | Self::NotForm { .. } => "correct it, or remove the row".into(),
             Self::ChoiceCount(_) => "fill in the choices, or remove the row".into(),
             Self::UnknownChoice { .. } => {
                 "write the number of a choice, the name of its column or its text; `first-label` is the number of the first one"

@@ -44,7 +44,7 @@ impl Scene {
         Picture {
             name,
             pixels: Pixels::Drawn(Arc::new(drawing)),
-            objects: self.things.iter().map(object).collect(),
+            objects: self.visible().things.iter().map(object).collect(),
             ..Picture::of_file(PathBuf::new())
         }
     }

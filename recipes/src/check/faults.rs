@@ -50,6 +50,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::UnknownClass { .. }
         | Fault::Classes(_)
         | Fault::NotOneOf { .. }
+        | Fault::NotForm { .. }
         | Fault::NotTexts { .. }
         | Fault::ChoiceCount(_)
         | Fault::UnknownChoice { .. }

@@ -104,6 +104,7 @@ impl Checker<'_> {
         corpora: &[At<String>],
     ) {
         let origin = self.places.key_origin(&["model", declared]);
+        self.check_augmented_regions(student, declared, corpora);
         let who = format!("the student of stage `{}`", site.name);
         self.check_regions(&who, &origin, student, corpora, Split::Train);
         if let Some(name) = site.teacher

@@ -68,7 +68,6 @@ impl<'o> SheetReader<'o> {
         let columns = CellColumns::new(options, &table)?;
         reader.read_rows(&table, &columns);
         reader.check_excluded(&source, &columns);
-        reader.note_quotes(&source, &columns);
         let languages = columns.languages();
         reader.finish(languages)
     }
@@ -230,20 +229,6 @@ impl<'o> SheetReader<'o> {
         }
     }
 
-    /// Tells of captions within quotes, which a writer of quoted fields may have set.
-    fn note_quotes(&mut self, source: &TableSource, columns: &CellColumns<'_>) {
-        let is_quoted = |text: &&&str| text.len() > 1 && text.starts_with('"') && text.ends_with('"');
-        let texts = columns.captions.iter().flat_map(|column| &column.texts);
-        let quoted = texts.filter(is_quoted).count();
-        if quoted > 0 {
-            let texts = if quoted == 1 { "text stands" } else { "texts stand" };
-            self.statistics.notes.push(format!(
-                "{}: {quoted} {texts} between quotes, which are kept as characters",
-                source.name
-            ));
-        }
-    }
-
     fn finish(mut self, languages: Vec<String>) -> Result<Content, DataError> {
         let problems = std::mem::take(&mut self.problems);
         problems.or(())?;
@@ -271,7 +256,7 @@ impl<'o> SheetReader<'o> {
                     translations: IndexMap::new(),
                     image,
                     answers: vec![(answer as u32, 1.0)],
-                    kind: picture.style.clone().unwrap_or_default(),
+                    kind: String::new(),
                     split: picture.splits.first().cloned().flatten(),
                 });
             }

@@ -34,8 +34,10 @@ impl Setting for SheetFiles {
             Value::Text(_) => return Location::read(node, reader).map(Self::One),
             Value::Table(members) => members,
             _ => {
-                return reader
-                    .report_wrong_type(node, "a path, a table of paths by style, or `{ column = \"NAME\" }`");
+                return reader.report_wrong_type(
+                    node,
+                    "a path, a table of paths by style, or `{ column = \"NAME\" }`",
+                );
             }
         };
         let Some(column) = members.get(COLUMN) else {

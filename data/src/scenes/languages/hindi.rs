@@ -74,6 +74,11 @@ pub(super) fn tag(colour: Colour, shape: Shape) -> String {
     called(ObjectName::Both(colour, shape), Form::Direct)
 }
 
+/// Several objects of a name.
+pub(super) fn plural(what: ObjectName) -> String {
+    called(what, Form::Plural)
+}
+
 /// Whether it is called an object, which is feminine.
 fn is_object(called: ObjectName) -> bool {
     matches!(called, ObjectName::Colour(_))

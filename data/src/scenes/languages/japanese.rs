@@ -48,7 +48,7 @@ pub(super) fn tag(colour: Colour, shape: Shape) -> String {
     format!("{}{}", adjective(colour), noun(shape))
 }
 
-fn called(called: ObjectName) -> String {
+pub(super) fn called(called: ObjectName) -> String {
     match called {
         ObjectName::Shape(shape) => noun(shape).to_owned(),
         ObjectName::Colour(colour) => format!("{}物体", adjective(colour)),

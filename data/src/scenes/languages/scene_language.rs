@@ -4,7 +4,7 @@ use alambic_settings::choices;
 
 use super::super::colour::Colour;
 use super::super::shape::Shape;
-use super::meaning::{Query, Statement};
+use super::meaning::{ObjectName, Query, Statement};
 use super::{english, hindi, japanese};
 
 choices! {
@@ -37,6 +37,15 @@ impl SceneLanguage {
             Self::English => english::say(statement),
             Self::Hindi => hindi::say(statement),
             Self::Japanese => japanese::say(statement),
+        }
+    }
+
+    /// Several objects of a name, in the form that they have as a subject.
+    pub(in crate::scenes) fn several(self, name: ObjectName) -> String {
+        match self {
+            Self::English => english::plural(name),
+            Self::Hindi => hindi::plural(name),
+            Self::Japanese => japanese::called(name),
         }
     }
 

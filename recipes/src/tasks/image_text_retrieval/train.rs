@@ -14,6 +14,7 @@ use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs, TextImagePair};
+use crate::images::views::Views;
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
 use crate::training::job::Job;
@@ -145,13 +146,14 @@ impl TrainingTask for CaptionTraining<'_> {
             first + self.streams.pairing(epoch, image as u64).random_range(0..count)
         };
         let rows: Vec<usize> = batch.iter().map(drawn).collect();
+        let views = Some(Views::new(self.streams, epoch));
         // Every patch is read.
         let mut all = |count: usize, _: usize| (0..count).collect();
-        let shown = self.inputs.batch(&rows, &mut all)?;
+        let shown = self.inputs.batch(&rows, &mut all, views)?;
         let network = architecture::build(self.config, context.weights)?;
         let wanted = self.taps.of_student();
         let student = network.forward(&shown, Pass::Train(context.dropout), wanted)?;
-        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all));
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all, views));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: Targets::default() })
     }
