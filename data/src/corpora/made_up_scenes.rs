@@ -236,9 +236,8 @@ impl ReadCorpus for MadeUpScenes {
 
 #[cfg(test)]
 mod tests {
-    use indexmap::IndexMap;
-
     use super::*;
+    use crate::pictures::Picture;
 
     fn made() -> MadeUpScenes {
         MadeUpScenes {

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use alambic_data::{
-    DataError, Dataset, Extent, Picture, Question, QuestionDetails, ReadStatistics, RegionFiles,
+    DataError, Dataset, Extent, Picture, Pixels, Question, QuestionDetails, ReadStatistics, RegionFiles,
 };
 use alambic_settings::{Location, OneOrMany};
 use base64::Engine;

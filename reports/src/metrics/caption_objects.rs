@@ -66,8 +66,9 @@ mod tests {
         };
         let own = values(pictures.iter().map(|own| own.captions[1].text.clone()).collect());
         assert_eq!((own[0], own[2], own[3]), (1.0, 1.0, 1.0));
-        let next =
-            values(pictures.iter().cycle().skip(1).take(20).map(|own| own.captions[1].text.clone()).collect());
+        let next = values(
+            pictures.iter().cycle().skip(1).take(20).map(|own| own.captions[1].text.clone()).collect(),
+        );
         assert!(next[0] < 0.3 && next[1] < own[1] && next[3] < 1.0, "{next:?} {own:?}");
         let shape = |own: &Picture| format!("a {}", own.objects[0].tag.split(' ').next_back().unwrap());
         let plain = values(pictures.iter().map(shape).collect());
