@@ -56,8 +56,8 @@ loss.cross-entropy = {}
 [stage.distil]
 student = "small"
 teacher = "expert"
-data.words = { data = ["names"], directions = ["en-hi"] }
-[stage.distil.loss.sequence]
+data.pairs = { data = ["names"], directions = ["en-hi"] }
+[stage.distil.loss.cross-entropy]
 [stage.distil.loss.word-level]
 [stage.distil.loss.encoder-match]
 

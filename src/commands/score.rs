@@ -33,14 +33,20 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "METRIC", value_delimiter = ',')]
     metrics: Vec<String>,
     /// The language of written texts, by which `bleu` tokenizes them: `zh`, `ja`
-    #[arg(long, value_name = "LANGUAGE", requires = "metrics")]
+    #[arg(long, value_name = "LANGUAGE", requires = "metrics", conflicts_with = "suite")]
     language: Option<String>,
     /// Columns of references, where their files are tables in TSV, CSV, JSON lines or Parquet
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "metrics")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        value_delimiter = ',',
+        requires = "metrics",
+        conflicts_with = "suite"
+    )]
     columns: Vec<String>,
     /// In how many images each n-gram is, for `cider-d`: JSON with `ref_len` and `document_frequency`; left out, as the
     /// references have it
-    #[arg(long, value_name = "FILE", requires = "metrics")]
+    #[arg(long, value_name = "FILE", requires = "metrics", conflicts_with = "suite")]
     document_frequencies: Option<PathBuf>,
     /// What the model is called; left out, as the folder of its predictions
     #[arg(long, value_name = "NAME", conflicts_with = "metrics")]

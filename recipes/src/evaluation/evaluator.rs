@@ -241,7 +241,7 @@ mod tests {
         let references = vec![Prediction::Nothing; 3];
         let mut set = TestSet::new("text", "texts", PredictionKind::Text, references);
         set.slices = ["en-ja", "zh-Hant", "questions"].map(str::to_owned).to_vec();
-        assert_eq!(set.written_languages(), ["ja", "Hant", ""]);
+        assert_eq!(set.written_languages(), ["ja", "", ""]);
         set.has_languages = true;
         assert_eq!(set.written_languages(), ["en-ja", "zh-Hant", "questions"]);
         set.slices.clear();
