@@ -1,8 +1,6 @@
 //! Encoder-decoders of every family through a whole run: trained as a teacher, distilled into fewer of their layers, written,
 //! exported and asked.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 
 use std::path::Path;

@@ -86,9 +86,9 @@ fn write(folder: &Path) {
 fn run(folder: &Path, command: &str, options: &[&str]) -> Output {
     let mut program = alambic(folder);
     program.arg(command).arg("recipe.toml");
-    options.iter().for_each(|option| {
+    for option in options {
         program.arg("--set").arg(option);
-    });
+    }
     if command == "run" {
         program.args(["--overwrite", "--out", "out"]);
     }

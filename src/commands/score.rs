@@ -74,8 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         [predictions] => {
             let path = predictions.display();
             return Err(Failure::Usage(format!(
-                "the labels are missing: `alambic score {path} LABELS --suite {}`; a table of results ends in `.csv`",
-                name
+                "the labels are missing: `alambic score {path} LABELS --suite {name}`; a table of results ends in `.csv`"
             )));
         }
         _ => {

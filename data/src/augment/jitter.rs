@@ -48,7 +48,9 @@ impl Adjustment {
             Self::Saturation(factor) => {
                 for pixel in pixels {
                     let own = f32::from(grey(*pixel));
-                    pixel.iter_mut().for_each(|value| *value = blend(*value, own, factor));
+                    for value in pixel.iter_mut() {
+                        *value = blend(*value, own, factor);
+                    }
                 }
             }
             Self::Hue(turn) => pixels.iter_mut().for_each(|pixel| *pixel = turned(*pixel, turn as f32)),

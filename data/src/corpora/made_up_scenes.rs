@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use alambic_settings::settings;
 use indexmap::IndexMap;
+use rand_chacha::ChaCha8Rng;
 
 use super::scene_pairs::ScenePairs;
 use super::statements::STATEMENT_ANSWERS;
@@ -15,8 +16,8 @@ use crate::image_datasets::TEST;
 use crate::pictures::Caption;
 use crate::questions::{Question, QuestionDetails};
 use crate::scenes::{
-    Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestionKind, answers, is_about, say_hidden,
-    stream, tags,
+    Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestion, SceneQuestionKind, SceneTag, Statement,
+    answers, is_about, say_hidden, stream, tags,
 };
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
@@ -107,18 +108,10 @@ impl ReadCorpus for MadeUpScenes {
                 return Err(DataError::new(Place::file(least), Fault::MinAboveMax(least, most)));
             }
         }
-        let variety = (self.shapes, self.colours);
+        let variety = self.variety();
         let spoken = if self.languages.is_empty() { &[SceneLanguage::English][..] } else { &self.languages };
         let languages: Vec<String> = spoken.iter().map(|language| language.name().to_owned()).collect();
-        let options = SceneOptions {
-            side: self.side,
-            objects: (self.fewest, self.most),
-            radii: (self.smallest as f32, self.largest as f32),
-            variety,
-            distinct: self.distinct,
-            overlap: self.overlap as f32,
-            noise: self.noise as f32,
-        };
+        let options = self.scene_options();
         let kept_out = self.look.kept_out(variety)?;
         let answers = answers(self.most, variety);
         let index: HashMap<SceneAnswer, u32> =
@@ -141,19 +134,8 @@ impl ReadCorpus for MadeUpScenes {
                 }
                 continue;
             }
-            let hidden = scene.hidden();
-            let told = hidden.filter(|_| self.look.curtain_text);
-            let found = match told {
-                // Of the questions about all that there is, those about what is hidden.
-                Some(told) => {
-                    let mut found =
-                        scene.ask(&self.kinds, CURTAIN_DRAWS * self.questions, variety, &mut random);
-                    found.retain(|asked| is_about(asked.query, told));
-                    found.truncate(self.questions);
-                    found
-                }
-                None => scene.visible().ask(&self.kinds, self.questions, variety, &mut random),
-            };
+            let told = scene.hidden().filter(|_| self.look.curtain_text);
+            let found = self.found(&scene, told, &mut random);
             let slice = self.look.slice(&[&scene], is_kept_out);
             questions.extend(found.into_iter().filter_map(|asked| {
                 let answer = *index.get(&asked.answer)?;
@@ -175,14 +157,9 @@ impl ReadCorpus for MadeUpScenes {
                 })
             }));
             let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
-            picture.captions = (0..self.captions)
-                .map(|_| {
-                    let statement = scene.visible().describe(&mut random);
-                    let mut texts = spoken.iter().map(|language| language.say(&statement));
-                    let own = Caption::new(texts.next().unwrap_or_default(), languages.first().cloned());
-                    Caption { translations: languages.iter().skip(1).cloned().zip(texts).collect(), ..own }
-                })
-                .collect();
+            let visible = scene.visible();
+            picture.captions =
+                (0..self.captions).map(|_| caption(&visible.describe(&mut random), spoken)).collect();
             picture.style = slice;
             picture.splits.extend(split.map(Some));
             images.push(picture);
@@ -195,10 +172,7 @@ impl ReadCorpus for MadeUpScenes {
             kept: examples,
             ..ReadStatistics::default()
         };
-        // Scenes of the usual look are known as they were before there were others.
-        let written = format!("{NAME} {self:?}");
-        let usual = format!(", look: {:?}", SceneLook::usual());
-        let fingerprint = blake3::hash(written.replacen(&usual, "", 1).as_bytes()).to_hex().to_string();
+        let fingerprint = self.fingerprint();
         if questions.is_empty() && self.questions > 0 {
             return Err(statistics.nothing_kept(NAME));
         }
@@ -232,6 +206,51 @@ impl ReadCorpus for MadeUpScenes {
     fn has_split_files(&self) -> [bool; 2] {
         [false, !self.look.kept_out.is_empty()]
     }
+}
+
+impl MadeUpScenes {
+    /// Numbers of shapes and of colours.
+    fn variety(&self) -> (usize, usize) {
+        (self.shapes, self.colours)
+    }
+
+    fn scene_options(&self) -> SceneOptions {
+        SceneOptions {
+            side: self.side,
+            objects: (self.fewest, self.most),
+            radii: (self.smallest as f32, self.largest as f32),
+            variety: self.variety(),
+            distinct: self.distinct,
+            overlap: self.overlap as f32,
+            noise: self.noise as f32,
+        }
+    }
+
+    /// Questions about what is to be seen of a scene, or else about what a text tells of it.
+    fn found(&self, scene: &Scene, told: Option<SceneTag>, random: &mut ChaCha8Rng) -> Vec<SceneQuestion> {
+        let Some(told) = told else {
+            return scene.visible().ask(&self.kinds, self.questions, self.variety(), random);
+        };
+        // Of the questions about all that there is, those about what is hidden.
+        let mut found = scene.ask(&self.kinds, CURTAIN_DRAWS * self.questions, self.variety(), random);
+        found.retain(|asked| is_about(asked.query, told));
+        found.truncate(self.questions);
+        found
+    }
+
+    /// Digest of the options. Scenes of the usual look are known as they were before there were others.
+    fn fingerprint(&self) -> String {
+        let written = format!("{NAME} {self:?}");
+        let usual = format!(", look: {:?}", SceneLook::usual());
+        blake3::hash(written.replacen(&usual, "", 1).as_bytes()).to_hex().to_string()
+    }
+}
+
+/// A statement in the first of some languages, with its translations to the others.
+fn caption(statement: &Statement, spoken: &[SceneLanguage]) -> Caption {
+    let mut texts = spoken.iter().map(|language| (language.name().to_owned(), language.say(statement)));
+    let (language, text) = texts.next().unzip();
+    Caption { translations: texts.collect(), ..Caption::new(text.unwrap_or_default(), language) }
 }
 
 #[cfg(test)]

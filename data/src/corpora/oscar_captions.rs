@@ -1,6 +1,7 @@
 //! Captions as Oscar and VinVL publish them.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use alambic_files::text::quoted;
 use alambic_settings::{Location, OneOrMany, settings};
@@ -104,7 +105,7 @@ impl ReadCorpus for OscarCaptions {
 
 /// The captions of a file.
 fn captions(location: &Location) -> Result<(TableSource, Vec<Row>), DataError> {
-    if location.to_string().ends_with(".pt") {
+    if Path::new(&location.to_string()).extension().is_some_and(|end| end.eq_ignore_ascii_case("pt")) {
         let fault = Fault::BrokenJson(
             "it is a file of PyTorch; save its captions as JSON, a list of objects with `image_id` and `caption`".into(),
         );

@@ -52,8 +52,10 @@ pub(super) fn decode_over(bytes: &[u8], background: [u8; 3]) -> Result<Raster, S
     }
 }
 
-/// Sides, channels and values of the pixels, eight bits each.
-fn values(bytes: &[u8]) -> Result<((u32, u32), usize, Vec<u8>), String> {
+/// Sides, channels and values of pixels, eight bits each.
+type Pixels = ((u32, u32), usize, Vec<u8>);
+
+fn values(bytes: &[u8]) -> Result<Pixels, String> {
     let mut decoder = decoder(std::io::Cursor::new(bytes));
     let info = decoder.read_header_info().map_err(said)?;
     let size = limited(info.width, info.height)?;

@@ -18,12 +18,12 @@ mod style;
 
 pub use contents::{CaptionObjects, SceneContents};
 pub use drawing::Drawing;
-pub(crate) use languages::SceneAnswer;
 pub use languages::SceneLanguage;
+pub(crate) use languages::{SceneAnswer, Statement};
 pub(crate) use look::{SceneTag, is_about, known_tags, of_tag, say_hidden};
 pub(crate) use pairs::PairStatements;
 pub(crate) use picture::tags;
 pub use questions::SceneQuestionKind;
-pub(crate) use questions::answers;
+pub(crate) use questions::{SceneQuestion, answers};
 pub(crate) use scene::{Scene, SceneOptions, stream};
 pub use style::SceneStyle;

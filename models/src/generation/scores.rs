@@ -111,7 +111,7 @@ pub(super) fn largest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
 fn each_above(logits: &[f32], mut bound: f32, mut visit: impl FnMut(u32, f32) -> f32) {
     for (block, values) in logits.chunks(BLOCK).enumerate() {
         // Without a branch for each, so that a block is compared at once.
-        if !values.iter().fold(false, |any, value| any | (*value > bound)) {
+        if values.iter().fold(0, |above, value| above + u32::from(*value > bound)) == 0 {
             continue;
         }
         for (place, &logit) in values.iter().enumerate() {

@@ -53,7 +53,7 @@ pub(super) fn of_pieces(
     if model.is_bpe {
         let ids: Map<String, Value> =
             vocabulary.iter().enumerate().map(|(id, (piece, _))| (piece.clone(), id.into())).collect();
-        json["model"] = bpe(model, ids, token("unk_token"));
+        json["model"] = bpe(model, &ids, token("unk_token"));
     }
     if class != MBART {
         json["pre_tokenizer"] = json["pre_tokenizer"]["pretokenizers"][1].take();

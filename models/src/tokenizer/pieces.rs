@@ -78,7 +78,7 @@ pub(super) fn numbered(
     json["decoder"] = json!({ "type": "Sequence", "decoders": [unseen, json["decoder"]] });
     if model.is_bpe {
         let ids = tokens.iter().enumerate().map(|(id, token)| (token.clone(), Value::from(id))).collect();
-        json["model"] = bpe(model, ids, &unknown_token);
+        json["model"] = bpe(model, &ids, &unknown_token);
     }
     // The library's own rules: spaces alone part words, and what stands between others is no space.
     if let Some(rules) = json["normalizer"]["normalizers"].as_array_mut() {
@@ -92,7 +92,7 @@ pub(super) fn numbered(
 }
 
 /// A model of merges over tokens and their ids. What a merge needs and the vocabulary has not is left out.
-pub(super) fn bpe(model: &SentencePiece, ids: Map<String, Value>, unknown: &str) -> Value {
+pub(super) fn bpe(model: &SentencePiece, ids: &Map<String, Value>, unknown: &str) -> Value {
     json!({
         "type": "BPE",
         "dropout": null,

@@ -97,13 +97,13 @@ fn splits(folder: &Path) -> Result<HashMap<String, &'static str>, DataError> {
 }
 
 /// A file of text, and its fingerprint.
-fn text(path: &PathBuf) -> Result<(String, String), DataError> {
-    let source = TableSource::open_lines(&Location::File(path.clone()), Extent::Whole)?;
+fn text(path: &Path) -> Result<(String, String), DataError> {
+    let source = TableSource::open_lines(&Location::File(path.to_owned()), Extent::Whole)?;
     let fingerprint = source.fingerprint();
     let text = String::from_utf8(source.bytes.into_owned()).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(place).copied().unwrap_or_default();
-        let line = 1 + error.as_bytes()[..place].iter().filter(|byte| **byte == b'\n').count();
+        let line = error.as_bytes()[..place].split(|byte| *byte == b'\n').count();
         DataError::new(Place::line(&source.name, line), Fault::NotUtf8(byte))
     })?;
     Ok((text.trim_start_matches('\u{feff}').to_owned(), fingerprint))
