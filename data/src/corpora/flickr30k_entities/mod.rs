@@ -5,7 +5,7 @@ mod sentences;
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use alambic_settings::{Location, settings};
 
