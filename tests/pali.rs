@@ -189,3 +189,58 @@ fn students_of_recipes_are_explained_and_checked() {
         assert!(explained.contains(said), "{key}: {explained}");
     }
 }
+
+/// A student of a PaLI's layers, whose image encoder is frozen, on words of the table of broken recipes.
+const RECIPE: &str = r#"
+schema = 1
+name = "pali"
+stages = ["small"]
+
+[data.names]
+corpus.names-table.path = "names.tsv"
+split = { test-values = ["test"], validation-values = ["validation"], validation-fraction = 0.0 }
+
+[teacher.large.checkpoint]
+path = "pali"
+
+[model.small.pali-layers]
+teacher = "large"
+freeze-image-encoder = true
+dropout = 0.0
+
+[train]
+steps = 4
+batch.size = 4
+
+[stage.small]
+student = "small"
+data.pairs = { data = ["names"], directions = ["en-hi"] }
+loss.cross-entropy = {}
+
+[evaluation]
+data = ["names"]
+directions = ["en-hi"]
+timed-examples = 2
+"#;
+
+#[test]
+fn a_student_is_trained_and_its_image_encoder_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let teacher = parameters::load(&tiny_pali(here).join("model.safetensors")).unwrap();
+    let names = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken/names.tsv");
+    std::fs::copy(names, here.join("names.tsv")).unwrap();
+    std::fs::write(here.join("recipe.toml"), RECIPE).unwrap();
+    run(here, &["run", "recipe.toml", "--out", "out"]).done();
+    let student = here.join("out/student");
+    assert_eq!(json_of(&student.join("config.json"))["freeze_image_encoder"], true);
+    let weights = parameters::load(&student.join("model.safetensors")).unwrap();
+    let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let mut changed = 0;
+    for (name, own) in &weights {
+        let is_same = values(own) == values(&teacher[name]);
+        assert!(is_same || !name.starts_with("vision_model."), "{name}");
+        changed += usize::from(!is_same);
+    }
+    assert!(changed > 10, "{changed}");
+}

@@ -70,7 +70,7 @@ settings! {
         /// The language model: a T5 or mT5, or a PaLI, whose language model is taken with its vocabulary; or a table of sizes, for one of
         /// random weights. A PaLI that is named for both parts is taken whole.
         pub language_model: Either<At<String>, LanguageModelSizes>,
-        /// Whether the image encoder stays as it is in all trainings.
+        /// Whether the image encoder, which is a teacher's, stays as it is in all trainings.
         pub freeze_image_encoder: bool = false,
         /// Biases of the encoder's scores that patches have a part in.
         pub visual_bias: PatchBias = PatchBias::Relative,
@@ -138,6 +138,13 @@ impl Pali {
 
     /// The configuration, and the weights that teachers give.
     fn plan(&self, context: &BuildContext<'_>) -> Result<(PaliConfig, Weights), StudentError> {
+        if self.freeze_image_encoder && matches!(self.image_encoder, Either::Second(_)) {
+            return Err(StudentError::Incompatible(
+                "`freeze-image-encoder` leaves an image encoder of random weights as it is: name a teacher as `image-encoder`, or leave \
+                 it out"
+                    .into(),
+            ));
+        }
         let (vision_config, images, mut given) = self.image_encoder(context)?;
         let (text_config, language) = self.language_model(context)?;
         given.extend(language);

@@ -195,6 +195,7 @@ fn what_does_not_fit_is_refused() {
         ("[pali]\nimage-encoder = { width = 9, heads = 2 }\nlanguage-model = 't5'", "width of 9"),
         ("[pali]\nimage-encoder = { image = 30, patch = 8 }\nlanguage-model = 't5'", "30 pixels"),
         ("[pali]\nimage-encoder = {}\nlanguage-model = { width = 9, heads = 2 }", "width of 9"),
+        ("[pali]\nimage-encoder = {}\nlanguage-model = {}\nfreeze-image-encoder = true", "random weights"),
     ] {
         let error = build(text).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(said), "{text}: {error}");
