@@ -61,11 +61,6 @@ fn taps_agree_with_transformers_before_and_after_a_model_is_written() {
             taps.sort_unstable();
             declared.sort_unstable();
             assert_eq!(taps, declared.iter().collect::<Vec<_>>(), "{model}");
-            for tap in declared.iter().filter(|tap| **tap != "logits") {
-                let shape = config.outline().tap_shape(tap).unwrap();
-                let counted = shape.numbers(1) / shape.vectors(1).max(1);
-                assert!(trace.get(tap).unwrap().elem_count().is_multiple_of(counted.max(1)), "{tap}");
-            }
         }
     }
 }
