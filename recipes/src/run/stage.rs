@@ -283,12 +283,18 @@ fn state(
         parameters.insert(&name, &tensor)?;
     }
     let untrained = training.masked.map(|masked| masked.masks.untrained()).transpose()?.unwrap_or_default();
+    // What is frozen by a student's options is so for the sake of the weights that it starts from.
+    let frozen: &[&str] = match training.start {
+        Start::Random(_) => &[],
+        Start::Built(_) => initial.config.frozen_parameters(),
+    };
     // Position tables and the bias of the logits are buffers of published checkpoints, not parameters.
     parameters.freeze(|name| {
         name.ends_with("embed_positions.weight")
             || name == "final_logits_bias"
             || untrained.iter().any(|own| own == name)
             || training.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
+            || frozen.iter().any(|prefix| name.starts_with(prefix))
             || training.task.untrainable_parameters().iter().any(|prefix| name.starts_with(prefix))
     });
     let sampler = BatchSampler::new(task, terms, training.train, training.seed)?;
