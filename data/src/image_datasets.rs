@@ -8,6 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 use crate::dataset::Dataset;
 use crate::error::{DataError, Place};
 use crate::image_files::{ImageFile, Images};
+use crate::pictures::{Caption, Object};
 use crate::questions::{Question, QuestionDetails};
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
@@ -130,6 +131,7 @@ pub(crate) fn build_questions(
 pub(crate) struct CaptionedImage {
     pub(crate) image: ImageFile,
     pub(crate) captions: Vec<String>,
+    pub(crate) objects: Vec<Object>,
     pub(crate) split: Option<String>,
     /// Where it stands, for what is wrong with it.
     pub(crate) place: Place,
@@ -156,7 +158,8 @@ pub(crate) fn build_captions(
         }
         let image = images.take(row.image, row.place);
         let picture = images.picture(image);
-        picture.captions.append(&mut captions);
+        picture.captions.extend(captions.into_iter().map(Caption::from));
+        picture.objects.extend(row.objects);
         if !picture.splits.contains(&row.split) {
             picture.splits.push(row.split);
         }

@@ -31,6 +31,8 @@
 //! ```
 
 pub mod arrays;
+pub mod augment;
+mod base_emoji;
 pub mod batches;
 pub mod benchmarks;
 pub mod bm25;
@@ -61,6 +63,8 @@ pub mod regions;
 pub mod sampling;
 mod scenes;
 pub mod search;
+mod shape_boxes;
+mod sheets;
 pub mod source;
 pub mod split;
 mod stable_hash;
@@ -82,18 +86,21 @@ pub use dataset::{Dataset, SplitExample, Splits};
 pub use direction::{Direction, DirectionError};
 pub use error::{
     BenchmarkFault, ClassFault, DataError, Fault, LanguageFault, MixingFault, Place, Problem, RegionFault,
+    SheetFault,
 };
 pub use examples::SequencePair;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;
 pub use passages::{AnswerSpan, PassageQuestion};
-pub use pictures::{Object, Picture, Pixels};
+pub use pictures::{Caption, Object, Picture, Pixels};
 pub use questions::{Question, QuestionDetails, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use sampling::{LanguageSampler, LanguageSampling};
-pub use scenes::{CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind};
+pub use scenes::{CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle};
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
+pub use shape_boxes::ShapeBoxes;
+pub use sheets::{Background, Sheet, SheetCell};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, SplitReport};
 pub use statistics::ReadStatistics;

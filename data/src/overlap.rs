@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::pictures::Picture;
-use crate::questions::{Question, picture_key};
+use crate::questions::{Question, picture_keys};
 use crate::split::{HoldOut, Split, remove_held_keys, remove_held_out};
 
 /// Removes from the training and the validation split of each corpus what another one keeps for its test, and counts it in
@@ -45,7 +45,7 @@ pub fn remove_test_overlap(corpora: &mut IndexMap<String, Content>) {
 
 /// Keys of the images of each corpus, by its place: nothing where there is one corpus of images, or none that keeps any for
 /// its test. Their files are read through.
-fn image_keys(corpora: &IndexMap<String, Content>) -> IndexMap<usize, Vec<u128>> {
+fn image_keys(corpora: &IndexMap<String, Content>) -> IndexMap<usize, Vec<Vec<u128>>> {
     let mut all: Vec<(usize, &[Picture])> = Vec::new();
     let mut is_any_kept = false;
     for (place, content) in corpora.values().enumerate() {
@@ -57,22 +57,22 @@ fn image_keys(corpora: &IndexMap<String, Content>) -> IndexMap<usize, Vec<u128>>
     if all.len() < 2 || !is_any_kept {
         return IndexMap::new();
     }
-    all.into_iter().map(|(place, images)| (place, images.par_iter().map(picture_key).collect())).collect()
+    all.into_iter().map(|(place, images)| (place, images.par_iter().map(picture_keys).collect())).collect()
 }
 
 /// Keys of the images of the test split, out of those of all images.
-fn test_images(dataset: &Dataset<Question>, keys: &[u128]) -> HashSet<u128> {
+fn test_images(dataset: &Dataset<Question>, keys: &[Vec<u128>]) -> HashSet<u128> {
     let asked = dataset.splits.test.iter().map(|question| question.image);
     let unasked = dataset.details.unasked.iter();
     let unasked = unasked.filter(|(_, split)| *split == Split::Test).map(|(image, _)| *image);
-    asked.chain(unasked).map(|image| keys[image]).collect()
+    asked.chain(unasked).flat_map(|image| keys[image].iter().copied()).collect()
 }
 
 /// Removes from the training and the validation split what is about an image that another corpus keeps for its test. `keys`
 /// are those of the dataset's images.
-fn remove_images(dataset: &mut Dataset<Question>, keys: &[u128], held: &HashSet<u128>) {
-    let held: HashSet<u128> =
-        (0..keys.len()).filter(|&image| held.contains(&keys[image])).map(|image| image as u128).collect();
+fn remove_images(dataset: &mut Dataset<Question>, keys: &[Vec<u128>], held: &HashSet<u128>) {
+    let is_held = |image: &usize| keys[*image].iter().any(|key| held.contains(key));
+    let held: HashSet<u128> = (0..keys.len()).filter(is_held).map(|image| image as u128).collect();
     remove_held_keys(dataset, &held);
     let Dataset { splits, details, report, .. } = dataset;
     let before = details.unasked.len();

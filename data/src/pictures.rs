@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use crate::augment::Augmentation;
 use crate::decoding;
 use crate::error::{DataError, Fault, Place};
 use crate::raster::Raster;
 use crate::regions::ImageRegions;
 use crate::scenes::{Drawing, SceneContents};
+use crate::shape_boxes::ShapeBoxes;
+use crate::sheets::SheetCell;
 
 /// An image of a corpus.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,11 +25,16 @@ pub struct Picture {
     pub objects: Vec<Object>,
     /// Regions that a detector found in it, where there are any on record.
     pub regions: Option<ImageRegions>,
-    /// Captions, in the corpus's own language.
-    pub captions: Vec<String>,
-    /// The captions in other languages, by their codes, each list in the order of [`Self::captions`]; empty where they are known in
-    /// one language alone.
-    pub translated_captions: IndexMap<String, Vec<String>>,
+    /// Captions.
+    pub captions: Vec<Caption>,
+    /// How it is drawn, where a corpus says it: `photo`; by it reports have slices.
+    pub style: Option<String>,
+    /// The images with which it counts as one in splits, in shares of a corpus and between corpora; none: it counts by itself.
+    pub group: Option<PictureGroup>,
+    /// What its views are drawn by where it is trained on; none: it is seen as it is.
+    pub augmentation: Option<Arc<Augmentation>>,
+    /// Whether its mirror image shows the same, as far as its corpus knows: a word in it would not be read.
+    pub may_be_mirrored: bool,
     /// The values of the corpus's split that its rows have, each once, where they are of the image and not of the questions
     /// about it; none for rows without a value.
     pub splits: Vec<Option<String>>,
@@ -39,10 +47,66 @@ pub enum Pixels {
     Held(Raster),
     /// Of a made-up scene, to be drawn when they are first needed.
     Drawn(Arc<Drawing>),
+    /// Images side by side, from left to right, which models that read several images may read one by one.
+    Joined(Arc<Vec<Picture>>),
+    /// Of boxes of shapes, to be drawn when they are needed.
+    Boxes(Arc<ShapeBoxes>),
+    /// Of a cell of a sheet.
+    Cell(SheetCell),
     /// In a file of PNG, JPEG, WebP or GIF, to be read when they are needed.
     File(PathBuf),
     /// Not there: of the image its regions are known, and nothing else.
     Unknown,
+}
+
+/// A text that tells of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// The text.
+    pub text: String,
+    /// The code of its language; none where it is not known.
+    pub language: Option<String>,
+    /// The same in other languages, by their codes.
+    pub translations: IndexMap<String, String>,
+}
+
+impl From<String> for Caption {
+    /// A caption in a language that is not known.
+    fn from(text: String) -> Self {
+        Self { text, language: None, translations: IndexMap::new() }
+    }
+}
+
+impl Caption {
+    /// A caption in a language.
+    #[must_use]
+    pub fn new(text: String, language: Option<String>) -> Self {
+        Self { language, ..Self::from(text) }
+    }
+
+    /// It in a language, if it is known in it; without one, as it is. One of no known language is in `own`.
+    #[must_use]
+    pub fn in_language(&self, language: Option<&str>, own: Option<&str>) -> Option<&str> {
+        let Some(code) = language else { return Some(&self.text) };
+        let is_own = self.language.as_deref().or(own).is_none_or(|own| own == code);
+        if is_own { Some(&self.text) } else { self.translations.get(code).map(String::as_str) }
+    }
+
+    /// Whether it is in one of these languages, of which none means any.
+    #[must_use]
+    pub fn is_in<S: AsRef<str>>(&self, languages: &[S]) -> bool {
+        languages.is_empty()
+            || self.language.as_deref().is_some_and(|own| languages.iter().any(|code| code.as_ref() == own))
+    }
+}
+
+/// Images that count as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureGroup {
+    /// What they have in common, by which their split is decided.
+    pub name: String,
+    /// What tells that an image of another corpus belongs to it, too.
+    pub(crate) keys: Vec<u128>,
 }
 
 /// Object in an image.
@@ -65,7 +129,10 @@ impl Picture {
             objects: Vec::new(),
             regions: None,
             captions: Vec::new(),
-            translated_captions: IndexMap::new(),
+            style: None,
+            group: None,
+            augmentation: None,
+            may_be_mirrored: true,
             splits: Vec::new(),
         }
     }
@@ -76,24 +143,29 @@ impl Picture {
         Self { name, pixels: Pixels::Unknown, ..Self::of_file(PathBuf::new()) }
     }
 
-    /// The captions in a language, if there are any in it; without one, in the corpus's own, which is the first of `languages`.
+    /// The captions in a language, if there are any in it; without one, all of them as the corpus has them. Those whose language is
+    /// not known are in the corpus's own, which is the first of `languages`.
     #[must_use]
-    pub fn captions_in(&self, language: Option<&str>, languages: &[String]) -> Option<&[String]> {
-        match language {
-            Some(code) if languages.first().is_none_or(|own| own != code) => {
-                self.translated_captions.get(code).map(Vec::as_slice)
-            }
-            _ => Some(&self.captions),
-        }
+    pub fn captions_in(&self, language: Option<&str>, languages: &[String]) -> Option<Vec<&str>> {
+        let own = languages.first().map(String::as_str);
+        let captions: Vec<&str> =
+            self.captions.iter().filter_map(|caption| caption.in_language(language, own)).collect();
+        (!captions.is_empty()).then_some(captions)
     }
 
-    /// What is in a made-up scene, with which captions are compared; none of other images.
+    /// What is to be seen in a made-up scene, with which captions are compared; none of other images.
     #[must_use]
     pub fn scene_contents(&self) -> Option<SceneContents> {
         match &self.pixels {
             Pixels::Drawn(drawing) => Some(drawing.contents()),
-            Pixels::Held(_) | Pixels::File(_) | Pixels::Unknown => None,
+            _ => None,
         }
+    }
+
+    /// The name by which its split is decided: its group's, or else its own.
+    #[must_use]
+    pub fn split_name(&self) -> &str {
+        self.group.as_ref().map_or(&self.name, |group| &group.name)
     }
 
     /// Whether there are pixels of it.
@@ -105,11 +177,17 @@ impl Picture {
     /// The pixels, upright where the file notes how the camera was held.
     ///
     /// # Errors
-    /// When there are no pixels, the file cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
+    /// When there are no pixels, the file or the sheet cannot be read, is no image or cut off, or has more than 2²⁷ pixels.
     pub fn load(&self) -> Result<Raster, DataError> {
         let path = match &self.pixels {
             Pixels::Held(raster) => return Ok(raster.clone()),
             Pixels::Drawn(drawing) => return Ok(drawing.raster().clone()),
+            Pixels::Boxes(boxes) => return Ok(boxes.raster()),
+            Pixels::Cell(cell) => return cell.raster(),
+            Pixels::Joined(parts) => {
+                let parts = parts.iter().map(Self::load).collect::<Result<Vec<_>, _>>()?;
+                return Ok(Raster::side_by_side(&parts));
+            }
             Pixels::File(path) => path,
             Pixels::Unknown => return Err(DataError::new(Place::file(&self.name), Fault::NoPixels)),
         };

@@ -105,7 +105,7 @@ impl OverlapKeys for Question {
     }
 }
 
-/// Questions go by the name of their image. Once they are split it is known which answers are classes: what is left out is a
+/// Questions go by the name of their image, or of its group. Once they are split it is known which answers are classes: what is left out is a
 /// question's answer no longer.
 impl SplitExample for Question {
     type Details = QuestionDetails;
@@ -115,7 +115,7 @@ impl SplitExample for Question {
     }
 
     fn split_key<'e>(&'e self, details: &'e QuestionDetails) -> Cow<'e, str> {
-        Cow::Borrowed(&details.images[self.image].name)
+        Cow::Borrowed(details.images[self.image].split_name())
     }
 
     fn other_split_values(details: &QuestionDetails) -> impl Iterator<Item = Option<&str>> {
@@ -157,6 +157,17 @@ impl SplitExample for Question {
     }
 }
 
+/// Keys of an image among those of all corpora: that of its pixels, and those of its group; one in common makes images one. See
+/// [`picture_key`].
+#[must_use]
+pub fn picture_keys(picture: &Picture) -> Vec<u128> {
+    if let Pixels::Joined(parts) = &picture.pixels {
+        return parts.iter().flat_map(picture_keys).collect();
+    }
+    let of_group = picture.group.iter().flat_map(|group| group.keys.iter().copied());
+    std::iter::once(picture_key(picture)).chain(of_group).collect()
+}
+
 /// Key of an image among those of all corpora: the bytes of its file, which is read through, or its pixels. Copies of a
 /// file are one image, whatever they are called. One that cannot be read is known by its path; the error comes when it is loaded. One
 /// without pixels is known by its name.
@@ -174,6 +185,15 @@ pub fn picture_key(picture: &Picture) -> u128 {
         Pixels::Unknown => stable_hash::key(&["name", &picture.name]),
         Pixels::Held(raster) => of_pixels(raster),
         Pixels::Drawn(drawing) => of_pixels(drawing.raster()),
+        Pixels::Boxes(boxes) => of_pixels(&boxes.raster()),
+        Pixels::Joined(parts) => {
+            let keys: Vec<String> = parts.iter().map(|part| picture_key(part).to_string()).collect();
+            stable_hash::key(&keys.iter().map(String::as_str).collect::<Vec<_>>())
+        }
+        Pixels::Cell(cell) => match cell.raster() {
+            Ok(raster) => of_pixels(&raster),
+            Err(_) => stable_hash::key(&["name", &picture.name]),
+        },
     }
 }
 
@@ -182,7 +202,7 @@ pub fn picture_key(picture: &Picture) -> u128 {
 fn split_of(picture: &Picture, options: &SplitOptions) -> Split {
     let without = [None];
     let values = if picture.splits.is_empty() { &without[..] } else { &picture.splits };
-    let splits = values.iter().map(|value| options.assign(value.as_deref(), &picture.name));
+    let splits = values.iter().map(|value| options.assign(value.as_deref(), picture.split_name()));
     let split = match options.overlap {
         Overlap::RemoveFromTest => splits.min_by_key(|split| *split as usize),
         Overlap::RemoveFromTraining => splits.max_by_key(|split| *split as usize),
@@ -228,8 +248,8 @@ pub fn best(answers: &[(u32, f32)]) -> Option<u32> {
     best.map(|(answer, _)| *answer)
 }
 
-/// Whether an image is in a share of all, by the hash of its name. Smaller shares lie within larger ones.
+/// Whether an image is in a share of all, by the hash of its name, or of its group's. Smaller shares lie within larger ones.
 #[must_use]
 pub fn is_in_subsample(picture: &Picture, fraction: f64) -> bool {
-    fraction >= 1.0 || unit_interval(&["images", &picture.name]) < fraction
+    fraction >= 1.0 || unit_interval(&["images", picture.split_name()]) < fraction
 }

@@ -114,6 +114,25 @@ impl Raster {
         Self { width, height, rgb: Arc::new(rgb) }
     }
 
+    /// Images side by side, from left to right: all as high as the lowest, their sides in proportion.
+    #[must_use]
+    pub fn side_by_side(images: &[Self]) -> Self {
+        let height = images.iter().map(|image| image.height).min().unwrap_or_default();
+        let parts: Vec<Self> = images
+            .iter()
+            .map(|image| {
+                let width = (image.width * height + image.height / 2) / image.height.max(1);
+                image.resize(width.max(1), height)
+            })
+            .collect();
+        let width = parts.iter().map(|part| part.width).sum();
+        let row = |row: usize| {
+            parts.iter().flat_map(move |part| &part.rgb[row * part.width * 3..(row + 1) * part.width * 3])
+        };
+        let rgb: Vec<u8> = (0..height).flat_map(row).copied().collect();
+        Self { width, height, rgb: Arc::new(rgb) }
+    }
+
     /// Image highlighted by the weights of its boxes: as it is where the weight is the highest, and dark where it is
     /// zero. Of boxes that overlap the one with more weight counts.
     #[must_use]
@@ -186,6 +205,18 @@ mod tests {
         assert_eq!(reds(&image.center_crop(4, 2)), [0, 0, 0, 0, 0, 9, 9, 9]);
         assert_eq!(reds(&image.center_crop(1, 3)), [0, 9, 0]);
         assert_eq!(image.center_crop(3, 1), image);
+    }
+
+    #[test]
+    fn images_stand_side_by_side_in_one_height() {
+        let image = |width: usize, height: usize, shade: u8| Raster {
+            width,
+            height,
+            rgb: Arc::new(vec![shade; width * height * 3]),
+        };
+        let joined = Raster::side_by_side(&[image(2, 1, 7), image(6, 3, 9)]);
+        assert_eq!((joined.width, joined.height), (4, 1));
+        assert_eq!(joined.rgb[..], [7, 7, 7, 7, 7, 7, 9, 9, 9, 9, 9, 9]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use alambic_data::corpora::{Moses, ParallelTable, ReadCorpus, Tmx};
-use alambic_data::parallel::{BitextFilters, Translation};
+use alambic_data::parallel::{BitextFilters, Translation, with_references};
 use alambic_data::table::Quoting;
 use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, SplitOptions};
 use alambic_settings::{IndexMap, Location, OneOrMany};
@@ -95,6 +95,12 @@ fn several_references_are_as_many_translations() {
     let found = read(&corpus).unwrap();
     assert_eq!(texts(&found, "en"), ["Subject", "Topic", "One", "one"]);
     assert_eq!(texts(&found, "hi"), ["विषय", "विषय", "एक", "एक"]);
+    // Each text once, with all of its translations.
+    let references = with_references(&found.splits.train, "hi", "en");
+    let expected = [("विषय", vec!["Subject", "Topic"]), ("एक", vec!["One", "one"])];
+    assert_eq!(references.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(with_references(&found.splits.train, "en", "hi").len(), 4);
+    assert!(with_references(&found.splits.train, "en", "ta").is_empty());
 }
 
 #[test]

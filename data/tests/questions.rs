@@ -8,7 +8,8 @@ use std::sync::Arc;
 use alambic_data::corpora::{Gqa, ImageCaptions, ImageQuestions, Karpathy, ReadCorpus, Vqa};
 use alambic_data::split::Overlap;
 use alambic_data::{
-    Content, DataError, Dataset, Extent, HoldOut, Question, Raster, Split, SplitOptions, remove_test_overlap,
+    Content, DataError, Dataset, Extent, HoldOut, Picture, Question, Raster, Split, SplitOptions,
+    remove_test_overlap,
 };
 use alambic_settings::{IndexMap, Location, OneOrMany};
 
@@ -361,6 +362,11 @@ fn gqa_is_read_by_the_number_of_the_question() {
     assert_eq!(trained_on(read).0, ["no"]);
 }
 
+/// The captions of an image.
+fn texts(picture: &Picture) -> Vec<&str> {
+    picture.captions.iter().map(|caption| caption.text.as_str()).collect()
+}
+
 #[test]
 fn captions_come_in_tables_of_a_row_each() {
     let train = "image\tcaption\nb.png\ta dot\na.png\tone pixel\nb.png\t\nb.png\tanother dot\n";
@@ -375,8 +381,7 @@ fn captions_come_in_tables_of_a_row_each() {
         caption: "caption".into(),
     };
     let mut corpus = questions(&table).unwrap();
-    let captions: Vec<&[String]> =
-        corpus.details.images.iter().map(|picture| picture.captions.as_slice()).collect();
+    let captions: Vec<Vec<&str>> = corpus.details.images.iter().map(texts).collect();
     assert_eq!(captions, [&["a dot", "another dot"][..], &["one pixel"], &["the last"]]);
     assert_eq!((corpus.statistics.kept, corpus.statistics.dropped["rows without a caption"]), (4, 1));
     let options = SplitOptions { test_values: vec!["test".into()], ..SplitOptions::default() };
@@ -403,6 +408,6 @@ fn captions_come_with_the_splits_of_karpathy() {
     let folder = folder(&[("dataset.json", &text)], &["a.png", "b.png"]);
     let location = |name: &str| Location::File(folder.path().join(name));
     let corpus = questions(&Karpathy { file: location("dataset.json"), images: location("") }).unwrap();
-    assert_eq!(corpus.details.images[0].captions, ["a dot", "x"]);
+    assert_eq!(texts(&corpus.details.images[0]), ["a dot", "x"]);
     assert_eq!(corpus.details.images[1].splits, [Some("test".to_owned())]);
 }

@@ -310,6 +310,7 @@ fn broken_folders_are_refused_by_key_or_tensor() {
         ("t5-v1.0", "relative_attention_num_buckets", json!(7), "relative_attention_num_buckets"),
         ("t5-v1.0", "relative_attention_num_buckets", json!(32), "relative_attention_bias"),
         ("t5-v1.0", "relative_attention_max_distance", json!(4), "relative_attention_max_distance"),
+        ("t5-v1.0", "relative_attention_max_distance", json!(1u64 << 30), "relative_attention_max_distance"),
         ("t5-v1.0", "feed_forward_proj", json!("gated-gelu"), "wi_0"),
         ("t5-v1.0", "feed_forward_proj", json!("doubly-gelu"), "feed_forward_proj"),
         ("t5-v1.0", "feed_forward_proj", json!(1), "feed_forward_proj"),

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod traces;
+#[path = "traces/folder.rs"]
+mod parity_folder;
 
 use std::path::Path;
 
@@ -10,11 +11,11 @@ use alambic_models::architecture::{self, Architecture};
 use alambic_models::{
     Config, EarlyStopping, GenerationConfig, GenerationDefaults, Hypothesis, ModelFolder, Sampling, Tokens,
 };
+use parity_folder::folder;
 use serde_json::Value;
-use traces::folder;
 
 /// Families with a `generated.json`.
-const FAMILIES: [&str; 1] = ["marian-peaked"];
+const FAMILIES: [&str; 7] = ["marian-peaked", "bart", "mbart", "m2m_100", "t5-v1.0", "t5-v1.1", "mt5"];
 
 /// A model, and decoding as its folder has it.
 struct Model {

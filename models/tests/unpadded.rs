@@ -14,7 +14,7 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::{self, Parameters};
 
-const MODELS: [&str; 14] = [
+const MODELS: [&str; 13] = [
     "bert",
     "xlm-roberta",
     "distilbert",
@@ -28,7 +28,6 @@ const MODELS: [&str; 14] = [
     "bart",
     "mbart",
     "m2m_100",
-    "t5-v1.0",
 ];
 
 /// A model, its tracked weights and its inputs, of which some are padded.
@@ -43,7 +42,9 @@ fn open(model: &str) -> (Config, Parameters, Batch) {
         Arc::make_mut(&mut regions.mask)[4..6].fill(0);
     }
     if let Some(target) = &mut batch.target {
-        Arc::make_mut(&mut target.mask)[10..12].fill(0);
+        // The end of the second row.
+        let end = 2 * target.length;
+        Arc::make_mut(&mut target.mask)[end - 2..end].fill(0);
     }
     assert!(batch.text.as_ref().unwrap().tokens.mask.contains(&0));
     (config, Parameters::from_weights(&weights).unwrap(), batch)

@@ -7,7 +7,7 @@ use alambic_data::Extent;
 use alambic_files::digests::{self, Digests};
 use alambic_files::write;
 use alambic_hub::Hub;
-use alambic_models::{Config, ModelFolder};
+use alambic_models::{Config, GenerationConfig, ModelFolder};
 use alambic_settings::{At, IndexMap, Location};
 use alambic_students::{SourceModel, Student, rename_tags};
 use alambic_teachers::{
@@ -195,12 +195,13 @@ impl<'a> ModelStore<'a> {
         name: &str,
         evaluation: &EvaluationOptions,
     ) -> Result<Arc<dyn Teacher>, RunError> {
+        let beam = evaluation.beam_of_teacher();
         Ok(match self.options(name)? {
-            TeacherOptions::Checkpoint(_) => {
-                Arc::new(self.generative(name)?.decoding(evaluation.generation())?)
-            }
+            TeacherOptions::Checkpoint(_) => Arc::new(
+                self.generative(name)?.decoding(GenerationConfig { beam, ..evaluation.generation() })?,
+            ),
             TeacherOptions::Pipeline(options) => Arc::new(self.pipeline(&PipelineOptions {
-                beam: evaluation.beam,
+                beam,
                 max_new_tokens: evaluation.max_new_tokens,
                 min_confidence: 0.0,
                 decoding: evaluation.decoding.clone(),

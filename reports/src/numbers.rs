@@ -6,9 +6,13 @@ use crate::metrics::METRICS;
 pub const NO_VALUE: &str = "–";
 
 /// Parts of names that are abbreviations or names of people, and how they are written.
-const WRITTEN: [(&str, &str); 11] = [
+const WRITTEN: [(&str, &str); 15] = [
     ("squad", "SQuAD"),
     ("mlqa", "MLQA"),
+    ("bleu", "BLEU"),
+    ("chrf", "chrF"),
+    ("chrf++", "chrF++"),
+    ("meteor", "METEOR"),
     ("cer", "CER"),
     ("f1", "F1"),
     ("kl", "KL"),
@@ -20,12 +24,22 @@ const WRITTEN: [(&str, &str); 11] = [
     ("spearman", "Spearman correlation"),
 ];
 
+/// Names that are written with their hyphen.
+const HYPHENATED: [(&str, &str); 3] = [("bleu-4", "BLEU-4"), ("cider-d", "CIDEr-D"), ("rouge-l", "ROUGE-L")];
+
 /// Figures that are shares of the whole, and no metrics.
 const SHARES: [&str; 1] = ["common-neighbours"];
 
 /// A metric's name for a heading: `cer` is `CER`, `word-accuracy` is `word accuracy`.
 #[must_use]
 pub fn metric_title(name: &str) -> String {
+    for (hyphenated, title) in HYPHENATED {
+        match name.strip_prefix(hyphenated) {
+            Some("") => return title.to_owned(),
+            Some(rest) if rest.starts_with('-') => return format!("{title}{}", metric_title(rest)),
+            _ => {}
+        }
+    }
     let written = |part| WRITTEN.iter().find(|(name, _)| *name == part).map_or(part, |(_, title)| *title);
     name.split('-').map(written).collect::<Vec<_>>().join(" ")
 }
@@ -194,6 +208,9 @@ mod tests {
         assert_eq!(duration(3780.0), "1 h 03 min");
         assert_eq!(milliseconds(3.456), "3.46 ms");
         assert_eq!(metric_value("cer", Some(0.1344)), "13.4 %");
+        let titles = ["bleu-4", "bleu-char", "chrf++", "cider-d-of-references"].map(metric_title);
+        assert_eq!(titles, ["BLEU-4", "BLEU char", "chrF++", "CIDEr-D of references"]);
+        assert_eq!(metric_value("cider-d-of-references", Some(4.9)), "4.900");
         assert_eq!(metric_value("encoder-similarity", Some(0.975)), "0.975");
         assert_eq!(metric_value("cer", None), NO_VALUE);
         assert_eq!(metric_title("cer-total"), "CER total");

@@ -222,7 +222,7 @@ impl StudentBuilder for EncoderDecoderLayers {
 }
 
 /// Copies the kept layers of a stack under the names of the student's.
-fn copy_layers(source: &LayerSource, own: Vec<Vec<String>>, all: &Vec<Vec<String>>, weights: &mut Weights) {
+fn copy_layers(source: &LayerSource, own: Vec<Vec<String>>, all: &[Vec<String>], weights: &mut Weights) {
     for (own, &layer) in own.into_iter().zip(&source.layers) {
         for (own, name) in own.into_iter().zip(&all[layer]) {
             for part in ["weight", "bias"] {

@@ -103,6 +103,12 @@ impl Streams {
         self.of(std::iter::once(&epoch[..]).chain(parts.iter().map(|part| part.as_bytes()))).stream(8)
     }
 
+    /// For the view of an image in one epoch: a stream of its own for each image and epoch, an image being known by its name.
+    #[must_use]
+    pub fn view(&self, epoch: u64, image: &str) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), image.as_bytes()]).stream(11)
+    }
+
     /// So many of `all` things, drawn for what its parts say, by their places and in their order.
     #[must_use]
     pub fn sample(&self, parts: &[&[u8]], all: usize, count: usize) -> Vec<usize> {
@@ -145,6 +151,8 @@ mod tests {
         let mixing = |epoch: u64, parts: &[&str]| streams.mixing(epoch, parts).next_u64();
         assert_eq!(mixing(1, &["ab"]), mixing(1, &["ab"]));
         assert!(mixing(1, &["ab"]) != mixing(2, &["ab"]) && mixing(1, &["ab"]) != mixing(1, &["a", "b"]));
+        let view = |epoch: u64, image: &str| streams.view(epoch, image).next_u64();
+        assert!(view(1, "a") == view(1, "a") && view(1, "a") != view(2, "a") && view(1, "a") != view(1, "b"));
         let some = |part: &[u8]| streams.sample(&[part], 100, 10);
         assert!(some(b"a").is_sorted() && some(b"a").len() == 10);
         assert!(some(b"a") == some(b"a") && some(b"a") != some(b"b"));

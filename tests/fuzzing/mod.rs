@@ -85,7 +85,7 @@ fn check_message(folder: &Path, message: &str) -> Result<(), String> {
 }
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 39] = [
+pub(crate) const TARGETS: [Target; 40] = [
     Target::new("recipe", "recipe.toml", recipe).prepared(tables::names_and_reviews),
     Target::new("checked-table", "checked.tsv", |folder| checked(folder, Depth::Whole))
         .prepared(tables::recipe_of_table),
@@ -100,6 +100,7 @@ pub(crate) const TARGETS: [Target; 39] = [
     Target::new("vqa", "annotations.json", tables::vqa).prepared(tables::vqa_questions),
     Target::new("gqa", "questions.json", tables::gqa).prepared(tables::image),
     Target::new("karpathy", "dataset.json", tables::karpathy).prepared(tables::image),
+    Target::new("image-sheet", "cells.tsv", tables::image_sheet).prepared(tables::sheet),
     Target::new("squad", "squad.json", tables::squad),
     Target::new("qrels", "qrels.tsv", tables::qrels).prepared(tables::search),
     Target::new("search-table", "lists.jsonl", tables::search_table),

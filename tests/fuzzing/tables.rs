@@ -119,6 +119,24 @@ pub(super) fn tmx(folder: &Path) -> Vec<String> {
     )
 }
 
+/// Sheets of two by two cells, and the table of their cells.
+pub(super) fn sheet(folder: &Path) {
+    let raster = Raster { width: 4, height: 4, rgb: Arc::new(vec![7; 48]) };
+    fs::write(folder.join("sheet.png"), raster.to_png().unwrap()).unwrap();
+}
+
+pub(super) fn image_sheet(folder: &Path) -> Vec<String> {
+    corpora(
+        folder,
+        &[
+            "image-sheet = { table = 'cells.tsv', sheets = 'sheet.png', side = 2, border = 0 }",
+            "image-sheet = { table = 'cells.tsv', sheets = { a = 'sheet.png' }, side = 2, border = 0, group = 'base-emoji', captions = ['name_en', 'name_hi'] }",
+            "image-sheet = { table = 'cells.tsv', sheets = { column = 'file' }, side = 2, border = 0, class = 'kind', tags = 'kind', mirror = 'mirror', group = 'kind' }",
+            "image-sheet = { table = 'cells.tsv', sheets = 'cells.tsv', captions = [] }",
+        ],
+    )
+}
+
 /// An image of one pixel.
 pub(super) fn image(folder: &Path) {
     let raster = Raster { width: 1, height: 1, rgb: Arc::new(vec![1, 2, 3]) };

@@ -3,10 +3,10 @@
 use alambic_settings::kinds;
 
 use super::{
-    Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Gqa, ImageCaptions, ImageQuestions, Karpathy,
-    MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch,
-    MadeUpTranslations, Moses, NamesTable, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts,
-    Tmx, Vqa,
+    Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Flickr30kEntities, Gqa, ImageCaptions,
+    ImageQuestions, ImageSheet, Karpathy, MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages,
+    MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, Nlvr, Nlvr2,
+    OscarCaptions, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -50,6 +50,8 @@ kinds! {
         ImageQuestions(ImageQuestions) = "image-questions",
         /// Images in a folder with their captions, in a table.
         ImageCaptions(ImageCaptions) = "image-captions",
+        /// Pictures in the cells of sheets with captions, tags and classes, in a table.
+        ImageSheet(ImageSheet) = "image-sheet",
         /// Captions of COCO, Flickr30k or Flickr8k with the splits of Karpathy.
         Karpathy(Karpathy) = "karpathy",
         /// Questions about photographs with the answers of ten people, as VQA v2 publishes them.
@@ -58,6 +60,14 @@ kinds! {
         Gqa(Gqa) = "gqa",
         /// Questions about drawn shapes, as easy-VQA publishes them.
         EasyVqa(EasyVqa) = "easy-vqa",
+        /// Photographs with captions whose phrases stand for boxes, as Flickr30k Entities publishes them.
+        Flickr30kEntities(Flickr30kEntities) = "flickr30k-entities",
+        /// Captions of images whose regions are on record, as Oscar and VinVL publish them.
+        OscarCaptions(OscarCaptions) = "oscar-captions",
+        /// Statements about three boxes of coloured shapes, as NLVR publishes them.
+        Nlvr(Nlvr) = "nlvr",
+        /// Statements about two photographs, as NLVR2 publishes them.
+        Nlvr2(Nlvr2) = "nlvr2",
         /// Made-up passages with questions about them, for trying a recipe without data.
         MadeUpPassages(MadeUpPassages) = "made-up-passages",
         /// Made-up causes and effects to choose from, for trying a recipe without data.

@@ -59,6 +59,7 @@ impl ReadCorpus for ImageCaptions {
                         rows.push(CaptionedImage {
                             image: ImageFile::named(images[row].trim(), folder.as_ref()),
                             captions: vec![captions[row].trim().to_owned()],
+                            objects: Vec::new(),
                             split: file_split.map(str::to_owned).or(own.filter(|split| !split.is_empty())),
                             place: table.place(row),
                         });

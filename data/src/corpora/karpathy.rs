@@ -51,6 +51,7 @@ impl ReadCorpus for Karpathy {
         let row = |image: Image| CaptionedImage {
             image: folder.file(&Path::new(&image.filepath).join(&image.filename).to_string_lossy()),
             captions: image.sentences.into_iter().map(|sentence| sentence.raw.trim().to_owned()).collect(),
+            objects: Vec::new(),
             split: Some(image.split),
             place: Place::file(&source.name),
         };

@@ -3,14 +3,20 @@
 use std::collections::HashMap;
 
 use alambic_settings::settings;
+use indexmap::IndexMap;
 
-use super::ReadCorpus;
+use super::scene_pairs::ScenePairs;
+use super::statements::STATEMENT_ANSWERS;
+use super::{ReadCorpus, SceneLook};
 use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
+use crate::image_datasets::TEST;
+use crate::pictures::Caption;
 use crate::questions::{Question, QuestionDetails};
 use crate::scenes::{
-    Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestionKind, answers, stream, tags,
+    Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestionKind, answers, is_about, say_hidden,
+    stream, tags,
 };
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
@@ -65,6 +71,9 @@ settings! {
         pub languages: Vec<SceneLanguage> = vec![SceneLanguage::English],
         /// Kinds of questions.
         pub kinds: Vec<SceneQuestionKind> = ALL_KINDS.to_vec(),
+        /// How they look, and which are kept out of training.
+        #[flatten]
+        pub look: SceneLook,
     }
 }
 
@@ -81,6 +90,9 @@ pub(super) const ALL_KINDS: [SceneQuestionKind; 7] = [
 
 /// The name that stands for a file's.
 const NAME: &str = "made-up-scenes";
+
+/// How many times as many questions are drawn where only some of them are wanted.
+const CURTAIN_DRAWS: usize = 4;
 
 /// Images that are made where only the head of a corpus is wanted.
 const HEAD: usize = 20;
@@ -107,36 +119,72 @@ impl ReadCorpus for MadeUpScenes {
             overlap: self.overlap as f32,
             noise: self.noise as f32,
         };
+        let kept_out = self.look.kept_out(variety)?;
         let answers = answers(self.most, variety);
         let index: HashMap<SceneAnswer, u32> =
             answers.iter().enumerate().map(|(index, answer)| (*answer, index as u32)).collect();
         let (mut images, mut questions) = (Vec::new(), Vec::new());
         let count = if extent == Extent::Head { self.images.min(HEAD) } else { self.images };
+        let mut pairs = ScenePairs::new(self.look.pairs, variety, &self.look, spoken);
         for image in 0..count {
             let mut random = stream(NAME, self.seed, image);
-            let scene = Scene::invent(&options, &mut random);
-            let found = scene.ask(&self.kinds, self.questions, variety, &mut random);
+            let scene = self.look.of(Scene::invent(&options, &mut random), self.seed, image);
+            let is_kept_out = scene.has_any(&kept_out);
+            let split = is_kept_out.then(|| TEST.to_owned());
+            if self.look.pairs > 0 {
+                let picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
+                if let Some((joined, stated)) =
+                    pairs.add(scene, picture, is_kept_out, images.len(), &mut random)
+                {
+                    images.push(joined);
+                    questions.extend(stated);
+                }
+                continue;
+            }
+            let hidden = scene.hidden();
+            let told = hidden.filter(|_| self.look.curtain_text);
+            let found = match told {
+                // Of the questions about all that there is, those about what is hidden.
+                Some(told) => {
+                    let mut found =
+                        scene.ask(&self.kinds, CURTAIN_DRAWS * self.questions, variety, &mut random);
+                    found.retain(|asked| is_about(asked.query, told));
+                    found.truncate(self.questions);
+                    found
+                }
+                None => scene.visible().ask(&self.kinds, self.questions, variety, &mut random),
+            };
+            let slice = self.look.slice(&[&scene], is_kept_out);
             questions.extend(found.into_iter().filter_map(|asked| {
                 let answer = *index.get(&asked.answer)?;
-                let mut texts = spoken.iter().map(|language| language.ask(asked.query));
+                let ask = |language: &SceneLanguage| {
+                    let question = language.ask(asked.query);
+                    told.map_or_else(
+                        || question.clone(),
+                        |told| format!("{} {question}", say_hidden(*language, told)),
+                    )
+                };
+                let mut texts = spoken.iter().map(ask);
                 Some(Question {
                     text: texts.next()?,
                     translations: languages.iter().skip(1).cloned().zip(texts).collect(),
                     image,
                     answers: vec![(answer, 1.0)],
                     kind: asked.kind.name().to_owned(),
-                    split: None,
+                    split: split.clone(),
                 })
             }));
             let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
-            let statements: Vec<_> = (0..self.captions).map(|_| scene.describe(&mut random)).collect();
-            let say = |language: &SceneLanguage| statements.iter().map(|own| language.say(own)).collect();
-            picture.captions = say(&spoken[0]);
-            if self.captions > 0 {
-                let others = spoken.iter().skip(1);
-                picture.translated_captions =
-                    others.map(|language| (language.name().to_owned(), say(language))).collect();
-            }
+            picture.captions = (0..self.captions)
+                .map(|_| {
+                    let statement = scene.visible().describe(&mut random);
+                    let mut texts = spoken.iter().map(|language| language.say(&statement));
+                    let own = Caption::new(texts.next().unwrap_or_default(), languages.first().cloned());
+                    Caption { translations: languages.iter().skip(1).cloned().zip(texts).collect(), ..own }
+                })
+                .collect();
+            picture.style = slice;
+            picture.splits.extend(split.map(Some));
             images.push(picture);
         }
         // Scenes without questions are examples themselves, with their captions.
@@ -147,7 +195,10 @@ impl ReadCorpus for MadeUpScenes {
             kept: examples,
             ..ReadStatistics::default()
         };
-        let fingerprint = blake3::hash(format!("{NAME} {self:?}").as_bytes()).to_hex().to_string();
+        // Scenes of the usual look are known as they were before there were others.
+        let written = format!("{NAME} {self:?}");
+        let usual = format!(", look: {:?}", SceneLook::usual());
+        let fingerprint = blake3::hash(written.replacen(&usual, "", 1).as_bytes()).to_hex().to_string();
         if questions.is_empty() && self.questions > 0 {
             return Err(statistics.nothing_kept(NAME));
         }
@@ -161,8 +212,14 @@ impl ReadCorpus for MadeUpScenes {
             let own = answers.iter().map(|answer| language.answer(*answer));
             (language.name().to_owned(), known.iter().cloned().zip(own).collect())
         };
+        let (known, translated_answers) = if self.look.pairs > 0 {
+            (STATEMENT_ANSWERS.map(str::to_owned).to_vec(), IndexMap::new())
+        } else {
+            let translated = spoken.iter().map(in_language).collect();
+            (known, translated)
+        };
         let details = QuestionDetails {
-            translated_answers: spoken.iter().map(in_language).collect(),
+            translated_answers,
             answers: known,
             languages,
             tags,
@@ -170,13 +227,17 @@ impl ReadCorpus for MadeUpScenes {
         };
         Ok(Dataset::new(questions, details, statistics, fingerprint).into())
     }
+
+    /// Scenes that are kept out of training are for the test.
+    fn has_split_files(&self) -> [bool; 2] {
+        [false, !self.look.kept_out.is_empty()]
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use indexmap::IndexMap;
-
     use super::*;
+    use crate::pictures::Picture;
 
     fn made() -> MadeUpScenes {
         MadeUpScenes {
@@ -196,6 +257,7 @@ mod tests {
             captions: 0,
             languages: vec![SceneLanguage::English],
             kinds: ALL_KINDS.to_vec(),
+            look: SceneLook::usual(),
         }
     }
 
@@ -307,13 +369,13 @@ mod tests {
         for picture in &corpus.details.images {
             assert_eq!(picture.captions.len(), 3);
             for caption in &picture.captions {
-                let said: Vec<&str> = caption.trim_end_matches('.').split(' ').collect();
+                let said: Vec<&str> = caption.text.trim_end_matches('.').split(' ').collect();
                 let named = said.windows(2).map(|pair| pair.join(" ").replace(',', ""));
                 let tags: Vec<&String> = picture.objects.iter().map(|object| &object.tag).collect();
-                assert!(named.filter(|pair| tags.contains(&pair)).count() > 0, "{caption} {tags:?}");
+                assert!(named.filter(|pair| tags.contains(&pair)).count() > 0, "{caption:?} {tags:?}");
             }
         }
-        let order = |captions: &[String]| captions.iter().any(|caption| caption.contains(" is "));
+        let order = |captions: &[Caption]| captions.iter().any(|caption| caption.text.contains(" is "));
         assert!(corpus.details.images.iter().any(|picture| order(&picture.captions)));
         // What is said of an image does not change what is asked about it.
         assert_eq!(corpus.splits.train, scenes(|_| {}).splits.train);
@@ -332,15 +394,17 @@ mod tests {
         assert_eq!(all.details.answers, english.details.answers);
         assert_eq!(english.details.translated_answers.keys().collect::<Vec<_>>(), ["en"]);
         for (own, other) in all.details.images.iter().zip(&english.details.images) {
-            assert_eq!((&own.captions, own.load().unwrap()), (&other.captions, other.load().unwrap()));
-            assert!(other.translated_captions.is_empty());
+            let texts = |own: &Picture| own.captions.iter().map(|own| own.text.clone()).collect::<Vec<_>>();
+            assert_eq!((texts(own), own.load().unwrap()), (texts(other), other.load().unwrap()));
+            assert!(other.captions.iter().all(|caption| caption.translations.is_empty()));
             let contents = own.scene_contents().unwrap();
             for language in ["en", "hi", "ja"] {
                 let captions = own.captions_in(Some(language), &all.details.languages).unwrap();
                 assert_eq!(captions.len(), 3);
                 for (caption, english) in captions.iter().zip(&own.captions) {
                     assert!(contents.is_described_by(caption), "{caption}");
-                    assert_eq!(contents.count_objects(caption), contents.count_objects(english), "{caption}");
+                    let count = |caption: &str| contents.count_objects(caption);
+                    assert_eq!(count(caption), count(&english.text), "{caption}");
                 }
             }
             assert_eq!(own.captions_in(Some("de"), &all.details.languages), None);
@@ -366,7 +430,8 @@ mod tests {
             (options.captions, options.languages) = (1, vec![SceneLanguage::Hindi, SceneLanguage::English]);
         });
         let picture = &hindi.details.images[0];
-        assert!(picture.captions[0].ends_with('।') && picture.translated_captions["en"][0].ends_with('.'));
+        let caption = &picture.captions[0];
+        assert!(caption.text.ends_with('।') && caption.translations["en"].ends_with('.'));
     }
 
     #[test]

@@ -12,6 +12,16 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// Name of the format with its article.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Png => "a PNG",
+            Self::Jpeg => "a JPEG",
+            Self::WebP => "a WebP",
+            Self::Gif => "a GIF",
+        }
+    }
+
     /// The format of a file that begins so.
     ///
     /// # Errors

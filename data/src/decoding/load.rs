@@ -8,7 +8,7 @@ use alambic_files::{FileError, read};
 use super::format::Format;
 use super::pixels::{MAX_PIXELS, limited};
 use super::{gif, jpeg, orientation, png, webp};
-use crate::error::Fault;
+use crate::error::{Fault, SheetFault};
 use crate::raster::Raster;
 
 /// The most bytes of a file: those of so many pixels of sixteen bits and four colours, not compressed.
@@ -34,6 +34,41 @@ pub(crate) fn size_of(path: &Path) -> Result<(u32, u32), Fault> {
         Format::Gif => gif::size(file),
     };
     size.and_then(|(width, height)| limited(width, height)).map_err(Fault::NotImage)
+}
+
+/// Width and height of a PNG, by its head alone.
+///
+/// # Errors
+/// When it cannot be read, is no PNG, or has no pixels or too many.
+pub(crate) fn png_size_of(path: &Path) -> Result<(u32, u32), Fault> {
+    let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
+    let mut file = BufReader::new(read::open(path).map_err(refused)?);
+    check_png(&head(&mut file).map_err(unreadable)?)?;
+    file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    png::size(file).and_then(|(width, height)| limited(width, height)).map_err(not_png)
+}
+
+/// The pixels of a PNG as they are stored, with what is transparent lying over a colour.
+///
+/// # Errors
+/// When it cannot be read, is no PNG, is cut off, or has no pixels or too many.
+pub(crate) fn load_png_over(path: &Path, background: [u8; 3]) -> Result<Raster, Fault> {
+    let bytes = read::bytes(path, MOST_BYTES).map_err(refused)?;
+    check_png(&bytes)?;
+    png::decode_over(&bytes, background).map_err(not_png)
+}
+
+/// Fails where a file that begins so is no PNG.
+fn check_png(bytes: &[u8]) -> Result<(), Fault> {
+    match Format::of(bytes).map_err(not_png)? {
+        Format::Png => Ok(()),
+        other => Err(not_png(format!("this is {}", other.name()))),
+    }
+}
+
+/// Fault of a sheet that is no PNG, or a broken one.
+fn not_png(reason: String) -> Fault {
+    SheetFault::NotPng(reason).into()
 }
 
 /// The first bytes of a file.

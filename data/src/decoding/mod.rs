@@ -4,6 +4,7 @@
 //! before anything is decoded. Of what moves the first image is read; of sixteen bits the upper eight; transparency is left
 //! out and colours stay. The orientation that a camera notes is applied, as `ImageOps.exif_transpose` of Pillow does.
 
+mod alpha;
 mod format;
 mod gif;
 mod jpeg;
@@ -13,4 +14,4 @@ mod pixels;
 mod png;
 mod webp;
 
-pub(crate) use load::{load, size_of};
+pub(crate) use load::{load, load_png_over, png_size_of, size_of};

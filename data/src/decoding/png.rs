@@ -6,6 +6,7 @@ use std::io::{BufRead, Read, Seek};
 use flate2::read::ZlibDecoder;
 use png::{Decoder, Transformations};
 
+use super::alpha::composite;
 use super::orientation;
 use super::pixels::{limited, raster, said};
 use crate::raster::Raster;
@@ -38,6 +39,21 @@ pub(super) fn size(file: impl BufRead + Seek) -> Result<(u32, u32), String> {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
+    let (size, channels, values) = values(bytes)?;
+    raster(size, channels, values)
+}
+
+/// The image with what is transparent in it lying over a colour.
+pub(super) fn decode_over(bytes: &[u8], background: [u8; 3]) -> Result<Raster, String> {
+    let (size, channels, values) = values(bytes)?;
+    match channels {
+        2 | 4 => raster(size, 3, composite(&values, channels, background)),
+        _ => raster(size, channels, values),
+    }
+}
+
+/// Sides, channels and values of the pixels, eight bits each.
+fn values(bytes: &[u8]) -> Result<((u32, u32), usize, Vec<u8>), String> {
     let mut decoder = decoder(std::io::Cursor::new(bytes));
     let info = decoder.read_header_info().map_err(said)?;
     let size = limited(info.width, info.height)?;
@@ -45,7 +61,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Raster, String> {
     let channels = reader.output_color_type().0.samples();
     let mut values = vec![0; reader.output_buffer_size()];
     reader.next_frame(&mut values).map_err(said)?;
-    raster(size, channels, values)
+    Ok((size, channels, values))
 }
 
 /// The orientation that the chunks note.

@@ -7,6 +7,7 @@ use super::class_fault::ClassFault;
 use super::language_fault::LanguageFault;
 use super::mixing_fault::MixingFault;
 use super::region_fault::RegionFault;
+use super::sheet_fault::SheetFault;
 
 /// Number of names that a message lists.
 const NAMES: usize = 20;
@@ -308,6 +309,16 @@ pub enum Fault {
         /// The values that it may hold.
         known: Vec<String>,
     },
+    /// A value that has not the form of such values.
+    #[error("`{}` holds `{}` where `{form}` is expected", quoted(.column), quoted(.found))]
+    NotForm {
+        /// The column.
+        column: String,
+        /// The value found.
+        found: String,
+        /// The form expected.
+        form: &'static str,
+    },
     /// A question with one choice, or none.
     #[error("{} {} where two or more are needed", .0, if *.0 == 1 { "choice" } else { "choices" })]
     ChoiceCount(usize),
@@ -333,6 +344,9 @@ pub enum Fault {
     /// A fault of a dictionary by which texts are mixed.
     #[error(transparent)]
     Mixing(#[from] MixingFault),
+    /// A fault of a sheet of pictures, or of the table of its cells.
+    #[error(transparent)]
+    Sheet(#[from] SheetFault),
     /// A fault of a file of regions.
     #[error(transparent)]
     Regions(#[from] RegionFault),
@@ -431,7 +445,7 @@ impl Fault {
                 "give a number for each passage, in their order: first the positive, then the negatives".into()
             }
             Self::NotTexts { .. } => "write a list of texts in JSON, as `[\"one\", \"two\"]`".into(),
-            Self::NotOneOf { .. } => "correct it, or remove the row".into(),
+            Self::NotOneOf { .. } | Self::NotForm { .. } => "correct it, or remove the row".into(),
             Self::ChoiceCount(_) => "fill in the choices, or remove the row".into(),
             Self::UnknownChoice { .. } => {
                 "write the number of a choice, the name of its column or its text; `first-label` is the number of the first one"
@@ -439,6 +453,7 @@ impl Fault {
             }
             Self::Answer(_) => "correct or remove the row; `alambic explain teacher.*.recorded` describes the columns".into(),
             Self::Benchmark(fault) => fault.help(),
+            Self::Sheet(fault) => fault.help(),
             Self::Regions(fault) => fault.help(),
             Self::Reader(_) => "open the file in another program and save it anew".into(),
         }
@@ -450,7 +465,7 @@ pub(super) fn did_you_mean(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{}`?", quoted(near)))
 }
 
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     let mut shown: Vec<String> = names.iter().take(NAMES).map(|name| format!("`{}`", quoted(name))).collect();
     if names.len() > NAMES {
         shown.push(format!("and {} more", names.len() - NAMES));

@@ -8,6 +8,7 @@ mod mixing_fault;
 mod place;
 mod problems;
 mod region_fault;
+mod sheet_fault;
 
 pub use benchmark_fault::BenchmarkFault;
 pub use class_fault::ClassFault;
@@ -19,3 +20,4 @@ pub(crate) use problems::Problems;
 pub use problems::{DataError, Problem};
 pub use region_fault::RegionFault;
 pub(crate) use region_fault::{OSCAR_PLACES, OSCAR_WIDTH};
+pub use sheet_fault::SheetFault;

@@ -20,6 +20,16 @@ impl Canvas {
 
     /// Fills an outline, whose corners are in pixels.
     pub(super) fn fill(&mut self, corners: &[[f32; 2]], colour: [f32; 3]) {
+        self.fill_with(corners, |_, _| colour);
+    }
+
+    /// Fills an outline with diagonal stripes of two colours, so many pixels wide.
+    pub(super) fn fill_striped(&mut self, corners: &[[f32; 2]], colours: [[f32; 3]; 2], width: usize) {
+        self.fill_with(corners, |column, row| colours[(column + row) / width.max(1) % 2]);
+    }
+
+    /// Fills an outline with the colour of each pixel, by its column and row.
+    fn fill_with(&mut self, corners: &[[f32; 2]], colour: impl Fn(usize, usize) -> [f32; 3]) {
         let bounds = |axis: usize| {
             let low = corners.iter().map(|corner| corner[axis]).fold(f32::INFINITY, f32::min);
             let high = corners.iter().map(|corner| corner[axis]).fold(f32::NEG_INFINITY, f32::max);
@@ -29,7 +39,7 @@ impl Canvas {
             for column in bounds(0) {
                 let share = coverage(corners, column, row);
                 let pixel = &mut self.colours[row * self.side + column];
-                for (old, new) in pixel.iter_mut().zip(colour) {
+                for (old, new) in pixel.iter_mut().zip(colour(column, row)) {
                     *old += share * (new - *old);
                 }
             }

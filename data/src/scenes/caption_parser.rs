@@ -111,7 +111,7 @@ fn sentence(text: &str, language: SceneLanguage, lexicon: &[(Vec<char>, CaptionW
         match (*word, pending) {
             (CaptionWord::Colour(own), _) => colour = Some((own, place)),
             (CaptionWord::Shape(shape), Some((own, _))) => {
-                parsed.name(ObjectName::Both(own, shape), &mut side)
+                parsed.name(ObjectName::Both(own, shape), &mut side);
             }
             (CaptionWord::Shape(shape), None) => parsed.name(ObjectName::Shape(shape), &mut side),
             (CaptionWord::Object, Some((own, _))) => parsed.name(ObjectName::Colour(own), &mut side),

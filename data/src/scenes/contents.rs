@@ -25,9 +25,10 @@ pub struct CaptionObjects {
 }
 
 impl Scene {
-    /// What is in it.
+    /// What is to be seen in it.
     pub(crate) fn contents(&self) -> SceneContents {
-        let objects = self.things.iter().map(|thing| (thing.colour, thing.shape, thing.centre));
+        let objects = self.visible().things;
+        let objects = objects.iter().map(|thing| (thing.colour, thing.shape, thing.centre));
         SceneContents { objects: objects.collect() }
     }
 }

@@ -1,5 +1,6 @@
 //! Pictures of scenes, with the objects that are in them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
@@ -43,11 +44,8 @@ impl Scene {
         Picture {
             name,
             pixels: Pixels::Drawn(Arc::new(drawing)),
-            objects: self.things.iter().map(object).collect(),
-            regions: None,
-            captions: Vec::new(),
-            translated_captions: IndexMap::new(),
-            splits: Vec::new(),
+            objects: self.visible().things.iter().map(object).collect(),
+            ..Picture::of_file(PathBuf::new())
         }
     }
 }

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::colour::Colour;
 use super::shape::Shape;
+use super::style::SceneStyle;
 use crate::stable_hash::bytes;
 
 /// Options of scenes.
@@ -44,6 +45,9 @@ pub(super) struct SceneObject {
 pub(crate) struct Scene {
     pub(super) things: Vec<SceneObject>,
     pub(super) ground: f32,
+    pub(super) style: SceneStyle,
+    /// The object that a curtain hides, by its place.
+    pub(super) hidden: Option<usize>,
 }
 
 /// The random numbers of one image, which do not depend on how many there are.
@@ -86,7 +90,7 @@ impl Scene {
             let turn = random.random_range(-0.06..0.06) * TAU;
             things.push(SceneObject { shape, colour, centre, radius, turn });
         }
-        Self { things, ground: random.random_range(0.78..0.96) }
+        Self { things, ground: random.random_range(0.78..0.96), style: SceneStyle::Plain, hidden: None }
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use alambic_data::{
-    DataError, Dataset, Extent, Picture, Question, QuestionDetails, ReadStatistics, RegionFiles,
+    DataError, Dataset, Extent, Picture, Pixels, Question, QuestionDetails, ReadStatistics, RegionFiles,
 };
 use alambic_settings::{Location, OneOrMany};
 use base64::Engine;
@@ -19,7 +19,10 @@ use zip::write::SimpleFileOptions;
 
 /// A corpus of images with these names.
 pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
-    let picture = |name: &&str| Picture::of_file(name.into());
+    let picture = |name: &&str| Picture {
+        pixels: Pixels::File(name.into()),
+        ..Picture::without_pixels((*name).to_owned())
+    };
     let images = names.iter().map(picture).collect();
     let details = QuestionDetails { images, ..QuestionDetails::default() };
     Dataset::new(Vec::new(), details, ReadStatistics::default(), "before".into())

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alambic_data::Picture;
+use alambic_data::{Picture, Raster};
 use alambic_models::architecture::Image;
 use alambic_models::{Config, ImageInput, Regions};
 
-use super::load::load_image;
+use super::load::{check_aspect_ratio, load_image};
 use super::object_detector::ObjectDetector;
 use super::patch_processor::{PatchProcessor, PatchSampler};
 use super::processed_image::ProcessedImage;
@@ -100,6 +100,27 @@ impl ImageProcessor {
         match self {
             Self::Patches(own) => Ok(ProcessedImage::Image(own.process(&load_image(picture)?))),
             Self::Regions(own) => Ok(ProcessedImage::Regions(own.process(picture)?)),
+        }
+    }
+
+    /// Pixels in the form in which the model reads them; `name` is what errors call them.
+    ///
+    /// # Errors
+    /// When the sides are too far from each other, or there is no detector for a model that reads regions.
+    pub fn process_raster(&self, raster: &Raster, name: &str) -> Result<ProcessedImage, InferenceError> {
+        check_aspect_ratio(raster, name)?;
+        match self {
+            Self::Patches(own) => Ok(ProcessedImage::Image(own.process(raster))),
+            Self::Regions(own) => Ok(ProcessedImage::Regions(own.detect(raster, name)?)),
+        }
+    }
+
+    /// Width and height in which the model reads an image, the central crop of it where there is one; none for one that reads regions.
+    #[must_use]
+    pub fn input_size(&self, raster: &Raster) -> Option<(usize, usize)> {
+        match self {
+            Self::Patches(own) => Some(own.input_size(raster)),
+            Self::Regions(_) => None,
         }
     }
 

@@ -41,6 +41,11 @@ impl PatchProcessor {
         }
     }
 
+    /// Width and height of the input for an image, the central crop of it where there is one.
+    pub(super) fn input_size(self, raster: &Raster) -> (usize, usize) {
+        self.config.crop.unwrap_or_else(|| self.config.sides((raster.width, raster.height)))
+    }
+
     /// Patches of images, normalised. `sampler` chooses those that are read of an image with more than are read.
     pub(super) fn patches(
         self,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_data::{DetectedRegions, Picture};
+use alambic_data::{DetectedRegions, Picture, Raster};
 use alambic_models::{ModelError, RegionInput, Regions};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -77,6 +77,19 @@ impl RegionProcessor {
                 )));
             }
         };
+        found.truncate(self.max_regions);
+        Ok(found)
+    }
+
+    /// Regions that the detector finds in pixels.
+    pub(super) fn detect(&self, raster: &Raster, name: &str) -> Result<DetectedRegions, InferenceError> {
+        let Some(detector) = &self.detector else {
+            return Err(InferenceError::Unsupported(format!(
+                "the model reads regions: its folder has no detector for the view of {}",
+                alambic_files::text::elided(name)
+            )));
+        };
+        let mut found = detector.detect(raster)?;
         found.truncate(self.max_regions);
         Ok(found)
     }

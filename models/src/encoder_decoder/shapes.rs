@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::positions::Positions;
-use super::structure::{DecoderNames, Structure};
+use super::structure::{DecoderNames, Stack, Structure};
 use crate::layers::{EncoderNames, Shapes};
 
 impl Structure {
@@ -47,7 +47,7 @@ impl Structure {
         &self,
         shapes: &mut Shapes,
         index: usize,
-        stack: &super::Stack<N>,
+        stack: &Stack<N>,
         layer: impl Fn(&mut Shapes, &N, [usize; 2], usize),
     ) {
         match &self.positions {

@@ -73,6 +73,7 @@ pub struct Dropouts {
 
 /// Structure of an encoder-decoder.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "families differ in each of them")]
 pub struct Structure {
     /// Width of hidden states.
     pub width: usize,

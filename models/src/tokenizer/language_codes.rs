@@ -5,8 +5,8 @@ use std::path::Path;
 use alambic_files::text::quoted;
 use serde_json::{Value, json};
 
-use super::bert::id_of;
 use super::files::{CONFIG, TokenizerFiles};
+use super::ids::id_of;
 use crate::ModelError;
 
 /// Class of mBART, whose texts have the code behind their end.
@@ -108,15 +108,29 @@ pub(super) struct LanguageCodes {
 }
 
 impl LanguageCodes {
+    /// The codes of a folder's tokenizer, whose `tokenizer.json` gets their template around texts; says whether it was another.
+    ///
+    /// # Errors
+    /// As for [`Self::of`].
+    pub(super) fn put(
+        class: Option<&str>,
+        files: &TokenizerFiles,
+        json: &mut Value,
+    ) -> Result<(Option<Self>, bool), ModelError> {
+        let Some(codes) = Self::of(class, files, json)? else { return Ok((None, false)) };
+        let template = codes.template();
+        let is_other = json["post_processor"] != template;
+        if is_other {
+            json["post_processor"] = template;
+        }
+        Ok((Some(codes), is_other))
+    }
+
     /// The codes of a folder's tokenizer, whose `tokenizer.json` is `json`; none where its class has no codes.
     ///
     /// # Errors
     /// When a token that the class needs is not in the vocabulary, or the settings name a language that is not.
-    pub(super) fn of(
-        class: Option<&str>,
-        files: &TokenizerFiles,
-        json: &Value,
-    ) -> Result<Option<Self>, ModelError> {
+    fn of(class: Option<&str>, files: &TokenizerFiles, json: &Value) -> Result<Option<Self>, ModelError> {
         let config = files.json(CONFIG)?;
         let fault = |message: String| ModelError::content(Path::new(CONFIG), message);
         let (usual, class) = match class {
@@ -145,6 +159,10 @@ impl LanguageCodes {
         let mut languages: Vec<Language> = tokens.into_iter().filter_map(language).collect();
         languages.sort_by_key(|language| language.id);
         languages.dedup_by_key(|language| language.id);
+        // A class that only follows from the model's type is none that the vocabulary was made for.
+        if languages.is_empty() && !config["tokenizer_class"].is_string() {
+            return Ok(None);
+        }
         if languages.is_empty() {
             return Err(fault(format!(
                 "a `{class}` has a token for each language, and the vocabulary has none of them"

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::bert::{add, content, id_of, named_tokens};
+use super::bert::{add, content, named_tokens};
 use super::files::{CONFIG, IDS, TokenizerFiles};
+use super::ids::id_of;
 use super::language_codes::{M2M100, MBART, MBART50, NLLB, tokens_of};
+use super::pieces::{ROBERTA, add_special, around_unigram, bpe, numbered};
 use super::sentencepiece::SentencePiece;
-use super::slow::{ROBERTA, add_special, around_unigram, bpe, numbered};
 use crate::ModelError;
 
 /// Special tokens of M2M-100.

@@ -96,13 +96,9 @@ impl Tokenizer {
             is_changed |= as_the_class_reads(&mut value, &files).map_err(named)?;
         }
         is_changed |= add_tokens(&mut value, &files).map_err(named)?;
-        let codes = LanguageCodes::of(class.as_deref(), &files, &value).map_err(named)?;
-        if let Some(template) = codes.as_ref().map(LanguageCodes::template)
-            && value["post_processor"] != template
-        {
-            value["post_processor"] = template;
-            is_changed = true;
-        }
+        let (codes, has_other_template) =
+            LanguageCodes::put(class.as_deref(), &files, &mut value).map_err(named)?;
+        is_changed |= has_other_template;
         let sentence = if is_for_sentences { files.json(SENTENCE).map_err(named)? } else { Value::Null };
         if sentence["do_lower_case"] == true {
             is_changed |= lower(&mut value["normalizer"]);

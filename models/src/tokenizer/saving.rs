@@ -5,9 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokenizers::models::ModelWrapper;
 
-use super::bert::{content, id_of};
+use super::bert::content;
 use super::encoding::Tokenizer;
 use super::files::{CONFIG, JSON, PROMPTS, SENTENCE, SPECIAL, TokenizerFiles};
+use super::ids::id_of;
 use super::options::{default_prompt, lower};
 use super::parsing::parsed;
 use super::special::{BERT, END, PADDING, UNKNOWN};

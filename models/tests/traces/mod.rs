@@ -1,15 +1,11 @@
 //! Comparison of traces with those of transformers, where they count.
 
-use std::path::{Path, PathBuf};
+mod folder;
 
 use alambic_models::Trace;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::{self, Weights};
-
-/// Folder of a parity model.
-pub(crate) fn folder(model: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
-}
+pub(crate) use folder::folder;
 
 /// Kind of a tap: the last part of its name that is no number.
 fn kind(tap: &str) -> &str {

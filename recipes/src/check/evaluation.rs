@@ -8,15 +8,17 @@ use alambic_tensor::precision::MatmulPrecision;
 
 use super::checker::{Checker, list};
 use super::text_languages::LANGUAGE_KEYS;
+use crate::evaluation::metrics::document_frequencies;
 use crate::names::{FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, UNTRAINED};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 19] = [
+const OF_SOME_TASKS: [&str; 20] = [
     "directions",
     "except",
     "references",
     "beam",
+    "teacher-beam",
     "max-new-tokens",
     "length-penalty",
     "no-repeat-ngram",
@@ -41,6 +43,10 @@ impl Checker<'_> {
             if let Err(error) = find(&name.value) {
                 self.error("evaluation::metric", error.to_string(), &name.origin, "not a metric");
             }
+        }
+        if let Err(error) = document_frequencies(self.evaluation) {
+            let origin = self.places.origin(&["evaluation", "document-frequencies"]);
+            self.error("evaluation::document-frequencies", error.to_string(), &origin, "named here");
         }
         self.check_compared();
         self.check_precisions();

@@ -51,6 +51,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::UnknownClass { .. }
         | Fault::Classes(_)
         | Fault::NotOneOf { .. }
+        | Fault::NotForm { .. }
         | Fault::NotTexts { .. }
         | Fault::ChoiceCount(_)
         | Fault::UnknownChoice { .. }
@@ -73,6 +74,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::AmbiguousVariants { .. }
         | Fault::WrongScript { .. } => "data::language",
         Fault::Mixing(_) => "data::dictionary",
+        Fault::Sheet(_) => "data::sheet",
         Fault::Regions(_) => "data::regions",
         Fault::Benchmark(_) => "data::benchmark",
         Fault::Unwritable(_) => "data::unwritable",

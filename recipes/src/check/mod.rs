@@ -3,6 +3,7 @@
 //! [`load`](crate::load()) has seen to the form. Here, names are compared with each other, corpora are read, of models only the
 //! headers, and losses are bound to what can be known of student and teacher.
 
+mod augmentation;
 mod card;
 pub(crate) mod checker;
 pub(crate) mod counts;

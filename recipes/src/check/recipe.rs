@@ -108,6 +108,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
     checker.check_names(recipe);
     checker.read_corpora();
     checker.check_mixing(&recipe.dictionary);
+    checker.check_augmentation();
     checker.check_teachers(recipe);
     checker.check_stages(recipe);
     checker.check_unused(recipe);

@@ -113,7 +113,10 @@ impl Corpora {
         let mut corpora: Self = data.iter().map(read).collect::<Result<_, RunError>>()?;
         match corpora.mix(data, dictionaries, Extent::Whole).into_iter().find_map(MixingProblem::into_error) {
             Some(error) => Err(error),
-            None => Ok(corpora),
+            None => match corpora.augment(data).into_iter().next() {
+                Some(problem) => Err(problem.into_error()),
+                None => Ok(corpora),
+            },
         }
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alambic_data::mixing::Mixer;
-use alambic_data::{ImageRegions, Picture, Question, Split};
+use alambic_data::{Caption, ImageRegions, Picture, Question, Split};
 use alambic_settings::At;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::collection::Corpora;
 use crate::error::RunError;
@@ -25,6 +25,15 @@ pub(crate) struct QuestionExample<'c> {
     pub(crate) language: usize,
     /// How the student's question is mixed with words of other languages, anew in every epoch; none: it is not.
     pub(crate) mixer: Option<&'c Arc<Mixer>>,
+}
+
+/// The captions of an image in some languages, of which none means any.
+pub(crate) fn captions<'p>(
+    picture: &'p Picture,
+    languages: &[At<String>],
+) -> impl Iterator<Item = &'p Caption> {
+    let codes: Vec<&str> = languages.iter().map(|language| language.as_str()).collect();
+    picture.captions.iter().filter(move |caption| caption.is_in(&codes))
 }
 
 impl Corpora {
@@ -110,11 +119,26 @@ impl Corpora {
         Ok(pictures.into_values().collect())
     }
 
-    /// The images of one split of several corpora that have captions.
-    pub(crate) fn captioned(&self, names: &[At<String>], split: Split) -> Result<Vec<&Picture>, RunError> {
+    /// The images of one split of several corpora that have captions in some of these languages, of which none means any.
+    pub(crate) fn captioned(
+        &self,
+        names: &[At<String>],
+        split: Split,
+        languages: &[At<String>],
+    ) -> Result<Vec<&Picture>, RunError> {
         let mut pictures = self.pictures(names, split)?;
-        pictures.retain(|picture| !picture.captions.is_empty());
+        pictures.retain(|picture| captions(picture, languages).next().is_some());
         Ok(pictures)
+    }
+
+    /// The languages of the captions of several corpora, in the order in which they come.
+    pub(crate) fn caption_languages(&self, names: &[At<String>]) -> Result<Vec<&str>, RunError> {
+        let mut languages: IndexSet<&str> = IndexSet::new();
+        for corpus in self.datasets::<Question>(names)? {
+            let captions = corpus.details.images.iter().flat_map(|picture| &picture.captions);
+            languages.extend(captions.filter_map(|caption| caption.language.as_deref()));
+        }
+        Ok(languages.into_iter().collect())
     }
 
     /// The tags of the objects in the training splits of several corpora, each once and in the order of the alphabet.

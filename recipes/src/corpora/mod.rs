@@ -1,5 +1,6 @@
 //! The corpora of a recipe, read and split.
 
+pub(crate) mod augmentation;
 pub(crate) mod collection;
 pub(crate) mod images;
 pub(crate) mod mining;

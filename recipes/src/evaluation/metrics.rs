@@ -1,6 +1,8 @@
 //! Metrics of an evaluation.
 
-use alambic_reports::metrics::{Metric, TaskDescription, find, select_metrics};
+use alambic_reports::ReportError;
+use alambic_reports::metrics::{DocumentFrequencies, Metric, TaskDescription, find, select_metrics};
+use alambic_settings::Location;
 
 use crate::error::RunError;
 use crate::options::evaluation::EvaluationOptions;
@@ -18,4 +20,21 @@ pub(crate) fn evaluation_metrics<'a>(
         find(&name.value)?;
     }
     Ok(select_metrics(options.metrics.iter().map(|name| name.as_str()), task))
+}
+
+/// The document frequencies that an evaluation names for CIDEr-D; none where it names none.
+///
+/// # Errors
+/// When the file cannot be read, holds something else, or lies elsewhere.
+pub(crate) fn document_frequencies(
+    options: &EvaluationOptions,
+) -> Result<Option<DocumentFrequencies>, ReportError> {
+    match &options.document_frequencies {
+        None => Ok(None),
+        Some(Location::File(path)) => DocumentFrequencies::read(path).map(Some),
+        Some(other) => Err(ReportError::DocumentFrequencies {
+            path: other.to_string().into(),
+            reason: "they are read from a file of this machine".into(),
+        }),
+    }
 }

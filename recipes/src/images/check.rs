@@ -1,11 +1,12 @@
 //! Checks of images, regions and answers that several tasks have in common.
 
 use alambic_data::{ContentKind, Split};
+use alambic_files::text::quoted;
 use alambic_inference::ImageProcessor;
 use alambic_losses::{Loss, Term};
 use alambic_settings::{At, Diagnostic, Origin};
 
-use crate::check::checker::{Checker, Depth, Site};
+use crate::check::checker::{Checker, Depth, Site, list};
 use crate::check::counts::{Counts, Sort};
 use crate::check::model_info::ModelInfo;
 
@@ -29,17 +30,33 @@ impl Checker<'_> {
             return false;
         }
         let corpora = &self.corpora;
-        let none = |part| corpora.captioned(names, part).is_ok_and(|found| found.is_empty());
+        let none = |part| corpora.captioned(names, part, &[]).is_ok_and(|found| found.is_empty());
         if none(Split::Train) && none(Split::Test) {
             let message = "the images of these corpora have no captions".to_owned();
             self.report(
                 Diagnostic::error("data::captions", message)
                     .label(origin, "has nothing to find images by")
-                    .help("`made-up-scenes` has as many as its key `captions`; `image-captions` and `karpathy` read those of photographs"),
+                    .help("`made-up-scenes` has as many as its key `captions`; `image-captions` and `karpathy` read those of photographs, `image-sheet` those of a table"),
             );
             return false;
         }
         true
+    }
+
+    /// Reports languages in which no image of these corpora has a caption; false if there are any.
+    pub(crate) fn check_caption_languages(&mut self, names: &[At<String>], languages: &[At<String>]) -> bool {
+        let Ok(known) = self.corpora.caption_languages(names) else { return false };
+        let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
+        let before = self.found.count();
+        for language in languages.iter().filter(|language| !known.contains(&language.value)) {
+            let message = format!("no image of these corpora has a caption in `{}`", quoted(language));
+            let label = match known.as_slice() {
+                [] => "the languages of their captions are not known".to_owned(),
+                known => format!("they have captions in {}", list(known.iter().map(String::as_str))),
+            };
+            self.error("data::language", message, &language.origin, label);
+        }
+        self.found.count() == before
     }
 
     /// Counts the examples of a training on images, and reports splits that hold none.
@@ -87,6 +104,7 @@ impl Checker<'_> {
         corpora: &[At<String>],
     ) {
         let origin = self.places.key_origin(&["model", declared]);
+        self.check_augmented_regions(student, declared, corpora);
         let who = format!("the student of stage `{}`", site.name);
         self.check_regions(&who, &origin, student, corpora, Split::Train);
         if let Some(name) = site.teacher

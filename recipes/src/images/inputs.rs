@@ -1,6 +1,7 @@
 //! Texts and the images that they are about, as inputs of student and teacher.
 
 use alambic_data::Picture;
+use alambic_data::augment::TeacherView;
 use alambic_inference::{ImageProcessor, PatchSampler, ProcessedImage};
 use alambic_models::architecture::Batch;
 use alambic_models::text_encoder::TextInput;
@@ -8,6 +9,7 @@ use alambic_models::{Config, EncodedText, ModelFolder, TapSelection, Tokenizer, 
 use alambic_teachers::Teacher;
 
 use super::store::ImageStore;
+use super::views::Views;
 use crate::error::RunError;
 
 /// A text, and the image that it is about.
@@ -56,10 +58,15 @@ impl<'p> PairedInputs<'p> {
         Ok(tokenizer.encode_text(text, self.store.second_text(self.images[row]))?)
     }
 
-    /// The model's inputs for these texts. Of images with more patches than it reads, some are sampled.
-    pub(crate) fn batch(&self, rows: &[usize], sampler: PatchSampler<'_>) -> Result<Batch, RunError> {
+    /// The model's inputs for these texts, and for views of their images where these are given. Of images with more patches than it reads, some are sampled.
+    pub(crate) fn batch(
+        &self,
+        rows: &[usize],
+        sampler: PatchSampler<'_>,
+        views: Option<Views>,
+    ) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
-        self.batch_of(rows, &texts, sampler)
+        self.batch_of(rows, &texts, sampler, views)
     }
 
     /// The same for the images of these rows with other texts.
@@ -68,9 +75,10 @@ impl<'p> PairedInputs<'p> {
         rows: &[usize],
         texts: &[&EncodedText],
         sampler: PatchSampler<'_>,
+        views: Option<Views>,
     ) -> Result<Batch, RunError> {
         let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
-        let processed = self.store.processed_images(&places)?;
+        let processed = self.store.processed_images(&places, views)?;
         let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
         let (image, regions) = self.store.image_processor().batch(&processed, Some(sampler))?;
         Ok(Batch { text: Some(TextInput::pad(texts, self.padding)), image, regions, ..Batch::default() })
@@ -109,7 +117,12 @@ impl<'a> TeacherInputs<'a> {
         };
         let config = Config::open(&ModelFolder::open(folder)?)?;
         let image_processor = ImageProcessor::load(&config, folder)?;
-        let own = if student.same_texts && image_processor.has_same_inputs(student.image_processor) {
+        let is_plain = |(_, picture): &TextImagePair<'_>| {
+            picture.augmentation.as_ref().is_some_and(|own| own.teacher_view == TeacherView::Plain)
+        };
+        let same_images =
+            image_processor.has_same_inputs(student.image_processor) && !pairs.iter().any(is_plain);
+        let own = if student.same_texts && same_images {
             None
         } else {
             let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
@@ -124,8 +137,10 @@ impl<'a> TeacherInputs<'a> {
         rows: &[usize],
         batch: &Batch,
         sampler: PatchSampler<'_>,
+        views: Option<Views>,
     ) -> Result<Trace, RunError> {
-        let own = self.own.as_ref().map(|inputs| inputs.batch(rows, sampler)).transpose()?;
+        let views = views.map(Views::of_teacher);
+        let own = self.own.as_ref().map(|inputs| inputs.batch(rows, sampler, views)).transpose()?;
         Ok(self.teacher.trace(own.as_ref().unwrap_or(batch).into(), &self.wanted)?)
     }
 }

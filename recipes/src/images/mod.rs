@@ -4,4 +4,5 @@ pub(crate) mod check;
 pub(crate) mod inputs;
 pub(crate) mod store;
 pub(crate) mod thumbnail;
+pub(crate) mod views;
 pub(crate) mod vocabulary;

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use alambic_data::Picture;
+use alambic_data::{Picture, Raster};
 use alambic_inference::{ImageProcessor, ProcessedImage};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use super::views::Views;
 use crate::error::RunError;
 
 /// Most bytes of prepared images that are held in memory.
@@ -24,8 +25,25 @@ pub(crate) struct ImageStore<'p> {
 struct StoredImage<'p> {
     picture: &'p Picture,
     /// None where there was no room.
-    processed: Option<ProcessedImage>,
+    held: Option<HeldImage>,
     second_text: Option<String>,
+}
+
+/// What is held of an image.
+enum HeldImage {
+    /// As the model reads it.
+    Processed(ProcessedImage),
+    /// The pixels of one of which views are drawn.
+    Raster(Raster),
+}
+
+impl HeldImage {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Processed(processed) => processed.bytes(),
+            Self::Raster(raster) => raster.rgb.len(),
+        }
+    }
 }
 
 impl<'p> ImageStore<'p> {
@@ -45,34 +63,57 @@ impl<'p> ImageStore<'p> {
         if let Some(place) = self.images.get_index_of(&address) {
             return Ok(place);
         }
-        let mut stored = StoredImage { picture, processed: None, second_text: None };
+        let mut stored = StoredImage { picture, held: None, second_text: None };
         if self.room > 0 || self.image_processor.has_tags() {
-            let processed = self.image_processor.process(picture)?;
-            stored.second_text = self.image_processor.second_text(&processed);
+            let held = if picture.augmentation.is_some() && !self.image_processor.has_tags() {
+                HeldImage::Raster(picture.load()?)
+            } else {
+                let processed = self.image_processor.process(picture)?;
+                stored.second_text = self.image_processor.second_text(&processed);
+                HeldImage::Processed(processed)
+            };
             if self.room > 0 {
-                self.room = self.room.saturating_sub(processed.bytes());
-                stored.processed = Some(processed);
+                self.room = self.room.saturating_sub(held.bytes());
+                stored.held = Some(held);
             }
         }
         Ok(self.images.insert_full(address, stored).0)
     }
 
-    /// The images of places that [`Self::add`] gave.
+    /// The images of places that [`Self::add`] gave, those that are augmented in the views of an epoch where one is given.
     pub(crate) fn processed_images(
         &self,
         places: &[usize],
+        views: Option<Views>,
     ) -> Result<Vec<Cow<'_, ProcessedImage>>, RunError> {
-        let processed = |&place: &usize| {
-            let StoredImage { picture, processed, .. } = &self.images[place];
-            Ok(match processed {
-                Some(processed) => Cow::Borrowed(processed),
-                None => Cow::Owned(self.image_processor.process(picture)?),
-            })
-        };
-        if places.iter().all(|&place| self.images[place].processed.is_some()) {
+        let is_ready = |&place: &usize| matches!(self.images[place].held, Some(HeldImage::Processed(_)));
+        let processed = |&place: &usize| self.processed_image(&self.images[place], views);
+        if places.iter().all(is_ready) {
             return places.iter().map(processed).collect();
         }
         places.par_iter().map(processed).collect()
+    }
+
+    fn processed_image<'s>(
+        &self,
+        StoredImage { picture, held, .. }: &'s StoredImage<'p>,
+        views: Option<Views>,
+    ) -> Result<Cow<'s, ProcessedImage>, RunError> {
+        let view = views.and_then(|views| Some((views, picture.augmentation.as_ref()?)));
+        let (raster, view) = match (held, view) {
+            (Some(HeldImage::Processed(processed)), _) => return Ok(Cow::Borrowed(processed)),
+            (None, None) => return Ok(Cow::Owned(self.image_processor.process(picture)?)),
+            (Some(HeldImage::Raster(raster)), view) => (Cow::Borrowed(raster), view),
+            (None, Some(view)) => (Cow::Owned(picture.load()?), Some(view)),
+        };
+        let seen = match view {
+            Some((views, augmentation)) if views.are_seen(augmentation) => {
+                let view = views.of(picture, augmentation, &raster);
+                Cow::Owned(view.apply(&raster, self.image_processor.input_size(&raster)))
+            }
+            _ => raster,
+        };
+        Ok(Cow::Owned(self.image_processor.process_raster(&seen, &picture.name)?))
     }
 
     /// The second text that the model reads with the image of a place.
@@ -115,7 +156,7 @@ mod tests {
         let mut store = ImageStore::new(image_processor());
         let places: Vec<usize> = pictures.iter().map(|picture| store.add(picture).unwrap()).collect();
         assert_eq!(places, [0, 1]);
-        let processed = store.processed_images(&places).unwrap();
+        let processed = store.processed_images(&places, None).unwrap();
         assert_ne!(processed[0], processed[1]);
     }
 
@@ -134,8 +175,8 @@ mod tests {
             let places: Vec<usize> = pictures.iter().map(|picture| store.add(picture).unwrap()).collect();
             assert_eq!(store.add(&pictures[1]).unwrap(), places[1]);
             let processed: Vec<ProcessedImage> =
-                store.processed_images(&places).unwrap().into_iter().map(Cow::into_owned).collect();
-            (store.images.values().filter(|stored| stored.processed.is_some()).count(), processed)
+                store.processed_images(&places, None).unwrap().into_iter().map(Cow::into_owned).collect();
+            (store.images.values().filter(|stored| stored.held.is_some()).count(), processed)
         };
         let ((all, whole_images), (some, processed)) = (whole(usize::MAX), whole(200));
         assert_eq!((all, some), (3, 2));

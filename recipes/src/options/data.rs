@@ -1,5 +1,6 @@
 //! Keys of a corpus.
 
+use alambic_data::augment::Augmentation;
 use alambic_data::mixing::MixingOptions;
 use alambic_data::{Corpus, RegionFiles, SplitOptions};
 use alambic_settings::{At, settings};
@@ -15,6 +16,8 @@ settings! {
         pub split: SplitOptions,
         /// Mixing of its training texts with words of other languages. Left out: they are read as they are.
         pub mixing: Option<MixingOptions>,
+        /// Augmentation of its training images, anew in every epoch. Left out: they are seen as they are.
+        pub augment: Option<Augmentation>,
         /// Where it comes from, for the report and the student's card. Left out: the name of the file.
         pub source: Option<String>,
         /// The licence of its texts, for the report and the student's card.

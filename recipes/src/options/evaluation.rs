@@ -2,7 +2,7 @@
 
 use alambic_losses::NameVectors;
 use alambic_models::GenerationConfig;
-use alambic_settings::{At, IndexMap, OneOrMany, choices, settings};
+use alambic_settings::{At, IndexMap, Location, OneOrMany, choices, settings};
 use alambic_teachers::DecodingOptions;
 use alambic_tensor::precision::MatmulPrecision;
 
@@ -17,8 +17,12 @@ settings! {
         pub directions: Vec<At<String>> = Vec::new(),
         /// Directions to leave out of these.
         pub except: Vec<At<String>> = Vec::new(),
-        /// Metrics of the outputs; the first is the primary one. Left out: the usual ones of the task.
+        /// Metrics of the outputs, as `alambic list metrics` shows them; the first is the primary one. Left out: the usual ones of the
+        /// task, to which those of written texts (`bleu`, `chrf`, `cider-d`, …) do not belong.
         pub metrics: Vec<At<String>> = Vec::new(),
+        /// A file that says in how many images each n-gram is, by which `cider-d` weighs n-grams: JSON with `ref_len` and
+        /// `document_frequency`. Left out: as the references of the examples have it.
+        pub document_frequencies: Option<Location>,
         /// The teacher that the student is compared with. Left out: none.
         pub teacher: Option<At<String>>,
         /// Other teachers, all of them checkpoints, that are evaluated on the same examples.
@@ -48,9 +52,12 @@ settings! {
         pub language_groups: IndexMap<String, Vec<At<String>>> = IndexMap::new(),
         /// References that outputs are compared with.
         pub references: References = References::Corpus,
-        /// Beams in decoding, the same for every model; 1 is greedy decoding.
+        /// Beams in decoding, of every model alike; 1 is greedy decoding.
         #[range(1..=1024)]
         pub beam: usize = 1,
+        /// Beams of the teacher's decoding, where a student that writes greedily is compared with a teacher that searches. Left out: `beam`.
+        #[range(1..=1024)]
+        pub teacher_beam: Option<usize>,
         /// Largest number of tokens of an output.
         #[range(1..=1_048_576)]
         pub max_new_tokens: usize = 64,
@@ -72,9 +79,14 @@ impl EvaluationOptions {
         InputLanguages { student: &self.student_languages, teacher: self.teacher_language.as_ref() }
     }
 
-    /// Decoding of every model that writes.
+    /// Decoding of every model that writes, the teacher aside.
     pub(crate) fn generation(&self) -> GenerationConfig {
         self.decoding.generation(self.beam, self.max_new_tokens)
+    }
+
+    /// Beams of the teacher's decoding.
+    pub(crate) fn beam_of_teacher(&self) -> usize {
+        self.teacher_beam.unwrap_or(self.beam)
     }
 }
 

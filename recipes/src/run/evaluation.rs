@@ -8,7 +8,8 @@ use alambic_models::{ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::document::Image;
 use alambic_reports::layers::LayerRetrieval;
 use alambic_reports::metrics::{
-    ByClass, Prediction, Scores, ScoringContext, accuracy_and_majority, fidelity_metrics, score_all,
+    ByClass, DocumentFrequencies, Prediction, Scores, ScoringContext, accuracy_and_majority,
+    fidelity_metrics, score_all,
 };
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, ModelOutcome};
@@ -24,6 +25,7 @@ use crate::context::RunContext;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, Evaluator, ModelRole, TestSet, TrivialBaseline};
 use crate::evaluation::languages::language_sets;
+use crate::evaluation::metrics::document_frequencies;
 use crate::folder::layout;
 use crate::names::UNTRAINED;
 use crate::observer::Observer;
@@ -99,6 +101,8 @@ pub(crate) struct Evaluation<'a> {
     languages: Option<LanguageSets>,
     /// Code of the language in which each example is written, as metrics that tokenize need it; an empty one where it is not known.
     written_languages: Vec<String>,
+    /// Weights of n-grams for CIDEr-D, where the recipe names a file of them.
+    document_frequencies: Option<DocumentFrequencies>,
     teacher: Option<Vec<Prediction>>,
     pub(crate) student: Predictions,
     /// By name, as in [`Trainings`].
@@ -190,6 +194,7 @@ impl<'a> Evaluation<'a> {
             slices,
             languages,
             written_languages,
+            document_frequencies: document_frequencies(options)?,
             teacher,
             student,
             baselines,
@@ -416,8 +421,13 @@ impl<'a> Evaluation<'a> {
     /// Context of metrics besides the predictions.
     fn context(&self) -> ScoringContext<'_> {
         let classes = &self.first().test_set().classes;
-        let languages = &self.written_languages;
-        ScoringContext { classes, seed: SHUFFLE_SEED, languages, ..ScoringContext::default() }
+        ScoringContext {
+            classes,
+            seed: SHUFFLE_SEED,
+            languages: &self.written_languages,
+            document_frequencies: self.document_frequencies.as_ref(),
+            ..ScoringContext::default()
+        }
     }
 
     /// The teacher's accuracy, and that of always predicting the majority; none where there is no teacher, or predictions are

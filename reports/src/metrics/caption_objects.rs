@@ -31,31 +31,16 @@ pub(super) static METRIC: Metric = Metric {
 #[cfg(test)]
 mod tests {
     use alambic_data::corpora::{MadeUpScenes, ReadCorpus};
-    use alambic_data::{Content, Extent, Picture, SceneLanguage, SceneQuestionKind};
+    use alambic_data::{Content, Extent, Picture};
+    use alambic_settings::{Node, read};
 
     use super::super::prediction::{Prediction, SceneReference};
     use super::super::{default_metrics, score_all};
     use super::*;
 
     fn pictures() -> Vec<Picture> {
-        let options = MadeUpScenes {
-            images: 20,
-            questions: 0,
-            seed: 1,
-            side: 16,
-            fewest: 2,
-            most: 5,
-            smallest: 0.09,
-            largest: 0.19,
-            shapes: 4,
-            colours: 6,
-            distinct: false,
-            overlap: 0.0,
-            noise: 0.0,
-            captions: 2,
-            languages: vec![SceneLanguage::English],
-            kinds: vec![SceneQuestionKind::Colour],
-        };
+        let text = "images = 20\nquestions = 0\nside = 16\nfewest = 2\nmost = 5\nnoise = 0.0\ncaptions = 2";
+        let options: MadeUpScenes = read(&Node::parse("scenes.toml", text).unwrap()).unwrap();
         match options.read(Extent::Whole).unwrap() {
             Content::Questions(dataset) => dataset.details.images,
             _ => unreachable!("scenes are images"),
@@ -68,7 +53,7 @@ mod tests {
         let references: Vec<Prediction> = pictures
             .iter()
             .map(|own| SceneReference {
-                captions: own.captions.clone(),
+                captions: own.captions.iter().map(|caption| caption.text.clone()).collect(),
                 contents: own.scene_contents().unwrap(),
             })
             .map(Prediction::Scene)
@@ -79,10 +64,11 @@ mod tests {
             let scores = score_all(&names, &outputs, &references, 1).unwrap();
             scores.values().map(|own| own.value().unwrap()).collect::<Vec<_>>()
         };
-        let own = values(pictures.iter().map(|own| own.captions[1].clone()).collect());
+        let own = values(pictures.iter().map(|own| own.captions[1].text.clone()).collect());
         assert_eq!((own[0], own[2], own[3]), (1.0, 1.0, 1.0));
-        let next =
-            values(pictures.iter().cycle().skip(1).take(20).map(|own| own.captions[1].clone()).collect());
+        let next = values(
+            pictures.iter().cycle().skip(1).take(20).map(|own| own.captions[1].text.clone()).collect(),
+        );
         assert!(next[0] < 0.3 && next[1] < own[1] && next[3] < 1.0, "{next:?} {own:?}");
         let shape = |own: &Picture| format!("a {}", own.objects[0].tag.split(' ').next_back().unwrap());
         let plain = values(pictures.iter().map(shape).collect());

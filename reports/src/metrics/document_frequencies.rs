@@ -47,7 +47,7 @@ impl DocumentFrequencies {
             read.counts.iter().filter(|(_, count)| is_wrong(count)).min_by_key(|own| own.0)
         {
             return Err(refused(format!(
-                "the n-gram {} is in {count} images of {}",
+                "the n-gram `{}` is in {count} images of {}",
                 quoted(ngram),
                 read.images
             )));

@@ -19,6 +19,12 @@ pub static METRICS: &[&Metric] = &[
     &word_accuracy::METRIC,
     &phonetic_accuracy::METRIC,
     &phonetic_accuracy_shuffled::METRIC,
+    &exact_match::METRIC,
+    &token_f1::METRIC,
+    &squad_v1::EXACT_MATCH,
+    &squad_v1::F1,
+    &mlqa::EXACT_MATCH,
+    &mlqa::F1,
     &bleu::METRIC,
     &bleu::WESTERN,
     &bleu::CHINESE,
@@ -35,12 +41,6 @@ pub static METRICS: &[&Metric] = &[
     &text_exact_match::METRIC,
     &caption_truth::METRIC,
     &caption_objects::METRIC,
-    &exact_match::METRIC,
-    &token_f1::METRIC,
-    &squad_v1::EXACT_MATCH,
-    &squad_v1::F1,
-    &mlqa::EXACT_MATCH,
-    &mlqa::F1,
     &vqa_accuracy::METRIC,
     &accuracy::METRIC,
     &accuracy::MAJORITY,
@@ -284,11 +284,8 @@ mod tests {
         assert_eq!(names(default_metrics(PredictionKind::Text)), expected);
         let several = TaskDescription::from(PredictionKind::Text).with_references(PredictionKind::Texts);
         assert_eq!(names(default_metrics(several)), ["exact-match", "token-f1"]);
-        let all: Vec<&str> = WRITING
-            .iter()
-            .chain(&["exact-match", "token-f1", "squad-exact-match", "squad-f1"])
-            .copied()
-            .collect();
+        let answers = ["exact-match", "token-f1", "squad-exact-match", "squad-f1"];
+        let all: Vec<&str> = answers.iter().chain(&WRITING).copied().collect();
         assert_eq!(names(suitable(several)), all, "those of MLQA need a language");
     }
 

@@ -53,7 +53,7 @@ fn is_function_word(word: &str) -> bool {
 }
 
 /// Numbers that are summed: of the output and of the reference each the words, the function words, the content and function words
-/// that match exactly, and those that match by their stems; and the chunks.
+/// that match exactly, and those that match by their stems; and the chunks that are penalised.
 type Statistics = [f64; 13];
 
 fn statistics(output: &[String], reference: &[String]) -> Statistics {
@@ -68,7 +68,13 @@ fn statistics(output: &[String], reference: &[String]) -> Statistics {
     };
     let of_output = side(output, alignment.iter().map(|own| (own.output, own.is_exact)).collect());
     let of_reference = side(reference, alignment.iter().map(|own| (own.reference, own.is_exact)).collect());
-    let mut all = of_output.into_iter().chain(of_reference).chain([count_chunks(&alignment)]);
+    // Where all words match in one chunk there is no penalty, and over a corpus its chunk does not count.
+    let is_whole = alignment.len() == output.len() && output.len() == reference.len();
+    let chunks = match count_chunks(&alignment) {
+        1 if is_whole => 0,
+        chunks => chunks,
+    };
+    let mut all = of_output.into_iter().chain(of_reference).chain([chunks]);
     std::array::from_fn(|_| all.next().unwrap_or_default() as f64)
 }
 
@@ -92,9 +98,7 @@ fn score(statistics: &Statistics) -> f64 {
         return 0.0;
     }
     let mean = 1.0 / ((1.0 - ALPHA) / precision + ALPHA / recall);
-    let (found, right) = (count(of_output), count(of_reference));
-    let is_whole = found == of_output[0] && right == of_reference[0] && *chunks == 1.0;
-    let fragmentation = if is_whole { 0.0 } else { chunks / f64::midpoint(found, right) };
+    let fragmentation = chunks / f64::midpoint(count(of_output), count(of_reference));
     (mean * (1.0 - GAMMA * fragmentation.powf(BETA))).max(0.0)
 }
 

@@ -167,5 +167,5 @@ for name, made in SETS.items():
     cases.append({"name": name, "outputs": outputs, "references": [refs for _, refs in made],
                   "tokens": [results[at][0] for at in results], "values": values, "single": single})
 
-(Path(__file__).parent / "writing.json").write_text(json.dumps(cases, ensure_ascii=False, indent=0) + "\n")
+(Path(__file__).parent / "writing.json").write_text(json.dumps(cases, ensure_ascii=False) + "\n")
 print(sum(len(case["outputs"]) for case in cases), "pairs in", len(cases), "sets")

@@ -296,17 +296,10 @@ impl EncoderDecoderGraphs<'_> {
                     self.attend(graph, &sizes, &names.cross.output, &query, cross, &bias)
                 },
             )?;
-            let [inner, outer, norm] = &names.feed_forward;
+            let ([inner, outer, norm], gate) = (&names.feed_forward, names.gate.as_deref());
             hidden =
                 blocks::sublayer(&mut graph, &self.source, norm.as_str(), &sizes, &hidden, |graph, x| {
-                    blocks::feed_forward_gated(
-                        graph,
-                        &self.source,
-                        [inner, outer],
-                        names.gate.as_deref(),
-                        &sizes,
-                        x,
-                    )
+                    blocks::feed_forward_gated(graph, &self.source, [inner, outer], gate, &sizes, x)
                 })?;
             present.extend(own);
         }

@@ -8,7 +8,7 @@ use super::super::references::{Gold, References};
 use super::super::{BenchmarkFiles, BenchmarkFormat, Layout};
 use super::order::shuffled;
 use crate::content::Content;
-use crate::corpora::{MadeUpOrders, MadeUpScenes, MadeUpTranslations, ReadCorpus};
+use crate::corpora::{MadeUpOrders, MadeUpScenes, MadeUpTranslations, ReadCorpus, SceneLook};
 use crate::error::{BenchmarkFault, DataError, Place};
 use crate::pictures::Picture;
 use crate::questions::best;
@@ -197,6 +197,7 @@ impl MadeUp {
             captions: usize::from(!is_asked),
             languages: vec![language],
             kinds: vec![SceneQuestionKind::Colour, SceneQuestionKind::Exists],
+            look: SceneLook::usual(),
         };
         let begin = self.begin(part);
         let of_part = begin..begin + self.size;
@@ -223,7 +224,7 @@ impl MadeUp {
             .iter()
             .enumerate()
             .flat_map(|(image, own)| {
-                own.captions.iter().map(move |text| ImageCaption { text: text.clone(), image })
+                own.captions.iter().map(move |caption| ImageCaption { text: caption.text.clone(), image })
             })
             .collect();
         let of_captions = captions.iter().map(|own| own.image).collect();

@@ -1,6 +1,5 @@
 //! Formats of data of one's own, whose files and columns a suite names.
 
-mod base_emoji;
 mod bitext_table;
 mod files;
 mod language_columns;

@@ -87,7 +87,7 @@ fn called(called: ObjectName) -> String {
     }
 }
 
-fn plural(what: ObjectName) -> String {
+pub(super) fn plural(what: ObjectName) -> String {
     let one = called(what);
     if one.ends_with('s') { format!("{one}es") } else { format!("{one}s") }
 }

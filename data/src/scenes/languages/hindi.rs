@@ -97,6 +97,11 @@ pub(super) fn caption_words() -> Vec<(String, CaptionWord)> {
     colours.chain(Shape::ALL.into_iter().flat_map(cases)).chain(sides).chain(others).collect()
 }
 
+/// Several objects of a name.
+pub(super) fn plural(what: ObjectName) -> String {
+    called(what, Form::Plural)
+}
+
 /// Whether it is called an object, which is feminine.
 fn is_object(called: ObjectName) -> bool {
     matches!(called, ObjectName::Colour(_))

@@ -67,7 +67,7 @@ pub(super) fn caption_words() -> Vec<(String, CaptionWord)> {
     colours.into_iter().chain(shapes).chain(sides).chain(others).collect()
 }
 
-fn called(called: ObjectName) -> String {
+pub(super) fn called(called: ObjectName) -> String {
     match called {
         ObjectName::Shape(shape) => noun(shape).to_owned(),
         ObjectName::Colour(colour) => format!("{}物体", adjective(colour)),

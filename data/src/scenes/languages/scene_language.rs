@@ -4,7 +4,7 @@ use alambic_settings::choices;
 
 use super::super::colour::Colour;
 use super::super::shape::Shape;
-use super::meaning::{CaptionWord, Query, SceneAnswer, Statement};
+use super::meaning::{CaptionWord, ObjectName, Query, SceneAnswer, Statement};
 use super::{english, hindi, japanese};
 
 choices! {
@@ -55,6 +55,15 @@ impl SceneLanguage {
             Self::English => english::caption_words(),
             Self::Hindi => hindi::caption_words(),
             Self::Japanese => japanese::caption_words(),
+        }
+    }
+
+    /// Several objects of a name, in the form that they have as a subject.
+    pub(in crate::scenes) fn several(self, name: ObjectName) -> String {
+        match self {
+            Self::English => english::plural(name),
+            Self::Hindi => hindi::plural(name),
+            Self::Japanese => japanese::called(name),
         }
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::config::BartConfig;
 use super::family::BartFamily;
+use super::names::spellings;
 use crate::architecture::Architecture;
 use crate::config_summary::ConfigSummary;
 use crate::encoder_decoder::EncoderDecoder;
@@ -61,7 +62,7 @@ impl ModelConfig for BartConfig {
     }
 
     fn spellings(&self, name: &str) -> Vec<String> {
-        Self::spellings(name)
+        spellings(name)
     }
 
     fn other_tensors(&self) -> Vec<String> {
@@ -77,7 +78,6 @@ impl ModelConfig for BartConfig {
     }
 
     fn weights_from(&self, builder: &VarBuilder<'_>) -> Result<Weights, ModelError> {
-        let spellings = |name: &str| Self::spellings(name);
         let shapes = self.structure().shapes();
         let mut weights = published::take(builder, &shapes, &self.optional_shapes(), spellings)?;
         // In the order of those of a folder.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::family::BartFamily;
-use super::names::positions_of;
+use super::names::{COPIES, LOGITS_BIAS, WORDS, decoder_layer, encoder_layer, positions_of, spellings};
 use super::tables::WordTables;
 use crate::config_summary::ConfigSummary;
 use crate::encoder_decoder::{Dropouts, Positions, Stack, Structure};
@@ -121,10 +121,10 @@ impl BartConfig {
         config.family = family;
         folder.check(&config.summary())?;
         config.check_tokens().map_err(refuse)?;
-        config.read_tables(folder)?;
+        config.tables = WordTables::read(folder, config.vocab_size)?;
         let has_tables = || -> Result<bool, ModelError> {
             let stored = folder.stored()?;
-            let has = |stack| stored.find(&Self::spellings(&positions_of(stack))).is_some();
+            let has = |stack| stored.find(&spellings(&positions_of(stack))).is_some();
             Ok(has("encoder") && has("decoder"))
         };
         if !family.has_learned_positions()
@@ -166,9 +166,9 @@ impl BartConfig {
     pub fn weights(&self, folder: &ModelFolder) -> Result<Weights, ModelError> {
         let stored: StoredWeights = folder.stored()?;
         let mut shapes = self.structure().shapes();
-        let is_there = |name: &String| stored.find(&Self::spellings(name)).is_some();
+        let is_there = |name: &String| stored.find(&spellings(name)).is_some();
         shapes.extend(self.optional_shapes().into_iter().filter(|(name, _)| is_there(name)));
-        let mut weights = open(folder, &shapes, Self::spellings)?;
+        let mut weights = open(folder, &shapes, spellings)?;
         weights.sort_unstable_keys();
         Ok(weights)
     }
@@ -180,22 +180,23 @@ impl BartConfig {
             _ => Vec::new(),
         };
         let table = vec![self.max_position_embeddings, self.d_model];
-        let bias = self.logits_bias().map(|name| (name.to_owned(), vec![1, self.target_vocabulary()]));
+        let bias =
+            self.logits_bias().map(|name| (name.to_owned(), vec![1, self.tables.target(self.vocab_size)]));
         positions.into_iter().map(|name| (name, table.clone())).chain(bias).collect()
     }
 
     fn logits_bias(&self) -> Option<&'static str> {
-        (self.family != BartFamily::M2m100).then_some(Self::LOGITS_BIAS)
+        (self.family != BartFamily::M2m100).then_some(LOGITS_BIAS)
     }
 
     /// Tensors of files that are no parameters of their own: copies of the table of words, and what is read where it is there.
     pub(super) fn others() -> Vec<String> {
         let positions = ["encoder", "decoder"].map(positions_of);
-        let tables = Self::COPIES.into_iter().chain([Self::WORDS]).map(str::to_owned);
+        let tables = COPIES.into_iter().chain([WORDS]).map(str::to_owned);
         let older = ["encoder", "decoder"].into_iter().flat_map(|stack| {
             ["version", "embed_positions.weights"].map(|part| format!("model.{stack}.{part}"))
         });
-        tables.chain(positions).chain(older).chain([Self::LOGITS_BIAS.to_owned()]).collect()
+        tables.chain(positions).chain(older).chain([LOGITS_BIAS.to_owned()]).collect()
     }
 
     pub(super) fn summary(&self) -> ConfigSummary<'_> {
@@ -236,14 +237,14 @@ impl BartConfig {
             width: self.d_model,
             head_width: None,
             encoder: Stack {
-                layers: (0..self.encoder_layers).map(Self::encoder_layer).collect(),
+                layers: (0..self.encoder_layers).map(encoder_layer).collect(),
                 heads: self.encoder_attention_heads,
                 intermediate_size: self.encoder_ffn_dim,
                 embedding_norm: embedding_norm("encoder"),
                 last_norm: last_norm("encoder"),
             },
             decoder: Stack {
-                layers: (0..self.decoder_layers).map(Self::decoder_layer).collect(),
+                layers: (0..self.decoder_layers).map(decoder_layer).collect(),
                 heads: self.decoder_attention_heads,
                 intermediate_size: self.decoder_ffn_dim,
                 embedding_norm: embedding_norm("decoder"),
@@ -262,7 +263,7 @@ impl BartConfig {
                 inner: self.activation_dropout,
                 last: 0.0,
             },
-            word_tables: self.word_tables(),
+            word_tables: self.tables.tables(self.vocab_size),
             logits_bias: self.logits_bias(),
             embedding_scale: if self.scale_embedding { (self.d_model as f32).sqrt() } else { 1.0 },
             output_scale: 1.0,
@@ -301,7 +302,7 @@ impl BartConfig {
         let tables = match family {
             BartFamily::Marian => json!({
                 "share_encoder_decoder_embeddings": self.tables == WordTables::Shared,
-                "decoder_vocab_size": self.target_vocabulary(),
+                "decoder_vocab_size": self.tables.target(self.vocab_size),
             }),
             _ => json!({}),
         };
@@ -315,10 +316,9 @@ impl BartConfig {
 fn with_defaults(json: &Value, family: BartFamily) -> Value {
     let mut all = family.defaults();
     if let (Some(all), Some(own)) = (all.as_object_mut(), json.as_object()) {
-        let is_set = |(key, value): &(&String, &Value)| !value.is_null() || !all.contains_key(*key);
-        let own: Vec<_> =
-            own.iter().filter(is_set).map(|(key, value)| (key.clone(), value.clone())).collect();
-        all.extend(own);
+        // A key without a value is one that is not there.
+        let set = own.iter().filter(|(_, value)| !value.is_null());
+        all.extend(set.map(|(key, value)| (key.clone(), value.clone())));
     }
     if let Some(first) = all["eos_token_id"].as_array().and_then(|all| all.first().cloned()) {
         all["eos_token_id"] = first;

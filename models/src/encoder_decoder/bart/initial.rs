@@ -33,7 +33,7 @@ impl BartConfig {
                         table
                     }
                 }
-                _ if name.ends_with(".bias") => Tensor::zeros(shape, DType::F32, device::current())?,
+                _ if name.ends_with("bias") => Tensor::zeros(shape, DType::F32, device::current())?,
                 _ => Tensor::ones(shape, DType::F32, device::current())?,
             };
             weights.insert(name, tensor);

@@ -1,6 +1,5 @@
 //! Names of the tensors of BART's layout.
 
-use super::BartConfig;
 use crate::encoder_decoder::DecoderNames;
 use crate::layers::{AttentionNames, EncoderNames};
 use crate::published::with_and_without;
@@ -8,47 +7,53 @@ use crate::published::with_and_without;
 /// Prefix of the names of the tensors of both stacks.
 pub(super) const BASE: &str = "model.";
 
-impl BartConfig {
-    /// Name of the bias of the logits, which published files may have.
-    pub const LOGITS_BIAS: &str = "final_logits_bias";
+/// Bias of the logits, which published files may have.
+pub(super) const LOGITS_BIAS: &str = "final_logits_bias";
 
-    /// Names that a published file may have for a tensor, the likeliest first.
-    pub(super) fn spellings(name: &str) -> Vec<String> {
-        let mut names = with_and_without(BASE, name);
-        let others: &[&str] = match name {
-            Self::WORDS => &Self::COPIES,
-            // A file may have one table under the name of all.
-            Self::ENCODER_WORDS | Self::DECODER_WORDS => &[Self::WORDS],
-            _ => &[],
-        };
-        names.extend(others.iter().flat_map(|name| with_and_without(BASE, name)));
-        names
+/// Table of words where source, target and logits have one.
+pub(super) const WORDS: &str = "model.shared.weight";
+/// Matrix of the logits, and tables of the words of source and target, where they are not one.
+pub(super) const OUTPUT: &str = "lm_head.weight";
+pub(super) const ENCODER_WORDS: &str = "model.encoder.embed_tokens.weight";
+pub(super) const DECODER_WORDS: &str = "model.decoder.embed_tokens.weight";
+
+/// Copies of the table of words: files may hold any of them.
+pub(super) const COPIES: [&str; 3] = [OUTPUT, ENCODER_WORDS, DECODER_WORDS];
+
+/// Names that a published file may have for a tensor, the likeliest first.
+pub(super) fn spellings(name: &str) -> Vec<String> {
+    let mut names = with_and_without(BASE, name);
+    let others: &[&str] = match name {
+        WORDS => &COPIES,
+        // A file may have one table under the name of all.
+        ENCODER_WORDS | DECODER_WORDS => &[WORDS],
+        _ => &[],
+    };
+    names.extend(others.iter().flat_map(|name| with_and_without(BASE, name)));
+    names
+}
+
+/// Names of the tensors of a layer of the encoder, counted from 0.
+pub(super) fn encoder_layer(index: usize) -> EncoderNames {
+    let layer = format!("model.encoder.layers.{index}");
+    EncoderNames {
+        attention: attention(&format!("{layer}.self_attn")),
+        attention_norm: Some(format!("{layer}.self_attn_layer_norm")),
+        gate: None,
+        feed_forward: feed_forward(&layer),
     }
+}
 
-    /// Names of the tensors of a layer of the encoder, counted from 0.
-    #[must_use]
-    pub fn encoder_layer(index: usize) -> EncoderNames {
-        let layer = format!("model.encoder.layers.{index}");
-        EncoderNames {
-            attention: attention(&format!("{layer}.self_attn")),
-            attention_norm: Some(format!("{layer}.self_attn_layer_norm")),
-            gate: None,
-            feed_forward: feed_forward(&layer),
-        }
-    }
-
-    /// Names of the tensors of a layer of the decoder, counted from 0.
-    #[must_use]
-    pub fn decoder_layer(index: usize) -> DecoderNames {
-        let layer = format!("model.decoder.layers.{index}");
-        DecoderNames {
-            attention: attention(&format!("{layer}.self_attn")),
-            attention_norm: format!("{layer}.self_attn_layer_norm"),
-            cross: attention(&format!("{layer}.encoder_attn")),
-            cross_norm: format!("{layer}.encoder_attn_layer_norm"),
-            feed_forward: feed_forward(&layer),
-            gate: None,
-        }
+/// Names of the tensors of a layer of the decoder, counted from 0.
+pub(super) fn decoder_layer(index: usize) -> DecoderNames {
+    let layer = format!("model.decoder.layers.{index}");
+    DecoderNames {
+        attention: attention(&format!("{layer}.self_attn")),
+        attention_norm: format!("{layer}.self_attn_layer_norm"),
+        cross: attention(&format!("{layer}.encoder_attn")),
+        cross_norm: format!("{layer}.encoder_attn_layer_norm"),
+        feed_forward: feed_forward(&layer),
+        gate: None,
     }
 }
 

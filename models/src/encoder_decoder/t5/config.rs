@@ -12,6 +12,9 @@ use crate::{ModelError, ModelFolder};
 /// Most tokens of a text where a configuration does not say it: those that T5 was trained with. Positions set no limit.
 const USUAL_LENGTH: usize = 512;
 
+/// The greatest distance that may have a bucket of its own; published models have 128.
+const MAX_DISTANCE: usize = 1 << 16;
+
 /// Family of encoder-decoders in T5's layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum T5Family {
@@ -156,6 +159,9 @@ impl T5Config {
         let (count, distance) = (self.relative_attention_num_buckets, self.relative_attention_max_distance);
         if count < 4 || !count.is_multiple_of(2) {
             return Err(format!("relative_attention_num_buckets is {count}; it is an even number from 4 on"));
+        }
+        if distance > MAX_DISTANCE {
+            return Err(format!("relative_attention_max_distance is {distance}; the most is {MAX_DISTANCE}"));
         }
         if distance <= count / 2 {
             return Err(format!(

@@ -41,11 +41,11 @@ mod tests {
         // The start is part of the first n-gram.
         assert_eq!(forbidden(2, &[9, 4, 9]), [4]);
         assert_eq!(forbidden(3, &[9, 4, 5, 9, 4]), [5]);
-        assert_eq!(forbidden(3, &[1, 4, 5, 9, 4]), []);
+        assert!(forbidden(3, &[1, 4, 5, 9, 4]).is_empty());
         assert_eq!(forbidden(2, &[4, 4]), [4]);
         for target in [&[9][..], &[9, 4]] {
-            assert_eq!(forbidden(3, target), []);
+            assert!(forbidden(3, target).is_empty());
         }
-        assert_eq!(forbidden(usize::MAX, &[9, 4]), []);
+        assert!(forbidden(usize::MAX, &[9, 4]).is_empty());
     }
 }

@@ -126,7 +126,7 @@ def write(model, inputs, settings, noise=None):
 def entries(model, inputs, all_settings):
     for settings in all_settings:
         outputs = write(model, inputs, settings)
-        for noise in range(4):
+        for noise in range(10):
             for place, (found, moved) in enumerate(zip(outputs, write(model, inputs, settings, noise))):
                 if found != moved:
                     outputs[place] = None

@@ -74,7 +74,9 @@ pub(super) fn rows(examples: &Examples, split: &str) -> String {
 fn file_name(picture: &Picture, place: usize, split: &str) -> String {
     match picture.pixels {
         Pixels::File(_) | Pixels::Unknown => picture.name.clone(),
-        Pixels::Held(_) | Pixels::Drawn(_) => format!("{split}-{place}.png"),
+        Pixels::Held(_) | Pixels::Drawn(_) | Pixels::Cell(_) | Pixels::Joined(_) | Pixels::Boxes(_) => {
+            format!("{split}-{place}.png")
+        }
     }
 }
 

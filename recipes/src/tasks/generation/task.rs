@@ -128,6 +128,7 @@ impl Task for GenerationData {
             "except",
             "references",
             "beam",
+            "teacher-beam",
             "max-new-tokens",
             "length-penalty",
             "no-repeat-ngram",

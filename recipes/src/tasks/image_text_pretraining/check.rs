@@ -20,6 +20,9 @@ impl ImageTextsData {
             if checker.check_answers(&options.data, &origin).is_none() {
                 continue;
             }
+            if options.captions && !checker.check_caption_languages(&options.data, &options.languages) {
+                continue;
+            }
             let count = |split| options.examples(&checker.corpora, split).map_or(0, |found| found.len());
             texts += count(Split::Train);
             validation += count(Split::Validation);

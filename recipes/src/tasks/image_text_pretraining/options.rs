@@ -20,6 +20,8 @@ settings! {
         pub fraction: f64 = 1.0,
         /// Whether captions are read, with the tags.
         pub captions: bool = true,
+        /// Languages of the captions that are read, by their codes. Left out: all.
+        pub languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// Whether questions are read, with their answers.
         pub questions: bool = true,
         /// Most tokens of both texts, the special ones included; what is longer is cut.

@@ -1,11 +1,11 @@
 //! Texts about images, each with its second text.
 
 use alambic_data::questions::best;
-use alambic_data::{Picture, Split, is_in_subsample};
+use alambic_data::{Caption, Picture, Split, is_in_subsample};
 
 use super::options::ImageTextData;
 use crate::corpora::Corpora;
-use crate::corpora::images::QuestionExample;
+use crate::corpora::images::{QuestionExample, captions};
 use crate::error::RunError;
 use crate::options::languages::InputLanguages;
 
@@ -28,9 +28,12 @@ impl ImageTextData {
         let mut examples = Vec::new();
         if self.captions {
             for picture in corpora.pictures(&self.data, split)? {
-                let caption =
-                    |text: &String| PretrainingExample { first: text.clone(), second: None, picture };
-                examples.extend(picture.captions.iter().map(caption));
+                let caption = |caption: &Caption| PretrainingExample {
+                    first: caption.text.clone(),
+                    second: None,
+                    picture,
+                };
+                examples.extend(captions(picture, &self.languages).map(caption));
             }
         }
         if self.questions {

@@ -16,6 +16,7 @@ use super::pairs::PretrainingExample;
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
+use crate::images::views::Views;
 use crate::subsample::subsample;
 use crate::training::job::Job;
 use crate::training::masking::{Masking, VALIDATION};
@@ -124,9 +125,11 @@ impl<'a> ImageTextTraining<'a> {
             relations.push(relation as u32);
             places.push(split.examples[row].image);
         }
+        // Validation sees images as they are.
+        let views = matches!(pass, Pass::Train(_)).then(|| Views::new(self.streams, epoch));
         let input = TextInput::pad(&texts.iter().collect::<Vec<_>>(), self.config.padding());
         let (input, targets) = self.masking.batch(input, epoch);
-        let processed = split.store.processed_images(&places)?;
+        let processed = split.store.processed_images(&places, views)?;
         let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
         let (image, regions) = split.store.image_processor().batch(&processed, None)?;
         let batch = Batch { text: Some(input), image, regions, ..Batch::default() };

@@ -20,6 +20,9 @@ impl CaptionsData {
             if !checker.check_captions(&options.data, &origin) {
                 return;
             }
+            if !checker.check_caption_languages(&options.data, &options.languages) {
+                return;
+            }
             let count = |split| options.selected(&checker.corpora, split).map_or(0, |found| found.len());
             images += count(Split::Train);
             validation += count(Split::Validation);
@@ -34,6 +37,9 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
     if !checker.check_captions(&evaluation.data, &evaluation.origin) {
         return;
     }
+    if !checker.check_caption_languages(&evaluation.data, &evaluation.student_languages) {
+        return;
+    }
     checker.check_metrics(&[PredictionKind::Ranking.into()]);
     if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher)) {
         let known = checker.models.checkpoint(teacher).map(|info| info.config.clone());
@@ -43,7 +49,7 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
             checker.error("evaluation::answers", message, &teacher.origin, "is evaluated here");
         }
     }
-    let pictures = checker.corpora.captioned(&evaluation.data, Split::Test);
+    let pictures = checker.corpora.captioned(&evaluation.data, Split::Test, &evaluation.student_languages);
     let test = pictures.map_or(0, |pictures| pictures.len());
     if checker.depth == Depth::Whole && test == 0 {
         let diagnostic = Diagnostic::error(

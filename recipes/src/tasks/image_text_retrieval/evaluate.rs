@@ -15,7 +15,7 @@ use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::candle::Tensor;
 
-use super::set::{RetrievalSet, prepared};
+use super::set::{CaptionedPicture, RetrievalSet, prepared};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
 use crate::evaluation::retrieval::{RESULTS, first};
@@ -23,10 +23,6 @@ use crate::evaluation::timing::{Model, measure};
 use crate::images::thumbnail::thumbnail;
 use crate::observer::Observer;
 use crate::subsample::subsample;
-
-/// The two kinds of queries.
-const BY_TEXT: &str = "text to image";
-const BY_IMAGE: &str = "image to text";
 
 /// Evaluates models that retrieve images by captions, and captions by images.
 pub(crate) struct RetrievalEvaluator<'a> {
@@ -48,16 +44,16 @@ impl<'a> RetrievalEvaluator<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let options = context.options;
-        let mut pictures = context.run.corpora.captioned(&options.data, Split::Test)?;
+        let mut pictures =
+            context.run.corpora.captioned(&options.data, Split::Test, &options.student_languages)?;
         subsample(&mut pictures, options.limit.unwrap_or(usize::MAX));
         if pictures.is_empty() {
             return Err(RunError::Recipe("the evaluation's test splits hold no image with a caption".into()));
         }
-        let set = RetrievalSet::new(pictures);
-        let kinds = [(BY_TEXT, set.captions.len()), (BY_IMAGE, set.pictures.len())];
-        let slices = kinds.into_iter().flat_map(|(kind, count)| std::iter::repeat_n(kind.to_owned(), count));
+        let of_languages = |picture| CaptionedPicture::new(picture, &options.student_languages);
+        let set = RetrievalSet::new(pictures.into_iter().map(of_languages).collect());
         let test_set = TestSet {
-            slices: slices.collect(),
+            slices: set.slices(),
             ..TestSet::new("query", "queries", PredictionKind::Ranking, set.relevant().to_vec())
         };
         let mut test_set = test_set.with_metrics(options)?;
@@ -87,6 +83,12 @@ impl<'a> RetrievalEvaluator<'a> {
 /// Models at work, as they are timed.
 fn turns<'m, F: Fn(&[usize]) -> Result<(), RunError>>(models: &'m [(&str, F)]) -> Vec<(&'m str, Model<'m>)> {
     models.iter().map(|(name, model)| (*name, model as Model<'m>)).collect()
+}
+
+/// The captions of an image, for a reader.
+fn captions_of(picture: &Picture) -> String {
+    let texts: Vec<&str> = picture.captions.iter().map(|caption| caption.text.as_str()).collect();
+    texts.join(" / ")
 }
 
 /// First result of a query.
@@ -198,7 +200,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
                         }
                     });
                     images.push(image(found.collect::<Vec<_>>().join("; "), picture)?);
-                    picture.captions.join(" / ")
+                    captions_of(picture)
                 }
             };
             Ok(IllustratedExample { source, images })

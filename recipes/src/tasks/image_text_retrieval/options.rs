@@ -12,6 +12,8 @@ settings! {
         /// Share of the images; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
+        /// Languages of the captions that are read, by their codes. Left out: all.
+        pub languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
         /// Most tokens of a caption, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
         pub max_length: usize = 77,

@@ -1,19 +1,38 @@
 //! Images and captions that are retrieved by one another.
 
-use alambic_data::Picture;
+use alambic_data::{Caption, Picture};
 use alambic_inference::{ProcessedImage, RetrievalPipeline};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::Prediction;
+use alambic_settings::At;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use crate::corpora::images::captions;
 use crate::error::RunError;
 use crate::evaluation::retrieval::{Relevance, rank};
 
+/// The two kinds of queries.
+const BY_TEXT: &str = "text to image";
+const BY_IMAGE: &str = "image to text";
+
 /// Images that are in memory together, and which ranks take in turns.
 const MAX_IN_MEMORY: usize = 128;
+
+/// An image with the captions of it that are read.
+pub(super) struct CaptionedPicture<'a> {
+    pub(super) picture: &'a Picture,
+    pub(super) captions: Vec<&'a Caption>,
+}
+
+impl<'a> CaptionedPicture<'a> {
+    /// An image with its captions in some languages, of which none means any.
+    pub(super) fn new(picture: &'a Picture, languages: &[At<String>]) -> Self {
+        Self { picture, captions: captions(picture, languages).collect() }
+    }
+}
 
 /// Images and all their captions, each once: what queries are made of, and what they find.
 ///
@@ -21,20 +40,40 @@ const MAX_IN_MEMORY: usize = 128;
 pub(super) struct RetrievalSet<'a> {
     pub(super) pictures: Vec<&'a Picture>,
     pub(super) captions: Vec<&'a str>,
+    /// The language of each caption, as far as it is known; that of the first where captions in several are the same.
+    pub(super) languages: Vec<Option<&'a str>>,
     relevance: Relevance,
 }
 
 impl<'a> RetrievalSet<'a> {
-    pub(super) fn new(pictures: Vec<&'a Picture>) -> Self {
-        let mut captions: IndexSet<&str> = IndexSet::new();
+    pub(super) fn new(all: Vec<CaptionedPicture<'a>>) -> Self {
+        let mut captions: IndexMap<&str, Option<&str>> = IndexMap::new();
         let mut pairs = Vec::new();
-        for (image, picture) in pictures.iter().enumerate() {
-            for caption in &picture.captions {
-                pairs.push((captions.insert_full(caption).0, image));
+        for (image, own) in all.iter().enumerate() {
+            for caption in &own.captions {
+                let entry = captions.entry(caption.text.as_str());
+                pairs.push((entry.index(), image));
+                entry.or_insert(caption.language.as_deref());
             }
         }
-        let relevance = Relevance::new(&pairs, (captions.len(), pictures.len()));
-        Self { pictures, captions: captions.into_iter().collect(), relevance }
+        let relevance = Relevance::new(&pairs, (captions.len(), all.len()));
+        let pictures = all.into_iter().map(|own| own.picture).collect();
+        let (captions, languages) = captions.into_iter().unzip();
+        Self { pictures, captions, languages, relevance }
+    }
+
+    /// The slice of each query: its kind, with the language of a caption and the style of an image where there are several.
+    pub(super) fn slices(&self) -> Vec<String> {
+        let slices = |kind: &str, values: Vec<Option<&str>>| -> Vec<String> {
+            let several = values.iter().any(|value| *value != values[0]);
+            let slice = |value: Option<&str>| match value.filter(|_| several) {
+                Some(value) => format!("{kind}, {value}"),
+                None => kind.to_owned(),
+            };
+            values.into_iter().map(slice).collect()
+        };
+        let styles = self.pictures.iter().map(|picture| picture.style.as_deref()).collect();
+        [slices(BY_TEXT, self.languages.clone()), slices(BY_IMAGE, styles)].concat()
     }
 
     /// The relevant results of each query.

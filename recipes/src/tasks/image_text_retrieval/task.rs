@@ -71,9 +71,8 @@ impl Task for CaptionsData {
         corpora: &'c Corpora,
         student: &Student,
     ) -> Result<VocabularySource<'c>, RunError> {
-        let pictures = self.selected(corpora, Split::Train)?;
-        let captions = pictures.into_iter().flat_map(|picture| &picture.captions);
-        let mut texts: Vec<Cow<'_, str>> = captions.map(|caption| Cow::Borrowed(caption.as_str())).collect();
+        let captions = self.captioned(corpora, Split::Train)?.into_iter().map(|(text, _)| text);
+        let mut texts: Vec<Cow<'_, str>> = captions.map(Cow::Borrowed).collect();
         texts.extend(tags_read(corpora, &self.image_corpora(), student, false)?.into_iter().map(Cow::Owned));
         Ok(VocabularySource::Texts(texts))
     }
@@ -100,6 +99,10 @@ impl Task for CaptionsData {
 
     fn evaluates(&self, kind: ContentKind) -> bool {
         kind == ContentKind::Questions && !self.is_empty()
+    }
+
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &["student-languages"]
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {

@@ -9,11 +9,12 @@ use alambic_tensor::Streams;
 use rand::Rng;
 
 use super::options::{CaptionData, CaptionsData};
-use super::set::RetrievalSet;
+use super::set::{CaptionedPicture, RetrievalSet};
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
-use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs};
+use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs, TextImagePair};
+use crate::images::views::Views;
 use crate::subsample::subsample;
 use crate::tasks::task::Task;
 use crate::training::job::Job;
@@ -29,24 +30,37 @@ impl CaptionData {
         corpora: &'c Corpora,
         split: Split,
     ) -> Result<Vec<&'c Picture>, RunError> {
-        let mut pictures = corpora.captioned(&self.data, split)?;
+        let mut pictures = corpora.captioned(&self.data, split, &self.languages)?;
         pictures.retain(|picture| is_in_subsample(picture, self.fraction));
         Ok(pictures)
     }
 }
 
 impl CaptionsData {
-    /// The images of a split that have captions, those of all tables one after another.
-    pub(super) fn selected<'c>(
+    /// The images of a split with the captions that are read, those of all tables one after another.
+    fn selected<'c>(
         &self,
         corpora: &'c Corpora,
         split: Split,
-    ) -> Result<Vec<&'c Picture>, RunError> {
+    ) -> Result<Vec<CaptionedPicture<'c>>, RunError> {
         let mut pictures = Vec::new();
         for options in self.captions.iter() {
-            pictures.extend(options.selected(corpora, split)?);
+            let selected = options.selected(corpora, split)?;
+            pictures.extend(selected.into_iter().map(|own| CaptionedPicture::new(own, &options.languages)));
         }
         Ok(pictures)
+    }
+
+    /// Each caption of a split with its image.
+    pub(super) fn captioned<'c>(
+        &self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<TextImagePair<'c>>, RunError> {
+        let all = self.selected(corpora, split)?.into_iter();
+        Ok(all
+            .flat_map(|own| own.captions.into_iter().map(move |caption| (caption.text.as_str(), own.picture)))
+            .collect())
     }
 }
 
@@ -77,9 +91,9 @@ impl<'a> CaptionTraining<'a> {
         let image_processor = ImageProcessor::new(config, None)?;
         let pictures = data.selected(&context.corpora, Split::Train)?;
         let (mut pairs, mut captions) = (Vec::new(), Vec::with_capacity(pictures.len()));
-        for picture in &pictures {
-            captions.push((pairs.len(), picture.captions.len()));
-            pairs.extend(picture.captions.iter().map(|caption| (caption.as_str(), *picture)));
+        for own in &pictures {
+            captions.push((pairs.len(), own.captions.len()));
+            pairs.extend(own.captions.iter().map(|caption| (caption.text.as_str(), own.picture)));
         }
         let tokenizer = job.tokenizer.with_max_length(data.max_length().min(config.max_length()))?;
         let inputs = PairedInputs::new(&pairs, image_processor.clone(), &tokenizer, config.padding())?;
@@ -132,13 +146,14 @@ impl TrainingTask for CaptionTraining<'_> {
             first + self.streams.pairing(epoch, image as u64).random_range(0..count)
         };
         let rows: Vec<usize> = batch.iter().map(drawn).collect();
+        let views = Some(Views::new(self.streams, epoch));
         // Every patch is read.
         let mut all = |count: usize, _: usize| (0..count).collect();
-        let shown = self.inputs.batch(&rows, &mut all)?;
+        let shown = self.inputs.batch(&rows, &mut all, views)?;
         let network = architecture::build(self.config, context.weights)?;
         let wanted = self.taps.of_student();
         let student = network.forward(&shown, Pass::Train(context.dropout), wanted)?;
-        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all));
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all, views));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: Targets::default() })
     }

@@ -1,5 +1,6 @@
 //! Training a model that detects objects in images.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use alambic_data::{Object, Picture, Raster, Split};
@@ -10,11 +11,14 @@ use alambic_models::detector::{CellBox, Detector, DetectorConfig};
 use alambic_models::{Config, ImageNormalization, Images, ModelError, Pass, Patches};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::Direction;
+use alambic_tensor::Streams;
 use indexmap::IndexMap;
+use rayon::prelude::*;
 
 use super::options::ObjectsData;
 use crate::context::RunContext;
 use crate::error::RunError;
+use crate::images::views::Views;
 use crate::subsample::subsample;
 use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
@@ -25,10 +29,13 @@ use crate::training::task::{ForwardContext, ForwardOutputs, PrimaryMetric, Train
 const MIN_OVERLAP: f32 = 0.5;
 
 /// An image with its objects, each by its tag and its edges.
+#[derive(Clone)]
 struct Scene {
     /// In the size in which the detector reads it.
     raster: Raster,
     objects: Vec<(u32, [f32; 4])>,
+    /// The image of which views are drawn, with its pixels; none where it is seen as it is.
+    augmented: Option<(Picture, Raster)>,
 }
 
 /// Images, and the detector that learns what is in them.
@@ -36,6 +43,7 @@ pub(crate) struct ObjectTraining<'a> {
     config: &'a DetectorConfig,
     scenes: Vec<Scene>,
     validation: Vec<Scene>,
+    streams: Streams,
     taps: Taps,
     statistics: DatasetStatistics,
 }
@@ -58,9 +66,11 @@ impl<'a> ObjectTraining<'a> {
             config.tags.iter().enumerate().map(|(index, tag)| (tag.as_str(), index as u32)).collect();
         let scene = |picture: &Picture| -> Result<Scene, RunError> {
             let object = |object: &Object| Some((*index.get(object.tag.as_str())?, object.bounds));
+            let whole = picture.load()?;
             Ok(Scene {
-                raster: ObjectDetector::resize(config, &picture.load()?),
+                raster: ObjectDetector::resize(config, &whole),
                 objects: picture.objects.iter().filter_map(object).collect(),
+                augmented: picture.augmentation.is_some().then(|| (picture.clone(), whole)),
             })
         };
         let take = |split: Split, max: usize| -> Result<Vec<Scene>, RunError> {
@@ -76,7 +86,25 @@ impl<'a> ObjectTraining<'a> {
             validation: validation.len(),
             ..DatasetStatistics::default()
         };
-        Ok(Self { config, scenes, validation, taps: job.taps(), statistics })
+        let streams = Streams::new(job.seed);
+        Ok(Self { config, scenes, validation, streams, taps: job.taps(), statistics })
+    }
+
+    /// An image as it is seen in an epoch, with the boxes of what is seen of its objects.
+    fn view<'s>(&self, scene: &'s Scene, epoch: u64) -> Cow<'s, Scene> {
+        let Some((picture, whole)) = &scene.augmented else { return Cow::Borrowed(scene) };
+        let Some(augmentation) = &picture.augmentation else { return Cow::Borrowed(scene) };
+        let view = Views::new(self.streams, epoch).of(picture, augmentation, whole);
+        let size = (scene.raster.width, scene.raster.height);
+        let mut raster = view.apply(whole, Some(size));
+        if (raster.width, raster.height) != size {
+            raster = ObjectDetector::resize(self.config, &raster);
+        }
+        let bounds = |&(tag, bounds): &(u32, [f32; 4])| {
+            view.bounds((whole.width, whole.height), bounds).map(|bounds| (tag, bounds))
+        };
+        let objects = scene.objects.iter().filter_map(bounds).collect();
+        Cow::Owned(Scene { raster, objects, augmented: None })
     }
 
     /// Targets of the cells of these images: row by row, and image by image.
@@ -115,10 +143,12 @@ impl TrainingTask for ObjectTraining<'_> {
     fn forward(
         &self,
         batch: &[usize],
-        _: u64,
+        epoch: u64,
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
-        let scenes: Vec<&Scene> = batch.iter().map(|&index| &self.scenes[index]).collect();
+        let scenes: Vec<Cow<'_, Scene>> =
+            batch.par_iter().map(|&index| self.view(&self.scenes[index], epoch)).collect();
+        let scenes: Vec<&Scene> = scenes.iter().map(AsRef::as_ref).collect();
         let images: Vec<(usize, usize, &[u8])> = scenes
             .iter()
             .map(|Scene { raster, .. }| (raster.width, raster.height, raster.rgb.as_slice()))

@@ -68,8 +68,10 @@ impl<'a> QuestionEvaluator<'a> {
         let languages: Vec<&str> =
             options.student_languages.iter().map(|language| language.as_str()).collect();
         let source = if languages.len() > 1 { languages.first().map(ToString::to_string) } else { None };
+        let has_styles = questions.iter().any(|example| example.picture.style != questions[0].picture.style);
         let slice = |example: &QuestionExample<'_>| match languages.get(example.language) {
             Some(language) if source.is_some() => (*language).to_owned(),
+            _ if has_styles => example.picture.style.clone().unwrap_or_default(),
             _ => example.question.kind.clone(),
         };
         let mut slices: Vec<String> = questions.iter().map(slice).collect();

@@ -36,7 +36,8 @@ pub(crate) fn answer_all(
     questions: &[(&str, usize)],
 ) -> Result<Vec<Vec<f32>>, RunError> {
     let logits = in_turns(questions.chunks(MAX_IN_MEMORY), |some| {
-        let processed = store.processed_images(&some.iter().map(|(_, place)| *place).collect::<Vec<_>>())?;
+        let processed =
+            store.processed_images(&some.iter().map(|(_, place)| *place).collect::<Vec<_>>(), None)?;
         let inputs: Vec<QuestionInput<'_>> =
             some.iter().zip(&processed).map(|((text, _), image)| (*text, image.as_ref())).collect();
         Ok::<_, RunError>(pipeline.logits(&inputs)?)

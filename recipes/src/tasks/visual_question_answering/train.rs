@@ -21,6 +21,7 @@ use crate::corpora::images::QuestionExample;
 use crate::error::RunError;
 use crate::images::inputs::{PairedInputs, StudentInputs, TeacherInputs};
 use crate::images::store::ImageStore;
+use crate::images::views::Views;
 use crate::tasks::task::Task;
 use crate::training::job::Job;
 use crate::training::statistics::DatasetStatistics;
@@ -185,13 +186,14 @@ impl TrainingTask for QuestionTraining<'_> {
             picked.sort_unstable();
             picked
         };
+        let views = Some(Views::new(self.streams, epoch));
         let tokens = rows.iter().map(|&row| self.tokens(row, epoch)).collect::<Result<Vec<_>, RunError>>()?;
         let tokens: Vec<&EncodedText> = tokens.iter().map(Cow::as_ref).collect();
-        let batch = self.inputs.batch_of(rows, &tokens, &mut sampler)?;
+        let batch = self.inputs.batch_of(rows, &tokens, &mut sampler, views)?;
         let network = architecture::build(self.config, context.weights)?;
         let wanted = self.taps.of_student();
         let student = network.forward(&batch, Pass::Train(context.dropout), wanted)?;
-        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut sampler));
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(rows, &batch, &mut sampler, views));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: self.targets(rows) })
     }

@@ -136,12 +136,8 @@ impl Word {
                 let with = if self.letters.len() > 4 { "i" } else { "ie" };
                 self.replace(suffix, with);
             }
-            Some("s") => {
-                // A vowel that does not stand right before it.
-                if self.has_vowel(self.begin("s").saturating_sub(1)) {
-                    self.replace("s", "");
-                }
-            }
+            // A vowel that does not stand right before it.
+            Some("s") if self.has_vowel(self.begin("s").saturating_sub(1)) => self.replace("s", ""),
             _ => {}
         }
     }
@@ -149,11 +145,8 @@ impl Word {
     /// Step 1b.
     fn past_and_participle(&mut self) {
         match self.ending(&["eed", "eedly", "ed", "edly", "ing", "ingly"]) {
-            Some(suffix @ ("eed" | "eedly")) => {
-                if self.begin(suffix) >= self.r1 {
-                    self.replace(suffix, "ee");
-                }
-            }
+            Some(suffix @ ("eed" | "eedly")) if self.begin(suffix) >= self.r1 => self.replace(suffix, "ee"),
+            Some("eed" | "eedly") => {}
             Some(suffix) if self.has_vowel(self.begin(suffix)) => {
                 self.replace(suffix, "");
                 if self.ending(&["at", "bl", "iz"]).is_some() {

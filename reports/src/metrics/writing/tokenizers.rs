@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use alambic_data::benchmarks::split;
+use alambic_data::benchmarks::{is_space, split};
 use regex::Regex;
 
 /// How texts are parted into tokens.
@@ -35,10 +35,10 @@ impl BleuTokenizer {
 
     /// The text with blanks between its tokens.
     pub(crate) fn tokenize(self, text: &str) -> String {
-        let text = text.trim_end_matches(is_blank);
+        let text = text.trim_end_matches(is_space);
         match self {
             Self::Western => western(&format!(" {} ", unescaped(text))),
-            Self::Chinese => western(&chinese(text.trim_matches(is_blank))),
+            Self::Chinese => western(&chinese(text.trim_matches(is_space))),
             Self::Characters => text.chars().flat_map(|character| [character, ' ']).collect(),
             Self::International => international(text),
             Self::Blanks => text.to_owned(),
@@ -49,11 +49,6 @@ impl BleuTokenizer {
 /// The tokens of a tokenized text.
 pub(crate) fn tokens(tokenized: &str) -> Vec<&str> {
     split(tokenized).collect()
-}
-
-/// Whether Python's `str.strip` takes a character away.
-fn is_blank(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
 /// A line without skipped segments, line breaks and entities.

@@ -1,7 +1,7 @@
 //! Tokens of captions, as the published evaluation of COCO captions makes them (`pycocoevalcap` 1.2): those of the Penn Treebank
 //! in lower case, without punctuation marks.
 //!
-//! The conventions are those of Stanford's tokenizer (`PTBTokenizer` of CoreNLP 3.4.1 with `-preserveLines -lowerCase`), found by
+//! The conventions are those of Stanford's tokenizer (`PTBTokenizer` of `CoreNLP` 3.4.1 with `-preserveLines -lowerCase`), found by
 //! its outputs and written anew: the longest match wins, and of equally long ones the first rule. Brackets stay as `-lrb-`,
 //! since the published list of punctuation marks has them in upper case and the tokens are in lower case; so do runs as `!!`.
 

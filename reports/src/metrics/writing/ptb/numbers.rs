@@ -8,14 +8,9 @@ pub(super) fn number(text: &[char], place: usize) -> Option<Token> {
     let first = at(text, place)?;
     let begin = place + usize::from(matches!(first, '+' | '-'));
     let mut end = run_end(text, begin, is_digit);
-    loop {
-        let is_separator = |character: char| matches!(character, '.' | ',' | ':' | '\u{66b}' | '\u{66c}');
-        let separators = run_end(text, end, is_separator);
-        let digits = run_end(text, separators, is_digit);
-        if separators == end || digits == separators {
-            break;
-        }
-        end = digits;
+    let is_separator = |own: char| matches!(own, '.' | ',' | ':' | '\u{66b}' | '\u{66c}');
+    while at(text, end).is_some_and(is_separator) && at(text, end + 1).is_some_and(is_digit) {
+        end = run_end(text, end + 1, is_digit);
     }
     let is_word = at(text, begin).is_some_and(is_digit) && at(text, end).is_some_and(is_letter);
     // Digits alone that a letter follows are part of a word.

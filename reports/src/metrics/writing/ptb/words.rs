@@ -37,7 +37,11 @@ fn negation_end(text: &[char], place: usize) -> Option<usize> {
 /// `'s`, `'re`, `n't` and the like.
 pub(super) fn clitic(text: &[char], place: usize) -> Option<Token> {
     let end = clitic_end(text, place).or_else(|| negation_end(text, place))?;
-    let straight = |own: &char| if *own == '\u{2019}' { '\'' } else { *own };
+    let straight = |own: &char| match own {
+        '\u{2019}' => '\'',
+        '\u{2018}' | '\u{201b}' => '`',
+        own => *own,
+    };
     Some(Token::written(end, text[place..end].iter().map(straight).collect::<String>()))
 }
 
@@ -102,7 +106,7 @@ pub(super) fn with_apostrophe(text: &[char], place: usize) -> Option<Token> {
     let whole = |word: &str| continues(text, place, word).then(|| place + word.chars().count());
     let is_end = |end: usize| !at(text, end).is_some_and(is_letter);
     let known = ["ol'", "somethin'", "dunkin'", "c'mon", "s'mores", "ev'ry", "li'l", "nat'l", "e'er"];
-    if let Some(end) = known.iter().find_map(|own| whole(own)).filter(|end| is_end(*end)) {
+    if let Some(end) = known.into_iter().find_map(whole).filter(|end| is_end(*end)) {
         return Some(Token::to(end));
     }
     let letters = run_end(text, place, is_letter);
@@ -133,50 +137,60 @@ pub(super) fn with_apostrophe(text: &[char], place: usize) -> Option<Token> {
 /// Words joined by hyphens, points, slashes, underscores or `&`.
 pub(super) fn joined(text: &[char], place: usize) -> Option<Token> {
     let first = plain_end(text, place)?;
+    let is_worded = text[place].is_alphabetic();
     let candidates = [
         hyphenated(text, place),
-        chain(text, place, ".", |own| own.is_alphabetic()).filter(|_| text[place].is_alphabetic()),
-        chain(text, place, "!?", |own| own.is_alphabetic()),
+        chain(text, place, ".", char::is_alphabetic).filter(|_| is_worded),
+        chain(text, place, "!?", char::is_alphabetic).filter(|_| is_worded),
         slashes(text, place),
         chain(text, place, "_", |own| own.is_ascii_alphanumeric()),
         ampersands(text, place),
         languages(text, place),
     ];
-    candidates.into_iter().flatten().max().filter(|end| *end > first).map(Token::to)
+    let end = candidates.into_iter().flatten().max().filter(|end| *end > first)?;
+    let written: String = text[place..end].iter().collect();
+    Some(Token::written(end, written.replace("&amp;", "&")))
 }
 
 /// `state-of-the-art`, `12-inch`, `1.5-inch`, `U.S.-based`.
 fn hyphenated(text: &[char], place: usize) -> Option<usize> {
-    let mut end = run_end(text, place, is_word);
-    // Points and commas may stand within the first part, with more behind them.
+    let plain = run_end(text, place, is_word);
+    // Vowel signs and other marks are in no word with hyphens.
+    let is_plain = !text[place..plain].iter().any(|own| is_combining_mark(*own));
+    let plain = is_plain.then(|| hyphen_parts(text, plain, is_word)).flatten();
+    plain.max(hyphen_parts(text, marked_end(text, place), |own| own.is_ascii_alphanumeric()))
+}
+
+/// The end of letters and digits of ASCII with points and commas within them, and behind them before a hyphen; of digits with `/`
+/// between them.
+fn marked_end(text: &[char], place: usize) -> usize {
+    let is_part = |own: char| own.is_ascii_alphanumeric();
+    let mut end = run_end(text, place, is_part);
     loop {
         let marks = run_end(text, end, |own| matches!(own, '.' | ','));
-        let more = run_end(text, marks, is_word);
-        if marks == end {
+        let more = run_end(text, marks, is_part);
+        if marks == end || more == marks && at(text, marks) != Some('-') {
             break;
         }
-        if more == marks && at(text, marks) != Some('-') {
-            break;
-        }
-        end = more.max(marks);
+        end = more;
     }
-    if let Some('/') = at(text, end)
-        && text[place..end].iter().all(|&own| is_digit(own))
-    {
-        end = run_end(text, end + 1, is_digit);
-    }
+    let is_number = text[place..end].iter().all(char::is_ascii_digit);
+    if at(text, end) == Some('/') && is_number { run_end(text, end + 1, is_part) } else { end }
+}
+
+/// The end of parts with hyphens before them, the first of which begins at a place; none where there is none.
+fn hyphen_parts(text: &[char], place: usize, is_part: fn(char) -> bool) -> Option<usize> {
+    let mut end = place;
     let mut last = None;
-    // Vowel signs and other marks are in no word with hyphens.
-    let is_plain = |end: usize| !text[place..end].iter().any(|own| is_combining_mark(*own));
-    while at(text, end) == Some('-') && at(text, end + 1).is_some_and(is_word) && is_plain(end) {
-        let initials = initials_end(text, end + 1);
-        let next = initials.unwrap_or_else(|| run_end(text, end + 1, is_word));
+    while at(text, end) == Some('-') && at(text, end + 1).is_some_and(is_part) {
+        let next = initials_end(text, end + 1).unwrap_or_else(|| run_end(text, end + 1, is_part));
+        if text[end + 1..next].iter().any(|own| is_combining_mark(*own)) {
+            break;
+        }
+        // `n't` is parted from the last of them.
         let is_negated = next > end + 2 && negation_end(text, next - 1).is_some();
         end = next - usize::from(is_negated);
         last = Some(end);
-        if is_negated {
-            break;
-        }
     }
     last
 }
@@ -202,10 +216,10 @@ fn initials_end(text: &[char], place: usize) -> Option<usize> {
 }
 
 /// Words with one of some marks between them.
-fn chain(text: &[char], place: usize, marks: &str, begins: impl Fn(char) -> bool) -> Option<usize> {
+fn chain(text: &[char], place: usize, marks: &str, begins: fn(char) -> bool) -> Option<usize> {
     let mut end = run_end(text, place, is_word);
     let mut last = None;
-    while at(text, end).is_some_and(|own| marks.contains(own)) && at(text, end + 1).is_some_and(&begins) {
+    while at(text, end).is_some_and(|own| marks.contains(own)) && at(text, end + 1).is_some_and(begins) {
         end = run_end(text, end + 1, is_word);
         last = Some(end);
     }
@@ -224,14 +238,18 @@ fn slashes(text: &[char], place: usize) -> Option<usize> {
     last
 }
 
-/// `AT&T`, `A+B`: capital letters alone.
+/// `AT&T`, `A+B`: capital letters alone, with the entity of `&` as well.
 fn ampersands(text: &[char], place: usize) -> Option<usize> {
     let is_capital = |own: char| own.is_ascii_uppercase();
     let mut end = run_end(text, place, is_capital);
     let mut last = None;
-    while end > place && matches!(at(text, end), Some('&' | '+')) && at(text, end + 1).is_some_and(is_capital)
-    {
-        end = run_end(text, end + 1, is_capital);
+    while end > place && matches!(at(text, end), Some('&' | '+')) {
+        let mark = if continues(text, end, "&amp;") { "&amp;".len() } else { 1 };
+        let next = run_end(text, end + mark, is_capital);
+        if next == end + mark {
+            break;
+        }
+        end = next;
         last = Some(end);
     }
     last

@@ -1,3 +1,5 @@
+//! Emoji of which others are variants.
+
 /// Selector of the drawing in colours.
 const SELECTOR: &str = "FE0F";
 /// Joins the parts of an emoji.
@@ -7,7 +9,7 @@ const GENDERS: [&str; 2] = ["2640", "2642"];
 
 /// The emoji that one is a variant of, both as code points in hexadecimal separated by `-`: without the selector of drawings, skin
 /// tones and genders, and with persons in the place of men and women, children in the place of boys and girls.
-pub(super) fn base_emoji(code_points: &str) -> String {
+pub(crate) fn base_emoji(code_points: &str) -> String {
     let is_skin =
         |point: &str| u32::from_str_radix(point, 16).is_ok_and(|point| (0x1F3FB..=0x1F3FF).contains(&point));
     let points: Vec<String> = code_points

@@ -1,0 +1,49 @@
+//! Checks of corpora whose training images are augmented.
+
+use alambic_inference::ImageProcessor;
+use alambic_settings::{At, Diagnostic};
+
+use super::checker::Checker;
+use super::model_info::ModelInfo;
+use crate::corpora::augmentation::AugmentationProblem;
+
+impl Checker<'_> {
+    /// Gives images what they are augmented by, and reports what of it is not possible.
+    pub(super) fn check_augmentation(&mut self) {
+        for AugmentationProblem { key, message, label, help } in self.corpora.augment(self.data) {
+            let keys: Vec<&str> = key.iter().map(String::as_str).collect();
+            let origin = self.places.key_origin(&keys);
+            self.report(Diagnostic::error("data::augment", message).label(&origin, label).help(help));
+        }
+    }
+
+    /// Reports corpora whose images are to be augmented where a model reads regions, which a detector found in the images as they
+    /// are.
+    pub(crate) fn check_augmented_regions(
+        &mut self,
+        model: &ModelInfo,
+        declared: &str,
+        corpora: &[At<String>],
+    ) {
+        if !matches!(ImageProcessor::new(&model.config, None), Ok(ImageProcessor::Regions(_))) {
+            return;
+        }
+        for name in corpora {
+            if self.data.get(&name.value).is_none_or(|options| options.augment.is_none()) {
+                continue;
+            }
+            let message = format!(
+                "model `{declared}` reads regions, and images of data `{}` are augmented",
+                name.value
+            );
+            let origin = self.places.key_origin(&["data", &name.value, "augment"]);
+            let own = self.places.key_origin(&["model", declared]);
+            self.report(
+                Diagnostic::error("data::augment", message)
+                    .label(&origin, "changes pixels")
+                    .label(&own, "reads what a detector found in the image as it is")
+                    .help("leave `augment` out, or take a student that reads pixels"),
+            );
+        }
+    }
+}
