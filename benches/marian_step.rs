@@ -133,7 +133,7 @@ impl Timed for Translation {
     fn step(&mut self) -> Result<f32, Box<dyn Error>> {
         let (pass, mut untapped) = (Pass::Train(&self.dropout), Trace::new(TapSelection::nothing()));
         let memory = self.model.encode(&self.source, pass, &mut untapped)?;
-        let logits = self.model.decode(&memory, &self.source, &self.target, pass, &mut untapped)?;
+        let logits = self.model.decode((&memory, &self.source.mask), &self.target, pass, &mut untapped)?;
         let loss = ops::cross_entropy(&logits, self.labels.clone())?;
         let gradients = Gradients::of(&loss, &self.parameters)?;
         self.optimiser.step(&self.parameters, &gradients, 1.0, (1.0 / gradients.norm()?).min(1.0))?;

@@ -131,7 +131,8 @@ impl BenchmarkModel {
     /// When the inputs do not fit the model.
     pub fn run(&self, inputs: BenchmarkInputs) -> Result<(), ModelError> {
         let BenchmarkInputs { source, image, regions, length } = inputs;
-        if let Some(translator) = self.network.as_translator() {
+        let of_images = image.as_ref().and_then(|image| self.network.translator_of_images(image));
+        if let Some(translator) = of_images.as_deref().or(self.network.as_translator()) {
             GenerationConfig::greedy(length).run(&Endless(translator), &source)?;
         } else {
             let batch = Batch { text: Some(TextInput::new(source)), image, regions, ..Batch::default() };

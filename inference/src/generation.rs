@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_models::architecture::{self, Architecture, Batch};
+use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
     Config, GenerationConfig, GenerationDefaults, Hypothesis, ModelError, ModelFolder, Pass,
@@ -105,7 +105,8 @@ impl GenerationPipeline {
         &self.tokenizer
     }
 
-    /// The best text for each source and target language, with its hypothesis. The language of a model without tags is empty.
+    /// The best text for each source and target language, with its hypothesis. The language of a model without tags is empty, and
+    /// where a model reads images it may be left to the prompt.
     ///
     /// # Errors
     /// When a language is not among the model's, or a source is too long for it.
@@ -113,8 +114,17 @@ impl GenerationPipeline {
         &self,
         inputs: &[(S, L)],
     ) -> Result<Vec<(String, Hypothesis)>, InferenceError> {
+        self.predict_of(inputs, None)
+    }
+
+    /// The same of the sources and an image of each, where there are images.
+    pub(crate) fn predict_of<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        inputs: &[(S, L)],
+        image: Option<&Image>,
+    ) -> Result<Vec<(String, Hypothesis)>, InferenceError> {
         let languages: Vec<&str> = inputs.iter().map(|(_, language)| language.as_ref()).collect();
-        let hypotheses = self.decode(&self.encode(inputs)?, &languages)?;
+        let hypotheses = self.decode(&self.encode(inputs)?, &languages, image)?;
         let best = hypotheses.into_iter().filter_map(|hypotheses| hypotheses.into_iter().next());
         best.map(|best| Ok(self.with_text(best)?)).collect()
     }
@@ -129,26 +139,40 @@ impl GenerationPipeline {
         inputs: &[(S, L)],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<(String, Hypothesis)>>, InferenceError> {
+        self.generate_of(inputs, BATCH, &|_| Ok(None), progress)
+    }
+
+    /// The same of the sources and an image of each, which `images` gives by the indices of inputs, in batches of `size`.
+    pub(crate) fn generate_of<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        inputs: &[(S, L)],
+        size: usize,
+        images: &dyn Fn(&[usize]) -> Result<Option<Image>, InferenceError>,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Vec<(String, Hypothesis)>>, InferenceError> {
         let max_length = self.config.max_length();
         let mut done = 0;
         let generated = in_batches(
             inputs,
             |(source, _)| source.as_ref().chars().count(),
-            BATCH,
+            size,
             |batch| {
                 let (mut places, mut sources, mut languages) = (Vec::new(), Vec::new(), Vec::new());
+                let mut read = Vec::new();
                 for (place, &index) in batch.iter().enumerate() {
                     let language = inputs[index].1.as_ref();
                     let ids = self.encode_one(inputs[index].0.as_ref(), language)?;
                     if ids.len() <= max_length {
                         places.push(place);
+                        read.push(index);
                         sources.push(ids);
                         languages.push(language);
                     }
                 }
                 let mut generated = vec![Vec::new(); batch.len()];
                 if !places.is_empty() {
-                    for (place, hypotheses) in places.into_iter().zip(self.decode(&sources, &languages)?) {
+                    let decoded = self.decode(&sources, &languages, images(&read)?.as_ref())?;
+                    for (place, hypotheses) in places.into_iter().zip(decoded) {
                         let texts = hypotheses.into_iter().map(|own| self.with_text(own));
                         generated[place] = texts.collect::<Result<_, ModelError>>()?;
                     }
@@ -184,7 +208,8 @@ impl GenerationPipeline {
     }
 
     fn encode_one(&self, text: &str, language: &str) -> Result<Vec<u32>, ModelError> {
-        if language.is_empty() && self.tokenizer.languages().is_empty() {
+        // A prompt about an image may say the language in words.
+        if language.is_empty() && (self.config.reads_images() || self.tokenizer.languages().is_empty()) {
             return self.tokenizer.encode(text);
         }
         self.tokenizer.encode_for(text, language)
@@ -194,8 +219,14 @@ impl GenerationPipeline {
         &self,
         sources: &[Vec<u32>],
         languages: &[&str],
+        image: Option<&Image>,
     ) -> Result<Vec<Vec<Hypothesis>>, InferenceError> {
-        let translator = self.network.as_translator().ok_or_else(|| not_generative(&self.config))?;
+        let of_images = image.and_then(|image| self.network.translator_of_images(image));
+        let translator = match (image, &of_images) {
+            (None, _) => self.network.as_translator().ok_or_else(|| not_generative(&self.config))?,
+            (Some(_), Some(translator)) => &**translator,
+            (Some(_), None) => return Err(reads_no_images(&self.config)),
+        };
         let sources = Tokens::pad(sources, self.config.padding());
         let prefixes = languages.iter().map(|language| self.tokenizer.target_prefix(language));
         match prefixes.collect::<Result<Option<Vec<TargetPrefix>>, ModelError>>()? {
@@ -215,6 +246,14 @@ impl GenerationPipeline {
 /// Fails where an architecture does not generate text.
 fn check_generative(config: &Config) -> Result<(), InferenceError> {
     if config.writes_texts() { Ok(()) } else { Err(not_generative(config)) }
+}
+
+/// The error that a model writes of texts alone.
+pub(crate) fn reads_no_images(config: &Config) -> InferenceError {
+    InferenceError::Unsupported(format!(
+        "a model that writes texts of images is needed, and a {} does not read images",
+        config.model_type()
+    ))
 }
 
 fn not_generative(config: &Config) -> InferenceError {

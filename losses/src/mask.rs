@@ -14,7 +14,8 @@ pub fn mask_names(stream: &str) -> Vec<String> {
         if stream.is_empty() { "joint_attention_mask".into() } else { format!("{stream}_attention_mask") };
     let given = match stream {
         "image" | "vision" | "vision.cross" => "visual_attention_mask",
-        "decoder" => return vec![own],
+        // No input has the mask of what is written, or of patches within an encoder of texts.
+        "decoder" | "encoder.image" => return vec![own],
         hidden if hidden.ends_with(".hidden") => return vec![own],
         _ => "attention_mask",
     };

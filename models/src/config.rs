@@ -19,6 +19,7 @@ use crate::lxmert::LxmertConfig;
 use crate::matrix::MatrixConfig;
 use crate::model_config::ModelConfig;
 use crate::oscar::OscarConfig;
+use crate::pali::PaliConfig;
 use crate::published::look_up;
 use crate::siglip::SiglipConfig;
 use crate::static_embeddings::StaticConfig;
@@ -136,6 +137,8 @@ architectures! {
     Bart(BartConfig),
     /// An encoder-decoder in T5's layout: T5, mT5.
     T5(T5Config),
+    /// An encoder-decoder in T5's layout behind CLIP's image tower, in our own layout.
+    Pali(PaliConfig),
     /// A text and an image encoder in CLIP's layout.
     Clip(ClipConfig),
     /// A text and an image encoder in SigLIP's layout, or one of them.
@@ -190,7 +193,7 @@ impl Config {
         self.trim_weights(Self::open(folder)?.weights(folder)?)
     }
 
-    /// The structure of an encoder-decoder.
+    /// The structure of an encoder-decoder that reads texts alone.
     ///
     /// # Errors
     /// When it is the configuration of another architecture.
@@ -199,7 +202,7 @@ impl Config {
             Self::Bart(config) => Ok(config.structure()),
             Self::T5(config) => Ok(config.structure()),
             other => Err(ModelError::Configuration(format!(
-                "a model that generates texts is needed here, and a {} does not",
+                "a model that writes texts of texts alone is needed here, and a {} is none",
                 other.model_type()
             ))),
         }
@@ -282,6 +285,7 @@ mod tests {
             "lxmert",
             "vilt",
             "visual-bert",
+            "pali/relative",
         ] {
             let config =
                 Config::open(&ModelFolder::open(&parity.join(model).join("model")).unwrap()).unwrap();

@@ -51,6 +51,7 @@ pub mod matrix;
 mod model_config;
 pub mod oscar;
 mod outline;
+pub mod pali;
 mod parameter_names;
 mod patches;
 mod prefixed;

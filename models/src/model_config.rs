@@ -192,6 +192,11 @@ pub trait ModelConfig: Debug {
         &[]
     }
 
+    /// Beginnings of the names of parameters that training leaves as they are.
+    fn frozen_parameters(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Tables of which a training step changes the rows that its batch looks up, and leaves the others as they are: neither weight
     /// decay nor the optimiser's running means move them.
     fn sparse_tables(&self) -> Vec<String> {

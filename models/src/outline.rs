@@ -42,6 +42,11 @@ impl Stream {
         Self { attention: (self.attention.0, &DISTRIBUTIONS), ..self }
     }
 
+    /// The same without attention.
+    pub(crate) fn without_attention(self) -> Self {
+        Self { attention: (0, &[]), ..self }
+    }
+
     /// The same without hidden states.
     pub(crate) fn without_hidden(self) -> Self {
         Self { hidden: false, ..self }

@@ -28,9 +28,12 @@ pub(crate) fn are_same(one: &Tokenizer, other: &Tokenizer) -> bool {
     }
 }
 
-/// Whether a student takes the vocabulary of the models whose layers it takes.
+/// Whether a student takes the vocabulary of the models whose layers it takes. That of a student that writes texts of texts alone is
+/// made of its data, and has their languages.
 pub(crate) fn takes_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    task.task_kind() != TaskKind::TextGeneration && !student.inner().source_models().is_empty()
+    let reads_images = matches!(student, Student::Pali(_) | Student::PaliLayers(_));
+    let is_taken = reads_images || task.task_kind() != TaskKind::TextGeneration;
+    is_taken && student.inner().vocabulary_source().is_some()
 }
 
 /// A vocabulary made of the training split of a task.

@@ -1,7 +1,7 @@
 //! What `trace --generate` writes: options, and the ids of the targets.
 
 use alambic_files::text::quoted;
-use alambic_models::architecture::Architecture;
+use alambic_models::architecture::{Architecture, Image};
 use alambic_models::{
     Config, EarlyStopping, GenerationConfig, GenerationDefaults, Hypothesis, ModelError, ModelFolder, Tokens,
 };
@@ -66,8 +66,15 @@ impl Generation {
 
     /// The targets of sources, `[sources, longest]`: the id that the decoder starts from, the ids that were written, the end's
     /// where it was written, and padding.
-    pub(crate) fn write(&self, model: &dyn Architecture, source: &Tokens) -> Result<Tensor, ModelError> {
-        let Some(translator) = model.as_translator() else {
+    /// Where there are images, the model writes of text and image together.
+    pub(crate) fn write(
+        &self,
+        model: &dyn Architecture,
+        source: &Tokens,
+        image: Option<&Image>,
+    ) -> Result<Tensor, ModelError> {
+        let of_images = image.and_then(|image| model.translator_of_images(image));
+        let Some(translator) = of_images.as_deref().or(model.as_translator()) else {
             return Err(ModelError::Input("the model writes no texts".into()));
         };
         let start = self.config.rules.start.unwrap_or_else(|| translator.start_token());

@@ -1,7 +1,7 @@
 //! Text and image encoders into one space.
 
 use alambic_models::Config;
-use alambic_models::clip::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+use alambic_models::clip::{ClipConfig, ClipTextConfig};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -77,7 +77,6 @@ impl ClipSizes {
         let sizes = &self.transformer;
         check_heads(sizes.width, sizes.heads)?;
         check_patch(self.image, self.patch)?;
-        let activation = sizes.activation.name().to_owned();
         Ok(ClipConfig {
             projection_dim: self.embedding,
             text_config: ClipTextConfig {
@@ -87,23 +86,13 @@ impl ClipSizes {
                 num_hidden_layers: sizes.layers,
                 num_attention_heads: sizes.heads,
                 intermediate_size: sizes.intermediate_size(),
-                hidden_act: activation.clone(),
+                hidden_act: sizes.activation.name().to_owned(),
                 attention_dropout: sizes.dropout,
                 eos_token_id: context.tokenizer.closing()?,
                 pad_token_id: Some(context.tokenizer.padding()?),
                 ..ClipTextConfig::default()
             },
-            vision_config: ClipVisionConfig {
-                image_size: self.image,
-                patch_size: self.patch,
-                hidden_size: sizes.width,
-                num_hidden_layers: sizes.layers,
-                num_attention_heads: sizes.heads,
-                intermediate_size: sizes.intermediate_size(),
-                hidden_act: activation,
-                attention_dropout: sizes.dropout,
-                ..ClipVisionConfig::default()
-            },
+            vision_config: sizes.image_tower(self.image, self.patch),
             images: None,
         })
     }

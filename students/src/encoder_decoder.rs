@@ -45,6 +45,15 @@ settings! {
     pub struct EncoderDecoder {
         /// Family.
         pub family: EncoderDecoderFamily = EncoderDecoderFamily::Marian,
+        /// Its sizes.
+        #[flatten]
+        pub sizes: EncoderDecoderSizes,
+    }
+}
+
+settings! {
+    /// The sizes of an encoder-decoder.
+    pub struct EncoderDecoderSizes {
         /// Width of hidden states.
         #[range(1..=65_536)]
         pub width: usize = 256,
@@ -96,29 +105,31 @@ impl StudentBuilder for EncoderDecoder {
     }
 
     fn max_vocabulary(&self) -> Option<usize> {
-        Some(self.vocabulary)
+        Some(self.sizes.vocabulary)
     }
 
     fn tokenizer_model(&self) -> TokenizerModel {
-        self.pieces.into()
+        self.sizes.pieces.into()
     }
 }
 
 impl EncoderDecoder {
     fn configure(&self, tokenizer: &Tokenizer) -> Result<Config, StudentError> {
-        check_heads(self.width, self.heads)?;
         let family = match self.family {
             EncoderDecoderFamily::Marian => BartFamily::Marian,
             EncoderDecoderFamily::Bart => BartFamily::Bart,
             EncoderDecoderFamily::Mbart => BartFamily::Mbart,
             EncoderDecoderFamily::M2m100 => BartFamily::M2m100,
-            EncoderDecoderFamily::T5 => return Ok(self.t5(T5Family::T5, tokenizer)?.into()),
-            EncoderDecoderFamily::Mt5 => return Ok(self.t5(T5Family::Mt5, tokenizer)?.into()),
+            EncoderDecoderFamily::T5 => return Ok(self.sizes.t5(T5Family::T5, tokenizer)?.into()),
+            EncoderDecoderFamily::Mt5 => return Ok(self.sizes.t5(T5Family::Mt5, tokenizer)?.into()),
         };
-        Ok(self.bart(family, tokenizer)?.into())
+        Ok(self.sizes.bart(family, tokenizer)?.into())
     }
+}
 
+impl EncoderDecoderSizes {
     fn bart(&self, family: BartFamily, tokenizer: &Tokenizer) -> Result<BartConfig, StudentError> {
+        check_heads(self.width, self.heads)?;
         let (padding, end) = (tokenizer.padding()?, tokenizer.end()?);
         if family == BartFamily::M2m100 && padding as usize >= self.max_length + 2 {
             return Err(StudentError::Incompatible(format!(
@@ -151,7 +162,9 @@ impl EncoderDecoder {
         })
     }
 
-    fn t5(&self, family: T5Family, tokenizer: &Tokenizer) -> Result<T5Config, StudentError> {
+    /// The configuration of a T5 of these sizes.
+    pub(crate) fn t5(&self, family: T5Family, tokenizer: &Tokenizer) -> Result<T5Config, StudentError> {
+        check_heads(self.width, self.heads)?;
         let padding = tokenizer.padding()?;
         let is_gated = self.activation == ActivationFunction::Gelu;
         Ok(T5Config {

@@ -15,6 +15,7 @@ use crate::export_card::write_card;
 use crate::export_folder::{ExportFolder, HUGGING_FACE};
 use crate::onnx::{self, Storage};
 use crate::outputs::{OutputDifference, Outputs, outputs};
+use crate::pali_parts::save_parts;
 use crate::samples::samples;
 use crate::save_pretrained::{
     add_detector, save_pretrained, write_json, write_module_weights, write_settings,
@@ -69,7 +70,7 @@ const GENERATION: &str = "generation_config.json";
 /// Most bytes of it.
 const LONGEST: u64 = 16 << 20;
 
-/// Exports a model's folder into the folder `to`: with its weights into `hf/`, and the files of [`onnx::export`] into
+/// Exports a model's folder into the folder `to`: with its weights into `hf/`, those of a PaLI also by its parts, and the files of [`onnx::export`] into
 /// `onnx/`. `to` and `hf/` are each laid out as a repository of the Hugging Face hub is, with configuration, tokenizer, card
 /// and what sentence-transformers reads of a pooling. Each is read back and compared. `precision` is that of `hf` and `onnx`.
 ///
@@ -108,6 +109,9 @@ pub fn export(
                 }
                 keep(&path.join("config.json"), &config, &folder)?;
                 keep_generation(&path, &config, &folder)?;
+                if let Config::Pali(own) = &config {
+                    save_parts(&path, own, &weights, &tokenizer, precision)?;
+                }
                 write_card(&path, &config, &folder, None)?;
                 all.push(ExportedFile {
                     format,

@@ -49,6 +49,9 @@ mod narrow;
 pub mod onnx;
 mod oscar;
 mod outputs;
+mod pali;
+mod pali_layers;
+mod pali_parts;
 mod samples;
 mod save_pretrained;
 mod script;
@@ -67,7 +70,7 @@ pub use detector::DetectorSizes;
 pub use dual_encoder::DualEncoder;
 pub use embedding::{EmbeddingOptions, PoolingStrategy};
 pub use encoder::{Encoder, Preset, TokenizerKind};
-pub use encoder_decoder::{ActivationFunction, EncoderDecoder, EncoderDecoderFamily};
+pub use encoder_decoder::{ActivationFunction, EncoderDecoder, EncoderDecoderFamily, EncoderDecoderSizes};
 pub use encoder_decoder_layers::EncoderDecoderLayers;
 pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
@@ -76,6 +79,8 @@ pub use fusion::Fusion;
 pub use matrix_embeddings::{BackwardOrder, MatrixDirections, MatrixEmbedding, MatrixHead, PairJoin};
 pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
+pub use pali::{ImageEncoderSizes, LanguageModelSizes, Pali, PatchBias, T5Layout};
+pub use pali_layers::PaliLayers;
 pub use save_pretrained::{add_detector, rename_tags, save_pretrained};
 pub use script::ScriptUnification;
 pub use sizes::TransformerSizes;
@@ -93,6 +98,10 @@ kinds! {
         EncoderDecoder(EncoderDecoder) = "encoder-decoder",
         /// An encoder-decoder from chosen layers of teachers.
         EncoderDecoderLayers(EncoderDecoderLayers) = "encoder-decoder-layers",
+        /// An encoder-decoder of texts behind an image encoder, each of them a teacher's or from random weights at any size.
+        Pali(Pali) = "pali",
+        /// The same from chosen layers of a teacher of its kind.
+        PaliLayers(PaliLayers) = "pali-layers",
         /// A text encoder from random weights, at any size.
         Encoder(Encoder) = "encoder",
         /// A text encoder from chosen layers of a teacher.

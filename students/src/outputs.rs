@@ -125,6 +125,7 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
         Config::Bart(_) | Config::T5(_) => {
             vec![own(LAST_STATE, "last_hidden_state", Rows::Tokens), own("logits", "logits", Rows::Target)]
         }
+        Config::Pali(_) => vec![own("logits", "logits", Rows::Target)],
         Config::Dual(_) => vec![
             own("text.embedding", "text_embeds", Rows::All),
             own("image.embedding", "image_embeds", Rows::All),

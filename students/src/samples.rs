@@ -39,7 +39,8 @@ pub(crate) fn samples(
         None => (None, None),
     };
     let text = tokenizer.map(|tokenizer| texts(config, tokenizer, count)).transpose()?;
-    let target = match (&text, network.as_translator()) {
+    let of_images = image.as_ref().and_then(|image| network.translator_of_images(image));
+    let target = match (&text, of_images.as_deref().or(network.as_translator())) {
         (Some(text), Some(translator)) => {
             let generation =
                 GenerationConfig::greedy(MAX_NEW_TOKENS.min(config.max_length().saturating_sub(1)));

@@ -1,5 +1,6 @@
 //! The sizes that transformers have in common.
 
+use alambic_models::clip::ClipVisionConfig;
 use alambic_settings::settings;
 
 use crate::encoder_decoder::ActivationFunction;
@@ -28,6 +29,21 @@ settings! {
 }
 
 impl TransformerSizes {
+    /// Image tower of these sizes in CLIP's layout, which reads squares of `image` pixels in patches of `patch` pixels.
+    pub(crate) fn image_tower(&self, image: usize, patch: usize) -> ClipVisionConfig {
+        ClipVisionConfig {
+            image_size: image,
+            patch_size: patch,
+            hidden_size: self.width,
+            num_hidden_layers: self.layers,
+            num_attention_heads: self.heads,
+            intermediate_size: self.intermediate_size(),
+            hidden_act: self.activation.name().to_owned(),
+            attention_dropout: self.dropout,
+            ..ClipVisionConfig::default()
+        }
+    }
+
     /// Inner width of feed-forward layers.
     pub(crate) fn intermediate_size(&self) -> usize {
         self.feed_forward.unwrap_or(4 * self.width)

@@ -138,6 +138,11 @@ pub trait StudentBuilder {
         Vec::new()
     }
 
+    /// Teacher whose vocabulary it has; none where that is made for it.
+    fn vocabulary_source(&self) -> Option<&At<String>> {
+        self.source_models().into_iter().next()
+    }
+
     /// Keys that override others, each with those others.
     fn overridden_keys(&self) -> Vec<(&'static str, Vec<String>)> {
         Vec::new()

@@ -93,6 +93,7 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
             let answers = config.outline().labels.len() > 1;
             (Library::Alambic, answers.then_some("visual-question-answering"), None)
         }
+        Config::Pali(_) => (Library::Alambic, Some("image-text-to-text"), None),
         Config::Matrix(config) => (Library::Alambic, Some(task_of(config.head)), None),
         Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),
     };

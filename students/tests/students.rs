@@ -14,7 +14,8 @@ use alambic_models::{Config, GenerationConfig, ModelFolder, Precision, Tokenizer
 use alambic_settings::{At, Node, read};
 use alambic_students::{
     ActivationFunction, BuildContext, ClipSizes, EncoderDecoder, EncoderDecoderFamily, EncoderDecoderLayers,
-    Fusion, InitialModel, SourceModel, StudentBuilder, StudentError, TokenizerKind, save_pretrained,
+    EncoderDecoderSizes, Fusion, InitialModel, SourceModel, StudentBuilder, StudentError, TokenizerKind,
+    save_pretrained,
 };
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Tensor};
@@ -25,9 +26,8 @@ fn tokenizer() -> Tokenizer {
     Tokenizer::from_characters(&"abcdefghकखग".chars().collect(), &languages).unwrap()
 }
 
-fn tiny() -> EncoderDecoder {
-    EncoderDecoder {
-        family: EncoderDecoderFamily::Marian,
+fn sizes() -> EncoderDecoderSizes {
+    EncoderDecoderSizes {
         width: 16,
         encoder_layers: 3,
         decoder_layers: 2,
@@ -39,6 +39,14 @@ fn tiny() -> EncoderDecoder {
         dropout: 0.2,
         max_length: 20,
     }
+}
+
+fn tiny() -> EncoderDecoder {
+    of_sizes(sizes())
+}
+
+fn of_sizes(sizes: EncoderDecoderSizes) -> EncoderDecoder {
+    EncoderDecoder { family: EncoderDecoderFamily::Marian, sizes }
 }
 
 /// Models that write have no head.
@@ -136,7 +144,7 @@ fn a_seed_decides_the_weights() {
 
 #[test]
 fn heads_that_do_not_divide_the_width_are_refused() {
-    let error = message(scratch(&EncoderDecoder { heads: 3, ..tiny() }, 7));
+    let error = message(scratch(&of_sizes(EncoderDecoderSizes { heads: 3, ..sizes() }), 7));
     assert_eq!(error, "a width of 16 does not divide into 3 heads");
 }
 
@@ -150,11 +158,15 @@ fn source_model(options: &EncoderDecoder, seed: u64) -> SourceModel {
 fn source_models(name: &str) -> Option<SourceModel> {
     match name {
         "deep" => Some(source_model(&tiny(), 1)),
-        "other" => {
-            Some(source_model(&EncoderDecoder { heads: 4, feed_forward: 40, decoder_layers: 4, ..tiny() }, 2))
-        }
-        "wide" => Some(source_model(&EncoderDecoder { width: 24, ..tiny() }, 3)),
-        "smooth" => Some(source_model(&EncoderDecoder { activation: ActivationFunction::Gelu, ..tiny() }, 4)),
+        "other" => Some(source_model(
+            &of_sizes(EncoderDecoderSizes { heads: 4, feed_forward: 40, decoder_layers: 4, ..sizes() }),
+            2,
+        )),
+        "wide" => Some(source_model(&of_sizes(EncoderDecoderSizes { width: 24, ..sizes() }), 3)),
+        "smooth" => Some(source_model(
+            &of_sizes(EncoderDecoderSizes { activation: ActivationFunction::Gelu, ..sizes() }),
+            4,
+        )),
         _ => None,
     }
 }
@@ -299,7 +311,7 @@ const FAMILIES: [(EncoderDecoderFamily, &str); 5] = [
 
 /// One of another family, with room for the positions behind the padding token.
 fn of_family(family: EncoderDecoderFamily) -> EncoderDecoder {
-    EncoderDecoder { family, max_length: 40, ..tiny() }
+    EncoderDecoder { family, sizes: EncoderDecoderSizes { max_length: 40, ..sizes() } }
 }
 
 #[test]
@@ -353,7 +365,10 @@ fn layers_of_all_families_are_taken_and_numbered_anew() {
 
 #[test]
 fn a_padding_token_that_m2m_has_no_position_for_is_refused() {
-    let options = EncoderDecoder { family: EncoderDecoderFamily::M2m100, max_length: 8, ..tiny() };
+    let options = EncoderDecoder {
+        family: EncoderDecoderFamily::M2m100,
+        sizes: EncoderDecoderSizes { max_length: 8, ..sizes() },
+    };
     assert!(message(scratch(&options, 7)).contains("padding"));
 }
 

@@ -67,13 +67,19 @@ impl Batch {
 
     /// The patches of the images, at most so many of each; negative for no limit.
     pub(crate) fn patches(&self, patch: usize, limit: i64) -> Result<Patches, ModelError> {
-        let patches = match &self.image {
-            Some(Image::Patches(patches)) => return Ok(patches.clone()),
-            Some(Image::Pixels(images)) => Patches::of(images, patch)?,
-            Some(Image::Embedding(_)) => {
+        self.image.as_ref().ok_or_else(|| missing("image (`pixel_values`)"))?.patches(patch, limit)
+    }
+}
+
+impl Image {
+    /// The patches, at most so many of each; negative for no limit.
+    pub(crate) fn patches(&self, patch: usize, limit: i64) -> Result<Patches, ModelError> {
+        let patches = match self {
+            Self::Patches(patches) => return Ok(patches.clone()),
+            Self::Pixels(images) => Patches::of(images, patch)?,
+            Self::Embedding(_) => {
                 return Err(ModelError::Input("a model without a tower for images needs images".into()));
             }
-            None => return Err(missing("image (`pixel_values`)")),
         };
         match usize::try_from(limit) {
             Ok(limit) => patches.limited(limit, None),

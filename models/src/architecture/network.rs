@@ -2,7 +2,7 @@
 
 use alambic_tensor::candle::Tensor;
 
-use super::batch::Batch;
+use super::batch::{Batch, Image};
 use crate::generation::Translator;
 use crate::{ModelError, Pass, TapSelection, Trace};
 
@@ -19,7 +19,13 @@ pub trait Architecture: std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// The same model as one that writes texts; none where the architecture has no decoder.
+    /// The same model as one that writes texts of images, a row for each source that it is given; none where it reads no images, or
+    /// writes no texts.
+    fn translator_of_images(&self, _: &Image) -> Option<Box<dyn Translator + '_>> {
+        None
+    }
+
+    /// The same model as one that writes texts of texts alone; none where the architecture has no decoder.
     fn as_translator(&self) -> Option<&dyn Translator> {
         None
     }

@@ -9,7 +9,7 @@ use super::config::ClipConfig;
 use super::model::{Clip, ClipInput};
 use crate::architecture::{Architecture, Batch, missing};
 use crate::config_summary::ConfigSummary;
-use crate::image_input::{ImageInput, PREPROCESSOR, PatchInput};
+use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
 use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
@@ -59,13 +59,7 @@ impl ModelConfig for ClipConfig {
     }
 
     fn image_input(&self) -> Option<ImageInput> {
-        Some(ImageInput::Patches(PatchInput {
-            processor: self.image_processor(),
-            num_channels: self.vision_config.num_channels,
-            image_size: self.vision_config.image_size,
-            patch_size: self.vision_config.patch_size,
-            max_patches: None,
-        }))
+        Some(self.vision_config.image_input(self.image_processor()))
     }
 
     fn extra_files(&self) -> Vec<(&'static str, Value)> {

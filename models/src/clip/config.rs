@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::config_summary::ConfigSummary;
+use crate::image_input::{ImageInput, PatchInput};
 use crate::json::config_json;
 use crate::layers::{EncoderNames, Shapes, Tower, weights_of_layers};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline};
@@ -142,7 +143,7 @@ impl ClipVisionConfig {
         self.tower().layer(index)
     }
 
-    pub(super) fn tower(&self) -> Tower<'_> {
+    pub(crate) fn tower(&self) -> Tower<'_> {
         Tower {
             base: "vision_model.",
             layers: self.num_hidden_layers,
@@ -153,6 +154,34 @@ impl ClipVisionConfig {
             epsilon: self.layer_norm_eps,
             dropout: self.attention_dropout,
         }
+    }
+
+    /// Adds sizes and limits of the tower to those of its model.
+    pub(crate) fn add_summary<'a>(&'a self, summary: &mut ConfigSummary<'a>) {
+        summary.sizes.extend([
+            ("vision_config.image_size", self.image_size),
+            ("vision_config.patch_size", self.patch_size),
+            ("vision_config.num_channels", self.num_channels),
+            ("vision_config.hidden_size", self.hidden_size),
+            ("vision_config.intermediate_size", self.intermediate_size),
+        ]);
+        let layers = self.num_hidden_layers;
+        summary.stacks.push(("vision_config.num_hidden_layers", layers, "vision_model.encoder.layers."));
+        summary.epsilons.push(("vision_config.layer_norm_eps", self.layer_norm_eps));
+        let heads = self.num_attention_heads;
+        summary.divisions.push(("vision_config.num_attention_heads", heads, "hidden_size", self.hidden_size));
+        summary.activations.push(&self.hidden_act);
+    }
+
+    /// Image input by a processor.
+    pub(crate) fn image_input(&self, processor: ImageProcessorConfig) -> ImageInput {
+        ImageInput::Patches(PatchInput {
+            processor,
+            num_channels: self.num_channels,
+            image_size: self.image_size,
+            patch_size: self.patch_size,
+            max_patches: None,
+        })
     }
 
     /// Rows and columns of patches.
@@ -205,7 +234,7 @@ impl ClipConfig {
     }
 
     pub(crate) fn summary(&self) -> ConfigSummary<'_> {
-        ConfigSummary {
+        let mut summary = ConfigSummary {
             vocabulary: self.text_config.vocab_size,
             max_length: self.text_config.max_position_embeddings,
             padding: self.text_config.pad_token_id.unwrap_or(1),
@@ -216,77 +245,43 @@ impl ClipConfig {
                 ("text_config.max_position_embeddings", self.text_config.max_position_embeddings),
                 ("text_config.hidden_size", self.text_config.hidden_size),
                 ("text_config.intermediate_size", self.text_config.intermediate_size),
-                ("vision_config.image_size", self.vision_config.image_size),
-                ("vision_config.patch_size", self.vision_config.patch_size),
-                ("vision_config.num_channels", self.vision_config.num_channels),
-                ("vision_config.hidden_size", self.vision_config.hidden_size),
-                ("vision_config.intermediate_size", self.vision_config.intermediate_size),
             ],
             counts: Vec::new(),
-            stacks: vec![
-                (
-                    "text_config.num_hidden_layers",
-                    self.text_config.num_hidden_layers,
-                    "text_model.encoder.layers.",
-                ),
-                (
-                    "vision_config.num_hidden_layers",
-                    self.vision_config.num_hidden_layers,
-                    "vision_model.encoder.layers.",
-                ),
-            ],
-            epsilons: vec![
-                ("text_config.layer_norm_eps", self.text_config.layer_norm_eps),
-                ("vision_config.layer_norm_eps", self.vision_config.layer_norm_eps),
-            ],
-            divisions: vec![
-                (
-                    "text_config.num_attention_heads",
-                    self.text_config.num_attention_heads,
-                    "hidden_size",
-                    self.text_config.hidden_size,
-                ),
-                (
-                    "vision_config.num_attention_heads",
-                    self.vision_config.num_attention_heads,
-                    "hidden_size",
-                    self.vision_config.hidden_size,
-                ),
-            ],
-            activations: vec![&self.text_config.hidden_act, &self.vision_config.hidden_act],
-        }
+            stacks: vec![(
+                "text_config.num_hidden_layers",
+                self.text_config.num_hidden_layers,
+                "text_model.encoder.layers.",
+            )],
+            epsilons: vec![("text_config.layer_norm_eps", self.text_config.layer_norm_eps)],
+            divisions: vec![(
+                "text_config.num_attention_heads",
+                self.text_config.num_attention_heads,
+                "hidden_size",
+                self.text_config.hidden_size,
+            )],
+            activations: vec![&self.text_config.hidden_act],
+        };
+        self.vision_config.add_summary(&mut summary);
+        summary
     }
 
     /// Name and shape of every parameter, in the order in which they are initialised.
     #[must_use]
     pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
         let (text, vision) = (&self.text_config, &self.vision_config);
-        let (width, wide, grid) = (text.hidden_size, vision.hidden_size, vision.grid());
+        let width = text.hidden_size;
         let mut shapes = Shapes::default();
-        let tables: [(&str, &[usize]); 8] = [
-            ("text_model.embeddings.token_embedding.weight", &[text.vocab_size, width]),
-            ("text_model.embeddings.position_embedding.weight", &[text.max_position_embeddings, width]),
-            ("vision_model.embeddings.class_embedding", &[wide]),
-            (
-                "vision_model.embeddings.patch_embedding.weight",
-                &[wide, vision.num_channels, vision.patch_size, vision.patch_size],
-            ),
-            ("vision_model.embeddings.position_embedding.weight", &[1 + grid * grid, wide]),
-            ("text_projection.weight", &[self.projection_dim, width]),
-            ("visual_projection.weight", &[self.projection_dim, wide]),
-            ("logit_scale", &[]),
-        ];
-        for (name, shape) in tables {
-            shapes.tensor(name, shape);
-        }
+        shapes.tensor("text_model.embeddings.token_embedding.weight", &[text.vocab_size, width]);
+        let positions = [text.max_position_embeddings, width];
+        shapes.tensor("text_model.embeddings.position_embedding.weight", &positions);
+        vision.add_tables(&mut shapes);
+        shapes.tensor("text_projection.weight", &[self.projection_dim, width]);
+        shapes.tensor("visual_projection.weight", &[self.projection_dim, vision.hidden_size]);
+        shapes.tensor("logit_scale", &[]);
         shapes.biased("text_model.final_layer_norm", &[width]);
-        shapes.biased("vision_model.pre_layrnorm", &[wide]);
-        shapes.biased("vision_model.post_layernorm", &[wide]);
-        for tower in [text.tower(), vision.tower()] {
-            for index in 0..tower.layers {
-                shapes.layer(&tower.layer(index), tower.width, tower.intermediate_size);
-            }
-        }
+        vision.add_norms(&mut shapes);
+        text.tower().add_layers(&mut shapes);
+        vision.add_layers(&mut shapes);
         shapes.into_inner()
     }
 

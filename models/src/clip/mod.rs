@@ -6,7 +6,9 @@
 
 mod architecture;
 mod config;
+mod image_tower;
 mod model;
 
 pub use config::{ClipConfig, ClipTextConfig, ClipVisionConfig};
+pub(crate) use image_tower::ImageTower;
 pub use model::{Clip, ClipInput};

@@ -6,11 +6,10 @@ use alambic_tensor::device;
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
-use super::ClipConfig;
+use super::{ClipConfig, ImageTower};
 use crate::initialise::deviation;
 use crate::layers::{
-    Encoder, Linear, Norm, Pass, PatchEmbeddings, Sequences, TextEmbeddings, TextTables, Tower, WeightSource,
-    counted_positions,
+    Encoder, Linear, Norm, Pass, Sequences, TextEmbeddings, TextTables, WeightSource, counted_positions,
 };
 use crate::{Initialiser, ModelError, Patches, TapSelection, Tokens, Trace};
 
@@ -31,10 +30,7 @@ pub struct Clip {
     text: Encoder,
     text_norm: Norm,
     text_projection: Linear,
-    patches: PatchEmbeddings,
-    image_first_norm: Norm,
-    image: Encoder,
-    image_norm: Norm,
+    image: ImageTower,
     image_projection: Linear,
     /// The logarithm of the factor on similarities.
     scale: Tensor,
@@ -51,7 +47,7 @@ impl Clip {
     pub fn new(config: &ClipConfig, weights: &Weights) -> Result<Self, ModelError> {
         let source = WeightSource::new(weights);
         let (text, vision) = (&config.text_config, &config.vision_config);
-        let (width, wide, grid) = (text.hidden_size, vision.hidden_size, vision.grid());
+        let (width, wide) = (text.hidden_size, vision.hidden_size);
         let text_embedding = |name: &str| format!("text_model.embeddings.{name}_embedding.weight");
         let tables = TextTables {
             words: (text_embedding("token"), text.vocab_size),
@@ -59,32 +55,14 @@ impl Clip {
             segments: None,
             languages: None,
         };
-        let patches = PatchEmbeddings {
-            projection: Linear::load_patches(
-                source,
-                "vision_model.embeddings.patch_embedding",
-                [vision.num_channels, vision.patch_size, wide],
-                false,
-            )?,
-            first: Some(source.tensor("vision_model.embeddings.class_embedding", &[wide])?.unsqueeze(0)?),
-            positions: source
-                .tensor("vision_model.embeddings.position_embedding.weight", &[1 + grid * grid, wide])?,
-            grid,
-        };
-        let encoder = |tower: Tower<'_>, stream| {
-            let layers: Vec<_> = (0..tower.layers).map(|index| tower.layer(index)).collect();
-            Encoder::load(source, &layers, &tower.sizes()?, stream)
-        };
-        let image_norm = |name: &str| Norm::load(source, name, wide, vision.layer_norm_eps);
+        let tower = text.tower();
+        let layers: Vec<_> = (0..tower.layers).map(|index| tower.layer(index)).collect();
         Ok(Self {
             words: TextEmbeddings::load(source, &tables, width)?,
-            text: encoder(text.tower(), "text")?,
+            text: Encoder::load(source, &layers, &tower.sizes()?, "text")?,
             text_norm: Norm::load(source, "text_model.final_layer_norm", width, text.layer_norm_eps)?,
             text_projection: Linear::load_matrix(source, "text_projection", width, config.projection_dim)?,
-            patches,
-            image_first_norm: image_norm("vision_model.pre_layrnorm")?,
-            image: encoder(vision.tower(), "image")?,
-            image_norm: image_norm("vision_model.post_layernorm")?,
+            image: ImageTower::load(source, vision)?,
             image_projection: Linear::load_matrix(source, "visual_projection", wide, config.projection_dim)?,
             scale: source.tensor("logit_scale", &[])?,
             config: config.clone(),
@@ -100,8 +78,8 @@ impl Clip {
         let (width, mut initialiser) = (config.vision_config.hidden_size, Initialiser::new(streams));
         let mut weights = initialiser.fill(&shapes, shapes.keys(), deviation(width))?;
         weights.insert("logit_scale".into(), Tensor::new(INITIAL_SCALE, device::current())?);
-        let first = initialiser.normal(1, width, deviation(width))?;
-        weights.insert("vision_model.embeddings.class_embedding".into(), first.squeeze(0)?);
+        let (name, class) = config.vision_config.initial_class(&mut initialiser)?;
+        weights.insert(name, class);
         Ok(weights)
     }
 
@@ -183,15 +161,7 @@ impl Clip {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let batch = patches.values.dim(0)?;
-        let mask = crate::regions::side_by_side(&vec![1; batch], &patches.mask, batch);
-        trace.record_mask("image", &mask);
-        let sequences = Sequences::new(&mask, batch, trace.wanted())?;
-        let embedded = sequences.unpad(&self.patches.forward(patches)?)?;
-        let embedded = self.image_first_norm.forward(&embedded)?;
-        let (depth, attention) = (self.config.vision_config.num_hidden_layers, sequences.attention());
-        let hidden = self.image.forward(embedded, (&sequences, &attention), depth, pass, trace)?;
-        let pooled = self.image_norm.forward(&sequences.first(&hidden)?)?;
+        let pooled = self.image.class_state(&self.image.forward(patches, pass, trace)?)?;
         let embedding = unit_length(&self.image_projection.forward(&pooled, Activation::Identity)?)?;
         trace.record("image.embedding", &embedding);
         Ok(embedding)

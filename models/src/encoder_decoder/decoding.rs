@@ -1,5 +1,8 @@
 //! Decoding, one token at a time.
 
+use std::sync::Arc;
+
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::AttentionMask;
 
 use super::cache::{LayerCache, Memory};
@@ -26,26 +29,7 @@ impl Translator for EncoderDecoder {
     fn start(&self, source: &Tokens, capacity: usize) -> Result<Box<dyn DecodingState + '_>, ModelError> {
         let mut untapped = Trace::new(TapSelection::nothing());
         let encoded = self.encode(source, Pass::Evaluate, &mut untapped)?;
-        let memory = Memory {
-            key_values: self.decoder.project_memory(&encoded)?,
-            mask: AttentionMask::keys(source.mask.clone()),
-            sources: (0..source.batch).collect(),
-        };
-        let capacity = self.structure.max_length.map_or(capacity, |own| own.min(capacity));
-        let decoder = &self.structure.decoder;
-        let cache = LayerCache::new(source.batch, capacity, self.structure.attention_width(decoder.heads));
-        let relative =
-            self.target.relative.as_ref().map(|(table, buckets)| {
-                Ok::<_, ModelError>((table.flatten_all()?.to_vec1::<f32>()?, *buckets))
-            });
-        Ok(Box::new(Decoding {
-            model: self,
-            caches: vec![cache; decoder.layers.len()],
-            memory,
-            length: 0,
-            counted: vec![0; source.batch],
-            relative: relative.transpose()?,
-        }))
+        self.start_over(&encoded, source.mask.clone(), capacity)
     }
 
     fn start_token(&self) -> u32 {
@@ -58,6 +42,38 @@ impl Translator for EncoderDecoder {
 
     fn max_length(&self) -> usize {
         self.structure.max_length.unwrap_or(self.structure.usual_max_length)
+    }
+}
+
+impl EncoderDecoder {
+    /// A decoding for `capacity` tokens over the encoder's last states, `[batch, length, width]`, and their mask.
+    pub(crate) fn start_over(
+        &self,
+        encoded: &Tensor,
+        mask: Arc<Vec<u8>>,
+        capacity: usize,
+    ) -> Result<Box<dyn DecodingState + '_>, ModelError> {
+        let batch = encoded.dim(0)?;
+        let memory = Memory {
+            key_values: self.decoder.project_memory(encoded)?,
+            mask: AttentionMask::keys(mask),
+            sources: (0..batch).collect(),
+        };
+        let capacity = self.structure.max_length.map_or(capacity, |own| own.min(capacity));
+        let decoder = &self.structure.decoder;
+        let cache = LayerCache::new(batch, capacity, self.structure.attention_width(decoder.heads));
+        let relative =
+            self.target.relative.as_ref().map(|(table, buckets)| {
+                Ok::<_, ModelError>((table.flatten_all()?.to_vec1::<f32>()?, *buckets))
+            });
+        Ok(Box::new(Decoding {
+            model: self,
+            caches: vec![cache; decoder.layers.len()],
+            memory,
+            length: 0,
+            counted: vec![0; batch],
+            relative: relative.transpose()?,
+        }))
     }
 }
 

@@ -20,5 +20,6 @@ pub mod t5;
 
 pub use crate::layers::RelativeBuckets;
 pub use model::EncoderDecoder;
+pub(crate) use model::is_of_encoder;
 pub use positions::{LEARNED_OFFSET, Positions};
 pub use structure::{DecoderNames, Dropouts, Stack, Structure, WordTable};

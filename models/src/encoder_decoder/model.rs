@@ -1,5 +1,7 @@
 //! The network.
 
+use std::sync::Arc;
+
 use alambic_tensor::candle::{DType, Module, Tensor};
 use alambic_tensor::ops::{Activation, LinearWeight};
 use alambic_tensor::parameters::Weights;
@@ -141,15 +143,37 @@ impl EncoderDecoder {
     /// # Errors
     /// When the tokens do not fit the model.
     pub fn encode(&self, source: &Tokens, pass: Pass<'_>, trace: &mut Trace) -> Result<Tensor, ModelError> {
-        trace.record_mask("encoder", &source.mask);
-        let dropouts = self.structure.dropouts;
-        let biases = self.source.biases(source.length)?;
+        let (embedded, biases) = (self.embed_source(source)?, self.source_biases(source.length)?);
+        self.encode_embedded(&embedded, &source.mask, biases, pass, trace)
+    }
+
+    /// Embeddings of source tokens, `[batch, length, width]`, before a norm.
+    pub(crate) fn embed_source(&self, source: &Tokens) -> Result<Tensor, ModelError> {
+        self.embed(&self.source, source, Past::NONE)
+    }
+
+    /// Biases of the scores of a source with itself, `[1, heads, length, length]`; none where no distances count.
+    pub(crate) fn source_biases(&self, length: usize) -> Result<Option<Tensor>, ModelError> {
+        self.source.biases(length)
+    }
+
+    /// The same as [`Self::encode`] of embedded states, `[batch, length, width]`, with their mask and the biases of their scores.
+    pub(crate) fn encode_embedded(
+        &self,
+        embedded: &Tensor,
+        mask: &Arc<Vec<u8>>,
+        biases: Option<Tensor>,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        trace.record_mask("encoder", mask);
+        let (dropouts, batch) = (self.structure.dropouts, embedded.dim(0)?);
         // Biases are of padded sequences.
         let sequences = match biases {
-            Some(_) => Sequences::padded(&source.mask, source.batch),
-            None => Sequences::new(&source.mask, source.batch, trace.wanted())?,
+            Some(_) => Sequences::padded(mask, batch),
+            None => Sequences::new(mask, batch, trace.wanted())?,
         };
-        let embedded = sequences.unpad(&self.embed(&self.source, source, Past::NONE)?)?;
+        let embedded = sequences.unpad(embedded)?;
         let embedded = pass.dropout(&self.source.normed_embeddings(embedded)?, dropouts.hidden)?;
         let (layers, attention) =
             (self.structure.encoder.layers.len(), sequences.attention().with_bias(biases));
@@ -169,14 +193,14 @@ impl EncoderDecoder {
         pass.dropout(&ends.normed_states(hidden)?, self.structure.dropouts.last)
     }
 
-    /// Logits `[batch, length, vocabulary]` of the token after each of `target`, whose first is the decoder's start.
+    /// Logits `[batch, length, vocabulary]` of the token after each of `target`, whose first is the decoder's start, over a
+    /// memory `[batch, length, width]` with its mask.
     ///
     /// # Errors
     /// When the tokens do not fit the model.
     pub fn decode(
         &self,
-        memory: &Tensor,
-        source: &Tokens,
+        (memory, memory_mask): (&Tensor, &Arc<Vec<u8>>),
         target: &Tokens,
         pass: Pass<'_>,
         trace: &mut Trace,
@@ -184,8 +208,8 @@ impl EncoderDecoder {
         trace.record_mask("decoder", &target.mask);
         let biases = self.target.biases(target.length)?;
         let sequences = match biases {
-            Some(_) => [target, source].map(|tokens| Sequences::padded(&tokens.mask, tokens.batch)),
-            None => Sequences::together([&target.mask, &source.mask], target.batch, trace.wanted())?,
+            Some(_) => [&target.mask, memory_mask].map(|mask| Sequences::padded(mask, target.batch)),
+            None => Sequences::together([&target.mask, memory_mask], target.batch, trace.wanted())?,
         };
         let embedded = sequences[0].unpad(&self.embed(&self.target, target, Past::NONE)?)?;
         let embedded =
@@ -220,21 +244,18 @@ impl EncoderDecoder {
         pass: Pass<'_>,
         wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
-        let beyond_encoder = match wanted.names() {
-            None => true,
-            Some(names) => names.iter().any(|name| !is_of_encoder(name)),
-        };
+        let beyond_encoder = wanted.names().is_none_or(|names| names.iter().any(|name| !is_of_encoder(name)));
         let mut trace = Trace::new(wanted);
         let memory = self.encode(source, pass, &mut trace)?;
         if let Some(target) = target.filter(|_| beyond_encoder) {
-            self.decode(&memory, source, target, pass, &mut trace)?;
+            self.decode((&memory, &source.mask), target, pass, &mut trace)?;
         }
         Ok(trace)
     }
 }
 
 /// Whether a tap is read without the decoder.
-fn is_of_encoder(tap: &str) -> bool {
+pub(crate) fn is_of_encoder(tap: &str) -> bool {
     tap.starts_with("encoder.") || tap == LAST_STATE
 }
 

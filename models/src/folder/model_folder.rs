@@ -55,6 +55,11 @@ impl ModelFolder {
         Self { root: path.clone(), path, config: Value::Null }
     }
 
+    /// The same folder with the configuration of a part of its model.
+    pub(crate) fn with_json(&self, config: Value) -> Self {
+        Self { config, ..self.clone() }
+    }
+
     /// Path of the folder.
     #[must_use]
     pub fn root(&self) -> &Path {

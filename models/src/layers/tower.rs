@@ -3,7 +3,7 @@
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
-use super::{AttentionNames, Biases, EncoderNames, LayerOptions, LayerSizes, Norms, activation};
+use super::{AttentionNames, Biases, EncoderNames, LayerOptions, LayerSizes, Norms, Shapes, activation};
 use crate::{ModelError, Stream};
 
 /// Sizes of the layers of a tower of CLIP or SigLIP.
@@ -34,6 +34,13 @@ impl Tower<'_> {
             attention_norm: Some(part("layer_norm1")),
             gate: None,
             feed_forward: [part("mlp.fc1"), part("mlp.fc2"), part("layer_norm2")],
+        }
+    }
+
+    /// Adds names and shapes of the layers.
+    pub(crate) fn add_layers(&self, shapes: &mut Shapes) {
+        for index in 0..self.layers {
+            shapes.layer(&self.layer(index), self.width, self.intermediate_size);
         }
     }
 

@@ -191,7 +191,7 @@ impl<'a> Checker<'a> {
             }
             None if !is_sound => return None,
             None => {
-                let source_model = declared.inner().source_models().into_iter().next();
+                let source_model = declared.inner().vocabulary_source();
                 let source_model = source_model.and_then(|source_model| self.models.checkpoint(source_model));
                 // A pruned vocabulary is no longer that of the source model.
                 let own = source_model.map(|source_model| Rc::clone(&source_model.tokenizer));
@@ -253,7 +253,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder` and `encoder-decoder-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
+                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali` and `pali-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
         );
         None
     }
@@ -353,7 +353,7 @@ impl<'a> Checker<'a> {
             }
         }
         if takes_vocabulary(student, task) {
-            let source_model = student.inner().source_models().into_iter().next()?;
+            let source_model = student.inner().vocabulary_source()?;
             let reason = format!("it reads as `{}` does, whose weights it takes", source_model.value);
             self.warn_of_unused_vocabulary(name, student, &reason);
             let whole = Rc::clone(&self.models.checkpoint(source_model)?.tokenizer);

@@ -3,7 +3,8 @@
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Node};
 use alambic_students::{
-    ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, MatrixEmbedding, OscarSizes, Student,
+    ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, MatrixEmbedding, OscarSizes, PaliLayers,
+    Student,
 };
 
 use super::checker::{Checker, list};
@@ -17,6 +18,14 @@ impl Checker<'_> {
         match student {
             Student::EncoderDecoder(options) => self.check_heads(name, options),
             Student::EncoderDecoderLayers(options) => self.check_layers(options, position),
+            Student::Pali(_) => {
+                for teacher in student.inner().source_models() {
+                    if self.check_checkpoint(teacher) {
+                        self.check_order(teacher, position);
+                    }
+                }
+            }
+            Student::PaliLayers(options) => self.check_pali_layers(options, position),
             // Its sizes are compared with each other where it is configured.
             Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) => {}
             Student::Matrix(options) => self.check_matrices(name, options),
@@ -67,7 +76,7 @@ impl Checker<'_> {
     }
 
     /// Reports a width that does not divide into heads.
-    fn check_heads(&mut self, name: &str, options: &EncoderDecoder) {
+    fn check_heads(&mut self, name: &str, EncoderDecoder { sizes: options, .. }: &EncoderDecoder) {
         if !options.width.is_multiple_of(options.heads) {
             let place = |key: &str| self.places.origin(&["model", name, "encoder-decoder", key]);
             let (width, heads) = (place("width"), place("heads"));
@@ -103,6 +112,17 @@ impl Checker<'_> {
             ("decoder", options.decoder.as_ref().unwrap_or(&options.encoder), &options.decoder_layers),
         ] {
             self.check_source_model(stack, source_model, chosen.as_ref(), position);
+        }
+    }
+
+    /// Checks the layers of the three stacks of a PaLI.
+    fn check_pali_layers(&mut self, options: &PaliLayers, position: usize) {
+        for (stack, chosen) in [
+            ("image", &options.image_layers),
+            ("encoder", &options.encoder_layers),
+            ("decoder", &options.decoder_layers),
+        ] {
+            self.check_source_model(stack, &options.teacher, chosen.as_ref(), position);
         }
     }
 

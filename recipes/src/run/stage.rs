@@ -289,6 +289,7 @@ fn state(
             || name == "final_logits_bias"
             || untrained.iter().any(|own| own == name)
             || training.freeze.iter().any(|prefix| name.starts_with(prefix.as_str()))
+            || initial.config.frozen_parameters().iter().any(|prefix| name.starts_with(prefix))
             || training.task.untrainable_parameters().iter().any(|prefix| name.starts_with(prefix))
     });
     let sampler = BatchSampler::new(task, terms, training.train, training.seed)?;

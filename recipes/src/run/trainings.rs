@@ -208,7 +208,7 @@ fn tokenizer(
     if let Some(tokenizer) = of_teacher.filter(|_| shares_vocabulary(student, task)) {
         return Ok(prompted(tokenizer.clone(), student)?);
     }
-    let own = match student.inner().source_models().first() {
+    let own = match student.inner().vocabulary_source() {
         Some(source) if takes_vocabulary(student, task) => {
             let whole = ModelFolder::open(&context.models.checkpoint_folder(source)?)?.tokenizer()?;
             transfer_vocabulary(&whole, student, task, &context.corpora)?

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 const MAX_WARNINGS: usize = 10;
 
 /// A line of input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Line {
     /// Counted from 0.
     pub(super) number: usize,
@@ -59,8 +59,28 @@ pub(super) fn in_batches(
         run(table.lines.iter().cloned().map(Ok), size, &mut printer, &mut work)
     } else if arguments.inputs.is_empty() {
         // Whoever types wants an answer to each line.
-        let size = if std::io::stdin().is_terminal() { 1 } else { size };
-        run_as_they_come(|| lines(std::io::stdin().lock()), size, &mut printer, &mut work)
+        let is_typed = std::io::stdin().is_terminal();
+        let size = if is_typed { 1 } else { size };
+        let mut is_empty = true;
+        let read = if arguments.has_empty_line && is_typed {
+            Ok(())
+        } else {
+            run_as_they_come(
+                || lines(std::io::stdin().lock()),
+                size,
+                &mut printer,
+                &mut |batch: &[Line]| {
+                    is_empty = false;
+                    work(batch)
+                },
+            )
+        };
+        match read {
+            Ok(()) if arguments.has_empty_line && is_empty => {
+                run(once(Ok(Line::default())), size, &mut printer, &mut work)
+            }
+            read => read,
+        }
     } else {
         let given = arguments.inputs.iter().cloned().enumerate();
         let given = given.map(|(number, text)| Ok(Line { number, text, is_cut: false }));

@@ -2,6 +2,7 @@
 
 mod choices;
 mod decoding;
+mod image_prompts;
 mod images;
 mod lines;
 mod matches;
@@ -31,6 +32,7 @@ use table::TableInput;
 /// texts, a tab is white space. For a model that answers questions out of passages, the second column is the passage. For one of
 /// multiple choice, a line is a prompt and its choices, of which the chosen one is printed. For a
 /// model that reads images, a line is a question about the image of `--image`, or the path of an image and a question; one
+/// that writes texts of images takes a prompt in place of the question, which may be left out with `--image`; one
 /// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. The prediction is printed
 /// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
 /// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
@@ -54,7 +56,11 @@ pub(crate) struct Arguments {
     /// What was read of the table.
     #[arg(skip)]
     table: Option<TableInput>,
-    /// Target language of lines that name none; not needed where the model has only one
+    /// Whether no line at all is one empty line.
+    #[arg(skip)]
+    has_empty_line: bool,
+    /// Target language of lines that name none; not needed where the model has only one. It takes the place of `{language}` in a
+    /// prompt about an image
     #[arg(long, value_name = "CODE")]
     target_language: Option<String>,
     /// Language of the texts, for a model that has an embedding of each (XLM); left out, it is not told
@@ -124,9 +130,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
         ("--image", arguments.image.is_some(), "reads images"),
     ] {
-        if given && kind != needed {
+        let has_image_as_well = needed == "reads images" && config.reads_images();
+        if given && kind != needed && !has_image_as_well {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
+    }
+    if !config.reads_texts() {
+        return Err(Failure::message(format!(
+            "a {} reads images alone, and takes no prompt: `predict` runs models that read texts",
+            config.model_type()
+        )));
     }
     if let (Some(_), None) = (&arguments.language, config.outline().languages) {
         return Err(Failure::Usage(
@@ -167,7 +180,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     warn_unread_tensors(&folder, &config)?;
     warn_fallback(arguments.precision);
     precision::with(arguments.precision, || {
-        if config.writes_texts() {
+        if config.writes_texts() && config.reads_images() {
+            image_prompts::run(&path, arguments)
+        } else if config.writes_texts() {
             words::run(&path, arguments)
         } else if kind == "answers questions out of passages" {
             passages::run(&path, arguments)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alambic_files::text::{quoted, visible};
 use alambic_inference::GenerationPipeline;
-use alambic_models::Hypothesis;
+use alambic_models::{GenerationConfig, Hypothesis};
 use serde_json::json;
 
 use super::lines::{Answer, in_batches};
@@ -17,10 +17,7 @@ type Input = (String, String);
 /// Runs a model that writes.
 pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let mut pipeline = GenerationPipeline::load(path)?;
-    let most = pipeline.generation.max_new_tokens;
-    let max_new_tokens = arguments.max_new_tokens.map_or(most, |limit| most.min(limit as usize));
-    let beam = arguments.beam.map_or(1, usize::from);
-    pipeline.set_generation(arguments.decoding.generation(beam, max_new_tokens)?)?;
+    pipeline.set_generation(generation(arguments, pipeline.generation.max_new_tokens)?)?;
     let languages = pipeline.languages();
     let language = match (&arguments.target_language, languages.as_slice()) {
         (Some(_), []) => {
@@ -48,6 +45,12 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
             .map(|(input, (text, hypothesis))| answer(input, &text, &hypothesis))
             .collect()
     })
+}
+
+/// Decoding by the arguments, of at most so many tokens.
+pub(super) fn generation(arguments: &Arguments, most: usize) -> Result<GenerationConfig, Failure> {
+    let max_new_tokens = arguments.max_new_tokens.map_or(most, |limit| most.min(limit as usize));
+    arguments.decoding.generation(arguments.beam.map_or(1, usize::from), max_new_tokens)
 }
 
 /// How lines are read for a model that writes.

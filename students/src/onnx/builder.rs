@@ -112,6 +112,15 @@ impl Builder {
 
     /// Makes a value an output of this name.
     pub(super) fn output(&mut self, of: &str, name: &str, dimensions: &[Extent]) {
+        self.output_of(of, name, element::F32, dimensions);
+    }
+
+    /// The same of whole numbers.
+    pub(super) fn whole_output(&mut self, of: &str, name: &str, dimensions: &[Extent]) {
+        self.output_of(of, name, element::I64, dimensions);
+    }
+
+    fn output_of(&mut self, of: &str, name: &str, element: i32, dimensions: &[Extent]) {
         self.graph.node.push(Node {
             input: vec![of.to_owned()],
             output: vec![name.to_owned()],
@@ -119,7 +128,7 @@ impl Builder {
             op_type: "Identity".into(),
             ..Node::default()
         });
-        self.graph.output.push(value(name, element::F32, dimensions));
+        self.graph.output.push(value(name, element, dimensions));
     }
 
     /// An operation with one output.

@@ -1,7 +1,7 @@
 //! CLIP as graphs, with the names of files, inputs and outputs that the hub's have.
 
 use alambic_models::ModelError;
-use alambic_models::clip::ClipConfig;
+use alambic_models::clip::{ClipConfig, ClipVisionConfig};
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{
@@ -28,6 +28,52 @@ pub(super) fn graphs(
         ("text_model", model.text_model(storage)?),
         ("vision_model", model.vision_model(storage)?),
     ])
+}
+
+/// The norm behind the image tower.
+pub(super) const LAST_NORM: &str = "vision_model.post_layernorm";
+
+/// Sizes and names of the image tower's embeddings.
+pub(super) fn patch_tables(config: &ClipVisionConfig) -> PatchTables {
+    PatchTables {
+        channels: config.num_channels,
+        patch: config.patch_size,
+        grid: config.grid(),
+        projection: "vision_model.embeddings.patch_embedding".into(),
+        has_bias: false,
+        positions: "vision_model.embeddings.position_embedding.weight".into(),
+    }
+}
+
+/// The last hidden state of class token and patches of images, `[batch, 1 + patches, width]`, before the last norm.
+pub(super) fn image_states(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    config: &ClipVisionConfig,
+    pixels: &str,
+) -> Result<Name, ModelError> {
+    let patches = patch_tables(config);
+    let embedded = patches.embed_squares(graph, source, pixels)?;
+    let first = "vision_model.embeddings.class_embedding";
+    let first = graph.vector(first, &source.get(first)?.reshape((1, 1, ()))?)?;
+    let embedded = with_first(graph, &first, &embedded);
+    let positions = graph.table(&patches.positions, source.get(&patches.positions)?)?;
+    let embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
+    let epsilon = config.layer_norm_eps;
+    let mut hidden = source.norm(graph, &embedded, "vision_model.pre_layrnorm", epsilon)?;
+    let sizes = LayerSizes {
+        width: config.hidden_size,
+        heads: config.num_attention_heads,
+        activation: &config.hidden_act,
+        epsilon,
+        norms: Norms::Before,
+        kinds: 1,
+        options: LayerOptions::default(),
+    };
+    for index in 0..config.num_hidden_layers {
+        hidden = blocks::layer(graph, source, &config.layer(index), &sizes, &hidden, None)?;
+    }
+    Ok(hidden)
 }
 
 struct ClipGraphs<'a> {
@@ -132,42 +178,15 @@ impl ClipGraphs<'_> {
     }
 
     fn patches(&self) -> PatchTables {
-        let config = &self.config.vision_config;
-        PatchTables {
-            channels: config.num_channels,
-            patch: config.patch_size,
-            grid: config.grid(),
-            projection: "vision_model.embeddings.patch_embedding".into(),
-            has_bias: false,
-            positions: "vision_model.embeddings.position_embedding.weight".into(),
-        }
+        patch_tables(&self.config.vision_config)
     }
 
     /// The last hidden state and the projected embedding of images.
     fn image(&self, graph: &mut Builder, pixels: &str) -> Result<(Name, Name), ModelError> {
-        let (config, patches) = (&self.config.vision_config, self.patches());
-        let embedded = patches.embed_squares(graph, &self.source, pixels)?;
-        let first = "vision_model.embeddings.class_embedding";
-        let first = graph.vector(first, &self.source.get(first)?.reshape((1, 1, ()))?)?;
-        let embedded = with_first(graph, &first, &embedded);
-        let positions = graph.table(&patches.positions, self.source.get(&patches.positions)?)?;
-        let embedded = graph.node("Add", &[&embedded, &positions], Vec::new());
-        let epsilon = config.layer_norm_eps;
-        let mut hidden = self.source.norm(graph, &embedded, "vision_model.pre_layrnorm", epsilon)?;
-        let sizes = LayerSizes {
-            width: config.hidden_size,
-            heads: config.num_attention_heads,
-            activation: &config.hidden_act,
-            epsilon,
-            norms: Norms::Before,
-            kinds: 1,
-            options: LayerOptions::default(),
-        };
-        for index in 0..config.num_hidden_layers {
-            hidden = blocks::layer(graph, &self.source, &config.layer(index), &sizes, &hidden, None)?;
-        }
+        let config = &self.config.vision_config;
+        let hidden = image_states(graph, &self.source, config, pixels)?;
         let first = first_token(graph, &hidden);
-        let pooled = self.source.norm(graph, &first, "vision_model.post_layernorm", epsilon)?;
+        let pooled = self.source.norm(graph, &first, LAST_NORM, config.layer_norm_eps)?;
         let projection = "visual_projection.weight";
         let projected = graph.product(&pooled, projection, self.source.get(projection)?)?;
         Ok((hidden, projected))

@@ -41,17 +41,14 @@ pub(super) fn graphs(
     storage: Storage,
 ) -> Result<Vec<(&'static str, Finished)>, ModelError> {
     let model = EncoderDecoderGraphs { structure, weights, source: OnnxWeights(weights) };
-    let mut graphs = vec![("encoder_model", model.encoder(storage)?)];
-    for past in [Past::None, Past::Given, Past::Chosen] {
-        graphs.push((past.file(), model.decoder(past, storage)?));
-    }
-    Ok(graphs)
+    let encoder = model.encoder(storage)?;
+    model.behind(encoder, storage)
 }
 
-struct EncoderDecoderGraphs<'a> {
-    structure: &'a Structure,
-    weights: &'a Weights,
-    source: OnnxWeights<'a>,
+pub(super) struct EncoderDecoderGraphs<'a> {
+    pub(super) structure: &'a Structure,
+    pub(super) weights: &'a Weights,
+    pub(super) source: OnnxWeights<'a>,
 }
 
 /// Keys and values of one layer, `[batch, heads, sequence, width of a head]`.
@@ -69,15 +66,28 @@ struct PastInputs {
 }
 
 /// The tokens of a stack, 0 for the encoder and 1 for the decoder.
-struct StackInputs<'a> {
-    stack: usize,
-    ids: &'a str,
+pub(super) struct StackInputs<'a> {
+    pub(super) stack: usize,
+    pub(super) ids: &'a str,
     /// Number of tokens before the first one.
-    start: &'a str,
+    pub(super) start: &'a str,
 }
 
 impl EncoderDecoderGraphs<'_> {
-    fn sizes(&self, heads: usize) -> LayerSizes<'_> {
+    /// An encoder, and the decoders behind it.
+    pub(super) fn behind(
+        &self,
+        encoder: Finished,
+        storage: Storage,
+    ) -> Result<Vec<(&'static str, Finished)>, ModelError> {
+        let mut graphs = vec![("encoder_model", encoder)];
+        for past in [Past::None, Past::Given, Past::Chosen] {
+            graphs.push((past.file(), self.decoder(past, storage)?));
+        }
+        Ok(graphs)
+    }
+
+    pub(super) fn sizes(&self, heads: usize) -> LayerSizes<'_> {
         let own = self.structure;
         LayerSizes {
             width: own.width,
@@ -95,7 +105,7 @@ impl EncoderDecoderGraphs<'_> {
     }
 
     /// The sum of word and position embeddings, normed where that is so.
-    fn embed(
+    pub(super) fn embed(
         &self,
         graph: &mut Builder,
         inputs: &StackInputs<'_>,
@@ -144,14 +154,26 @@ impl EncoderDecoderGraphs<'_> {
         graph.node("Add", &[&counted, &padding], Vec::new())
     }
 
-    /// A bias of scores with that of relative positions, `[heads, queries, keys]`, where distances count.
+    /// A bias of scores with that of relative positions, where distances count.
     fn with_distances(
         &self,
         graph: &mut Builder,
         inputs: &StackInputs<'_>,
         bias: Name,
     ) -> Result<Name, ModelError> {
-        let Some((name, buckets)) = self.structure.positions.relative(inputs.stack) else { return Ok(bias) };
+        Ok(match self.distances(graph, inputs)? {
+            Some(biases) => graph.node("Add", &[&bias, &biases], Vec::new()),
+            None => bias,
+        })
+    }
+
+    /// Biases of scores by relative positions, `[heads, queries, keys]`; none where no distances count.
+    pub(super) fn distances(
+        &self,
+        graph: &mut Builder,
+        inputs: &StackInputs<'_>,
+    ) -> Result<Option<Name>, ModelError> {
+        let Some((name, buckets)) = self.structure.positions.relative(inputs.stack) else { return Ok(None) };
         // Beyond this distance there is one bucket for each direction.
         let last = buckets.max_distance;
         let table = self.source.get(name)?;
@@ -178,8 +200,7 @@ impl EncoderDecoderGraphs<'_> {
         let distances = graph.node("Min", &[&distances, &last], Vec::new());
         let rows = graph.node("Add", &[&distances, &last], Vec::new());
         let biases = graph.node("Gather", &[&by_distance, &rows], Vec::new());
-        let biases = graph.node("Transpose", &[&biases], vec![integers("perm", &[2, 0, 1])]);
-        Ok(graph.node("Add", &[&bias, &biases], Vec::new()))
+        Ok(Some(graph.node("Transpose", &[&biases], vec![integers("perm", &[2, 0, 1])])))
     }
 
     /// States behind the last norm of a stack.
@@ -205,16 +226,23 @@ impl EncoderDecoderGraphs<'_> {
         let mask = graph.tokens("attention_mask");
         let zero = graph.integers("zero", &[], &[0]);
         let inputs = StackInputs { stack: 0, ids: &ids, start: &zero };
-        let mut hidden = self.embed(&mut graph, &inputs, &sizes)?;
+        let embedded = self.embed(&mut graph, &inputs, &sizes)?;
         let bias = blocks::mask_bias(&mut graph, &mask);
         let bias = self.with_distances(&mut graph, &inputs, bias)?;
-        for names in &own.layers {
-            hidden = blocks::layer(&mut graph, &self.source, names, &sizes, &hidden, Some(&bias))?;
-        }
-        let hidden = self.last_states(&mut graph, own.last_norm.as_ref(), hidden, &sizes)?;
+        let hidden = self.encode(&mut graph, embedded, &bias)?;
         let shape = ["batch".into(), "sequence".into(), self.structure.width.into()];
         graph.output(&hidden, "last_hidden_state", &shape);
         Ok(graph.finish())
+    }
+
+    /// The encoder's last states over embedded tokens, `bias` added to their scores.
+    pub(super) fn encode(&self, graph: &mut Builder, embedded: Name, bias: &str) -> Result<Name, ModelError> {
+        let own = &self.structure.encoder;
+        let (sizes, mut hidden) = (self.sizes(own.heads), embedded);
+        for names in &own.layers {
+            hidden = blocks::layer(graph, &self.source, names, &sizes, &hidden, Some(bias))?;
+        }
+        self.last_states(graph, own.last_norm.as_ref(), hidden, &sizes)
     }
 
     /// Inputs: `encoder_attention_mask`, `input_ids`; without a past, or with one that is chosen,

@@ -8,6 +8,7 @@ mod encoder_decoder;
 mod images;
 mod matrix_embeddings;
 mod oscar;
+mod pali;
 mod pooling;
 mod proto;
 mod relative;
@@ -64,6 +65,9 @@ pub(crate) const FOLDER: &str = "onnx";
 /// like; `decoder_with_past_model.onnx` takes these as `past_key_values.LAYER.decoder.key`; `decoder_model_merged.onnx` is
 /// both, by `use_cache_branch`.
 ///
+/// PaLI is the same four. Its encoder takes `pixel_values` `[batch, 3, side, side]` as well, and gives beside `last_hidden_state`, of
+/// the patches and behind them the prompt, the `encoder_attention_mask` of both.
+///
 /// A dual encoder is three. `text.onnx` takes the same as a text encoder to `text_embeds` `[batch, width]`. `image.onnx` takes
 /// `pixel_values` `[batch, 3, side, side]`, colours from -1 to 1, to `image_embeds` `[batch, width]`; its side is that of
 /// the square for which the model stores positions. `head.onnx` takes both vectors to `logits` `[batch, answers]`, or, in
@@ -94,6 +98,7 @@ pub fn export(
         Config::Bart(_) | Config::T5(_) => {
             encoder_decoder::graphs(&config.encoder_decoder()?, weights, storage)?
         }
+        Config::Pali(config) => pali::graphs(config, weights, storage)?,
         Config::Dual(config) => dual::graphs(config, weights, storage)?.into(),
         Config::Clip(config) => clip::graphs(config, weights, storage)?,
         Config::Siglip(config) => siglip::graphs(config, weights, storage)?,

@@ -29,7 +29,9 @@ pub(crate) fn run_files(
     for &(name, path) in files {
         let session = Session::load(path)?;
         let outputs = match (config, &batch.target) {
-            (Config::Bart(_) | Config::T5(_), Some(target)) if name.starts_with("decoder") => {
+            (Config::Bart(_) | Config::T5(_) | Config::Pali(_), Some(target))
+                if name.starts_with("decoder") =>
+            {
                 let decoding = Decoding { path, session: &session, values: &values, batch, target };
                 decoding.run(&mut past)?
             }
@@ -38,7 +40,9 @@ pub(crate) fn run_files(
         found.push(counted(config, name, batch, &outputs));
         for (name, value) in outputs {
             let name = match (config, name.as_str()) {
-                (Config::Bart(_) | Config::T5(_), "last_hidden_state") => "encoder_hidden_states".to_owned(),
+                (Config::Bart(_) | Config::T5(_) | Config::Pali(_), "last_hidden_state") => {
+                    "encoder_hidden_states".to_owned()
+                }
                 _ => name,
             };
             values.insert(name, value);

@@ -90,6 +90,11 @@ impl T5Config {
     /// # Errors
     /// When a key has the wrong type, or says what is not supported; when copies of the table of words differ.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
+        Self::open_within(folder, "")
+    }
+
+    /// Reads the configuration of a folder whose tensors have `prefix` before their names.
+    pub(crate) fn open_within(folder: &ModelFolder, prefix: &str) -> Result<Self, ModelError> {
         let json = folder.json();
         let refuse = |message: String| ModelError::content(&folder.path().join("config.json"), message);
         let model_type = folder.model_type()?;
@@ -150,7 +155,7 @@ impl T5Config {
         };
         folder.check(&config.summary())?;
         config.check().map_err(refuse)?;
-        config.read_tables(folder)?;
+        config.read_tables(folder, prefix)?;
         Ok(config)
     }
 
@@ -183,29 +188,31 @@ impl T5Config {
     }
 
     /// Finds out whether the logits have a matrix of their own, which the weights say and not the configuration.
-    fn read_tables(&mut self, folder: &ModelFolder) -> Result<(), ModelError> {
+    fn read_tables(&mut self, folder: &ModelFolder, prefix: &str) -> Result<(), ModelError> {
         if folder.weight_files().is_err() {
             self.is_untied = folder.json()["tie_word_embeddings"] == false;
             return Ok(());
         }
         let stored = folder.stored()?;
-        let Some(words) = stored.find(&Self::spellings(Self::WORDS)) else { return Ok(()) };
+        let named = |name: &str| format!("{prefix}{name}");
+        let words: Vec<String> = Self::spellings(Self::WORDS).iter().map(|name| named(name)).collect();
+        let Some(words) = stored.find(&words) else { return Ok(()) };
         for copy in Self::COPIES {
-            let Some(copy) = stored.find(&[copy.to_owned()]).filter(|copy| *copy != words) else { continue };
+            let Some(copy) = stored.find(&[named(copy)]).filter(|copy| *copy != words) else { continue };
             if !stored.are_equal(words, copy)? {
                 return Err(
                     stored.fault(copy, format!("it differs from `{words}`; T5 has one table of words"))
                 );
             }
         }
-        self.is_untied = match stored.find(&[Self::OUTPUT.to_owned()]) {
+        self.is_untied = match stored.find(&[named(Self::OUTPUT)]) {
             Some(output) => !stored.are_equal(words, output)?,
             None => false,
         };
         Ok(())
     }
 
-    pub(super) fn summary(&self) -> ConfigSummary<'_> {
+    pub(crate) fn summary(&self) -> ConfigSummary<'_> {
         ConfigSummary {
             vocabulary: self.vocab_size,
             max_length: self.n_positions,

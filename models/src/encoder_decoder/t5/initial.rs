@@ -15,7 +15,11 @@ impl T5Config {
     /// # Errors
     /// When a tensor cannot be made.
     pub fn initial_weights(&self, streams: &Streams) -> Result<Weights, ModelError> {
-        let mut initialiser = Initialiser::new(streams);
+        self.draw(&mut Initialiser::new(streams))
+    }
+
+    /// The same, drawn behind what was drawn before.
+    pub(crate) fn draw(&self, initialiser: &mut Initialiser) -> Result<Weights, ModelError> {
         let mut weights = Weights::new();
         for (name, shape) in self.structure().shapes() {
             let tensor = match shape[..] {

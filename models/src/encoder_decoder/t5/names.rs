@@ -14,7 +14,7 @@ impl T5Config {
     pub(super) const COPIES: [&str; 2] = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
 
     /// Names that a published file may have for a tensor, the likeliest first.
-    pub(super) fn spellings(name: &str) -> Vec<String> {
+    pub(crate) fn spellings(name: &str) -> Vec<String> {
         let copies = Self::COPIES.into_iter().filter(|_| name == Self::WORDS);
         std::iter::once(name).chain(copies).map(str::to_owned).collect()
     }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use alambic_data::{Picture, Split};
 use alambic_files::text::shell_word;
-use alambic_inference::LoadedModel;
-use alambic_models::Hypothesis;
+use alambic_models::{GenerationConfig, Hypothesis};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind, SceneReference};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -128,7 +127,8 @@ impl<'a> WrittenEvaluator<'a> {
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher writes", evaluator.asked.len(), 0);
             let teacher = context.run.models.encoder(name)?;
-            let writer = Writer::of_model(teacher.model(), options.generation())?;
+            let generation = GenerationConfig { beam: options.beam_of_teacher(), ..options.generation() };
+            let writer = Writer::load(teacher.model().folder(), generation)?;
             let written = evaluator.write(&writer, &mut |_| {})?;
             let (texts, probabilities) = written
                 .into_iter()
@@ -205,7 +205,7 @@ impl WrittenEvaluator<'_> {
     }
 
     fn writer(&self, folder: &Path) -> Result<Writer, RunError> {
-        Writer::of_model(&LoadedModel::load(folder)?, self.context.options.generation())
+        Writer::load(folder, self.context.options.generation())
     }
 }
 

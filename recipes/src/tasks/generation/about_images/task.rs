@@ -39,7 +39,7 @@ impl Task for WrittenData {
     }
 
     fn task_kind(&self) -> TaskKind {
-        TaskKind::ImageTextGeneration
+        TaskKind::TextGeneration
     }
 
     fn corpora(&self) -> Vec<&At<String>> {

@@ -205,9 +205,7 @@ impl TrainingTask for WrittenTraining<'_> {
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::build(self.config, context.weights)?;
-        let image_processor = self.validation.image_processor().clone();
-        let (network, most) = (network.into(), self.max_new_tokens);
-        let writer = Writer::greedy(self.config, network, image_processor, self.tokenizer, most)?;
+        let writer = Writer::greedy(self.config, network.into(), self.tokenizer, self.max_new_tokens)?;
         let written = writer.write(&self.validation, &self.validated, &mut |_| {})?;
         let predictions: Vec<Prediction> =
             written.into_iter().map(|(text, _)| Prediction::Text(text)).collect();

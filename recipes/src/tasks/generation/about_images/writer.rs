@@ -1,8 +1,9 @@
 //! Texts that a model writes about images.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use alambic_inference::{ImageProcessor, ImageTextGenerationPipeline, LoadedModel, ProcessedImage};
+use alambic_inference::{ImagePrompt, ImageProcessor, ImageTextToTextPipeline};
 use alambic_models::architecture::Architecture;
 use alambic_models::{Config, GenerationConfig, Hypothesis, Tokenizer};
 use alambic_ranks::in_turns;
@@ -23,33 +24,32 @@ pub(super) struct ToWrite {
 
 /// A model that writes.
 pub(super) struct Writer {
-    pipeline: ImageTextGenerationPipeline,
+    pipeline: ImageTextToTextPipeline,
 }
 
 impl Writer {
-    /// A finished model, decoding as it is told.
-    pub(super) fn of_model(model: &LoadedModel, generation: GenerationConfig) -> Result<Self, RunError> {
-        let mut pipeline = ImageTextGenerationPipeline::from_model(model)?;
+    /// The model of a folder, decoding as it is told.
+    pub(super) fn load(folder: &Path, generation: GenerationConfig) -> Result<Self, RunError> {
+        let mut pipeline = ImageTextToTextPipeline::load(folder)?;
         pipeline.set_generation(generation)?;
         Ok(Self { pipeline })
-    }
-
-    /// What prepares the images that it reads.
-    pub(super) fn image_processor(&self) -> &ImageProcessor {
-        self.pipeline.image_processor()
     }
 
     /// A network that writes the likeliest token at each step.
     pub(super) fn greedy(
         config: &Config,
         network: Arc<dyn Architecture>,
-        image_processor: ImageProcessor,
         tokenizer: &Tokenizer,
         max_new_tokens: usize,
     ) -> Result<Self, RunError> {
-        let mut pipeline = ImageTextGenerationPipeline::new(config, network, image_processor, tokenizer)?;
+        let mut pipeline = ImageTextToTextPipeline::new(config.clone(), network, tokenizer.clone())?;
         pipeline.set_generation(GenerationConfig::greedy(max_new_tokens))?;
         Ok(Self { pipeline })
+    }
+
+    /// What prepares the images that it reads.
+    pub(super) fn image_processor(&self) -> &ImageProcessor {
+        self.pipeline.image_processor()
     }
 
     /// The text of each input, with its hypothesis. `progress` hears how many are done.
@@ -61,13 +61,7 @@ impl Writer {
     ) -> Result<Vec<(String, Hypothesis)>, RunError> {
         let mut done = 0;
         let written = in_turns(inputs.chunks(BATCH), |some| {
-            let places: Vec<usize> = some.iter().filter_map(|input| input.image).collect();
-            let mut processed = store.processed_images(&places)?.into_iter();
-            let images: Vec<Option<_>> =
-                some.iter().map(|input| input.image.and_then(|_| processed.next())).collect();
-            let read: Vec<(&str, Option<&ProcessedImage>)> =
-                some.iter().zip(&images).map(|(input, image)| (input.prompt.as_str(), image.as_deref())).collect();
-            let written = self.pipeline.predict(&read)?;
+            let written = self.write_batch(store, some)?;
             done += some.len();
             progress(some.len());
             Ok::<_, RunError>(written)
@@ -75,5 +69,34 @@ impl Writer {
         // What other ranks wrote.
         progress(inputs.len() - done);
         Ok(written.concat())
+    }
+
+    /// Texts of images and those of prompts alone are written apart, and come in the order of the inputs.
+    fn write_batch(
+        &self,
+        store: &ImageStore<'_>,
+        inputs: &[ToWrite],
+    ) -> Result<Vec<(String, Hypothesis)>, RunError> {
+        let (seen, unseen): (Vec<&ToWrite>, Vec<&ToWrite>) =
+            inputs.iter().partition(|input| input.image.is_some());
+        let places: Vec<usize> = seen.iter().filter_map(|input| input.image).collect();
+        let images = store.processed_images(&places)?;
+        let prompts: Vec<ImagePrompt<'_>> = seen
+            .iter()
+            .zip(&images)
+            .map(|(input, image)| ImagePrompt { image, prompt: &input.prompt, language: "" })
+            .collect();
+        let texts: Vec<(&str, &str)> = unseen.iter().map(|input| (input.prompt.as_str(), "")).collect();
+        let mut of_images = self.pipeline.predict(&prompts)?.into_iter();
+        let mut of_prompts = if texts.is_empty() {
+            Vec::new().into_iter()
+        } else {
+            self.pipeline.generation().predict(&texts)?.into_iter()
+        };
+        let next = |input: &ToWrite| match input.image {
+            Some(_) => of_images.next(),
+            None => of_prompts.next(),
+        };
+        Ok(inputs.iter().filter_map(next).collect())
     }
 }
