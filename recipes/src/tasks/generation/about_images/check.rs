@@ -22,8 +22,7 @@ impl WrittenData {
                 is_read = false;
                 continue;
             }
-            let count =
-                |split| entry.examples(&checker.corpora, split).map_or(0, |examples| examples.len());
+            let count = |split| entry.examples(&checker.corpora, split).map_or(0, |examples| examples.len());
             let own = count(Split::Train);
             examples += own;
             validation += count(Split::Validation);

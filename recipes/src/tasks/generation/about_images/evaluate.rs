@@ -93,14 +93,19 @@ impl<'a> WrittenEvaluator<'a> {
         let references = asked.iter().map(|own| own.reference(written)).collect();
         let languages: IndexSet<&str> = asked.iter().filter_map(|own| own.language).collect();
         let several = languages.len() > 1;
-        let slices =
-            if several { asked.iter().map(|own| own.language.unwrap_or("").to_owned()).collect() } else { Vec::new() };
+        let slices = if several {
+            asked.iter().map(|own| own.language.unwrap_or("").to_owned()).collect()
+        } else {
+            Vec::new()
+        };
         let trivial = match written {
             Written::Caption => None,
             Written::Answer => {
                 let mut seen = Vec::new();
                 for entry in &entries {
-                    seen.extend(entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions));
+                    seen.extend(
+                        entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions),
+                    );
                 }
                 let pairs = seen.iter().filter_map(|own| Some((own.prompt.as_str(), *own.targets.first()?)));
                 let commonest = commonest(pairs);
@@ -295,7 +300,8 @@ impl Evaluator for WrittenEvaluator<'_> {
             example: UsageExample { text: prompt, ..UsageExample::default() },
             output: first.map(ToString::to_string),
             limits: vec![
-                "It was evaluated on images and texts like those that it was trained on, and on no others.".into(),
+                "It was evaluated on images and texts like those that it was trained on, and on no others."
+                    .into(),
             ],
         }
     }

@@ -76,10 +76,9 @@ impl GenerationEntry {
                     }
                 }
                 Written::Caption => {
-                    for picture in corpora.captioned(std::slice::from_ref(name), split)? {
+                    for picture in corpora.captioned(std::slice::from_ref(name), split, &[])? {
                         let versions = languages.iter().filter_map(|language| {
-                            let captions = picture.captions_in(*language, &details.languages)?;
-                            let targets: Vec<&str> = captions.iter().map(String::as_str).collect();
+                            let targets = picture.captions_in(*language, &details.languages)?;
                             let prompt = self.prompt("", *language);
                             Some(Version { language: *language, prompt, targets })
                         });

@@ -15,6 +15,7 @@ use super::writer::{ToWrite, Writer};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
+use crate::images::views::Views;
 use crate::subsample::subsample;
 use crate::tasks::generation::targets::forced_targets;
 use crate::training::job::Job;
@@ -176,7 +177,8 @@ impl TrainingTask for WrittenTraining<'_> {
         let places: Option<Vec<usize>> = rows.iter().map(|&row| self.examples[row].image).collect();
         let image = match places {
             Some(places) => {
-                let processed = self.store.processed_images(&places)?;
+                let processed =
+                    self.store.processed_images(&places, Some(Views::new(self.streams, epoch)))?;
                 let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
                 self.store.image_processor().batch(&processed, None)?.0
             }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_inference::{ImagePrompt, ImageProcessor, ImageTextToTextPipeline};
+use alambic_inference::{ImageProcessor, ImagePrompt, ImageTextToTextPipeline};
 use alambic_models::architecture::Architecture;
 use alambic_models::{Config, GenerationConfig, Hypothesis, Tokenizer};
 use alambic_ranks::in_turns;
@@ -80,7 +80,7 @@ impl Writer {
         let (seen, unseen): (Vec<&ToWrite>, Vec<&ToWrite>) =
             inputs.iter().partition(|input| input.image.is_some());
         let places: Vec<usize> = seen.iter().filter_map(|input| input.image).collect();
-        let images = store.processed_images(&places)?;
+        let images = store.processed_images(&places, None)?;
         let prompts: Vec<ImagePrompt<'_>> = seen
             .iter()
             .zip(&images)
