@@ -55,7 +55,8 @@ impl Task for WrittenData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        Some(vec![TargetKind::Classes])
+        // Student and teacher are forced on the labels.
+        Some(vec![TargetKind::Classes, TargetKind::TeacherText])
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -91,6 +92,10 @@ impl Task for WrittenData {
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
+        if term.name == "sequence" {
+            let message = "the targets of `generation` are those of the corpus, and no texts of a teacher".to_owned();
+            checker.error("loss::idle", message, &loss.origin, "use `cross-entropy`");
+        }
         checker.check_image_inputs(site, loss, term);
     }
 

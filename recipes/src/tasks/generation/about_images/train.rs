@@ -172,7 +172,9 @@ impl TrainingTask for WrittenTraining<'_> {
         let prompts: Vec<&[u32]> = versions.iter().map(|[prompt, _]| prompt.as_slice()).collect();
         let written: Vec<&[u32]> = versions.iter().map(|[_, target]| target.as_slice()).collect();
         let padding = self.config.padding();
-        let (decoder, targets) = forced_targets(&written, |_| self.start, padding, |_| false);
+        let (decoder, mut targets) = forced_targets(&written, |_| self.start, padding, |_| false);
+        // The teacher is forced on the same targets.
+        targets.teacher_mask = targets.labelled.clone();
         // Batches are of one entry: of all rows images are read, or of none.
         let places: Option<Vec<usize>> = rows.iter().map(|&row| self.examples[row].image).collect();
         let image = match places {
