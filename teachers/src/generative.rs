@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use alambic_inference::GenerationPipeline;
-use alambic_models::{GenerationConfig, Hypothesis, ModelFolder, Outline, TapSelection, Tokenizer, Trace};
+use alambic_models::{
+    GenerationConfig, Hypothesis, ModelFolder, Outline, Pass, TapSelection, Tokenizer, Trace,
+};
 
 use crate::TeacherError;
 use crate::digest::model_digest;
@@ -98,10 +100,17 @@ impl Teacher for GenerativeTeacher {
     }
 
     fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {
-        let TeacherBatch::TeacherForcing(forced) = batch else {
-            return Err(TeacherError::Unsupported(
-                "is an encoder-decoder and needs sources with their languages",
-            ));
+        let forced = match batch {
+            TeacherBatch::TeacherForcing(forced) => forced,
+            // What is read and the target are in tokens already.
+            TeacherBatch::Multimodal(batch) => {
+                return Ok(self.pipeline.network().forward(batch, Pass::Evaluate, wanted.clone())?);
+            }
+            TeacherBatch::Texts(_) => {
+                return Err(TeacherError::Unsupported(
+                    "is an encoder-decoder and needs sources with their languages",
+                ));
+            }
         };
         let sources = inputs(forced.sources);
         Ok(self.pipeline.trace(&sources, forced.target, forced.min_length, wanted.clone())?)

@@ -83,6 +83,12 @@ impl Streams {
         self.of([candidate.to_le_bytes().as_slice(), &step.to_le_bytes(), &bytes]).stream(12)
     }
 
+    /// For the language of an example that has several, in one epoch: a stream of its own for each example and epoch.
+    #[must_use]
+    pub fn language(&self, epoch: u64, example: u64) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(14)
+    }
+
     /// For the choice of weights by lot.
     #[must_use]
     pub fn pruning(&self) -> ChaCha8Rng {

@@ -4,6 +4,7 @@ use alambic_data::ContentKind;
 use alambic_settings::settings;
 
 use super::fractions::ScaleFractions;
+use super::generation::about_images::options::WrittenData;
 use super::generation::options::GenerationData;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
@@ -56,6 +57,7 @@ macro_rules! tasks {
 // A kind that evaluates a corpus for its own last stages alone stands before one that does for any.
 tasks! {
     generation: GenerationData,
+    written: WrittenData,
     sentence_similarity: SimilarityData,
     text: TextsData,
     sentence_embedding: SentencesData,

@@ -4,9 +4,11 @@ use alambic_data::LanguageSampler;
 use alambic_data::batches::{BatchOptions, CountedTokens, make_batches, merge_small_batches};
 use alambic_losses::Term;
 use alambic_models::is_padding_computed;
+use alambic_tensor::Streams;
 use indexmap::IndexMap;
+use rand::seq::SliceRandom;
 
-use super::task::TrainingTask;
+use super::task::{BatchGroup, TrainingTask};
 use crate::error::RunError;
 use crate::options::train::TrainOptions;
 
@@ -82,6 +84,10 @@ impl BatchSampler {
     /// The batches of an epoch.
     fn order_of(&self, task: &dyn TrainingTask, epoch: u64) -> Vec<Vec<usize>> {
         let (lengths, place) = (task.lengths(epoch), (self.seed, epoch));
+        let groups = task.groups();
+        if groups.len() > 1 {
+            return self.order_of_groups(&lengths, &groups, epoch);
+        }
         let batches = match &self.languages {
             None => make_batches(&lengths, &self.options, self.counted, place),
             Some(languages) => {
@@ -92,6 +98,41 @@ impl BatchSampler {
             }
         };
         merge_small_batches(batches, self.min)
+    }
+
+    /// The batches of an epoch of groups, as many as the examples make, of each group in proportion to its share. A group whose
+    /// examples are too few comes again, in another order, and of one that has more than its share some are left to other epochs.
+    fn order_of_groups(
+        &self,
+        lengths: &[(usize, usize)],
+        groups: &[BatchGroup],
+        epoch: u64,
+    ) -> Vec<Vec<usize>> {
+        let of_group = |group: &BatchGroup, pass: u64| {
+            let first = group.examples.start;
+            let own = &lengths[group.examples.clone()];
+            // Passes of an epoch are far from those of others.
+            let place = (self.seed, (epoch << 20) + pass);
+            let batches = make_batches(own, &self.options, self.counted, place).into_iter();
+            let batches = batches.map(|batch| batch.into_iter().map(|index| first + index).collect());
+            merge_small_batches(batches.collect(), self.min)
+        };
+        let groups: Vec<&BatchGroup> = groups.iter().filter(|group| !group.examples.is_empty()).collect();
+        let passes: Vec<Vec<Vec<usize>>> = groups.iter().map(|group| of_group(group, 0)).collect();
+        let (all, shares): (usize, f64) =
+            (passes.iter().map(Vec::len).sum(), groups.iter().map(|group| group.share).sum());
+        let mut order = Vec::with_capacity(all);
+        for (group, mut batches) in groups.into_iter().zip(passes) {
+            let wanted = ((all as f64 * group.share / shares).round() as usize).max(1);
+            let mut pass = 1;
+            while batches.len() < wanted {
+                batches.extend(of_group(group, pass));
+                pass += 1;
+            }
+            order.extend(batches.into_iter().take(wanted));
+        }
+        order.shuffle(&mut Streams::new(self.seed).shuffling(epoch));
+        order
     }
 
     /// Batches of an epoch.
@@ -136,6 +177,7 @@ mod tests {
     /// Examples of which each has a language, the longer the later it comes.
     struct Examples {
         languages: Vec<&'static str>,
+        groups: Vec<BatchGroup>,
         statistics: DatasetStatistics,
     }
 
@@ -143,7 +185,7 @@ mod tests {
         fn new(languages: &[(&'static str, usize)]) -> Self {
             let languages =
                 languages.iter().flat_map(|(code, count)| std::iter::repeat_n(*code, *count)).collect();
-            Self { languages, statistics: DatasetStatistics::default() }
+            Self { languages, groups: Vec::new(), statistics: DatasetStatistics::default() }
         }
     }
 
@@ -158,6 +200,10 @@ mod tests {
 
         fn languages(&self) -> Option<Vec<&str>> {
             Some(self.languages.clone())
+        }
+
+        fn groups(&self) -> Vec<BatchGroup> {
+            self.groups.clone()
         }
 
         fn forward(&self, _: &[usize], _: u64, _: &ForwardContext<'_>) -> Result<ForwardOutputs, RunError> {
@@ -209,6 +255,27 @@ mod tests {
             assert!(batches.iter().all(|(_, batch)| (1..=16).contains(&batch.len())));
         }
         assert_eq!(epochs(&task, Some(1.0), 2), epochs(&task, None, 2), "in proportion, as without sampling");
+    }
+
+    #[test]
+    fn batches_are_of_one_group_in_proportion_to_its_share() {
+        let group = |examples, share| BatchGroup { examples, share };
+        let task = Examples {
+            groups: vec![group(0..400, 3.0), group(400..430, 1.0), group(430..430, 9.0)],
+            ..Examples::new(&[("en", 430)])
+        };
+        let batches = epochs(&task, None, 2);
+        let is_first = |batch: &[usize]| batch.iter().all(|&index| index < 400);
+        let is_second = |batch: &[usize]| batch.iter().all(|&index| (400..430).contains(&index));
+        assert!(batches.iter().all(|(_, batch)| is_first(batch) != is_second(batch)));
+        let own = |epoch: u64| batches.iter().filter(move |(own, _)| *own == epoch);
+        for epoch in [0, 1] {
+            let firsts = own(epoch).filter(|(_, batch)| is_first(batch)).count();
+            assert_eq!((own(epoch).count(), firsts), (27, 20), "27 batches, three quarters of the first");
+        }
+        let of_epoch = |epoch: u64| own(epoch).map(|(_, batch)| batch.clone()).collect::<Vec<_>>();
+        assert_ne!(of_epoch(0), of_epoch(1));
+        assert_eq!(batches, epochs(&task, None, 2));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Training side of a task: its examples, the forward pass over a batch, and the metric that selects checkpoints.
 
+use std::ops::Range;
+
 use alambic_losses::{Inputs, Targets, Term};
 use alambic_models::Trace;
 use alambic_ranks::Ranks;
@@ -78,6 +80,15 @@ impl From<&Metric> for PrimaryMetric {
     }
 }
 
+/// Examples that come in batches of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BatchGroup {
+    /// Indices of its examples.
+    pub(crate) examples: Range<usize>,
+    /// How often a batch is of this group, to the shares of the others.
+    pub(crate) share: f64,
+}
+
 /// The training side of a task: its examples, the forward pass over a batch of them, and the metric by which checkpoints are
 /// chosen.
 pub(crate) trait TrainingTask {
@@ -91,6 +102,11 @@ pub(crate) trait TrainingTask {
     /// example is not known.
     fn languages(&self) -> Option<Vec<&str>> {
         None
+    }
+
+    /// The groups of which batches are, each batch of one, with their shares of the batches; none where any examples go together.
+    fn groups(&self) -> Vec<BatchGroup> {
+        Vec::new()
     }
 
     /// Whether a batch has labels, so that what only they reach gets a gradient.

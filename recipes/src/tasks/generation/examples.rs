@@ -1,12 +1,11 @@
 //! Samples in tokens, and batches of them.
 
-use std::sync::Arc;
-
 use alambic_losses::Targets;
 use alambic_models::{TargetPrefix, Tokenizer, Tokens};
 use alambic_teachers::GenerationRequest;
 
 use super::samples::Sample;
+use super::targets::forced_targets;
 use crate::error::RunError;
 
 /// A sample in the student's tokens.
@@ -96,27 +95,12 @@ impl EncodedSamples {
         let rows: Vec<&Encoded> = indices.iter().map(|&index| &self.samples[index]).collect();
         let sources: Vec<&[u32]> = rows.iter().map(|row| row.source.as_slice()).collect();
         let written: Vec<&[u32]> = rows.iter().map(|row| target(row, epoch)).collect();
-        let inputs: Vec<Vec<u32>> = rows
-            .iter()
-            .zip(&written)
-            .map(|(row, target)| [row.start].iter().chain(&target[..target.len() - 1]).copied().collect())
-            .collect();
-        let (decoder, tokens) = (Tokens::pad(&inputs, self.padding), Tokens::pad(&written, self.padding));
-        let weights = |is_teacher_target: bool| {
-            let row = |(index, kept): (usize, &u8)| {
-                f32::from(u8::from(rows[index / tokens.length].is_teacher_target == is_teacher_target) * kept)
-            };
-            Arc::new(tokens.mask.iter().enumerate().map(row).collect())
-        };
+        let (decoder, targets) =
+            forced_targets(&written, |row| rows[row].start, self.padding, |row| rows[row].is_teacher_target);
         Seq2SeqBatch {
             source: Tokens::pad(&sources, self.padding),
             decoder,
-            targets: Targets {
-                labelled: weights(false),
-                teacher_mask: weights(true),
-                classes: tokens.ids.clone(),
-                ..Targets::default()
-            },
+            targets,
             requests: rows.iter().filter_map(|row| row.request.clone()).collect(),
         }
     }

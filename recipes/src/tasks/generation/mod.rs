@@ -1,11 +1,13 @@
 //! Words and sentences written in another language: labelled pairs, or sources whose targets a teacher writes.
 
+pub(crate) mod about_images;
 mod check;
 mod evaluate;
 mod examples;
 pub(crate) mod options;
 mod samples;
 mod similarity;
+mod targets;
 mod task;
 mod train;
 mod validation;

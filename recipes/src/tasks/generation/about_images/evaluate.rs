@@ -1,0 +1,308 @@
+//! Evaluating models by what they write about images of the test split.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use alambic_data::{Picture, Split};
+use alambic_files::text::shell_word;
+use alambic_models::{GenerationConfig, Hypothesis};
+use alambic_reports::document::Image;
+use alambic_reports::metrics::{Prediction, PredictionKind, SceneReference};
+use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
+use alambic_reports::report::Text;
+use alambic_settings::IndexMap;
+use alambic_students::UsageExample;
+use alambic_teachers::{EncoderTeacher, Teacher};
+use indexmap::IndexSet;
+
+use super::options::{Written, WrittenData};
+use super::writer::{ToWrite, Writer};
+use crate::error::RunError;
+use crate::evaluation::evaluator::{
+    CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
+};
+use crate::evaluation::timing::{Model, measure};
+use crate::images::store::ImageStore;
+use crate::images::thumbnail::thumbnail;
+use crate::names::QUESTION_ONLY;
+use crate::observer::Observer;
+use crate::subsample::subsample;
+
+/// A test example: an image, what is asked of it, and what is right.
+struct Asked<'a> {
+    picture: &'a Picture,
+    reads_image: bool,
+    prompt: String,
+    language: Option<&'a str>,
+    targets: Vec<&'a str>,
+}
+
+/// Evaluates models that write answers, or captions.
+pub(crate) struct WrittenEvaluator<'a> {
+    context: &'a EvaluationContext<'a>,
+    written: Written,
+    asked: Vec<Asked<'a>>,
+    test_set: TestSet,
+    teacher: Option<EvaluatedTeacher>,
+}
+
+/// The teacher, asked as the student is.
+struct EvaluatedTeacher {
+    teacher: Arc<EncoderTeacher>,
+    writer: Writer,
+    /// The probability of each text.
+    probabilities: Vec<f64>,
+}
+
+impl<'a> WrittenEvaluator<'a> {
+    /// Takes the test examples of the entries that are evaluated, and has the teacher write.
+    pub(crate) fn new(
+        data: &'a WrittenData,
+        context: &'a EvaluationContext<'a>,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, RunError> {
+        let options = context.options;
+        let entries = data.evaluated();
+        let Some(written) = entries.first().map(|entry| entry.writes) else {
+            return Err(RunError::Recipe("no entry of `generation` is evaluated".into()));
+        };
+        let corpora = &context.run.corpora;
+        let mut asked = Vec::new();
+        for entry in &entries {
+            // The test split is that of the corpora that the evaluation names, of which an entry trains on a part.
+            let mut about = entry.examples_of(&options.data, corpora, Split::Test)?;
+            subsample(&mut about, options.limit.unwrap_or(usize::MAX) / entries.len().max(1));
+            for example in about {
+                asked.extend(example.versions.into_iter().map(|version| Asked {
+                    picture: example.picture,
+                    reads_image: entry.reads_images(),
+                    prompt: version.prompt,
+                    language: version.language,
+                    targets: version.targets,
+                }));
+            }
+        }
+        let (one, many) = match written {
+            Written::Answer => ("question", "questions"),
+            Written::Caption => ("caption", "captions"),
+        };
+        if asked.is_empty() {
+            return Err(RunError::Recipe(format!("the evaluation's test splits hold no {one}")));
+        }
+        let references = asked.iter().map(|own| own.reference(written)).collect();
+        let languages: IndexSet<&str> = asked.iter().filter_map(|own| own.language).collect();
+        let several = languages.len() > 1;
+        let slices = if several {
+            asked.iter().map(|own| own.language.unwrap_or("").to_owned()).collect()
+        } else {
+            Vec::new()
+        };
+        let trivial = match written {
+            Written::Caption => None,
+            Written::Answer => {
+                let mut seen = Vec::new();
+                for entry in &entries {
+                    seen.extend(
+                        entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions),
+                    );
+                }
+                let pairs = seen.iter().filter_map(|own| Some((own.prompt.as_str(), *own.targets.first()?)));
+                let commonest = commonest(pairs);
+                let answer = |own: &Asked<'_>| {
+                    let answer = commonest.get(own.prompt.as_str());
+                    answer.map_or(Prediction::Nothing, |answer| Prediction::Text((*answer).to_owned()))
+                };
+                Some(TrivialBaseline {
+                    name: QUESTION_ONLY,
+                    description: "does not see the image: the commonest answer to the same question in the training split",
+                    predictions: asked.iter().map(answer).collect(),
+                })
+            }
+        };
+        let test_set = TestSet {
+            slices,
+            has_languages: several,
+            source_language: if several { languages.first().map(ToString::to_string) } else { None },
+            trivial,
+            ..TestSet::new(one, many, PredictionKind::Text, references)
+        };
+        let test_set = test_set.with_metrics(options)?;
+        let mut evaluator = Self { context, written, asked, test_set, teacher: None };
+        if let Some(name) = &options.teacher {
+            observer.task("evaluation: teacher writes", evaluator.asked.len(), 0);
+            let teacher = context.run.models.encoder(name)?;
+            let generation = GenerationConfig { beam: options.beam_of_teacher(), ..options.generation() };
+            let writer = Writer::load(teacher.model().folder(), generation)?;
+            let written = evaluator.write(&writer, &mut |_| {})?;
+            let (texts, probabilities) = written
+                .into_iter()
+                .map(|(text, hypothesis)| (Prediction::Text(text), f64::from(hypothesis.score(1.0)).exp()))
+                .unzip();
+            evaluator.test_set.teacher = Some(texts);
+            evaluator.teacher = Some(EvaluatedTeacher { teacher, writer, probabilities });
+            observer.finished(&format!("{} {many}", evaluator.asked.len()));
+        }
+        Ok(evaluator)
+    }
+}
+
+impl Asked<'_> {
+    /// What is right: of a made-up scene also what is in it.
+    fn reference(&self, written: Written) -> Prediction {
+        let texts: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
+        match (written, self.picture.scene_contents()) {
+            (Written::Caption, Some(contents)) => {
+                Prediction::Scene(SceneReference { captions: texts, contents })
+            }
+            _ => Prediction::Texts(texts),
+        }
+    }
+}
+
+/// The target that comes oftenest with each prompt; of several the first.
+fn commonest<'e>(pairs: impl Iterator<Item = (&'e str, &'e str)>) -> HashMap<String, &'e str> {
+    let mut counts: HashMap<&str, IndexMap<&str, usize>> = HashMap::new();
+    for (prompt, target) in pairs {
+        *counts.entry(prompt).or_default().entry(target).or_insert(0) += 1;
+    }
+    let most = |targets: IndexMap<&'e str, usize>| {
+        let first = targets.iter().rev().max_by_key(|(_, count)| **count);
+        first.map(|(target, _)| *target).unwrap_or_default()
+    };
+    counts.into_iter().map(|(prompt, targets)| (prompt.to_owned(), most(targets))).collect()
+}
+
+impl WrittenEvaluator<'_> {
+    /// What a model writes of each example.
+    fn write(
+        &self,
+        writer: &Writer,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<(String, Hypothesis)>, RunError> {
+        self.write_some(writer, &(0..self.asked.len()).collect::<Vec<_>>(), progress)
+    }
+
+    /// The same of the examples of some indices.
+    fn write_some(
+        &self,
+        writer: &Writer,
+        examples: &[usize],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<(String, Hypothesis)>, RunError> {
+        let (store, inputs) = self.inputs(writer, examples)?;
+        writer.write(&store, &inputs, progress)
+    }
+
+    /// The images of some examples as a model reads them, and what it is to write.
+    fn inputs(
+        &self,
+        writer: &Writer,
+        examples: &[usize],
+    ) -> Result<(ImageStore<'_>, Vec<ToWrite>), RunError> {
+        let mut store = ImageStore::new(writer.image_processor().clone());
+        let mut inputs = Vec::with_capacity(examples.len());
+        for own in examples.iter().map(|&index| &self.asked[index]) {
+            let image = if own.reads_image { Some(store.add(own.picture)?) } else { None };
+            inputs.push(ToWrite { prompt: own.prompt.clone(), image });
+        }
+        Ok((store, inputs))
+    }
+
+    fn writer(&self, folder: &Path) -> Result<Writer, RunError> {
+        Writer::load(folder, self.context.options.generation())
+    }
+}
+
+impl Evaluator for WrittenEvaluator<'_> {
+    fn test_set(&self) -> &TestSet {
+        &self.test_set
+    }
+
+    fn teacher(&self) -> Option<&dyn Teacher> {
+        self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
+    }
+
+    fn predict(
+        &self,
+        folder: &Path,
+        _: ModelRole,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Prediction>, RunError> {
+        let written = self.write(&self.writer(folder)?, progress)?;
+        Ok(written.into_iter().map(|(text, _)| Prediction::Text(text)).collect())
+    }
+
+    fn similarities(&self, _: &Path) -> Result<IndexMap<String, Option<f64>>, RunError> {
+        Ok(IndexMap::new())
+    }
+
+    /// Times of texts whose images were read before.
+    fn timings(
+        &self,
+        student: &Path,
+        max: usize,
+    ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
+        let mut timed: Vec<usize> = (0..self.asked.len()).collect();
+        subsample(&mut timed, max);
+        let student = self.writer(student)?;
+        let (store, inputs) = self.inputs(&student, &timed)?;
+        let write = |writer: &Writer, (store, inputs): (&ImageStore<'_>, &[ToWrite]), batch: &[usize]| {
+            let some: Vec<ToWrite> = batch.iter().map(|&index| inputs[index].clone()).collect();
+            writer.write(store, &some, &mut |_| {}).map(|_| ())
+        };
+        let by_student = |batch: &[usize]| write(&student, (&store, &inputs), batch);
+        let Some(teacher) = &self.teacher else {
+            return measure(timed.len(), max, &[(STUDENT, &by_student)]);
+        };
+        let (others, asked) = self.inputs(&teacher.writer, &timed)?;
+        let by_teacher = |batch: &[usize]| write(&teacher.writer, (&others, &asked), batch);
+        let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_student)];
+        measure(timed.len(), max, &models)
+    }
+
+    fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
+        let Some(folder) = folder else {
+            let of_teacher = |&index: &usize| self.teacher.as_ref()?.probabilities.get(index).copied();
+            return Ok(examples.iter().map(of_teacher).collect());
+        };
+        let written = self.write_some(&self.writer(folder)?, examples, &mut |_| {})?;
+        Ok(written.into_iter().map(|(_, hypothesis)| Some(f64::from(hypothesis.score(1.0)).exp())).collect())
+    }
+
+    fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
+        let picture = self.asked[index].picture;
+        if picture.has_pixels() { thumbnail(picture).map(Some) } else { Ok(None) }
+    }
+
+    fn source(&self, index: usize) -> Text {
+        Text::new(&self.asked[index].prompt, self.asked[index].language)
+    }
+
+    fn shown(&self, index: usize, prediction: &Prediction) -> Text {
+        Text::new(&prediction.to_string(), self.asked[index].language)
+    }
+
+    fn card(&self, first: Option<&Prediction>) -> CardMetadata {
+        let prompt = self.asked.first().map(|own| own.prompt.clone()).unwrap_or_default();
+        let mut languages: Vec<String> =
+            self.asked.iter().filter_map(|own| own.language.map(str::to_owned)).collect();
+        languages.sort_unstable();
+        languages.dedup();
+        CardMetadata {
+            task: match self.written {
+                Written::Answer => "visual-question-answering",
+                Written::Caption => "image-to-text",
+            },
+            tags: vec!["image-text-to-text"],
+            languages,
+            command: format!("alambic predict student --image IMAGE.png {}", shell_word(&prompt)),
+            example: UsageExample { text: prompt, ..UsageExample::default() },
+            output: first.map(ToString::to_string),
+            limits: vec![
+                "It was evaluated on images and texts like those that it was trained on, and on no others."
+                    .into(),
+            ],
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Examples of entries: an image, and what is read and written about it in each language.
+
+use alambic_data::questions::best;
+use alambic_data::{Picture, Question, QuestionDetails, Split, is_in_subsample};
+
+use alambic_settings::At;
+
+use super::options::{GenerationEntry, Written};
+use crate::corpora::Corpora;
+use crate::error::RunError;
+
+/// An example in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version<'c> {
+    /// Code of the language; none where it is not known.
+    pub(super) language: Option<&'c str>,
+    /// The question or nothing, as the prompt has it.
+    pub(super) prompt: String,
+    /// What is right; of an image in evaluation each of its captions.
+    pub(super) targets: Vec<&'c str>,
+}
+
+/// What is read and written about an image.
+#[derive(Debug)]
+pub(super) struct AboutImage<'c> {
+    pub(super) picture: &'c Picture,
+    /// In each language in which it is known.
+    pub(super) versions: Vec<Version<'c>>,
+}
+
+impl GenerationEntry {
+    /// The languages of a corpus in which is asked and written, its own first where none is named; `None` stands for one that is not
+    /// known.
+    fn languages_of<'c>(&'c self, details: &'c QuestionDetails) -> Vec<Option<&'c str>> {
+        if self.languages.is_empty() {
+            return vec![details.languages.first().map(String::as_str)];
+        }
+        self.languages.iter().map(|code| Some(code.as_str())).collect()
+    }
+
+    /// The examples of a split. Where captions are written, each is an example in training, and one of several right ones in
+    /// evaluation.
+    pub(super) fn examples<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<AboutImage<'c>>, RunError> {
+        let mut examples = self.examples_of(&self.data, corpora, split)?;
+        examples.retain(|example| is_in_subsample(example.picture, self.fraction));
+        Ok(examples)
+    }
+
+    /// The same of other corpora, with all of their images.
+    pub(super) fn examples_of<'c>(
+        &'c self,
+        names: &'c [At<String>],
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<AboutImage<'c>>, RunError> {
+        let mut examples = Vec::new();
+        for name in names {
+            let corpus = corpora.dataset::<Question>(name)?;
+            let details = &corpus.details;
+            let languages = self.languages_of(details);
+            match self.writes {
+                Written::Answer => {
+                    for question in corpus.splits.get(split) {
+                        let picture = &details.images[question.image];
+                        let versions = languages.iter().filter_map(|language| {
+                            let text = question.in_language(*language, &details.languages)?;
+                            let answer = answer_in(details, best(&question.answers)?, *language)?;
+                            let prompt = self.prompt(text, *language);
+                            Some(Version { language: *language, prompt, targets: vec![answer] })
+                        });
+                        examples.push(AboutImage { picture, versions: versions.collect() });
+                    }
+                }
+                Written::Caption => {
+                    for picture in corpora.captioned(std::slice::from_ref(name), split, &[])? {
+                        let versions = languages.iter().filter_map(|language| {
+                            let targets = picture.captions_in(*language, &details.languages)?;
+                            let prompt = self.prompt("", *language);
+                            Some(Version { language: *language, prompt, targets })
+                        });
+                        let versions: Vec<Version<'_>> = versions.collect();
+                        if split == Split::Test {
+                            examples.push(AboutImage { picture, versions });
+                        } else {
+                            examples.extend(one_by_one(picture, &versions));
+                        }
+                    }
+                }
+            }
+        }
+        examples.retain(|example| !example.versions.is_empty());
+        Ok(examples)
+    }
+}
+
+/// The answer of an index in a language, if it is known in it. That of the corpus is its own.
+fn answer_in<'c>(details: &'c QuestionDetails, answer: u32, language: Option<&str>) -> Option<&'c str> {
+    let is_own = language.is_none_or(|code| details.languages.first().is_none_or(|own| own == code));
+    details.answer_in(answer, language).or_else(|| {
+        // A corpus that is asked in one language has no translations.
+        if is_own { details.answer_in(answer, None) } else { None }
+    })
+}
+
+/// An example of each caption, in each language.
+fn one_by_one<'c>(
+    picture: &'c Picture,
+    versions: &[Version<'c>],
+) -> impl Iterator<Item = AboutImage<'c>> + use<'c> {
+    let count = versions.iter().map(|version| version.targets.len()).max().unwrap_or(0);
+    let versions = versions.to_vec();
+    (0..count).map(move |place| {
+        let own = versions.iter().filter_map(|version| {
+            Some(Version { targets: vec![*version.targets.get(place)?], ..version.clone() })
+        });
+        AboutImage { picture, versions: own.collect() }
+    })
+}

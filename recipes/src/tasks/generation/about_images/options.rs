@@ -1,0 +1,103 @@
+//! Keys of the data: what is read of an image and a text, and what is written.
+
+use alambic_settings::{At, OneOrMany, choices, settings};
+
+use crate::tasks::fractions::ScaleFractions;
+
+choices! {
+    /// What is written.
+    pub enum Written {
+        /// The answer of a question with the highest score.
+        Answer = "answer",
+        /// A caption; each caption of an image is an example.
+        Caption = "caption",
+    }
+}
+
+choices! {
+    /// What is read.
+    pub enum Read {
+        /// The patches of the image.
+        Image = "image",
+        /// The prompt, in which the question and the language stand.
+        Prompt = "prompt",
+    }
+}
+
+settings! {
+    /// What is read and what is written, as PaLI has every task of images and languages (Chen et al., 2022): a prompt says what is
+    /// asked for.
+    pub struct GenerationEntry {
+        /// Names of corpora of questions about images, or of images with captions.
+        pub data: Vec<At<String>>,
+        /// What is read, in this order. Without `image` a question is answered by itself, which is what a model should be better than.
+        pub reads: Vec<Read> = vec![Read::Image, Read::Prompt],
+        /// What is written.
+        pub writes: Written,
+        /// The prompt: `{question}` stands for the question, `{language}` for the code of the language to write in. Left out:
+        /// `Answer in {language}: {question}`, or `Caption in {language}:`.
+        pub prompt: Option<At<String>>,
+        /// The languages in which is asked and written, by their codes, one of them drawn anew for each example and epoch. Left out:
+        /// the corpora's own.
+        pub languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
+        /// Share of the images; smaller shares lie within larger ones.
+        #[range(0.0..=1.0)]
+        pub fraction: f64 = 1.0,
+        /// How often a batch is of this entry, to the shares of the others. Batches are of one entry.
+        #[range(0.001..=1_000_000.0)]
+        pub share: f64 = 1.0,
+        /// Whether the test splits of the evaluation are asked about as this entry asks. Those entries that are write one thing: answers
+        /// and captions are measured in runs of their own.
+        pub evaluated: bool = true,
+        /// Most tokens of a prompt, the special ones included; what is longer is cut.
+        #[range(4..=1_048_576)]
+        pub max_length: usize = 64,
+        /// Most tokens of a written text, the end included; examples with longer ones are left out.
+        #[range(2..=1_048_576)]
+        pub max_new_tokens: usize = 24,
+    }
+}
+
+impl GenerationEntry {
+    /// Whether images are read.
+    pub(super) fn reads_images(&self) -> bool {
+        self.reads.contains(&Read::Image)
+    }
+
+    /// The prompt of a question in a language; captions have no question, and a language may not be known.
+    pub(super) fn prompt(&self, question: &str, language: Option<&str>) -> String {
+        if !self.reads.contains(&Read::Prompt) {
+            return String::new();
+        }
+        let usual = match (self.writes, language) {
+            (Written::Answer, Some(_)) => "Answer in {language}: {question}",
+            (Written::Answer, None) => "{question}",
+            (Written::Caption, Some(_)) => "Caption in {language}:",
+            (Written::Caption, None) => "Caption:",
+        };
+        let prompt = self.prompt.as_ref().map_or(usual, |prompt| prompt.as_str());
+        // The question may have braces of its own, and comes last.
+        prompt.replace("{language}", language.unwrap_or_default()).replace("{question}", question)
+    }
+}
+
+settings! {
+    /// Texts that are written about images.
+    pub struct WrittenData {
+        /// What is read and what is written, one entry a kind of example.
+        pub generation: OneOrMany<GenerationEntry> = OneOrMany(Vec::new()),
+    }
+}
+
+impl WrittenData {
+    /// The entries by which the test splits are asked about.
+    pub(super) fn evaluated(&self) -> Vec<&GenerationEntry> {
+        self.generation.iter().filter(|entry| entry.evaluated).collect()
+    }
+}
+
+impl ScaleFractions for WrittenData {
+    fn scale_fractions(&mut self, share: f64) {
+        self.generation.0.iter_mut().for_each(|own| own.fraction *= share);
+    }
+}
