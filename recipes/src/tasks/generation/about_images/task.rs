@@ -93,7 +93,8 @@ impl Task for WrittenData {
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
         if term.name == "sequence" {
-            let message = "the targets of `generation` are those of the corpus, and no texts of a teacher".to_owned();
+            let message =
+                "the targets of `generation` are those of the corpus, and no texts of a teacher".to_owned();
             checker.error("loss::idle", message, &loss.origin, "use `cross-entropy`");
         }
         checker.check_image_inputs(site, loss, term);
