@@ -373,7 +373,7 @@ impl<'a> Checker<'a> {
         }
         let tokenizer = train_vocabulary(student, task, &self.corpora).ok()?;
         // Without a language there are no data, which is reported already.
-        let has_languages = task.task_kind() != TaskKind::TextGeneration || !tokenizer.languages().is_empty();
+        let has_languages = !task.has_language_tags() || !tokenizer.languages().is_empty();
         has_languages.then(|| Rc::new(tokenizer))
     }
 

@@ -99,7 +99,7 @@ impl Checker<'_> {
             // Which languages a table holds shows only at its end.
             return;
         }
-        let Some(languages) = self.evaluated_languages() else { return };
+        let Some(languages) = task.asked_languages().or_else(|| self.evaluated_languages()) else { return };
         let known: IndexSet<&str> = languages.iter().flatten().map(String::as_str).collect();
         if !known.is_empty() && languages.iter().any(Option::is_none) {
             let message = "some test examples of the evaluation have a language, and others have none";

@@ -74,6 +74,11 @@ pub(crate) trait Task {
         true
     }
 
+    /// Whether a tag in the vocabulary says in which language a text is to be written.
+    fn has_language_tags(&self) -> bool {
+        false
+    }
+
     /// Whether its teacher may be one that is asked about texts as they are written.
     fn takes_answers(&self) -> bool {
         false
@@ -182,6 +187,12 @@ pub(crate) trait Task {
     /// Keys of the evaluation that are for tasks of its kind, besides those that every task reads.
     fn evaluation_keys(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The languages in which the test splits are asked about, where the task says it and not their texts; the language of one that is
+    /// not known is none.
+    fn asked_languages(&self) -> Option<Vec<Option<String>>> {
+        None
     }
 
     /// Checks the evaluation, and counts its examples.

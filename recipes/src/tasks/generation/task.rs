@@ -67,6 +67,10 @@ impl Task for GenerationData {
         self.words.iter().filter_map(|own| own.back_translated_by.as_ref()).collect()
     }
 
+    fn has_language_tags(&self) -> bool {
+        true
+    }
+
     fn label_objective(&self) -> &'static str {
         "sequence-to-sequence"
     }

@@ -121,6 +121,12 @@ impl Task for WrittenData {
         ]
     }
 
+    fn asked_languages(&self) -> Option<Vec<Option<String>>> {
+        let entries = self.evaluated();
+        let languages = entries.iter().flat_map(|entry| entry.languages.iter());
+        Some(languages.map(|language| Some(language.value.clone())).collect())
+    }
+
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
         self.check_written_evaluation(checker);
     }
