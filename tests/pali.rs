@@ -201,7 +201,7 @@ corpus.names-table.path = "names.tsv"
 split = { test-values = ["test"], validation-values = ["validation"], validation-fraction = 0.0 }
 
 [teacher.large.checkpoint]
-path = "pali"
+model = "pali"
 
 [model.small.pali-layers]
 teacher = "large"

@@ -56,7 +56,7 @@ impl WrittenData {
             return;
         }
         let references =
-            if first.writes == Written::Caption { PredictionKind::Scene } else { PredictionKind::Texts };
+            if first.writes == Written::Caption { PredictionKind::Scene } else { PredictionKind::Text };
         let task = TaskDescription::from(PredictionKind::Text).with_references(references);
         checker.check_metrics(&[task]);
         if evaluation.data.is_empty()

@@ -155,7 +155,8 @@ impl Asked<'_> {
             (Written::Caption, Some(contents)) => {
                 Prediction::Scene(SceneReference { captions: texts, contents })
             }
-            _ => Prediction::Texts(texts),
+            (Written::Caption, None) => Prediction::Texts(texts),
+            (Written::Answer, _) => Prediction::Text(texts.concat()),
         }
     }
 }

@@ -107,9 +107,10 @@ impl<'a> WrittenTraining<'a> {
             subsample(&mut held, most);
             for (picture, version) in held {
                 let image = if entry.reads_images() { Some(validation.add(picture)?) } else { None };
-                let targets = version.targets.iter().map(ToString::to_string).collect();
+                // Each caption is an example of its own.
+                let target = version.targets.first().copied().unwrap_or_default();
                 validated.push(ToWrite { prompt: version.prompt, image });
-                references.push(Prediction::Texts(targets));
+                references.push(Prediction::Text(target.to_owned()));
             }
         }
         statistics.examples = examples.len();
