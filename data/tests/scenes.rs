@@ -64,7 +64,7 @@ fn styles_change_pixels_and_nothing_that_is_said() {
         // An outline lets the ground through.
         let [left, top, right, bottom] = other.objects.last().unwrap().bounds;
         if style == "outline" && !other.objects.last().unwrap().tag.contains("triangle") {
-            let middle = pixel(other, (left + right) / 2.0, (top + bottom) / 2.0);
+            let middle = pixel(other, left.midpoint(right), top.midpoint(bottom));
             assert!(middle[0] == middle[1] && middle[1] == middle[2], "{middle:?}");
         }
     }
@@ -122,7 +122,7 @@ fn what_a_curtain_hides_is_neither_seen_nor_asked_about_nor_told_of() {
         let Some(object) = gone.first() else { continue };
         curtains += 1;
         let [left, top, right, bottom] = object.bounds;
-        let (x, y) = ((left + right) / 2.0, (top + bottom) / 2.0);
+        let (x, y) = (left.midpoint(right), top.midpoint(bottom));
         assert_eq!(pixel(other, x, y), [128; 3]);
         let seen: Vec<&str> = tags(other);
         if !seen.contains(&object.tag.as_str()) {

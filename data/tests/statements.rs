@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alambic_data::corpora::{Corpus, ReadCorpus};
-use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, Question, Raster, SplitOptions};
+use alambic_data::{Content, DataError, Dataset, Extent, HoldOut, Picture, Question, Raster, SplitOptions};
 use alambic_settings::{Node, read};
 
 fn corpus(folder: &Path, text: &str) -> Result<Dataset<Question>, DataError> {
@@ -54,7 +54,7 @@ fn statements_of_nlvr2_have_two_images_side_by_side() {
     let joined = dataset.details.images[0].load().unwrap();
     assert_eq!((joined.width, joined.height), (5, 2));
     assert_eq!((joined.rgb[0], joined.rgb[4 * 3]), (1, 101), "the left image is the first");
-    let groups: Vec<&str> = dataset.details.images.iter().map(|own| own.split_name()).collect();
+    let groups: Vec<&str> = dataset.details.images.iter().map(Picture::split_name).collect();
     assert_eq!(groups, ["dev-850", "dev-850", "train-7"]);
     let options = SplitOptions { test_fraction: Some(0.5), ..SplitOptions::default() };
     dataset.split(&options, &HoldOut::default()).unwrap();

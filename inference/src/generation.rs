@@ -13,6 +13,9 @@ use alambic_models::{
 use crate::InferenceError;
 use crate::batches::in_batches;
 
+/// The images of some inputs, by their indices; none where none is read.
+type ImagesOf<'a> = dyn Fn(&[usize]) -> Result<Option<Image>, InferenceError> + 'a;
+
 /// Sources that are decoded together.
 const BATCH: usize = 128;
 
@@ -147,7 +150,7 @@ impl GenerationPipeline {
         &self,
         inputs: &[(S, L)],
         size: usize,
-        images: &dyn Fn(&[usize]) -> Result<Option<Image>, InferenceError>,
+        images: &ImagesOf<'_>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<(String, Hypothesis)>>, InferenceError> {
         let max_length = self.config.max_length();

@@ -70,7 +70,7 @@ mod tests {
         };
         for tables in [WordTables::Shared, WordTables::OfEach { target: 9 }, WordTables::Own { target: 9 }] {
             for family in BartFamily::ALL {
-                let config = BartConfig { tables, family, ..config.clone() };
+                let config = BartConfig { family, tables, ..config.clone() };
                 let weights = config.initial_weights(&Streams::new(1)).unwrap();
                 let shapes: IndexMap<String, Vec<usize>> =
                     weights.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect();
