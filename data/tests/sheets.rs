@@ -68,7 +68,8 @@ const CELLS: &str = "sheet_x\tsheet_y\tname_en\tname_hi\tkind\n\
 fn cells_have_the_pixels_that_pillow_has() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = "sheet_x\tsheet_y\tname_en\n".to_owned();
-    (0..6).for_each(|cell| table.push_str(&format!("{}\t{}\tcell {cell}\n", cell % 3, cell / 3)));
+    let row = |cell: usize| format!("{}\t{}\tcell {cell}\n", cell % 3, cell / 3);
+    table.extend((0..6).map(row));
     std::fs::write(folder.path().join("cells.tsv"), table).unwrap();
     let expected = std::fs::read_to_string(fixtures().join("expected.tsv")).unwrap();
     let mut seen = 0;
@@ -167,7 +168,7 @@ fn emoji() -> tempfile::TempDir {
     let mut table = "base_unified\tsheet_x\tsheet_y\tname_en\n".to_owned();
     let codes = ["1F468-200D-1F33E", "1F469-1F3FB-200D-1F33E", "1F44D", "1F44D-1F3FD", "1F467", "1F466"];
     for (place, code) in codes.iter().enumerate() {
-        table.push_str(&format!("{code}\t{}\t{}\tnumber {place}\n", place % 3, place / 3));
+        table.extend([format!("{code}\t{}\t{}\tnumber {place}\n", place % 3, place / 3)]);
     }
     folder(&table)
 }
