@@ -36,7 +36,7 @@ settings! {
         /// Columns of captions. What stands behind the last `_` of a column's name is the code of its language: `name_hi`. Each
         /// row has a text in one of them.
         pub captions: OneOrMany<String> = OneOrMany(vec!["name_en".to_owned()]),
-        /// Columns of tags, which are parted by `|`. Each tag is an object that fills the picture.
+        /// Columns of tags, with `|` between them. Each tag is an object that fills the picture.
         pub tags: OneOrMany<String> = OneOrMany(Vec::new()),
         /// The column of the class. With it there is a question about each picture, whose answer is the class.
         pub class: Option<String>,
