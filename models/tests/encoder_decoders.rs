@@ -4,27 +4,21 @@
 
 mod changed;
 mod traces;
+mod writing;
 
 use alambic_models::architecture::{self, Batch};
-use alambic_models::{Config, ModelFolder, Pass, Precision, TapSelection, Tokens, write_weights};
+use alambic_models::{Config, ModelFolder, Pass, TapSelection, Tokens};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
-use alambic_tensor::gradients::{Gradients, is_key_bias};
-use alambic_tensor::parameters::{self, Parameters};
 use changed::Changed;
 use serde_json::{Value, json};
-use traces::{assert_agrees, folder};
+use traces::assert_agrees;
+use writing::{
+    assert_loss_reaches_every_parameter, assert_taps_survive_writing, inputs, opened, written_again,
+};
 
 const MODELS: [&str; 9] =
     ["marian", "marian-peaked", "bart", "mbart", "m2m_100", "t5", "t5-v1.0", "t5-v1.1", "mt5"];
-
-fn opened(model: &str) -> ModelFolder {
-    ModelFolder::open(&folder(model).join("model")).unwrap()
-}
-
-fn inputs(model: &str) -> Batch {
-    Batch::from_tensors(&parameters::load(&folder(model).join("inputs.safetensors")).unwrap()).unwrap()
-}
 
 fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
     (left - right).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
@@ -33,24 +27,7 @@ fn largest_difference(left: &Tensor, right: &Tensor) -> f32 {
 #[test]
 fn taps_agree_with_transformers_before_and_after_a_model_is_written() {
     for model in MODELS {
-        let read = opened(model);
-        let config = Config::open(&read).unwrap();
-        let again = tempfile::tempdir().unwrap();
-        std::fs::write(again.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
-        write_weights(again.path(), &config.weights(&read).unwrap(), Precision::F32).unwrap();
-        let again = ModelFolder::open(again.path()).unwrap();
-        assert_eq!(Config::open(&again).unwrap(), config, "{model}");
-        for read in [read, again] {
-            assert!(config.unused_tensors(&read).unwrap().is_none(), "{model}");
-            let network = architecture::open(&read).unwrap();
-            let trace = network.forward(&inputs(model), Pass::Evaluate, TapSelection::All).unwrap();
-            assert_agrees(model, &trace);
-            let mut taps: Vec<&String> = trace.taps().keys().collect();
-            let mut declared = config.outline().taps();
-            taps.sort_unstable();
-            declared.sort_unstable();
-            assert_eq!(taps, declared.iter().collect::<Vec<_>>(), "{model}");
-        }
+        assert_taps_survive_writing(model);
     }
 }
 
@@ -148,18 +125,7 @@ fn a_decoding_ends_where_its_room_does() {
 #[test]
 fn a_loss_on_the_logits_reaches_every_parameter() {
     for model in MODELS {
-        let read = opened(model);
-        let config = Config::open(&read).unwrap();
-        let mut weights = config.weights(&read).unwrap();
-        let shapes = config.shapes();
-        weights.retain(|name, _| shapes.contains_key(name));
-        let parameters = Parameters::from_weights(&weights).unwrap();
-        let network = architecture::build(&config, &parameters.tracked()).unwrap();
-        let trace = network.forward(&inputs(model), Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
-        let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
-        let gradients = Gradients::of(&loss, &parameters).unwrap();
-        assert!(gradients.unreached(&parameters).is_empty(), "{model}");
-        gradients.check(is_key_bias).unwrap();
+        assert_loss_reaches_every_parameter(model);
     }
 }
 
@@ -244,10 +210,7 @@ fn a_matrix_of_the_logits_counts_where_it_is_another() {
         assert!(largest_difference(&doubled, &(&plain * 2.0).unwrap()) <= bias + 1e-4, "{model}");
         // And again once it is written.
         let config = Config::open(&read).unwrap();
-        let again = tempfile::tempdir().unwrap();
-        std::fs::write(again.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
-        write_weights(again.path(), &config.weights(&read).unwrap(), Precision::F32).unwrap();
-        let again = ModelFolder::open(again.path()).unwrap();
+        let (_place, again) = written_again(&config, &read);
         assert!(largest_difference(&logits(&again), &doubled) < 1e-5, "{model}");
     }
 }

@@ -4,30 +4,20 @@
 
 mod changed;
 mod traces;
+mod writing;
 
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::encoder_decoder::EncoderDecoder;
-use alambic_models::{
-    Config, EarlyStopping, GenerationConfig, ModelFolder, Pass, Precision, TapSelection, Tokens,
-    write_weights,
-};
+use alambic_models::{Config, EarlyStopping, GenerationConfig, Pass, TapSelection, Tokens};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
-use alambic_tensor::gradients::{Gradients, is_key_bias};
-use alambic_tensor::parameters::{self, Parameters, Weights};
+use alambic_tensor::parameters::Weights;
 use changed::Changed;
 use serde_json::{Value, json};
 use traces::{assert_agrees, folder};
+use writing::{assert_loss_reaches_every_parameter, assert_taps_survive_writing, inputs, opened};
 
 const MODELS: [&str; 2] = ["pali/relative", "pali/none"];
-
-fn opened(model: &str) -> ModelFolder {
-    ModelFolder::open(&folder(model).join("model")).unwrap()
-}
-
-fn inputs(model: &str) -> Batch {
-    Batch::from_tensors(&parameters::load(&folder(model).join("inputs.safetensors")).unwrap()).unwrap()
-}
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -41,27 +31,7 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 #[test]
 fn taps_agree_with_transformers_before_and_after_a_model_is_written() {
     for model in MODELS {
-        let read = opened(model);
-        let config = Config::open(&read).unwrap();
-        let again = tempfile::tempdir().unwrap();
-        std::fs::write(again.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
-        for (name, value) in config.extra_files() {
-            std::fs::write(again.path().join(name), value.to_string()).unwrap();
-        }
-        write_weights(again.path(), &config.weights(&read).unwrap(), Precision::F32).unwrap();
-        let again = ModelFolder::open(again.path()).unwrap();
-        assert_eq!(Config::open(&again).unwrap(), config, "{model}");
-        for read in [read, again] {
-            assert!(config.unused_tensors(&read).unwrap().is_none(), "{model}");
-            let network = architecture::open(&read).unwrap();
-            let trace = network.forward(&inputs(model), Pass::Evaluate, TapSelection::All).unwrap();
-            assert_agrees(model, &trace);
-            let mut taps: Vec<&String> = trace.taps().keys().collect();
-            let mut declared = config.outline().taps();
-            taps.sort_unstable();
-            declared.sort_unstable();
-            assert_eq!(taps, declared.iter().collect::<Vec<_>>(), "{model}");
-        }
+        assert_taps_survive_writing(model);
     }
 }
 
@@ -209,15 +179,7 @@ fn an_image_changes_what_is_written_of_it() {
 #[test]
 fn a_loss_on_the_logits_reaches_every_parameter() {
     for model in MODELS {
-        let read = opened(model);
-        let config = Config::open(&read).unwrap();
-        let parameters = Parameters::from_weights(&config.weights(&read).unwrap()).unwrap();
-        let network = architecture::build(&config, &parameters.tracked()).unwrap();
-        let trace = network.forward(&inputs(model), Pass::Evaluate, TapSelection::named(["logits"])).unwrap();
-        let loss = trace.get("logits").unwrap().sqr().unwrap().mean_all().unwrap();
-        let gradients = Gradients::of(&loss, &parameters).unwrap();
-        assert!(gradients.unreached(&parameters).is_empty(), "{model}");
-        gradients.check(is_key_bias).unwrap();
+        assert_loss_reaches_every_parameter(model);
     }
 }
 

@@ -201,10 +201,16 @@ impl<A: Setting, B: Setting> Setting for Either<A, B> {
     }
 
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
-        if A::describe().fits(node) {
+        let (first, second) = (A::describe(), B::describe());
+        if first.fits(node) {
             A::read(node, reader).map(Self::First)
-        } else if B::describe().fits(node) {
-            B::read(node, reader).map(Self::Second)
+        } else if second.fits(node) {
+            let read = |reader: &mut Reader| B::read(node, reader).map(Self::Second);
+            match &node.value {
+                Value::Text(_) => reader.with_alternative(first.to_string(), read),
+                // What is within it has no alternative.
+                _ => read(reader),
+            }
         } else {
             reader.report_wrong_type(node, &format!("one of these: {}", Self::describe()))
         }

@@ -28,6 +28,8 @@ pub struct Reader {
     path: Vec<Step>,
     renamed: RenamedKeys,
     added: AddedKinds,
+    /// What the text at hand may be in place of one of several names.
+    alternative: Option<String>,
     diagnostics: Diagnostics,
 }
 
@@ -40,6 +42,7 @@ impl Reader {
             path: Vec::new(),
             renamed: RenamedKeys::default(),
             added: AddedKinds::default(),
+            alternative: None,
             diagnostics: Diagnostics::default(),
         }
     }
@@ -121,6 +124,18 @@ impl Reader {
     /// Runs `read` on an item of a list.
     pub fn in_item<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Index(index), read)
+    }
+
+    /// Runs `read` on a text that might as well be `alternative`, which errors about its name then tell.
+    pub(crate) fn with_alternative<T>(
+        &mut self,
+        alternative: String,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let outer = self.alternative.replace(alternative);
+        let result = read(self);
+        self.alternative = outer;
+        result
     }
 
     fn step<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> T) -> T {
@@ -260,7 +275,12 @@ impl Reader {
 
     fn report_unknown_choice(&mut self, message: String, node: &Node, text: &str, names: &[&str]) {
         let diagnostic = Diagnostic::error("recipe::choice", message);
-        let choices = format!("must be one of {}", list_names(names.iter().copied()));
+        let alternative = self.alternative.iter().map(|alternative| format!(", or {alternative}"));
+        let choices = format!(
+            "must be one of {}{}",
+            list_names(names.iter().copied()),
+            alternative.collect::<String>()
+        );
         if let Some(current) = self.renamed.current(text, names) {
             let help = format!("the name is `{current}` now");
             return self.report(diagnostic.label(&node.origin, "a former name").help(help));
