@@ -97,7 +97,10 @@ pub use questions::{Question, QuestionDetails, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use sampling::{LanguageSampler, LanguageSampling};
-pub use scenes::{CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle};
+pub use scenes::{
+    CaptionColours, CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle,
+    has_colour_words, hide_colours,
+};
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
 pub use shape_boxes::ShapeBoxes;
 pub use sheets::{Background, Sheet, SheetCell};

@@ -58,6 +58,7 @@ mod error;
 mod features;
 mod hidden;
 mod image_text_contrast;
+mod info_nce;
 mod kernel_alignment;
 mod label_prior;
 mod layer_map;
@@ -105,6 +106,7 @@ pub use error::LossError;
 pub use features::Features;
 pub use hidden::{Counted, Embedding, Hidden, Projections};
 pub use image_text_contrast::ImageTextContrast;
+pub use info_nce::InfoNce;
 pub use kernel_alignment::{KernelAlignment, kernel_alignment};
 pub use label_prior::{ClassDistances, LabelNames, LabelPrior, NameVectors};
 pub use layer_map::{LayerMap, Pattern};
@@ -130,5 +132,5 @@ pub use squared_error::SquaredError;
 pub use supervised_contrast::{
     ContrastDivision, ContrastLevel, ContrastPositives, ContrastedRows, CountedRows, SupervisedContrast,
 };
-pub use term::{Compute, Inputs, ListTargets, LossTerm, Projection, TargetKind, Targets, Term};
+pub use term::{Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, TargetKind, Targets, Term};
 pub use word_level::WordLevel;
