@@ -12,9 +12,9 @@ use alambic_settings::{
 use crate::{
     Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
     CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
-    ImageTextContrast, InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse,
-    Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
-    Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, WordLevel,
+    ImageTextContrast, InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm,
+    MarginMse, Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance,
+    Relations, Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.

@@ -65,8 +65,7 @@ impl MultipleNegatives {
         let vectors = inputs.student(tap)?;
         let scaled = |cosines: Tensor| Ok((cosines * self.scale)?);
         let contrast = PairContrast { symmetric: self.symmetric, gather: self.gather, scaled: &scaled };
-        widths
-            .sum(|width| contrast.loss(&examples, &normalised(&first_numbers(vectors, width)?)?, inputs))
+        widths.sum(|width| contrast.loss(&examples, &normalised(&first_numbers(vectors, width)?)?, inputs))
     }
 }
 

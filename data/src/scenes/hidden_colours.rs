@@ -96,8 +96,7 @@ mod tests {
             for colour in Colour::ALL {
                 for other in Colour::ALL {
                     let (one, other) = ((colour, shapes[0].1), (other, shapes[1].1));
-                    let hide =
-                        |own: Statement| hide_colours(&language.say(&own), language.name()).unwrap();
+                    let hide = |own: Statement| hide_colours(&language.say(&own), language.name()).unwrap();
                     assert_eq!(hide(Statement::Place { one, side: Side::Left, other }), place);
                     assert_eq!(hide(Statement::There(vec![one, other])), there);
                 }

@@ -181,6 +181,9 @@ pub(crate) trait Task {
     /// Checks a bound loss term against the data.
     fn check_term(&self, _: &Site<'_>, _: &At<Loss>, _: &Term, _: &mut Checker<'_>) {}
 
+    /// Checks all loss terms of a training together, once each is bound.
+    fn check_terms(&self, _: &Site<'_>, _: &[Term], _: &mut Checker<'_>) {}
+
     /// Whether the test splits of corpora of this kind are evaluated by this task, whose data are those of the last stage.
     fn evaluates(&self, kind: ContentKind) -> bool;
 

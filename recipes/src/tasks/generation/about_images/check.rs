@@ -1,12 +1,19 @@
 //! Checks of what is read and written about images.
 
 use alambic_data::Split;
+use alambic_losses::Term;
 use alambic_reports::metrics::{PredictionKind, TaskDescription};
 use alambic_settings::{At, Diagnostic, Origin};
 
+use super::check_texts::{check_known, check_text_data, check_text_keys};
+use super::contrast::counts_over_pairs;
 use super::options::{GenerationEntry, Read, Written, WrittenData};
+use super::train::counts_over_texts;
 use crate::check::checker::{Checker, Depth, Site, list};
 use crate::check::counts::{Counts, Sort};
+
+/// Pairs of entries, as they are counted.
+const PAIRS: Sort = Sort { key: "contrast", name: "pairs to be found" };
 
 /// Examples of entries, as they are counted.
 const EXAMPLES: Sort = Sort { key: "generation", name: "texts to be written" };
@@ -17,7 +24,9 @@ impl WrittenData {
         let (mut examples, mut validation, mut is_read) = (0, 0, true);
         for (index, entry) in self.generation.iter().enumerate() {
             let origin = checker.table_origin(site, "generation", index);
-            check_parts(entry, &origin, checker);
+            if check_text_keys(entry, &origin, checker) {
+                check_parts(entry, &origin, checker);
+            }
             if !check_entry_data(entry, &entry.data, &origin, checker) {
                 is_read = false;
                 continue;
@@ -32,22 +41,81 @@ impl WrittenData {
                 checker.error("data::empty", message, &origin, "has nothing to train on");
             }
         }
+        for (index, entry) in self.contrast.iter().enumerate() {
+            let origin = checker.table_origin(site, "contrast", index);
+            if !entry.check(&entry.data, &origin, checker) {
+                is_read = false;
+                continue;
+            }
+            let [own, held] = entry.count(&origin, checker);
+            examples += own;
+            // Where texts are written, they alone are validated.
+            validation += if self.generation.is_empty() { held } else { 0 };
+        }
         if is_read {
             checker.count_images(site, EXAMPLES, examples, validation);
+        }
+    }
+
+    /// Checks the evaluation of what is contrasted, and counts its pairs.
+    fn check_searched(&self, checker: &mut Checker<'_>) -> usize {
+        let evaluation = checker.evaluation;
+        let mut pairs = 0;
+        for entry in self.searched() {
+            if evaluation.data.is_empty() || !entry.check(&evaluation.data, &evaluation.origin, checker) {
+                return pairs;
+            }
+            pairs += entry.count_test(checker);
+        }
+        if pairs < 2 && !self.searched().is_empty() && checker.depth == Depth::Whole {
+            let message = "the test splits of the evaluation hold fewer than two pairs".to_owned();
+            checker.report(
+                Diagnostic::error("data::empty", message)
+                    .label(&evaluation.origin, "nothing to be found")
+                    .help("name those of the test split, with `split.test-values` or `split.test-fraction`"),
+            );
+        }
+        pairs
+    }
+
+    /// Reports entries over whose batches no loss counts.
+    pub(super) fn check_written_terms(&self, site: &Site<'_>, terms: &[Term], checker: &mut Checker<'_>) {
+        let over_pairs = terms.iter().any(counts_over_pairs) || self.contrast.is_empty();
+        let over_texts = terms.iter().any(counts_over_texts) || self.generation.is_empty();
+        for (is_counted, key, loss) in
+            [(over_pairs, "contrast", "info-nce"), (over_texts, "generation", "cross-entropy")]
+        {
+            if !is_counted {
+                let origin = checker.table_origin(site, key, 0);
+                let message =
+                    format!("no loss of `{}` counts over the entries of `{key}`", site.path.join("."));
+                checker.report(
+                    Diagnostic::error("loss::idle", message)
+                        .label(&origin, "trains nothing")
+                        .help(format!("add `loss.{loss} = {{}}`, or leave these entries out")),
+                );
+            }
         }
     }
 
     /// Checks the evaluation of the last stage's student.
     pub(super) fn check_written_evaluation(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
-        let entries = self.evaluated();
+        let (entries, searched) = (self.evaluated(), self.searched());
+        let ranking = TaskDescription::from(PredictionKind::Ranking);
         let Some(first) = entries.first() else {
+            if !searched.is_empty() {
+                checker.check_metrics(&[ranking]);
+                let pairs = self.check_searched(checker);
+                checker.counts.insert("evaluation".to_owned(), Counts::of(PAIRS, pairs, 0));
+                return;
+            }
             let message = "no entry of `generation` is evaluated".to_owned();
             let label = "asks nothing of the test splits";
             return checker.error("evaluation::generation", message, &evaluation.origin, label);
         };
-        if entries.iter().any(|entry| entry.writes != first.writes) {
-            let message = "answers and captions are evaluated together".to_owned();
+        if let Some(other) = entries.iter().find(|entry| entry.writes != first.writes) {
+            let message = format!("{} and {} are evaluated together", plural(first), plural(other));
             checker.report(
                 Diagnostic::error("evaluation::generation", message)
                     .label(&evaluation.origin, "is of both")
@@ -55,10 +123,15 @@ impl WrittenData {
             );
             return;
         }
-        let references =
-            if first.writes == Written::Caption { PredictionKind::Scene } else { PredictionKind::Text };
+        let references = match first.writes {
+            Written::Caption => PredictionKind::Scene,
+            Written::Text if has_scenes(checker) => PredictionKind::Scene,
+            Written::Answer | Written::Text => PredictionKind::Text,
+        };
         let task = TaskDescription::from(PredictionKind::Text).with_references(references);
-        checker.check_metrics(&[task]);
+        let tasks = [task, ranking];
+        checker.check_metrics(if searched.is_empty() { &tasks[..1] } else { &tasks });
+        self.check_searched(checker);
         if evaluation.data.is_empty()
             || !check_entry_data(first, &evaluation.data, &evaluation.origin, checker)
         {
@@ -81,11 +154,27 @@ impl WrittenData {
     }
 }
 
+/// Whether the evaluation is of made-up scenes.
+fn has_scenes(checker: &Checker<'_>) -> bool {
+    let pictures = checker.corpora.pictures(&checker.evaluation.data, Split::Test);
+    pictures.is_ok_and(|pictures| pictures.iter().any(|picture| picture.scene_contents().is_some()))
+}
+
+/// What entries write, in the plural.
+fn plural(entry: &GenerationEntry) -> &'static str {
+    match entry.writes {
+        Written::Answer => "answers",
+        Written::Caption => "captions",
+        Written::Text => "translations",
+    }
+}
+
 /// What an entry writes, in words.
 fn what(entry: &GenerationEntry) -> &'static str {
     match entry.writes {
         Written::Answer => "question with a known answer",
         Written::Caption => "image with a caption",
+        Written::Text => "text with a translation",
     }
 }
 
@@ -100,7 +189,7 @@ fn check_parts(entry: &GenerationEntry, origin: &Origin, checker: &mut Checker<'
         ("nothing is read here", "reads nothing")
     } else if entry.reads.iter().any(is_twice) {
         ("one thing is read twice", "names it twice")
-    } else if entry.reads == [Read::Prompt, Read::Image] {
+    } else if entry.reads_images() && entry.reads.first() != Some(&Read::Image) {
         ("the prompt stands behind the image in every model, and not before it", "put `image` first")
     } else if entry.writes == Written::Caption && !entry.reads_images() {
         ("a caption is to be written of no image", "does not read `image`")
@@ -135,6 +224,7 @@ fn check_entry_data(
     let are_corpora = match entry.writes {
         Written::Answer => checker.check_answers(data, origin).is_some(),
         Written::Caption => checker.check_captions(data, origin),
+        Written::Text => return check_text_data(entry, data, origin, checker),
     };
     if !are_corpora {
         return false;
@@ -147,16 +237,16 @@ fn check_entry_data(
         }
         for name in data {
             let Ok(corpus) = checker.corpora.get(name) else { continue };
-            let known = corpus.languages();
-            if !known.contains(&language.value) {
-                let label = match known {
-                    [] => "its texts have no language".to_owned(),
-                    known => format!("it has {}", list(known.iter().map(String::as_str))),
-                };
-                let message = format!("corpus `{}` has nothing in `{}`", name.value, language.value);
-                checker.error("data::language", message, &language.origin, label);
-            }
+            let known = corpus.languages().to_vec();
+            check_known(std::slice::from_ref(language), name, &known, checker);
         }
+    }
+    for (language, name) in
+        entry.answer_language.iter().flat_map(|own| data.iter().map(move |name| (own, name)))
+    {
+        let Ok(corpus) = checker.corpora.get(name) else { continue };
+        let known = corpus.languages().to_vec();
+        check_known(std::slice::from_ref(language), name, &known, checker);
     }
     checker.found.count() == before
 }

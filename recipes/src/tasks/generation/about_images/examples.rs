@@ -1,7 +1,7 @@
 //! Examples of entries: an image, and what is read and written about it in each language.
 
 use alambic_data::questions::best;
-use alambic_data::{Picture, Question, QuestionDetails, Split, is_in_subsample};
+use alambic_data::{Direction, Picture, Question, QuestionDetails, Split, is_in_subsample};
 
 use alambic_settings::At;
 
@@ -12,18 +12,21 @@ use crate::error::RunError;
 /// An example in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version<'c> {
-    /// Code of the language; none where it is not known.
+    /// Code of the language; none where it is not known, or a text is translated.
     pub(super) language: Option<&'c str>,
-    /// The question or nothing, as the prompt has it.
+    /// The languages of a text that is translated, and of what is written.
+    pub(super) direction: Option<Direction>,
+    /// The question, the text or nothing, as the prompt has it.
     pub(super) prompt: String,
     /// What is right; of an image in evaluation each of its captions.
     pub(super) targets: Vec<&'c str>,
 }
 
-/// What is read and written about an image.
+/// What is read and written about an image, or of a text alone.
 #[derive(Debug)]
 pub(super) struct AboutImage<'c> {
-    pub(super) picture: &'c Picture,
+    /// None of parallel sentences.
+    pub(super) picture: Option<&'c Picture>,
     /// In each language in which it is known.
     pub(super) versions: Vec<Version<'c>>,
 }
@@ -45,8 +48,11 @@ impl GenerationEntry {
         corpora: &'c Corpora,
         split: Split,
     ) -> Result<Vec<AboutImage<'c>>, RunError> {
+        if self.writes == Written::Text {
+            return self.translations(&self.data, corpora, split, self.fraction);
+        }
         let mut examples = self.examples_of(&self.data, corpora, split)?;
-        examples.retain(|example| is_in_subsample(example.picture, self.fraction));
+        examples.retain(|own| own.picture.is_none_or(|picture| is_in_subsample(picture, self.fraction)));
         Ok(examples)
     }
 
@@ -57,6 +63,9 @@ impl GenerationEntry {
         corpora: &'c Corpora,
         split: Split,
     ) -> Result<Vec<AboutImage<'c>>, RunError> {
+        if self.writes == Written::Text {
+            return self.translations(names, corpora, split, 1.0);
+        }
         let mut examples = Vec::new();
         for name in names {
             let corpus = corpora.dataset::<Question>(name)?;
@@ -68,23 +77,26 @@ impl GenerationEntry {
                         let picture = &details.images[question.image];
                         let versions = languages.iter().filter_map(|language| {
                             let text = question.in_language(*language, &details.languages)?;
-                            let answer = answer_in(details, best(&question.answers)?, *language)?;
-                            let prompt = self.prompt(text, *language);
-                            Some(Version { language: *language, prompt, targets: vec![answer] })
+                            let written =
+                                self.answer_language.as_ref().map(|code| code.as_str()).or(*language);
+                            let answer = answer_in(details, best(&question.answers)?, written)?;
+                            let prompt = self.prompt(text, written);
+                            let targets = vec![answer];
+                            Some(Version { language: *language, direction: None, prompt, targets })
                         });
-                        examples.push(AboutImage { picture, versions: versions.collect() });
+                        examples.push(AboutImage { picture: Some(picture), versions: versions.collect() });
                     }
                 }
-                Written::Caption => {
+                Written::Caption | Written::Text => {
                     for picture in corpora.captioned(std::slice::from_ref(name), split, &[])? {
                         let versions = languages.iter().filter_map(|language| {
                             let targets = picture.captions_in(*language, &details.languages)?;
                             let prompt = self.prompt("", *language);
-                            Some(Version { language: *language, prompt, targets })
+                            Some(Version { language: *language, direction: None, prompt, targets })
                         });
                         let versions: Vec<Version<'_>> = versions.collect();
                         if split == Split::Test {
-                            examples.push(AboutImage { picture, versions });
+                            examples.push(AboutImage { picture: Some(picture), versions });
                         } else {
                             examples.extend(one_by_one(picture, &versions));
                         }
@@ -117,6 +129,6 @@ fn one_by_one<'c>(
         let own = versions.iter().filter_map(|version| {
             Some(Version { targets: vec![*version.targets.get(place)?], ..version.clone() })
         });
-        AboutImage { picture, versions: own.collect() }
+        AboutImage { picture: Some(picture), versions: own.collect() }
     })
 }

@@ -7,8 +7,9 @@ use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
+use super::contrast::ContrastEvaluator;
 use super::evaluate::WrittenEvaluator;
-use super::options::WrittenData;
+use super::options::{Written, WrittenData};
 use super::train::WrittenTraining;
 use crate::check::checker::{Checker, Site};
 use crate::context::RunContext;
@@ -31,7 +32,7 @@ impl TaskTemplates for WrittenData {
 
 impl Task for WrittenData {
     fn is_empty(&self) -> bool {
-        self.generation.is_empty()
+        self.generation.is_empty() && self.contrast.is_empty()
     }
 
     fn data_name(&self) -> &'static str {
@@ -43,11 +44,14 @@ impl Task for WrittenData {
     }
 
     fn corpora(&self) -> Vec<&At<String>> {
-        self.generation.iter().flat_map(|own| &own.data).collect()
+        let pairs = self.contrast.iter().flat_map(|own| &own.data);
+        self.generation.iter().flat_map(|own| &own.data).chain(pairs).collect()
     }
 
     fn image_corpora(&self) -> Vec<At<String>> {
-        self.corpora().into_iter().cloned().collect()
+        let written = self.generation.iter().filter(|own| own.reads_images()).flat_map(|own| &own.data);
+        let pairs = self.contrast.iter().filter(|own| own.reads_images()).flat_map(|own| &own.data);
+        written.chain(pairs).cloned().collect()
     }
 
     fn label_objective(&self) -> &'static str {
@@ -56,7 +60,10 @@ impl Task for WrittenData {
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         // Student and teacher are forced on the labels.
-        Some(vec![TargetKind::Classes, TargetKind::TeacherText])
+        let written = [TargetKind::Classes, TargetKind::TeacherText];
+        let written = written.into_iter().filter(|_| !self.generation.is_empty());
+        let pairs = (!self.contrast.is_empty()).then_some(TargetKind::ContrastPairs);
+        Some(written.chain(pairs).collect())
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -64,23 +71,30 @@ impl Task for WrittenData {
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
-        Ok(suitable(PredictionKind::Text).collect())
+        let kind = if self.generation.is_empty() { PredictionKind::Ranking } else { PredictionKind::Text };
+        Ok(suitable(kind).collect())
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
         let mut texts = Vec::new();
         for entry in self.generation.iter() {
-            for version in entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions) {
+            // Of all images, so that a language is read of which no example is trained on.
+            let examples = entry.examples_of(&entry.data, corpora, Split::Train)?;
+            for version in examples.into_iter().flat_map(|own| own.versions) {
                 texts.extend(version.targets.iter().map(ToString::to_string));
                 texts.push(version.prompt);
             }
+        }
+        for entry in self.contrast.iter() {
+            texts.extend(entry.training_texts(corpora)?);
         }
         // Prompts name the language that is asked for.
         Ok(VocabularySource::Sentences(texts, Vec::new()))
     }
 
     fn max_length(&self) -> usize {
-        self.generation.iter().map(|own| own.max_length).max().unwrap_or_default()
+        let pairs = self.contrast.iter().map(|own| own.max_length);
+        self.generation.iter().map(|own| own.max_length).chain(pairs).max().unwrap_or_default()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
@@ -100,8 +114,16 @@ impl Task for WrittenData {
         checker.check_image_inputs(site, loss, term);
     }
 
+    fn check_terms(&self, site: &Site<'_>, terms: &[Term], checker: &mut Checker<'_>) {
+        self.check_written_terms(site, terms, checker);
+    }
+
     fn evaluates(&self, kind: ContentKind) -> bool {
-        kind == ContentKind::Questions && !self.is_empty()
+        match kind {
+            ContentKind::Questions => !self.is_empty(),
+            ContentKind::Parallel => self.evaluates_sentences(),
+            _ => false,
+        }
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
@@ -122,6 +144,10 @@ impl Task for WrittenData {
     }
 
     fn asked_languages(&self) -> Option<Vec<Option<String>>> {
+        // Translations are evaluated by direction.
+        if self.evaluated().iter().any(|entry| entry.writes == Written::Text) || self.evaluated().is_empty() {
+            return Some(Vec::new());
+        }
         let entries = self.evaluated();
         let languages = entries.iter().flat_map(|entry| entry.languages.iter());
         Some(languages.map(|language| Some(language.value.clone())).collect())
@@ -145,6 +171,13 @@ impl Task for WrittenData {
         context: &'a EvaluationContext<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
-        Ok(vec![Box::new(WrittenEvaluator::new(self, context, observer)?)])
+        let mut evaluators: Vec<Box<dyn Evaluator + 'a>> = Vec::new();
+        if !self.evaluated().is_empty() {
+            evaluators.push(Box::new(WrittenEvaluator::new(self, context, observer)?));
+        }
+        if !self.searched().is_empty() {
+            evaluators.push(Box::new(ContrastEvaluator::new(self, context, observer)?));
+        }
+        Ok(evaluators)
     }
 }

@@ -2,6 +2,7 @@
 
 use alambic_data::Split;
 use alambic_inference::{ImageProcessor, ProcessedImage};
+use alambic_losses::{TargetKind, Term};
 use alambic_models::architecture::{self, Batch};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, Pass, Tokenizer, Tokens};
@@ -10,6 +11,7 @@ use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use rand::Rng;
 
+use super::contrast::{ContrastTraining, counts_over_pairs};
 use super::options::WrittenData;
 use super::writer::{ToWrite, Writer};
 use crate::context::RunContext;
@@ -49,6 +51,8 @@ pub(crate) struct WrittenTraining<'a> {
     max_new_tokens: usize,
     metric: &'static Metric,
     statistics: DatasetStatistics,
+    /// Pairs, which come after the examples.
+    contrast: ContrastTraining<'a>,
 }
 
 impl<'a> WrittenTraining<'a> {
@@ -67,6 +71,7 @@ impl<'a> WrittenTraining<'a> {
                 config.model_type()
             ))
         })?;
+        let contrast = ContrastTraining::new(data, context, job, &image_processor)?;
         let mut store = ImageStore::new(image_processor.clone());
         let (mut examples, mut groups) = (Vec::new(), Vec::new());
         let mut statistics = DatasetStatistics::default();
@@ -89,7 +94,8 @@ impl<'a> WrittenTraining<'a> {
                 if versions.is_empty() {
                     continue;
                 }
-                let image = if entry.reads_images() { Some(store.add(example.picture)?) } else { None };
+                let picture = example.picture.filter(|_| entry.reads_images());
+                let image = picture.map(|picture| store.add(picture)).transpose()?;
                 examples.push(Encoded { image, versions });
             }
             groups.push(BatchGroup { examples: first..examples.len(), share: entry.share });
@@ -106,21 +112,25 @@ impl<'a> WrittenTraining<'a> {
             }
             subsample(&mut held, most);
             for (picture, version) in held {
-                let image = if entry.reads_images() { Some(validation.add(picture)?) } else { None };
+                let picture = picture.filter(|_| entry.reads_images());
+                let image = picture.map(|picture| validation.add(picture)).transpose()?;
                 // Each caption is an example of its own.
                 let target = version.targets.first().copied().unwrap_or_default();
                 validated.push(ToWrite { prompt: version.prompt, image });
                 references.push(Prediction::Text(target.to_owned()));
             }
         }
-        statistics.examples = examples.len();
+        groups.extend(contrast.groups(examples.len()));
+        statistics.examples = examples.len() + contrast.count();
         statistics.labelled = examples.len();
-        statistics.validation = validated.len();
+        statistics.truncated += contrast.truncated;
+        statistics.validation = validated.len() + contrast.validated();
+        let kind = if data.generation.is_empty() { PredictionKind::Ranking } else { PredictionKind::Text };
         Ok(Self {
             config,
             tokenizer: job.tokenizer,
             teacher: job.teacher,
-            taps: job.taps(),
+            taps: Taps::of(job.terms.iter().filter(|term| counts_over_texts(term))),
             store,
             examples,
             groups,
@@ -130,9 +140,15 @@ impl<'a> WrittenTraining<'a> {
             validated,
             references,
             max_new_tokens: data.generation.iter().map(|own| own.max_new_tokens).max().unwrap_or(1),
-            metric: job.metric(PredictionKind::Text)?,
+            metric: job.metric(kind)?,
             statistics,
+            contrast,
         })
+    }
+
+    /// Whether a batch is of pairs, and not of texts that are written.
+    fn are_pairs(&self, batch: &[usize]) -> bool {
+        batch.first().is_some_and(|first| *first >= self.examples.len())
     }
 
     /// Prompt and target of an example, in the language that is drawn for it in an epoch.
@@ -146,6 +162,11 @@ impl<'a> WrittenTraining<'a> {
     }
 }
 
+/// Whether a term counts over texts that are written.
+pub(super) fn counts_over_texts(term: &Term) -> bool {
+    !term.targets.contains(&TargetKind::ContrastPairs)
+}
+
 impl TrainingTask for WrittenTraining<'_> {
     fn statistics(&self) -> &DatasetStatistics {
         &self.statistics
@@ -156,11 +177,15 @@ impl TrainingTask for WrittenTraining<'_> {
             let [prompt, target] = self.version(row, epoch);
             (prompt.len(), target.len())
         };
-        (0..self.examples.len()).map(length).collect()
+        (0..self.examples.len()).map(length).chain(self.contrast.lengths(epoch)).collect()
     }
 
     fn groups(&self) -> Vec<BatchGroup> {
         self.groups.clone()
+    }
+
+    fn counts(&self, term: &Term, batch: &[usize]) -> bool {
+        if self.are_pairs(batch) { counts_over_pairs(term) } else { counts_over_texts(term) }
     }
 
     fn forward(
@@ -169,6 +194,11 @@ impl TrainingTask for WrittenTraining<'_> {
         epoch: u64,
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
+        if self.are_pairs(rows) {
+            let rows: Vec<usize> = rows.iter().map(|row| row - self.examples.len()).collect();
+            let network = architecture::build(self.config, context.weights)?;
+            return self.contrast.forward(&rows, epoch, &*network, context);
+        }
         let versions: Vec<&[Vec<u32>; 2]> = rows.iter().map(|&row| self.version(row, epoch)).collect();
         let prompts: Vec<&[u32]> = versions.iter().map(|[prompt, _]| prompt.as_slice()).collect();
         let written: Vec<&[u32]> = versions.iter().map(|[_, target]| target.as_slice()).collect();
@@ -210,6 +240,9 @@ impl TrainingTask for WrittenTraining<'_> {
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::build(self.config, context.weights)?;
+        if self.validated.is_empty() {
+            return self.contrast.validate(self.metric, network.into());
+        }
         let writer = Writer::greedy(self.config, network.into(), self.tokenizer, self.max_new_tokens)?;
         let written = writer.write(&self.validation, &self.validated, &mut |_| {})?;
         let predictions: Vec<Prediction> =
