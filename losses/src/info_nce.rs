@@ -53,7 +53,8 @@ impl LossTerm for InfoNce {
         let compute = move |inputs: &Inputs<'_>| {
             let examples = Examples::new(NAME, inputs, &own, gather)?;
             let scale = inputs.learnt(SCALE)?.exp()?;
-            let scaled = |cosines: Tensor| Ok(cosines.broadcast_mul(&scale)?);
+            let scaled =
+                |cosines: Tensor| -> Result<Tensor, LossError> { Ok(cosines.broadcast_mul(&scale)?) };
             let contrast = PairContrast { symmetric: true, gather, scaled: &scaled };
             contrast.loss(&examples, &normalised(inputs.student(&own)?)?, inputs)
         };

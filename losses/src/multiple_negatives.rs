@@ -63,7 +63,7 @@ impl MultipleNegatives {
     fn compute(&self, inputs: &Inputs<'_>, tap: &str, widths: &Widths) -> Result<Tensor, LossError> {
         let examples = Examples::new(NAME, inputs, tap, self.gather)?;
         let vectors = inputs.student(tap)?;
-        let scaled = |cosines: Tensor| Ok((cosines * self.scale)?);
+        let scaled = |cosines: Tensor| -> Result<Tensor, LossError> { Ok((cosines * self.scale)?) };
         let contrast = PairContrast { symmetric: self.symmetric, gather: self.gather, scaled: &scaled };
         widths.sum(|width| contrast.loss(&examples, &normalised(&first_numbers(vectors, width)?)?, inputs))
     }

@@ -26,7 +26,7 @@ pub(super) static METRIC: Metric = Metric {
             }
             _ => Contribution::none(),
         };
-        pairs.iter().map(|pair| own((pair.prediction.text(), &pair.reference))).collect()
+        pairs.iter().map(|pair| own((pair.prediction.text(), &*pair.reference))).collect()
     },
     value: Value::OfSums(ratio),
 };

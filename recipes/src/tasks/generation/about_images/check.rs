@@ -50,7 +50,7 @@ impl WrittenData {
             let [own, held] = entry.count(&origin, checker);
             examples += own;
             // Where texts are written, they alone are validated.
-            validation += if self.generation.is_empty() { held } else { 0 };
+            validation += if self.writes() { 0 } else { held };
         }
         if is_read {
             checker.count_images(site, EXAMPLES, examples, validation);
@@ -81,7 +81,7 @@ impl WrittenData {
     /// Reports entries over whose batches no loss counts.
     pub(super) fn check_written_terms(&self, site: &Site<'_>, terms: &[Term], checker: &mut Checker<'_>) {
         let over_pairs = terms.iter().any(counts_over_pairs) || self.contrast.is_empty();
-        let over_texts = terms.iter().any(counts_over_texts) || self.generation.is_empty();
+        let over_texts = terms.iter().any(counts_over_texts) || !self.writes();
         for (is_counted, key, loss) in
             [(over_pairs, "contrast", "info-nce"), (over_texts, "generation", "cross-entropy")]
         {

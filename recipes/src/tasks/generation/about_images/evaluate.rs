@@ -99,13 +99,10 @@ impl<'a> WrittenEvaluator<'a> {
         let references = asked.iter().map(|own| own.reference(written)).collect();
         let languages: IndexSet<&str> = asked.iter().filter_map(|own| own.language).collect();
         let several = languages.len() > 1;
-        let directions: Vec<String> = asked.iter().filter_map(|own| own.slice()).collect();
-        let slices = if !directions.is_empty() {
-            directions
-        } else if several {
+        let slices = if several {
             asked.iter().map(|own| own.language.unwrap_or("").to_owned()).collect()
         } else {
-            Vec::new()
+            asked.iter().filter_map(Asked::slice).collect()
         };
         let trivial = match written {
             Written::Caption | Written::Text => None,

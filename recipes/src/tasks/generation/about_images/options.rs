@@ -120,6 +120,11 @@ impl WrittenData {
         self.generation.iter().filter(|entry| entry.evaluated).collect()
     }
 
+    /// Whether texts are written in training: entries of no share are there for the vocabulary and the evaluation.
+    pub(super) fn writes(&self) -> bool {
+        self.generation.iter().any(|entry| entry.fraction > 0.0)
+    }
+
     /// Whether parallel sentences can be evaluated: texts are translated, or contrasted, without an image.
     pub(super) fn evaluates_sentences(&self) -> bool {
         self.evaluated().iter().any(|entry| entry.writes == Written::Text && !entry.reads_images())

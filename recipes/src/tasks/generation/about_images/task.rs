@@ -61,7 +61,7 @@ impl Task for WrittenData {
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
         // Student and teacher are forced on the labels.
         let written = [TargetKind::Classes, TargetKind::TeacherText];
-        let written = written.into_iter().filter(|_| !self.generation.is_empty());
+        let written = written.into_iter().filter(|_| self.writes());
         let pairs = (!self.contrast.is_empty()).then_some(TargetKind::ContrastPairs);
         Some(written.chain(pairs).collect())
     }
@@ -71,7 +71,7 @@ impl Task for WrittenData {
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
-        let kind = if self.generation.is_empty() { PredictionKind::Ranking } else { PredictionKind::Text };
+        let kind = if self.writes() { PredictionKind::Text } else { PredictionKind::Ranking };
         Ok(suitable(kind).collect())
     }
 

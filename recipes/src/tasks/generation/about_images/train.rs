@@ -125,7 +125,7 @@ impl<'a> WrittenTraining<'a> {
         statistics.labelled = examples.len();
         statistics.truncated += contrast.truncated;
         statistics.validation = validated.len() + contrast.validated();
-        let kind = if data.generation.is_empty() { PredictionKind::Ranking } else { PredictionKind::Text };
+        let kind = if data.writes() { PredictionKind::Text } else { PredictionKind::Ranking };
         Ok(Self {
             config,
             tokenizer: job.tokenizer,

@@ -19,7 +19,7 @@ impl GenerationEntry {
             return direction::parse(&patterns, known);
         }
         let named: Vec<String> = self.languages.iter().map(|code| code.value.clone()).collect();
-        let languages = if named.is_empty() { known } else { &named };
+        let languages = if named.is_empty() { known } else { named.as_slice() };
         let from_each = languages.iter().flat_map(|source| {
             let others = languages.iter().filter(move |target| *target != source);
             others.map(|target| Direction { source: source.clone(), target: target.clone() })

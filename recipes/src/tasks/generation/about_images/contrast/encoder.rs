@@ -59,7 +59,9 @@ impl ContrastEncoder {
         for places in places.chunks(BATCH) {
             let processed = store.processed_images(places, None)?;
             let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
-            rows.extend(self.embed(&vec![prompt.clone(); places.len()], Some((store, &processed)))?);
+            rows.extend(
+                self.embed(&vec![prompt.clone(); places.len()], Some((store, processed.as_slice())))?,
+            );
         }
         normalized(rows, None)
     }

@@ -120,7 +120,7 @@ pub(super) fn meanings(examples: &[PairExample<'_>]) -> Vec<u32> {
     let mut parents: Vec<usize> = (0..examples.len()).collect();
     for (index, example) in examples.iter().enumerate() {
         for text in &example.said {
-            let first = *known.entry(text).or_insert(index);
+            let first = *known.entry(*text).or_insert(index);
             let (one, other) = (root(&mut parents, first), root(&mut parents, index));
             parents[one.max(other)] = one.min(other);
         }

@@ -47,7 +47,7 @@ impl<'c> RetrievalSet<'c> {
         let mut languages: Vec<&str> = Vec::new();
         for (code, _) in examples.iter().flat_map(|example| &example.texts) {
             if !languages.contains(code) {
-                languages.push(code);
+                languages.push(*code);
             }
         }
         let text = |example: &PairExample<'c>, language: &str| {
@@ -73,7 +73,7 @@ impl<'c> RetrievalSet<'c> {
     fn of_images(pairs: Vec<(&'c Picture, &'c str)>, language: &str, max_length: usize) -> Self {
         let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, (_, text)) in pairs.iter().enumerate() {
-            places.entry(text).or_default().push(place);
+            places.entry(*text).or_default().push(place);
         }
         let mut relevant = Vec::new();
         for (image, (picture, text)) in pairs.iter().enumerate() {
@@ -102,8 +102,8 @@ impl<'c> RetrievalSet<'c> {
         let (mut lefts, mut rights) =
             (HashMap::<&str, Vec<usize>>::new(), HashMap::<&str, Vec<usize>>::new());
         for (place, (left, right)) in pairs.iter().enumerate() {
-            lefts.entry(left).or_default().push(place);
-            rights.entry(right).or_default().push(place);
+            lefts.entry(*left).or_default().push(place);
+            rights.entry(*right).or_default().push(place);
         }
         let mut relevant = Vec::new();
         for (place, (left, right)) in pairs.iter().enumerate() {

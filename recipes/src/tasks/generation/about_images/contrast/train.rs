@@ -101,7 +101,7 @@ impl<'a> ContrastTraining<'a> {
             first = end;
         }
         let most = job.train.validation_examples / data.contrast.len().max(1);
-        for entry in data.contrast.iter().filter(|_| data.generation.is_empty()) {
+        for entry in data.contrast.iter().filter(|_| !data.writes()) {
             let mut held = entry.examples(&context.corpora, Split::Validation)?;
             subsample(&mut held, most);
             training.validation.extend(RetrievalSet::all(entry, &held));
