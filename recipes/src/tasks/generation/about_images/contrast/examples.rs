@@ -45,29 +45,25 @@ impl ContrastEntry {
         fraction: f64,
     ) -> Result<Vec<PairExample<'c>>, RunError> {
         let mut examples = Vec::new();
+        let least = if self.reads_images() { 1 } else { 2 };
+        let is_pair = |example: &PairExample<'c>| example.texts.len() >= least;
         for name in names {
-            match corpora.get(name)? {
-                Content::Parallel(corpus) => {
-                    for sentence in corpus.splits.get(split) {
-                        if is_in_share(sentence, &corpus.details.languages, fraction) {
-                            examples.push(self.of_sentence(sentence, &corpus.details.languages));
-                        }
-                    }
-                }
-                _ => {
-                    let details = &corpora.dataset::<Question>(name)?.details;
-                    for picture in corpora.captioned(std::slice::from_ref(name), split, &[])? {
-                        if !is_in_subsample(picture, fraction) {
-                            continue;
-                        }
-                        let captions = self.of_picture(picture, &details.languages);
-                        examples.extend(captions.take(if split == Split::Train { usize::MAX } else { 1 }));
-                    }
+            if let Content::Parallel(corpus) = corpora.get(name)? {
+                let languages = &corpus.details.languages;
+                let sentences = corpus.splits.get(split).iter();
+                let sentences = sentences.filter(|own| is_in_share(own, languages, fraction));
+                let pairs = sentences.map(|sentence| self.of_sentence(sentence, languages));
+                examples.extend(pairs.filter(is_pair));
+                continue;
+            }
+            let details = &corpora.dataset::<Question>(name)?.details;
+            for picture in corpora.captioned(std::slice::from_ref(name), split, &[])? {
+                if is_in_subsample(picture, fraction) {
+                    let captions = self.of_picture(picture, &details.languages).filter(is_pair);
+                    examples.extend(captions.take(if split == Split::Train { usize::MAX } else { 1 }));
                 }
             }
         }
-        let least = if self.reads_images() { 1 } else { 2 };
-        examples.retain(|example| example.texts.len() >= least);
         Ok(examples)
     }
 
