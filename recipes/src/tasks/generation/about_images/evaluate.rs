@@ -10,12 +10,13 @@ use alambic_models::{GenerationConfig, Hypothesis};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind, SceneReference};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
-use alambic_reports::report::Text;
+use alambic_reports::report::{IllustratedExamples, Text};
 use alambic_settings::IndexMap;
 use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use indexmap::IndexSet;
 
+use super::attention::{Shown, attention_by_word};
 use super::options::{Written, WrittenData};
 use super::writer::{ToWrite, Writer};
 use crate::error::RunError;
@@ -86,6 +87,7 @@ impl<'a> WrittenEvaluator<'a> {
         let (one, many) = match written {
             Written::Answer => ("question", "questions"),
             Written::Caption => ("caption", "captions"),
+            Written::Spans => ("text", "texts"),
         };
         if asked.is_empty() {
             return Err(RunError::Recipe(format!("the evaluation's test splits hold no {one}")));
@@ -99,7 +101,7 @@ impl<'a> WrittenEvaluator<'a> {
             Vec::new()
         };
         let trivial = match written {
-            Written::Caption => None,
+            Written::Caption | Written::Spans => None,
             Written::Answer => {
                 let mut seen = Vec::new();
                 for entry in &entries {
@@ -156,7 +158,7 @@ impl Asked<'_> {
                 Prediction::Scene(SceneReference { captions: texts, contents })
             }
             (Written::Caption, None) => Prediction::Texts(texts),
-            (Written::Answer, _) => Prediction::Text(texts.concat()),
+            (Written::Answer | Written::Spans, _) => Prediction::Text(texts.concat()),
         }
     }
 }
@@ -262,6 +264,35 @@ impl Evaluator for WrittenEvaluator<'_> {
         measure(timed.len(), max, &models)
     }
 
+    fn illustrated_examples(
+        &self,
+        examples: &[usize],
+        models: &[(&str, &Path)],
+    ) -> Result<IllustratedExamples, RunError> {
+        let shown: Vec<Shown<'_>> = examples
+            .iter()
+            .map(|&index| (index, &self.asked[index]))
+            .filter(|(_, own)| own.reads_image && own.picture.has_pixels())
+            .map(|(index, own)| Shown {
+                picture: own.picture,
+                prompt: &own.prompt,
+                reference: self.test_set.references[index].to_string(),
+            })
+            .collect();
+        if shown.is_empty() {
+            return Ok(IllustratedExamples::default());
+        }
+        let mut loaded = Vec::new();
+        if let Some(own) = &self.teacher {
+            loaded.push((TEACHER, self.writer(own.teacher.model().folder())?.into_pipeline()));
+        }
+        // Models without a teacher would be as many rows again.
+        for (name, folder) in models.iter().filter(|(name, _)| *name == STUDENT) {
+            loaded.push((*name, self.writer(folder)?.into_pipeline()));
+        }
+        attention_by_word(&shown, &loaded)
+    }
+
     fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
         let Some(folder) = folder else {
             let of_teacher = |&index: &usize| self.teacher.as_ref()?.probabilities.get(index).copied();
@@ -293,7 +324,7 @@ impl Evaluator for WrittenEvaluator<'_> {
         CardMetadata {
             task: match self.written {
                 Written::Answer => "visual-question-answering",
-                Written::Caption => "image-to-text",
+                Written::Caption | Written::Spans => "image-to-text",
             },
             tags: vec!["image-text-to-text"],
             languages,

@@ -11,6 +11,8 @@ choices! {
         Answer = "answer",
         /// A caption; each caption of an image is an example.
         Caption = "caption",
+        /// Spans that are left out of a text, each behind the token that stands in its place.
+        Spans = "spans",
     }
 }
 
@@ -21,6 +23,8 @@ choices! {
         Image = "image",
         /// The prompt, in which the question and the language stand.
         Prompt = "prompt",
+        /// A text by itself.
+        Text = "text",
     }
 }
 
@@ -28,7 +32,7 @@ settings! {
     /// What is read and what is written, as PaLI has every task of images and languages (Chen et al., 2022): a prompt says what is
     /// asked for.
     pub struct GenerationEntry {
-        /// Names of corpora of questions about images, or of images with captions.
+        /// Names of corpora of questions about images, of images with captions, or of texts, of which spans are written.
         pub data: Vec<At<String>>,
         /// What is read, in this order. Without `image` a question is answered by itself, which is what a model should be better than.
         pub reads: Vec<Read> = vec![Read::Image, Read::Prompt],
@@ -40,9 +44,24 @@ settings! {
         /// The languages in which is asked and written, by their codes, one of them drawn anew for each example and epoch. Left out:
         /// the corpora's own.
         pub languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
-        /// Share of the images; smaller shares lie within larger ones.
+        /// Share of the images or texts; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
+        /// Share of the images whose labels are trained on; smaller shares lie within larger ones. For the others the stage's teacher
+        /// writes, and what it wrote is the target of `sequence` and of `word-level`.
+        #[range(0.0..=1.0)]
+        pub labelled: f64 = 1.0,
+        /// The languages among `languages` in which labels are trained on; in the others the teacher writes. Left out: all.
+        pub labelled_languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
+        /// Beams of the teacher where it writes.
+        #[range(1..=1024)]
+        pub teacher_beam: usize = 4,
+        /// Share of the tokens of a text that are left out, where spans are written.
+        #[range(0.001..=0.999)]
+        pub noise_density: f64 = 0.15,
+        /// Mean number of tokens of a span.
+        #[range(1.0..=1000.0)]
+        pub mean_span_length: f64 = 3.0,
         /// How often a batch is of this entry, to the shares of the others. Batches are of one entry.
         #[range(0.001..=1_000_000.0)]
         pub share: f64 = 1.0,
@@ -74,6 +93,8 @@ impl GenerationEntry {
             (Written::Answer, None) => "{question}",
             (Written::Caption, Some(_)) => "Caption in {language}:",
             (Written::Caption, None) => "Caption:",
+            // A text is read by itself.
+            (Written::Spans, _) => "",
         };
         let prompt = self.prompt.as_ref().map_or(usual, |prompt| prompt.as_str());
         // The question may have braces of its own, and comes last.
@@ -90,6 +111,16 @@ settings! {
 }
 
 impl WrittenData {
+    /// Whether no entry is about images.
+    pub(super) fn writes_only_spans(&self) -> bool {
+        !self.generation.is_empty() && self.generation.iter().all(|entry| entry.writes == Written::Spans)
+    }
+
+    /// The entry by which spans of the test splits are written, if it is spans that are evaluated.
+    pub(super) fn evaluated_spans(&self) -> Option<&GenerationEntry> {
+        self.evaluated().into_iter().next().filter(|entry| entry.writes == Written::Spans)
+    }
+
     /// The entries by which the test splits are asked about.
     pub(super) fn evaluated(&self) -> Vec<&GenerationEntry> {
         self.generation.iter().filter(|entry| entry.evaluated).collect()

@@ -4,13 +4,16 @@ use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
-use alambic_settings::At;
+use alambic_settings::{At, Diagnostic};
 use alambic_students::{Student, TaskKind};
 
 use super::evaluate::WrittenEvaluator;
-use super::options::WrittenData;
+use super::options::{GenerationEntry, Written, WrittenData};
+use super::span_evaluate::SpanEvaluator;
+use super::span_texts::KINDS;
 use super::train::WrittenTraining;
 use crate::check::checker::{Checker, Site};
+use crate::check::model_info::ModelInfo;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
@@ -35,7 +38,11 @@ impl Task for WrittenData {
     }
 
     fn data_name(&self) -> &'static str {
-        "texts to be written about images"
+        if self.writes_only_spans() {
+            "texts of which spans are written"
+        } else {
+            "texts to be written about images"
+        }
     }
 
     fn task_kind(&self) -> TaskKind {
@@ -47,7 +54,8 @@ impl Task for WrittenData {
     }
 
     fn image_corpora(&self) -> Vec<At<String>> {
-        self.corpora().into_iter().cloned().collect()
+        let of_images = self.generation.iter().filter(|entry| entry.writes != Written::Spans);
+        of_images.flat_map(|own| &own.data).cloned().collect()
     }
 
     fn label_objective(&self) -> &'static str {
@@ -55,8 +63,9 @@ impl Task for WrittenData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        // Student and teacher are forced on the labels.
-        Some(vec![TargetKind::Classes, TargetKind::TeacherText])
+        // Student and teacher are forced on the labels, too.
+        let labels = self.generation.iter().any(GenerationEntry::has_labels);
+        Some(labels.then_some(TargetKind::Classes).into_iter().chain([TargetKind::TeacherText]).collect())
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -64,16 +73,24 @@ impl Task for WrittenData {
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
-        Ok(suitable(PredictionKind::Text).collect())
+        // What is left out of texts is no text to be compared: the loss chooses.
+        Ok(if self.writes_only_spans() { Vec::new() } else { suitable(PredictionKind::Text).collect() })
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
-        let mut texts = Vec::new();
+        let (mut texts, mut sentinels) = (Vec::new(), 0);
         for entry in self.generation.iter() {
+            if entry.writes == Written::Spans {
+                texts.extend(entry.texts(corpora, Split::Train)?);
+                sentinels = sentinels.max(entry.sentinels());
+            }
             for version in entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions) {
                 texts.extend(version.targets.iter().map(ToString::to_string));
                 texts.push(version.prompt);
             }
+        }
+        if sentinels > 0 {
+            return Ok(VocabularySource::WithSentinels(texts, sentinels));
         }
         // Prompts name the language that is asked for.
         Ok(VocabularySource::Sentences(texts, Vec::new()))
@@ -89,19 +106,37 @@ impl Task for WrittenData {
 
     fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         self.check_written(site, checker);
+        self.check_unlabelled(site, checker);
+    }
+
+    fn check_student(&self, site: &Site<'_>, student: &str, info: &ModelInfo, checker: &mut Checker<'_>) {
+        self.check_span_student(site, student, info, checker);
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
-        if term.name == "sequence" {
-            let message =
-                "the targets of `generation` are those of the corpus, and no texts of a teacher".to_owned();
-            checker.error("loss::idle", message, &loss.origin, "use `cross-entropy`");
+        if term.name == "sequence" && !self.has_unlabelled() {
+            let message = "the targets of these entries are labels, and no texts of a teacher".to_owned();
+            checker.report(
+                Diagnostic::error("loss::idle", message)
+                    .label(&loss.origin, "has no targets")
+                    .help("use `cross-entropy`, or set `labelled` or `labelled-languages` of an entry"),
+            );
+        }
+        let is_of_image =
+            |stream: &String| stream.starts_with("encoder.image") || stream.starts_with("image");
+        let reads_patches = term.token_by_token.iter().chain(&term.student_taps).any(is_of_image);
+        if reads_patches && !self.generation.iter().all(GenerationEntry::reads_images) {
+            let message = format!("the loss `{}` compares patches, and an entry reads no image", term.name);
+            checker.error("loss::images", message, &loss.origin, "has nothing to compare in its batches");
         }
         checker.check_image_inputs(site, loss, term);
     }
 
     fn evaluates(&self, kind: ContentKind) -> bool {
-        kind == ContentKind::Questions && !self.is_empty()
+        self.generation.iter().any(|entry| match entry.writes {
+            Written::Spans => KINDS.contains(&kind),
+            Written::Answer | Written::Caption => kind == ContentKind::Questions,
+        })
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
@@ -135,9 +170,9 @@ impl Task for WrittenData {
         &'a self,
         context: &'a RunContext<'_>,
         job: &'a Job<'a>,
-        _: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
-        Ok(Box::new(WrittenTraining::new(self, context, job)?))
+        Ok(Box::new(WrittenTraining::new(self, context, job, observer)?))
     }
 
     fn evaluators<'a>(
@@ -145,6 +180,9 @@ impl Task for WrittenData {
         context: &'a EvaluationContext<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
+        if let Some(entry) = self.evaluated_spans() {
+            return Ok(vec![Box::new(SpanEvaluator::new(entry, context, observer)?)]);
+        }
         Ok(vec![Box::new(WrittenEvaluator::new(self, context, observer)?)])
     }
 }
