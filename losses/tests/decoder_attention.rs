@@ -16,8 +16,8 @@ use alambic_tensor::parameters::Weights;
 fn outline(layers: usize, heads: usize) -> Outline {
     let streams = [
         ("encoder", Stream::new(2, 4, heads)),
-        ("encoder.image", Stream::new(2, 4, heads).without_attention()),
-        ("cross", Stream::new(layers, 4, heads).without_hidden()),
+        ("encoder.image", Stream { attention: (0, &[]), ..Stream::new(2, 4, heads) }),
+        ("cross", Stream { hidden: false, ..Stream::new(layers, 4, heads) }),
     ];
     let streams = streams.map(|(name, stream)| (name.to_owned(), stream));
     Outline { streams: streams.into_iter().collect(), ..Outline::default() }

@@ -32,12 +32,14 @@ impl WrittenData {
                 is_read = false;
                 continue;
             }
-            let in_split = |split| entry.examples(&checker.corpora, split).unwrap_or_default();
-            let (trained, validated) = (in_split(Split::Train), in_split(Split::Validation));
-            generated += entry.count_unlabelled(&trained) + entry.count_unlabelled(&validated);
-            let own = trained.len();
+            let [(own, unlabelled), (held, held_unlabelled)] =
+                [Split::Train, Split::Validation].map(|split| {
+                    let in_split = entry.examples(&checker.corpora, split).unwrap_or_default();
+                    (in_split.len(), entry.count_unlabelled(&in_split))
+                });
             examples += own;
-            validation += validated.len();
+            validation += held;
+            generated += unlabelled + held_unlabelled;
             if own == 0 && checker.depth == Depth::Whole && entry.fraction > 0.0 {
                 let what = what(entry);
                 let message = format!("no {what} in the training splits of {}", names(&entry.data));

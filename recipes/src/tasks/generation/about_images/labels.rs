@@ -62,7 +62,7 @@ impl WrittenData {
             }
         }
         let losses = ["sequence", "word-level"];
-        let is_learnt = losses.iter().any(|name| checker.places.node(&site.key(&["loss", name])).is_some());
+        let is_learnt = losses.iter().any(|name| checker.places.node(&site.key(&["loss", *name])).is_some());
         if self.has_unlabelled() && site.named_teacher.is_some() && !is_learnt {
             let origin = checker.places.origin(&site.key(&["loss"]));
             let message = "no loss learns from what the teacher writes where there are no labels".to_owned();
