@@ -93,7 +93,7 @@ pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;
 pub use passages::{AnswerSpan, PassageQuestion};
 pub use pictures::{Caption, Object, Picture, Pixels};
-pub use questions::{Question, QuestionDetails, is_in_subsample};
+pub use questions::{Question, QuestionDetails, is_in_labelled_share, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use sampling::{LanguageSampler, LanguageSampling};

@@ -50,6 +50,7 @@ mod cosent;
 mod cosine_similarity;
 mod cross_attention;
 mod cross_entropy;
+mod decoder_attention;
 mod decoupled;
 mod detection;
 mod encoder_match;

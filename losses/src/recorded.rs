@@ -318,7 +318,9 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         Some(mask) => numbers(mask)?,
         None => vec![1.0; rows],
     };
-    let mut targets = Targets { teacher_mask: Arc::new(teacher_mask), ..Targets::default() };
+    let teacher_mask = Arc::new(teacher_mask);
+    let mut targets =
+        Targets { teacher_written: Arc::clone(&teacher_mask), teacher_mask, ..Targets::default() };
     if let Some(labels) = student.get("labels") {
         if labels.dtype().is_float() && labels.rank() > 1 {
             targets.scores = Arc::new(numbers(labels)?);

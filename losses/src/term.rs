@@ -25,6 +25,8 @@ pub struct Targets {
     /// 1 where the teacher's distribution counts, else 0: at tokens that it wrote, or at every text or token that it
     /// classifies.
     pub teacher_mask: Arc<Vec<f32>>,
+    /// 1 where the class is a token of a text that the teacher wrote, else 0.
+    pub teacher_written: Arc<Vec<f32>>,
     /// The number of each row, where numbers are to be predicted and not classes; four of each cell, where boxes are; one of each two
     /// rows, where pairs of texts have scores.
     pub numbers: Arc<Vec<f32>>,

@@ -27,6 +27,8 @@ pub(crate) enum VocabularySource<'c> {
     Characters(Vec<char>, Vec<String>),
     /// Sentences in several languages, which have a tag each.
     Sentences(Vec<String>, Vec<String>),
+    /// Texts, and the number of tokens that stand in the place of spans that are left out of them.
+    WithSentinels(Vec<String>, usize),
     /// Texts.
     Texts(Vec<Cow<'c, str>>),
 }

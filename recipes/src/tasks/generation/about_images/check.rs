@@ -1,6 +1,6 @@
 //! Checks of what is read and written about images.
 
-use alambic_data::Split;
+use alambic_data::{ContentKind, Split};
 use alambic_losses::Term;
 use alambic_reports::metrics::{PredictionKind, TaskDescription};
 use alambic_settings::{At, Diagnostic, Origin};
@@ -21,20 +21,34 @@ const EXAMPLES: Sort = Sort { key: "generation", name: "texts to be written" };
 impl WrittenData {
     /// Counts the examples of a training, and reports entries that have none.
     pub(super) fn check_written(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
-        let (mut examples, mut validation, mut is_read) = (0, 0, true);
+        let (mut examples, mut validation, mut generated, mut is_read) = (0, 0, 0, true);
         for (index, entry) in self.generation.iter().enumerate() {
             let origin = checker.table_origin(site, "generation", index);
             if check_text_keys(entry, &origin, checker) {
                 check_parts(entry, &origin, checker);
             }
+            if entry.writes == Written::Spans {
+                match entry.check_texts(&origin, checker) {
+                    Some((own, of_validation)) => {
+                        examples += own;
+                        validation += of_validation;
+                    }
+                    None => is_read = false,
+                }
+                continue;
+            }
             if !check_entry_data(entry, &entry.data, &origin, checker) {
                 is_read = false;
                 continue;
             }
-            let count = |split| entry.examples(&checker.corpora, split).map_or(0, |examples| examples.len());
-            let own = count(Split::Train);
+            let [(own, unlabelled), (held, held_unlabelled)] =
+                [Split::Train, Split::Validation].map(|split| {
+                    let in_split = entry.examples(&checker.corpora, split).unwrap_or_default();
+                    (in_split.len(), entry.count_unlabelled(&in_split))
+                });
             examples += own;
-            validation += count(Split::Validation);
+            validation += held;
+            generated += unlabelled + held_unlabelled;
             if own == 0 && checker.depth == Depth::Whole && entry.fraction > 0.0 {
                 let what = what(entry);
                 let message = format!("no {what} in the training splits of {}", names(&entry.data));
@@ -54,6 +68,10 @@ impl WrittenData {
         }
         if is_read {
             checker.count_images(site, EXAMPLES, examples, validation);
+            if let Some(counts) = checker.counts.get_mut(site.name) {
+                counts.generated = generated;
+                counts.is_exact = generated == 0;
+            }
         }
     }
 
@@ -118,15 +136,18 @@ impl WrittenData {
             let message = format!("{} and {} are evaluated together", plural(first), plural(other));
             checker.report(
                 Diagnostic::error("evaluation::generation", message)
-                    .label(&evaluation.origin, "is of both")
-                    .help("set `evaluated = false` in the entries of one of them, and run the recipe once for each"),
+                    .label(&evaluation.origin, "is of several")
+                    .help("set `evaluated = false` in the entries of all but one of them, and run the recipe once for each"),
             );
             return;
+        }
+        if first.writes == Written::Spans {
+            return first.check_evaluated_texts(checker);
         }
         let references = match first.writes {
             Written::Caption => PredictionKind::Scene,
             Written::Text if has_scenes(checker) => PredictionKind::Scene,
-            Written::Answer | Written::Text => PredictionKind::Text,
+            Written::Answer | Written::Text | Written::Spans => PredictionKind::Text,
         };
         let task = TaskDescription::from(PredictionKind::Text).with_references(references);
         let tasks = [task, ranking];
@@ -166,6 +187,7 @@ fn plural(entry: &GenerationEntry) -> &'static str {
         Written::Answer => "answers",
         Written::Caption => "captions",
         Written::Text => "translations",
+        Written::Spans => "spans",
     }
 }
 
@@ -175,10 +197,11 @@ fn what(entry: &GenerationEntry) -> &'static str {
         Written::Answer => "question with a known answer",
         Written::Caption => "image with a caption",
         Written::Text => "text with a translation",
+        Written::Spans => "text",
     }
 }
 
-fn names(names: &[At<String>]) -> String {
+pub(super) fn names(names: &[At<String>]) -> String {
     list(names.iter().map(|name| name.as_str()))
 }
 
@@ -189,6 +212,8 @@ fn check_parts(entry: &GenerationEntry, origin: &Origin, checker: &mut Checker<'
         ("nothing is read here", "reads nothing")
     } else if entry.reads.iter().any(is_twice) {
         ("one thing is read twice", "names it twice")
+    } else if entry.writes == Written::Spans && entry.reads != [Read::Text] {
+        ("spans are written of a text, and of nothing else", "set `reads = [\"text\"]`")
     } else if entry.reads_images() && entry.reads.first() != Some(&Read::Image) {
         ("the prompt stands behind the image in every model, and not before it", "put `image` first")
     } else if entry.writes == Written::Caption && !entry.reads_images() {
@@ -223,8 +248,13 @@ fn check_entry_data(
 ) -> bool {
     let are_corpora = match entry.writes {
         Written::Answer => checker.check_answers(data, origin).is_some(),
+        // The teacher writes where there are none.
+        Written::Caption if entry.labelled <= 0.0 => {
+            checker.check_corpora(data, origin, ContentKind::Questions)
+        }
         Written::Caption => checker.check_captions(data, origin),
         Written::Text => return check_text_data(entry, data, origin, checker),
+        Written::Spans => true,
     };
     if !are_corpora {
         return false;
@@ -235,7 +265,10 @@ fn check_entry_data(
             let message = format!("`{}` is named twice", language.value);
             checker.error("data::language", message, &language.origin, "it would be drawn twice as often");
         }
-        for name in data {
+        // The teacher writes captions in other languages, too; answers are those of questions in them.
+        let needs_labels = entry.writes != Written::Caption
+            || (entry.is_language_labelled(Some(language.as_str())) && entry.labelled > 0.0);
+        for name in data.iter().filter(|_| needs_labels) {
             let Ok(corpus) = checker.corpora.get(name) else { continue };
             let known = corpus.languages().to_vec();
             check_known(std::slice::from_ref(language), name, &known, checker);

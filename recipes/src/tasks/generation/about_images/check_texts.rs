@@ -14,17 +14,27 @@ pub(super) fn check_text_keys(entry: &GenerationEntry, origin: &Origin, checker:
         checker.error("recipe::data", message.to_owned(), origin, label);
         false
     };
-    if reads && !writes {
-        return error("a text is read that is not to be translated", origin, "write `text`, too");
+    if reads && !matches!(entry.writes, Written::Text | Written::Spans) {
+        let label = "write `text`, or `spans` of it";
+        return error("a text is read of which nothing is to be written", origin, label);
     }
     if writes && !reads {
         return error("a translation is to be written of no text", origin, "does not read `text`");
     }
-    if let Some(hide) = entry.hide.as_ref().filter(|_| !reads) {
-        return error("words are hidden of a text that is not read", &hide.origin, "reads no `text`");
+    if let Some(hide) = entry.hide.as_ref().filter(|_| !writes) {
+        return error(
+            "words are hidden of a text that is not translated",
+            &hide.origin,
+            "translates no `text`",
+        );
     }
     if let Some(language) = entry.answer_language.as_ref().filter(|_| entry.writes != Written::Answer) {
         return error("`answer-language` is that of answers", &language.origin, "no answer is written");
+    }
+    let are_unlabelled = entry.labelled < 1.0 || !entry.labelled_languages.is_empty();
+    if are_unlabelled && matches!(entry.writes, Written::Text | Written::Spans) {
+        let label = "a translation and a span are known wherever their text is";
+        return error("`labelled` is of answers and captions", origin, label);
     }
     if let Some(direction) = entry.directions.first() {
         if !writes {

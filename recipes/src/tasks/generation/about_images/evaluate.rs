@@ -10,12 +10,13 @@ use alambic_models::{GenerationConfig, Hypothesis};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind, SceneReference};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
-use alambic_reports::report::Text;
+use alambic_reports::report::{IllustratedExamples, Text};
 use alambic_settings::IndexMap;
 use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use indexmap::IndexSet;
 
+use super::attention::{Shown, attention_by_word};
 use super::options::{Written, WrittenData};
 use super::writer::{ToWrite, Writer};
 use crate::error::RunError;
@@ -92,6 +93,7 @@ impl<'a> WrittenEvaluator<'a> {
             Written::Answer => ("question", "questions"),
             Written::Caption => ("caption", "captions"),
             Written::Text => ("translation", "translations"),
+            Written::Spans => ("text", "texts"),
         };
         if asked.is_empty() {
             return Err(RunError::Recipe(format!("the evaluation's test splits hold no {one}")));
@@ -105,7 +107,7 @@ impl<'a> WrittenEvaluator<'a> {
             asked.iter().filter_map(Asked::slice).collect()
         };
         let trivial = match written {
-            Written::Caption | Written::Text => None,
+            Written::Caption | Written::Text | Written::Spans => None,
             Written::Answer => {
                 let mut seen = Vec::new();
                 for entry in &entries {
@@ -162,7 +164,7 @@ impl Asked<'_> {
                 Prediction::Scene(SceneReference { captions: texts, contents })
             }
             (Written::Caption, None) => Prediction::Texts(texts),
-            (Written::Answer, _) | (Written::Text, None) => Prediction::Text(texts.concat()),
+            (Written::Answer | Written::Spans, _) | (Written::Text, None) => Prediction::Text(texts.concat()),
         }
     }
 
@@ -300,6 +302,34 @@ impl Evaluator for WrittenEvaluator<'_> {
         measure(timed.len(), max, &models)
     }
 
+    fn illustrated_examples(
+        &self,
+        examples: &[usize],
+        models: &[(&str, &Path)],
+    ) -> Result<IllustratedExamples, RunError> {
+        let shown: Vec<Shown<'_>> = examples
+            .iter()
+            .map(|&index| (index, &self.asked[index]))
+            .filter_map(|(index, own)| {
+                let picture = own.picture.filter(|picture| own.reads_image && picture.has_pixels())?;
+                let reference = self.test_set.references[index].to_string();
+                Some(Shown { picture, prompt: &own.prompt, reference })
+            })
+            .collect();
+        if shown.is_empty() {
+            return Ok(IllustratedExamples::default());
+        }
+        let mut loaded = Vec::new();
+        if let Some(own) = &self.teacher {
+            loaded.push((TEACHER, self.writer(own.teacher.model().folder())?.into_pipeline()));
+        }
+        // Models without a teacher would be as many rows again.
+        for (name, folder) in models.iter().filter(|(name, _)| *name == STUDENT) {
+            loaded.push((*name, self.writer(folder)?.into_pipeline()));
+        }
+        attention_by_word(&shown, &loaded)
+    }
+
     fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
         let Some(folder) = folder else {
             let of_teacher = |&index: &usize| self.teacher.as_ref()?.probabilities.get(index).copied();
@@ -331,7 +361,7 @@ impl Evaluator for WrittenEvaluator<'_> {
         CardMetadata {
             task: match self.written {
                 Written::Answer => "visual-question-answering",
-                Written::Caption => "image-to-text",
+                Written::Caption | Written::Spans => "image-to-text",
                 Written::Text => "translation",
             },
             tags: vec!["image-text-to-text"],

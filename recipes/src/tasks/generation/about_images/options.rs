@@ -14,6 +14,8 @@ choices! {
         Caption = "caption",
         /// The text that is read in another language.
         Text = "text",
+        /// Spans that are left out of a text, each behind the token that stands in its place.
+        Spans = "spans",
     }
 }
 
@@ -24,7 +26,7 @@ choices! {
         Image = "image",
         /// The prompt, in which the question and the language stand.
         Prompt = "prompt",
-        /// A text in one language, a caption or a sentence, which stands in the prompt.
+        /// A text in one language, a caption or a sentence, which stands in the prompt; where spans are written, a text by itself.
         Text = "text",
     }
 }
@@ -41,7 +43,8 @@ settings! {
     /// What is read and what is written, as PaLI has every task of images and languages (Chen et al., 2022): a prompt says what is
     /// asked for.
     pub struct GenerationEntry {
-        /// Names of corpora of questions about images, or of images with captions; of texts alone also of parallel sentences.
+        /// Names of corpora of questions about images, or of images with captions; of texts alone also of parallel sentences, and of
+        /// texts of which spans are written.
         pub data: Vec<At<String>>,
         /// What is read, in this order. Without `image` a question is answered by itself, which is what a model should be better than.
         pub reads: Vec<Read> = vec![Read::Image, Read::Prompt],
@@ -60,9 +63,24 @@ settings! {
         pub directions: Vec<At<String>> = Vec::new(),
         /// Words of the text for which `[?]` stands, so that only the image tells them.
         pub hide: Option<At<Hidden>>,
-        /// Share of the images; smaller shares lie within larger ones.
+        /// Share of the images or texts; smaller shares lie within larger ones.
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
+        /// Share of the images whose labels are trained on; smaller shares lie within larger ones. For the others the stage's teacher
+        /// writes, and what it wrote is the target of `sequence` and of `word-level`.
+        #[range(0.0..=1.0)]
+        pub labelled: f64 = 1.0,
+        /// The languages among `languages` in which labels are trained on; in the others the teacher writes. Left out: all.
+        pub labelled_languages: OneOrMany<At<String>> = OneOrMany(Vec::new()),
+        /// Beams of the teacher where it writes.
+        #[range(1..=1024)]
+        pub teacher_beam: usize = 4,
+        /// Share of the tokens of a text that are left out, where spans are written.
+        #[range(0.001..=0.999)]
+        pub noise_density: f64 = 0.15,
+        /// Mean number of tokens of a span.
+        #[range(1.0..=1000.0)]
+        pub mean_span_length: f64 = 3.0,
         /// How often a batch is of this entry, to the shares of the others. Batches are of one entry.
         #[range(0.001..=1_000_000.0)]
         pub share: f64 = 1.0,
@@ -97,6 +115,8 @@ impl GenerationEntry {
             (Written::Caption, None) => "Caption:",
             (Written::Text, Some(_)) => "Translate to {language}: {text}",
             (Written::Text, None) => "{text}",
+            // A text is read by itself.
+            (Written::Spans, _) => "",
         };
         let prompt = self.prompt.as_ref().map_or(usual, |prompt| prompt.as_str());
         // The question may have braces of its own, and comes last.
@@ -115,6 +135,18 @@ settings! {
 }
 
 impl WrittenData {
+    /// Whether no entry is about images.
+    pub(super) fn writes_only_spans(&self) -> bool {
+        self.contrast.is_empty()
+            && !self.generation.is_empty()
+            && self.generation.iter().all(|entry| entry.writes == Written::Spans)
+    }
+
+    /// The entry by which spans of the test splits are written, if it is spans that are evaluated.
+    pub(super) fn evaluated_spans(&self) -> Option<&GenerationEntry> {
+        self.evaluated().into_iter().next().filter(|entry| entry.writes == Written::Spans)
+    }
+
     /// The entries by which the test splits are asked about.
     pub(super) fn evaluated(&self) -> Vec<&GenerationEntry> {
         self.generation.iter().filter(|entry| entry.evaluated).collect()
