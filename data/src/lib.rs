@@ -93,11 +93,14 @@ pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;
 pub use passages::{AnswerSpan, PassageQuestion};
 pub use pictures::{Caption, Object, Picture, Pixels};
-pub use questions::{Question, QuestionDetails, is_in_subsample};
+pub use questions::{Question, QuestionDetails, is_in_labelled_share, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
 pub use sampling::{LanguageSampler, LanguageSampling};
-pub use scenes::{CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle};
+pub use scenes::{
+    CaptionColours, CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle,
+    has_colour_words, hide_colours,
+};
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
 pub use shape_boxes::ShapeBoxes;
 pub use sheets::{Background, Sheet, SheetCell};

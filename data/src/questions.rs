@@ -253,3 +253,10 @@ pub fn best(answers: &[(u32, f32)]) -> Option<u32> {
 pub fn is_in_subsample(picture: &Picture, fraction: f64) -> bool {
     fraction >= 1.0 || unit_interval(&["images", picture.split_name()]) < fraction
 }
+
+/// Whether an image is in the share of all whose labels are known, by another hash of the same name. Smaller shares lie within larger
+/// ones.
+#[must_use]
+pub fn is_in_labelled_share(picture: &Picture, share: f64) -> bool {
+    share >= 1.0 || unit_interval(&["labelled", picture.split_name()]) < share
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -318,4 +319,70 @@ fn blank_and_repeated_rows_are_counted_and_quotes_are_told_of() {
     assert_eq!((corpus.details.images.len(), corpus.statistics.kept), (1, 1));
     assert_eq!(corpus.statistics.dropped["rows that repeat another"], 1);
     assert!(corpus.statistics.notes.iter().any(|note| note.ends_with("quotes are characters in it")));
+}
+
+#[test]
+fn groups_of_an_unseen_style_are_trained_on_in_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = "sheet_x\tsheet_y\tname_en\tkind\n".to_owned();
+    for cell in 0..400 {
+        writeln!(table, "{}\t{}\tpicture {cell}\tkind {}", cell % 20, cell / 20, cell / 2).unwrap();
+    }
+    std::fs::write(folder.path().join("cells.tsv"), table).unwrap();
+    for (name, shade) in [("a.png", 0), ("b.png", 1)] {
+        let rgb: Vec<u8> =
+            (0..400u16).flat_map(|cell| [shade, (cell / 250) as u8, (cell % 250) as u8]).collect();
+        let raster = Raster { width: 20, height: 20, rgb: Arc::new(rgb) };
+        std::fs::write(folder.path().join(name), raster.to_png().unwrap()).unwrap();
+    }
+    let sheets = "sheets = { first = 'a.png', other = 'b.png' }, side = 1, border = 0, group = 'kind'";
+    let unseen = format!("{sheets}, unseen-style = {{ style = 'other', fraction = 0.2 }}");
+    let mut corpora: IndexMap<String, Content> = IndexMap::new();
+    let split = |options: &str, split: SplitOptions| {
+        let mut content = Content::from(corpus(folder.path(), options).unwrap());
+        content.split(&split, &HoldOut::default()).unwrap();
+        content
+    };
+    let by_value = SplitOptions {
+        test_values: vec!["unseen-style".into()],
+        validation_fraction: Some(0.1),
+        ..SplitOptions::default()
+    };
+    corpora.insert("seen".into(), split(&unseen, by_value));
+    let by_fraction = SplitOptions { test_fraction: Some(0.1), ..SplitOptions::default() };
+    corpora.insert("new".into(), split(sheets, by_fraction));
+    remove_test_overlap(&mut corpora);
+    let pictures = |name: &str, part: Split| -> Vec<Picture> {
+        let Content::Questions(questions) = &corpora[name] else { unreachable!("pictures") };
+        let own = questions.details.unasked.iter().filter(|(_, own)| *own == part);
+        own.map(|(image, _)| questions.details.images[*image].clone()).collect()
+    };
+    let kinds = |pictures: &[Picture], style: &str| -> std::collections::BTreeSet<String> {
+        let own = pictures.iter().filter(|picture| picture.style.as_deref() == Some(style));
+        own.map(|picture| picture.group.as_ref().unwrap().name.replace(", other", "")).collect()
+    };
+    let (train, test) = (pictures("seen", Split::Train), pictures("seen", Split::Test));
+    let asked = kinds(&test, "other");
+    assert!((25..55).contains(&asked.len()), "{}", asked.len());
+    assert!(kinds(&test, "first").is_empty(), "the others are not asked about");
+    assert!(asked.is_subset(&kinds(&train, "first")), "each is trained on in the other style");
+    assert!(asked.is_disjoint(&kinds(&train, "other")));
+    // Groups that another corpus keeps for its test are trained on in no style, and are none of these.
+    let new = kinds(&pictures("new", Split::Test), "first");
+    assert!(!new.is_empty() && new.is_disjoint(&asked));
+    assert!(new.is_disjoint(&kinds(&train, "first")) && new.is_disjoint(&kinds(&train, "other")));
+    for (options, expected) in [
+        (
+            "sheets = { first = 'a.png', other = 'b.png' }, unseen-style = { style = 'third', fraction = 0.2 }",
+            "`third`",
+        ),
+        (
+            "sheets = { first = 'a.png' }, unseen-style = { style = 'first', fraction = 0.2 }",
+            "styles of `sheets` are `first`",
+        ),
+        ("sheets = 'a.png', unseen-style = { style = 'a', fraction = 0.2 }", "unseen-style"),
+    ] {
+        let message = refusal(folder.path(), &format!("{options}, side = 1, border = 0"));
+        assert!(message.contains(expected), "{message}");
+    }
 }

@@ -202,11 +202,26 @@ impl GenerationPipeline {
         wanted: TapSelection,
     ) -> Result<Trace, InferenceError> {
         let source = Tokens::pad_to(&self.encode(sources)?, self.config.padding(), min_length);
-        let batch = Batch { text: Some(TextInput::new(source)), target: target.cloned(), ..Batch::default() };
+        self.trace_of(source, None, target, wanted)
+    }
+
+    /// The same over sources in tokens and an image of each, where there are images.
+    pub(crate) fn trace_of(
+        &self,
+        source: Tokens,
+        image: Option<Image>,
+        target: Option<&Tokens>,
+        wanted: TapSelection,
+    ) -> Result<Trace, InferenceError> {
+        let text = Some(TextInput::new(source));
+        let batch = Batch { text, image, target: target.cloned(), ..Batch::default() };
         Ok(self.network.forward(&batch, Pass::Evaluate, wanted)?)
     }
 
-    fn encode<S: AsRef<str>, L: AsRef<str>>(&self, inputs: &[(S, L)]) -> Result<Vec<Vec<u32>>, ModelError> {
+    pub(crate) fn encode<S: AsRef<str>, L: AsRef<str>>(
+        &self,
+        inputs: &[(S, L)],
+    ) -> Result<Vec<Vec<u32>>, ModelError> {
         inputs.iter().map(|(text, language)| self.encode_one(text.as_ref(), language.as_ref())).collect()
     }
 

@@ -112,7 +112,7 @@ impl ImageTextToTextPipeline {
     }
 
     /// Images of prompts as the network reads them.
-    fn images<'i>(
+    pub(crate) fn images<'i>(
         &self,
         inputs: impl Iterator<Item = &'i ImagePrompt<'i>>,
     ) -> Result<Option<Image>, InferenceError> {

@@ -7,6 +7,7 @@ use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
 
 use crate::arithmetic::{head_products, kullback_leibler, log_softmax, weighted_mean, without_padding};
+use crate::decoder_attention::{self, DECODER, PATCHES};
 use crate::layer_map::Pattern;
 use crate::layers::{mean, sum};
 use crate::mask::mask_tensor;
@@ -25,6 +26,8 @@ choices! {
         ImageToImage = "image-to-image",
         /// All tokens to all tokens, one distribution over text and image.
         Whole = "whole",
+        /// Tokens that a decoder writes to the patches of the image in its encoder.
+        DecoderToImage = "decoder-to-image",
     }
 }
 
@@ -40,6 +43,11 @@ settings! {
     /// The image's first token belongs to the image. Computed in log space from the queries and keys `[batch, length,
     /// width]` of the streams `text` and `image`, which both models must have cut into the same tokens; for LXMERT from the
     /// scores of its cross-attention layers. `parts = ["whole"]` is the whole attention, which the paper compares with.
+    ///
+    /// `parts = ["decoder-to-image"]` is for models that write about images, such as a PaLI: the scores of the decoder's
+    /// cross-attention `[batch, heads, target, patches + length]`, of which those of the P patches are normalised among themselves,
+    /// `L = 1/(A N) Σ_t Σ_a KL(A_T || A_S)` over heads and the N target tokens of the batch, padding left out; a mean over the mapped
+    /// layers of the decoder.
     pub struct CrossAttention {
         /// Factor in the sum of loss terms.
         #[range(0.0..)]
@@ -56,7 +64,7 @@ settings! {
     }
 }
 
-const NAME: &str = "cross-attention";
+pub(crate) const NAME: &str = "cross-attention";
 
 /// Where one model has the scores of a block.
 #[derive(Clone)]
@@ -94,9 +102,13 @@ impl Side {
             }
             _ => Err(LossError::Incompatible {
                 term: NAME,
-                reason: format!(
-                    "the {name} does not read texts and images: it has no streams `text` and `image`"
-                ),
+                reason: if outline.streams.contains_key(PATCHES) {
+                    format!(
+                        "the {name} writes about images; its attention to them is `parts = [\"decoder-to-image\"]`"
+                    )
+                } else {
+                    format!("the {name} does not read texts and images: it has no streams `text` and `image`")
+                },
             }),
         }
     }
@@ -129,11 +141,16 @@ impl Side {
             Part::TextToText => [text, text],
             Part::ImageToImage => [image, image],
             Part::Whole => ["", ""],
+            Part::DecoderToImage => [DECODER, PATCHES],
         }
     }
 
     fn scores(&self, part: Part) -> Result<Scores, LossError> {
         match (self.across, part) {
+            (_, Part::DecoderToImage) => Err(LossError::Incompatible {
+                term: NAME,
+                reason: format!("the {} has no decoder", self.name),
+            }),
             (None, part) => Ok(Scores::Product(self.ends(part))),
             (Some(_), Part::TextToImage) => Ok(Scores::Recorded("cross")),
             (Some(_), Part::ImageToText) => Ok(Scores::Recorded("vision.cross")),
@@ -198,6 +215,9 @@ impl Side {
 impl LossTerm for CrossAttention {
     fn bind(&self, student: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         let teacher = teacher.ok_or(LossError::NoTeacher(NAME))?;
+        if self.parts.contains(&Part::DecoderToImage) {
+            return decoder_attention::bind(self, student, teacher);
+        }
         let (own, other) = (Side::of("student", student)?, Side::of("teacher", teacher)?);
         let ((own_layers, own_heads), (other_layers, other_heads)) = (own.layers()?, other.layers()?);
         let incompatible = |reason| LossError::Incompatible { term: NAME, reason };

@@ -12,9 +12,9 @@ use alambic_settings::{
 use crate::{
     Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
     CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
-    ImageTextContrast, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse,
-    Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
-    Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, WordLevel,
+    ImageTextContrast, InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm,
+    MarginMse, Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance,
+    Relations, Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -24,6 +24,7 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<LabelPrior>("label-prior"),
     loss_kind::<Matching>("matching"),
     loss_kind::<ImageTextContrast>("image-text-contrast"),
+    loss_kind::<InfoNce>("info-nce"),
     loss_kind::<Detection>("detection"),
     loss_kind::<SquaredError>("squared-error"),
     loss_kind::<Logits>("logits"),

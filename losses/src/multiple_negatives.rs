@@ -61,13 +61,32 @@ impl LossTerm for MultipleNegatives {
 
 impl MultipleNegatives {
     fn compute(&self, inputs: &Inputs<'_>, tap: &str, widths: &Widths) -> Result<Tensor, LossError> {
-        let examples = Examples::new(inputs, tap, self.gather)?;
+        let examples = Examples::new(NAME, inputs, tap, self.gather)?;
         let vectors = inputs.student(tap)?;
-        widths.sum(|width| self.over(&examples, &normalised(&first_numbers(vectors, width)?)?, inputs))
+        let scaled = |cosines: Tensor| -> Result<Tensor, LossError> { Ok((cosines * self.scale)?) };
+        let contrast = PairContrast { symmetric: self.symmetric, gather: self.gather, scaled: &scaled };
+        widths.sum(|width| contrast.loss(&examples, &normalised(&first_numbers(vectors, width)?)?, inputs))
     }
+}
 
+/// Cross-entropy of the positives of a batch of pairs.
+pub(crate) struct PairContrast<'s> {
+    /// Whether the second texts choose among the first ones, too.
+    pub(crate) symmetric: bool,
+    /// Whether the pairs of all ranks are those of one batch.
+    pub(crate) gather: bool,
+    /// What is made of cosines before the softmax.
+    pub(crate) scaled: &'s dyn Fn(Tensor) -> Result<Tensor, LossError>,
+}
+
+impl PairContrast<'_> {
     /// The loss over vectors of length one.
-    fn over(&self, examples: &Examples, vectors: &Tensor, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
+    pub(crate) fn loss(
+        &self,
+        examples: &Examples,
+        vectors: &Tensor,
+        inputs: &Inputs<'_>,
+    ) -> Result<Tensor, LossError> {
         let count = examples.count;
         let side = |side: usize| vectors.narrow(0, side * count, count)?.contiguous();
         let own = side(0)?;
@@ -89,7 +108,7 @@ impl MultipleNegatives {
             [only] => only.clone(),
             several => Tensor::cat(several, 0)?,
         };
-        let scores = ((own.matmul(&candidates.t()?)? * self.scale)? + &far)?;
+        let scores = ((self.scaled)(own.matmul(&candidates.t()?)?)? + &far)?;
         let forth = cross_entropy_from(&scores, start)?;
         if !self.symmetric {
             return Ok(forth);
@@ -99,14 +118,14 @@ impl MultipleNegatives {
         } else {
             let gathered = inputs.gathered(&own, self.gather)?;
             let far = far.narrow(1, 0, all)?.contiguous()?;
-            ((side(1)?.matmul(&gathered.rows.t()?)? * self.scale)? + far)?
+            ((self.scaled)(side(1)?.matmul(&gathered.rows.t()?)?)? + far)?
         };
         Ok(((forth + cross_entropy_from(&back, start)?)? / 2.0)?)
     }
 }
 
 /// The texts of examples, by their numbers: sentences, their positives, and the negatives that are given.
-struct Examples {
+pub(crate) struct Examples {
     /// Examples of this rank.
     count: usize,
     /// For each side the texts of all examples, those of other ranks too where they are gathered.
@@ -114,7 +133,16 @@ struct Examples {
 }
 
 impl Examples {
-    fn new(inputs: &Inputs<'_>, tap: &str, gather: bool) -> Result<Self, LossError> {
+    /// Those of a batch whose rows are the embeddings of a tap.
+    ///
+    /// # Errors
+    /// When they are not those of pairs.
+    pub(crate) fn new(
+        term: &'static str,
+        inputs: &Inputs<'_>,
+        tap: &str,
+        gather: bool,
+    ) -> Result<Self, LossError> {
         let (rows, texts) = (inputs.student(tap)?.dim(0)?, &inputs.targets.texts);
         let sides = match inputs.targets.texts_per_example {
             0 => 2,
@@ -122,7 +150,7 @@ impl Examples {
         };
         if sides < 2 || !rows.is_multiple_of(sides) || texts.len() != rows {
             return Err(LossError::Incompatible {
-                term: NAME,
+                term,
                 reason: format!("{rows} embeddings of {} texts are not those of pairs", texts.len()),
             });
         }

@@ -8,6 +8,7 @@ use alambic_settings::merge::merge;
 use alambic_settings::setting::read_kind;
 use alambic_settings::{AddedKinds, Diagnostics, Kind, Node, Reader, parse_flag};
 use alambic_tensor::candle::{DType, Tensor, Var};
+use alambic_tensor::device;
 use alambic_tensor::gradients::backward;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
@@ -56,7 +57,8 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// scores. `texts` numbers the texts of embeddings, of more than two an example as a matrix with a row for each; `relation_labels`
 /// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Of lists of passages,
 /// `list_mask` shows which of `relevance` stand in a list, `relevance_labels` are their grades, and `relevance_scores` the scores of
-/// the data. Projections are read from the student's trace.
+/// the data. Projections are read from the student's trace, and so are learnt numbers, which have their initial values where it has
+/// none.
 ///
 /// # Errors
 /// When the loss does not fit the traces, they lack a tap or a projection, or an option that the value depends on changes over
@@ -98,6 +100,21 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Los
             projections.insert(name.clone(), variable.as_tensor().clone());
             variables.insert(name, variable);
         }
+    }
+    for number in &term.learnt {
+        let tensor = match student.get(number.name) {
+            Some(tensor) if tensor.rank() == 0 => tensor.clone(),
+            Some(tensor) => {
+                return Err(LossError::Incompatible {
+                    term: term.name,
+                    reason: format!("`{}` has shape {:?}, and is one number", number.name, tensor.dims()),
+                });
+            }
+            None => Tensor::new(number.initial, device::current())?,
+        };
+        let variable = variable(&tensor)?;
+        projections.insert(number.name.to_owned(), variable.as_tensor().clone());
+        variables.insert(number.name.to_owned(), variable);
     }
     let mut trace = masks(student, &own, &term.student_taps)?;
     for (name, variable) in &variables {
@@ -301,7 +318,9 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         Some(mask) => numbers(mask)?,
         None => vec![1.0; rows],
     };
-    let mut targets = Targets { teacher_mask: Arc::new(teacher_mask), ..Targets::default() };
+    let teacher_mask = Arc::new(teacher_mask);
+    let mut targets =
+        Targets { teacher_written: Arc::clone(&teacher_mask), teacher_mask, ..Targets::default() };
     if let Some(labels) = student.get("labels") {
         if labels.dtype().is_float() && labels.rank() > 1 {
             targets.scores = Arc::new(numbers(labels)?);

@@ -27,7 +27,7 @@ settings! {
 impl LossTerm for Sequence {
     fn bind(&self, _: &Outline, teacher: Option<&Outline>) -> Result<Term, LossError> {
         teacher.ok_or(LossError::NoTeacher("sequence"))?;
-        Ok(on_targets("sequence", self.weight, self.label_smoothing, |targets| &targets.teacher_mask)
+        Ok(on_targets("sequence", self.weight, self.label_smoothing, |targets| &targets.teacher_written)
             .with_targets(&[TargetKind::TeacherText]))
     }
 }

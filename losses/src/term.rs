@@ -25,6 +25,8 @@ pub struct Targets {
     /// 1 where the teacher's distribution counts, else 0: at tokens that it wrote, or at every text or token that it
     /// classifies.
     pub teacher_mask: Arc<Vec<f32>>,
+    /// 1 where the class is a token of a text that the teacher wrote, else 0.
+    pub teacher_written: Arc<Vec<f32>>,
     /// The number of each row, where numbers are to be predicted and not classes; four of each cell, where boxes are; one of each two
     /// rows, where pairs of texts have scores.
     pub numbers: Arc<Vec<f32>>,
@@ -80,6 +82,8 @@ pub enum TargetKind {
     PassageLists,
     /// Scores of the passages of queries' lists.
     PassageScores,
+    /// Images with texts of them, or texts with their translations, of which the student reads each by itself.
+    ContrastPairs,
 }
 
 impl TargetKind {
@@ -97,6 +101,7 @@ impl TargetKind {
             Self::Relations => "relations between text and image",
             Self::PassageLists => "queries with passages",
             Self::PassageScores => "scores of queries' passages",
+            Self::ContrastPairs => "pairs of images and texts, or of texts and translations",
         }
     }
 
@@ -114,6 +119,7 @@ impl TargetKind {
             Self::Relations => "matching",
             Self::PassageLists => "list-cross-entropy",
             Self::PassageScores => "margin-mse",
+            Self::ContrastPairs => "info-nce",
         }
     }
 }
@@ -127,7 +133,7 @@ pub struct Inputs<'a> {
     pub teacher: Option<&'a Trace>,
     /// The targets of the batch.
     pub targets: &'a Targets,
-    /// Projections by name, with their gradients; in training the student's weights, too.
+    /// Projections and learnt numbers by name, with their gradients; in training the student's weights, too.
     pub projections: &'a Weights,
     /// The processes whose batches are one to terms that gather them; none where each computes for itself, as in validation.
     pub ranks: Option<&'a Ranks>,
@@ -229,6 +235,15 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// A number that a term trains along.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn learnt(&self, name: &str) -> Result<&'a Tensor, LossError> {
+        let missing = || LossError::MissingTap { side: "student", tap: name.to_owned() };
+        self.projections.get(name).ok_or_else(missing)
+    }
+
     /// A tensor after a projection, or itself without one.
     ///
     /// # Errors
@@ -265,6 +280,17 @@ pub struct Projection {
     pub outputs: usize,
 }
 
+/// A number that a term trains along, `[]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LearntNumber {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value before the first training.
+    pub initial: f32,
+    /// Its largest value; it is clamped after each step.
+    pub max: f64,
+}
+
 /// How a term is computed.
 pub type Compute = Box<dyn Fn(&Inputs<'_>) -> Result<Tensor, LossError> + Send + Sync>;
 
@@ -282,6 +308,8 @@ pub struct Term {
     pub teacher_taps: Vec<String>,
     /// The projections that it trains.
     pub projections: Vec<Projection>,
+    /// The numbers that it trains.
+    pub learnt: Vec<LearntNumber>,
     /// Sources of student and teacher must be padded to one length.
     pub equal_lengths: bool,
     /// What student and teacher compute at padding counts.
@@ -329,6 +357,7 @@ impl Term {
             student_taps,
             teacher_taps,
             projections: Vec::new(),
+            learnt: Vec::new(),
             equal_lengths: false,
             reads_padding: false,
             token_by_token: Vec::new(),

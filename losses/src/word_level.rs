@@ -10,8 +10,9 @@ settings! {
     /// The teacher's distributions, token by token.
     ///
     /// Word-level knowledge distillation (Kim and Rush, 2016, section 3.1), with the temperature of Hinton et al.
-    /// (2015): `L = 1/N Σ_t KL(softmax(z_T,t / T) || softmax(z_S,t / T))` over the N tokens that the teacher wrote,
-    /// both models reading the same target so far, padding left out. The published form is the cross-entropy, which
+    /// (2015): `L = 1/N Σ_t KL(softmax(z_T,t / T) || softmax(z_S,t / T))` over the N tokens of the targets,
+    /// both models reading the same target so far, padding left out: of what the teacher wrote, and where models write about images of
+    /// labels, too. The published form is the cross-entropy, which
     /// differs by the teacher's entropy, a constant. A pipeline gives the distributions of its last stage. Logits are
     /// `[batch, length, V]` on both sides, so both need the same vocabulary.
     pub struct WordLevel {

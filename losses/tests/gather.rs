@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use alambic_losses::{
-    Contrastive, Features, ImageTextContrast, Inputs, LossTerm, MultipleNegatives, Targets, Term,
+    Contrastive, Features, ImageTextContrast, InfoNce, Inputs, LossTerm, MultipleNegatives, Targets, Term,
 };
 use alambic_models::{Outline, Stream, TapSelection, Trace};
 use alambic_ranks::Ranks;
@@ -43,7 +43,10 @@ fn options<O: Table>(text: &str) -> O {
 
 fn outline() -> Outline {
     let mut outline = Outline { pairs: true, ..Outline::default() };
-    outline.streams.insert(String::new(), Stream { embedding: Some(WIDTH), ..Stream::new(1, 1, WIDTH) });
+    for stream in ["", "encoder"] {
+        let embeds = Stream { embedding: Some(WIDTH), ..Stream::new(1, 1, WIDTH) };
+        outline.streams.insert(stream.to_owned(), embeds);
+    }
     outline
 }
 
@@ -54,9 +57,10 @@ fn loss(term: &Term, first: usize, count: usize, ranks: Option<&Ranks>) -> (f64,
     let mut student = Trace::new(TapSelection::All);
     let mut teacher = Trace::new(TapSelection::All);
     match term.name {
-        "multiple-negatives" => {
-            student
-                .record("embedding", &Tensor::cat(&[sides[0].as_tensor(), sides[1].as_tensor()], 0).unwrap());
+        "multiple-negatives" | "info-nce" => {
+            let both = Tensor::cat(&[sides[0].as_tensor(), sides[1].as_tensor()], 0).unwrap();
+            student.record("embedding", &both);
+            student.record("encoder.embedding", &both);
         }
         "contrastive" => {
             student.record("embedding", sides[0].as_tensor());
@@ -76,7 +80,8 @@ fn loss(term: &Term, first: usize, count: usize, ranks: Option<&Ranks>) -> (f64,
     };
     let texts = (0..2).flat_map(|side| (first..first + count).map(move |example| number(side, example)));
     let targets = Targets { texts: Arc::new(texts.collect()), ..Targets::default() };
-    let weights = Weights::from_iter([("logit_scale".to_owned(), scale.as_tensor().clone())]);
+    let names = ["logit_scale", "info-nce.logit_scale"];
+    let weights = Weights::from_iter(names.map(|name| (name.to_owned(), scale.as_tensor().clone())));
     let inputs = Inputs {
         student: &student,
         teacher: Some(&teacher),
@@ -124,6 +129,12 @@ fn gathered_pairs_are_those_of_one_batch() {
         let options: MultipleNegatives = options(&format!("gather = true\nsymmetric = {symmetric}"));
         compare(|| options.bind(&outline(), None).unwrap());
     }
+}
+
+#[test]
+fn gathered_pairs_under_a_learnt_scale_are_those_of_one_batch() {
+    let options: InfoNce = options("gather = true");
+    compare(|| options.bind(&outline(), None).unwrap());
 }
 
 #[test]

@@ -35,7 +35,8 @@ fn value(term: &Term, progress: f64) -> Result<u32, LossError> {
     let targets = Targets {
         classes: Arc::new(vec![2, 0, 1]),
         labelled: Arc::clone(&ones),
-        teacher_mask: ones,
+        teacher_mask: Arc::clone(&ones),
+        teacher_written: ones,
         ..Targets::default()
     };
     let inputs = Inputs {

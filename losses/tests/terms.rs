@@ -39,6 +39,7 @@ fn targets(tokens: &[u32], labelled: &[f32], teacher_mask: &[f32]) -> Targets {
         classes: Arc::new(tokens.to_vec()),
         labelled: Arc::new(labelled.to_vec()),
         teacher_mask: Arc::new(teacher_mask.to_vec()),
+        teacher_written: Arc::new(teacher_mask.to_vec()),
         ..Targets::default()
     }
 }
@@ -151,6 +152,7 @@ fn a_batch_without_rows_of_a_kind_adds_nothing() {
     let (logits, mut targets) = two_sequences();
     targets.labelled = Arc::new(vec![0.0; 6]);
     targets.teacher_mask = targets.labelled.clone();
+    targets.teacher_written = targets.labelled.clone();
     let outline = outline(1, 2, 3);
     let student = trace("logits", &logits, &[]);
     let terms = [

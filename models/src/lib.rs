@@ -96,7 +96,7 @@ pub use regions::Regions;
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
     EncodedText, EncodingOptions, TargetPrefix, TokenSpan, TokenWindow, Tokenizer, TokenizerFiles,
-    TokenizerModel, UnifiedScript, WindowSizes, language_tag, word_spans,
+    TokenizerModel, UnifiedScript, WindowSizes, language_tag, sentinel, word_spans,
 };
 pub use tokens::Tokens;
 pub use var_builder::var_builder;

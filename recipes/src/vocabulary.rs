@@ -52,6 +52,11 @@ pub(crate) fn train_vocabulary(
             let texts = texts.iter().map(String::as_str);
             Tokenizer::train_with_languages(student.inner().tokenizer_model(), texts, &languages, size)?
         }
+        VocabularySource::WithSentinels(texts, sentinels) => {
+            let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
+            let texts = texts.iter().map(String::as_str);
+            Tokenizer::train_with_sentinels(student.inner().tokenizer_model(), texts, sentinels, size)?
+        }
         VocabularySource::Texts(texts) => {
             let size = student.inner().max_vocabulary().unwrap_or(usize::MAX);
             let model = student.inner().tokenizer_model();

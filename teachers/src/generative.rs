@@ -9,9 +9,7 @@ use alambic_models::{
 
 use crate::TeacherError;
 use crate::digest::model_digest;
-use crate::teacher::{
-    GenerationOutput, GenerationRequest, Teacher, TeacherBatch, candidates, rejection_reason,
-};
+use crate::teacher::{GenerationOutput, GenerationRequest, Teacher, TeacherBatch, generation_output};
 
 /// Encoder-decoder of a folder as a teacher, which generates targets and whose taps are read. Its copies share one network.
 #[derive(Debug, Clone)]
@@ -87,16 +85,7 @@ impl Teacher for GenerativeTeacher {
         requests: &[GenerationRequest],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<GenerationOutput>, TeacherError> {
-        let row = |hypotheses: Vec<(String, Hypothesis)>| {
-            let dropped = rejection_reason(&hypotheses).map(str::to_owned);
-            GenerationOutput {
-                confidence: hypotheses.first().map_or(0.0, |(_, best)| f64::from(best.score(1.0)).exp()),
-                candidates: if dropped.is_none() { candidates(hypotheses, usize::MAX) } else { Vec::new() },
-                intermediate: Vec::new(),
-                dropped,
-            }
-        };
-        Ok(self.hypotheses(requests, progress)?.into_iter().map(row).collect())
+        Ok(self.hypotheses(requests, progress)?.into_iter().map(generation_output).collect())
     }
 
     fn trace(&self, batch: TeacherBatch<'_>, wanted: &TapSelection) -> Result<Trace, TeacherError> {

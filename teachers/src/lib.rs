@@ -40,6 +40,7 @@ mod ensemble;
 mod error;
 mod generation_record;
 mod generative;
+mod image_text;
 mod options;
 mod pipeline;
 mod recorded;
@@ -60,6 +61,7 @@ pub use ensemble::{Ensemble, EnsembleAverage, EnsembleMember, EnsembleOptions};
 pub use error::TeacherError;
 pub use generation_record::GenerationRecord;
 pub use generative::GenerativeTeacher;
+pub use image_text::{ImageTextRequest, ImageTextTeacher};
 pub use options::{
     CheckpointOptions, CheckpointPooling, PipelineOptions, PipelineStep, TARGET, TeacherOptions,
 };

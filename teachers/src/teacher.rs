@@ -61,6 +61,17 @@ pub(crate) fn candidates(hypotheses: Vec<(String, Hypothesis)>, max: usize) -> V
         .collect()
 }
 
+/// The output of one model with these hypotheses, the best first.
+pub(crate) fn generation_output(hypotheses: Vec<(String, Hypothesis)>) -> GenerationOutput {
+    let dropped = rejection_reason(&hypotheses).map(str::to_owned);
+    GenerationOutput {
+        confidence: hypotheses.first().map_or(0.0, |(_, best)| f64::from(best.score(1.0)).exp()),
+        candidates: if dropped.is_none() { candidates(hypotheses, usize::MAX) } else { Vec::new() },
+        intermediate: Vec::new(),
+        dropped,
+    }
+}
+
 /// Sources with given targets: the decoder reads the target instead of what it generates.
 #[derive(Debug, Clone, Copy)]
 pub struct TeacherForcing<'a> {

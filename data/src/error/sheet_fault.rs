@@ -98,6 +98,14 @@ pub enum SheetFault {
     /// Styles that are given by sheets and by a column.
     #[error("`sheets` gives each sheet a style, and `style` names a column of styles")]
     TwoStyles,
+    /// A style that is to be unseen, and that no sheet has, or that is the only one.
+    #[error("`unseen-style` names `{}`, and the styles of `sheets` are {}", quoted(.style), list(.known))]
+    UnseenStyle {
+        /// The style.
+        style: String,
+        /// The styles that there are.
+        known: Vec<String>,
+    },
 }
 
 impl SheetFault {
@@ -127,6 +135,9 @@ impl SheetFault {
             }
             Self::NothingExcluded { .. } => "correct the value, or take it out of `exclude`",
             Self::TwoStyles => "leave out `style`",
+            Self::UnseenStyle { .. } => {
+                "give `sheets` as a table of two styles or more, as `{ noto = \"noto.png\", twemoji = \"twemoji.png\" }`, and name one of them"
+            }
         }
         .into()
     }

@@ -10,7 +10,7 @@ use super::shape::Shape;
 /// The objects of a scene: colour, shape and centre, in shares of the side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SceneContents {
-    objects: Vec<(Colour, Shape, [f32; 2])>,
+    pub(super) objects: Vec<(Colour, Shape, [f32; 2])>,
 }
 
 /// Objects that a caption names by colour and shape, compared with those of the scene as multisets.

@@ -2,11 +2,13 @@
 //! (Santoro et al., 2017).
 
 mod canvas;
+mod caption_colours;
 mod caption_parser;
 mod captions;
 mod colour;
 mod contents;
 mod drawing;
+mod hidden_colours;
 mod languages;
 mod look;
 mod pairs;
@@ -16,8 +18,10 @@ mod scene;
 mod shape;
 mod style;
 
+pub use caption_colours::CaptionColours;
 pub use contents::{CaptionObjects, SceneContents};
 pub use drawing::Drawing;
+pub use hidden_colours::{has_colour_words, hide_colours};
 pub use languages::SceneLanguage;
 pub(crate) use languages::{SceneAnswer, Statement};
 pub(crate) use look::{SceneTag, is_about, known_tags, of_tag, say_hidden};

@@ -168,7 +168,7 @@ impl SplitOptions {
     /// The split of what has this value in the split column and this key.
     pub(crate) fn assign(&self, value: Option<&str>, key: &str) -> Split {
         let among = |values: &[String]| value.is_some_and(|value| values.iter().any(|own| own == value));
-        let below = |split: Split, fraction: f64| unit_interval(&[&self.salt, split.name(), key]) < fraction;
+        let below = |split: Split, fraction: f64| self.place_of(split, key) < fraction;
         if among(&self.test_values) || below(Split::Test, self.test_fraction.unwrap_or_default()) {
             Split::Test
         } else if among(&self.validation_values) || below(Split::Validation, self.validation_fraction()) {
@@ -176,6 +176,11 @@ impl SplitOptions {
         } else {
             Split::Train
         }
+    }
+
+    /// Where a key lies between 0 and 1 as a split is carved out: those below its fraction go to it.
+    pub(crate) fn place_of(&self, split: Split, key: &str) -> f64 {
+        unit_interval(&[&self.salt, split.name(), key])
     }
 
     /// Counts, among the values of training examples, those that it does not name and that do not say that they are for

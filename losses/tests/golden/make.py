@@ -3,7 +3,7 @@
     python losses/tests/golden/make.py
 
 writes `cases.json`,
-`{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,tagged,teacher,elder,vectors-of-teacher,judge,tagger}.safetensors`
+`{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,tagged,contrasted,teacher,elder,vectors-of-teacher,judge,tagger}.safetensors`
 and `expected.safetensors` beside itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -499,10 +499,24 @@ CASES += [
      4 * (((TAG_ROWS / 2).softmax(1) - (TAGGER["logits"].flatten(0, 1) / 2).softmax(1)) ** 2)[ACTIVE].mean()),
 ]
 
+# Pairs of images and texts, two of which say the same, and the logarithm of their scale.
+CONTRASTED = {"encoder.embedding": torch.randn(2 * BATCH, 6, generator=DRAW).float().double().requires_grad_(),
+              "info-nce.logit_scale": torch.tensor(1.5).requires_grad_()}
+
+
+def info_nce():
+    left, right = F.normalize(CONTRASTED["encoder.embedding"], dim=1).chunk(2)
+    scores = CONTRASTED["info-nce.logit_scale"].exp() * left @ right.T
+    return (ranking(scores) + ranking(scores.T)) / 2
+
+
+CASES.append(("info-nce", "info-nce", [], "contrasted", info_nce()))
+
 expected = {}
 for name, _, _, whose, value in CASES:
     trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
-             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED, "tagged": TAGGED}[whose]
+             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED, "tagged": TAGGED,
+             "contrasted": CONTRASTED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
         if gradient is not None:
@@ -516,6 +530,7 @@ save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors
 save_file({**single(FOUND), "labels": CELL_LABELS, "box_labels": BOXES.float()}, HERE / "found.safetensors")
 save_file({**single(MATCHED), "relation_labels": RELATIONS}, HERE / "matched.safetensors")
 save_file({**single(BESIDE), "texts": TEXTS}, HERE / "beside.safetensors")
+save_file({**single(CONTRASTED), "texts": TEXTS}, HERE / "contrasted.safetensors")
 save_file({**single(TRIPLES), "texts": TRIPLE_TEXTS}, HERE / "triples.safetensors")
 save_file({**single(SCORED), "labels": PAIR_SCORES.float()}, HERE / "scored.safetensors")
 save_file(single(VECTORS), HERE / "vectors.safetensors")

@@ -140,6 +140,9 @@ impl PaliConfig {
     pub fn outline(&self) -> Outline {
         let vision = &self.vision_config;
         let mut outline = self.text_config.structure().outline();
+        if let Some(encoder) = outline.streams.get_mut("encoder") {
+            encoder.embedding = Some(self.text_config.d_model);
+        }
         let tower = Stream::new(vision.num_hidden_layers, vision.hidden_size, vision.num_attention_heads);
         outline.streams.insert("image".to_owned(), tower);
         let text = &self.text_config;
@@ -150,6 +153,8 @@ impl PaliConfig {
         outline
     }
 
+    /// Tap of the mean of the encoder's last states over patches and prompt, without padding.
+    pub(super) const EMBEDDING: &str = "encoder.embedding";
     /// Stream of the patches in the encoder.
     pub(super) const ENCODER_IMAGE: &str = "encoder.image";
     /// Stream of the prompt in the encoder.

@@ -5,7 +5,8 @@
 //! alone.
 //!
 //! Taps: `image.*` of the tower (layers before its last norm), those of an encoder-decoder, and of the hidden states of the
-//! encoder its two parts, `encoder.image.hidden.i` and `encoder.text.hidden.i`.
+//! encoder its two parts, `encoder.image.hidden.i` and `encoder.text.hidden.i`; `encoder.embedding`, `[batch, width]`, is the mean of
+//! its last states over patches and prompt.
 
 mod architecture;
 mod config;

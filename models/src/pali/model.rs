@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::ops::Activation;
+use alambic_tensor::ops::{Activation, masked_mean};
 use alambic_tensor::parameters::Weights;
 
 use super::config::{PaliConfig, VisualBias};
@@ -145,6 +145,9 @@ impl Pali {
         }
         let source = tokens.as_ref().ok_or_else(|| missing("text (`input_ids`)"))?;
         let (memory, mask) = self.encode(source, patches.as_ref(), pass, &mut whole)?;
+        if whole.wants(PaliConfig::EMBEDDING) {
+            whole.record(PaliConfig::EMBEDDING, &masked_mean(&memory, &mask)?);
+        }
         match (target, names.and_then(|names| names.iter().find(|tap| is_behind(tap)))) {
             (Some(target), _) if beyond_encoder => {
                 self.language.decode((&memory, &mask), target, pass, &mut whole)?;

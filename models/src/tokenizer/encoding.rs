@@ -404,6 +404,16 @@ impl Tokenizer {
         }
     }
 
+    /// The text of ids with the special tokens between, but for the end.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn decode_whole(&self, ids: &[u32]) -> Result<String, ModelError> {
+        let end = self.end()?;
+        let ids: Vec<u32> = ids.iter().copied().filter(|id| *id != end).collect();
+        guarded(|| self.inner.decode(&ids, false)).map_err(|error| self.fault(error))
+    }
+
     /// JSON of `tokenizer.json`.
     ///
     /// # Errors

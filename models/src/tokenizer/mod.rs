@@ -32,6 +32,6 @@ pub use language_codes::TargetPrefix;
 pub use options::EncodingOptions;
 pub use script::UnifiedScript;
 pub use spans::{TokenSpan, word_spans};
-pub use special::language_tag;
+pub use special::{language_tag, sentinel};
 pub use training::TokenizerModel;
 pub use windows::{TokenWindow, WindowSizes};

@@ -21,6 +21,12 @@ pub fn language_tag(language: &str) -> String {
     format!(">>{language}<<")
 }
 
+/// The token of this number among those that stand in the place of spans that are left out of a text, as T5 has them.
+#[must_use]
+pub fn sentinel(number: usize) -> String {
+    format!("<extra_id_{number}>")
+}
+
 /// Special tokens of a vocabulary that is trained, which come first in it, and how texts stand among them.
 pub(super) struct SpecialTokens {
     /// In the order of their ids. The second stands for what is not in the vocabulary.
@@ -39,6 +45,13 @@ impl SpecialTokens {
         let tags = languages.iter().map(|language| language_tag(language));
         let names = [END, UNKNOWN, PADDING].map(str::to_owned).into_iter().chain(tags).collect();
         Ok(Self { names, around: before_end()? })
+    }
+
+    /// Those of a model that writes texts, with so many sentinels.
+    pub(super) fn with_sentinels(sentinels: usize) -> Result<Self, ModelError> {
+        let mut special = Self::of_languages(&[])?;
+        special.names.extend((0..sentinels).map(sentinel));
+        Ok(special)
     }
 
     /// The token for what is not in the vocabulary.

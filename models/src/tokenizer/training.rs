@@ -82,6 +82,20 @@ impl Tokenizer {
         Self::train_with(model, texts, size, &SpecialTokens::of_languages(languages)?)
     }
 
+    /// The same with so many sentinels, [`sentinel`](super::sentinel), in place of tags: for a model that learns to write the spans
+    /// that are left out of texts.
+    ///
+    /// # Errors
+    /// As of [`Self::train`].
+    pub fn train_with_sentinels<'t>(
+        model: TokenizerModel,
+        texts: impl IntoIterator<Item = &'t str>,
+        sentinels: usize,
+        size: usize,
+    ) -> Result<Self, ModelError> {
+        Self::train_with(model, texts, size, &SpecialTokens::with_sentinels(sentinels)?)
+    }
+
     fn train_with<'t>(
         model: TokenizerModel,
         texts: impl IntoIterator<Item = &'t str>,

@@ -85,7 +85,7 @@ impl Checker<'_> {
             );
             return;
         }
-        let mut weights = Vec::new();
+        let (mut weights, mut terms) = (Vec::new(), Vec::new());
         for loss in losses {
             let outline = student.map(|info| info.config.outline());
             let bound = match (supervision, &outline) {
@@ -146,6 +146,7 @@ impl Checker<'_> {
                         self.check_targets(loss, &term, task, supervision);
                     }
                     task.check_term(site, loss, &term, self);
+                    terms.push(term);
                 }
                 // Without a known student, nothing else can be checked.
                 (Err(error), _) if outline.is_some() => {
@@ -161,6 +162,9 @@ impl Checker<'_> {
             }
         }
         if weights.len() == losses.len() {
+            if !losses.is_empty() {
+                task.check_terms(site, &terms, self);
+            }
             self.check_end_weights(site, losses, &weights);
         }
     }

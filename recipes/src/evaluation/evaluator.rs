@@ -142,6 +142,35 @@ pub(crate) enum ModelRole {
     Compared,
     /// The student, of whose embeddings so many numbers are kept.
     Truncated(usize),
+    /// The student, which is shown other inputs than those of the examples.
+    Changed(InputChange),
+}
+
+/// Change of the inputs of examples, by which it is seen whether a model makes use of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputChange {
+    /// No image is shown.
+    WithoutImages,
+    /// The image of another example is shown.
+    OtherImages,
+}
+
+impl InputChange {
+    /// Name of the student's row.
+    pub(crate) fn row(self) -> &'static str {
+        match self {
+            Self::WithoutImages => "student without images",
+            Self::OtherImages => "student with other images",
+        }
+    }
+
+    /// Description of the row, for the report.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::WithoutImages => "the student, which is given the texts and no image",
+            Self::OtherImages => "the student, which is given the texts with the image of another example",
+        }
+    }
 }
 
 /// Evaluates models on the test splits of corpora.
@@ -151,6 +180,11 @@ pub(crate) trait Evaluator {
 
     /// Widths to which the student's embeddings are truncated for rows of their own.
     fn widths(&self) -> &[usize] {
+        &[]
+    }
+
+    /// Changes of the inputs with which the student is evaluated once more, for rows of their own.
+    fn input_changes(&self) -> &'static [InputChange] {
         &[]
     }
 

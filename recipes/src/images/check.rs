@@ -78,7 +78,8 @@ impl Checker<'_> {
             [&student.config, &teacher.config].map(|config| ImageProcessor::new(config, None));
         let [Ok(own), Ok(other)] = image_processor else { return };
         // The stream without a name is that of text and image together.
-        let is_of_images = |stream: &String| ["", "image", "vision"].contains(&stream.as_str());
+        let is_of_images =
+            |stream: &String| ["", "image", "vision", "encoder.image"].contains(&stream.as_str());
         if own.has_same_patches(&other) || !term.token_by_token.iter().any(is_of_images) {
             return;
         }

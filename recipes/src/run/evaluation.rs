@@ -23,7 +23,9 @@ use alambic_tensor::precision::{self, MatmulPrecision};
 use super::trainings::{SeedRun, Trainings};
 use crate::context::RunContext;
 use crate::error::RunError;
-use crate::evaluation::evaluator::{CardMetadata, Evaluator, ModelRole, TestSet, TrivialBaseline};
+use crate::evaluation::evaluator::{
+    CardMetadata, Evaluator, InputChange, ModelRole, TestSet, TrivialBaseline,
+};
 use crate::evaluation::languages::language_sets;
 use crate::evaluation::metrics::document_frequencies;
 use crate::folder::layout;
@@ -141,7 +143,8 @@ impl<'a> Evaluation<'a> {
             ));
         }
         let widths = evaluators.first().map(|evaluator| evaluator.widths().to_vec()).unwrap_or_default();
-        let models = trainings.student.len() * (1 + options.precisions.len() + widths.len())
+        let changes = evaluators.first().map_or(&[][..], |evaluator| evaluator.input_changes());
+        let models = trainings.student.len() * (1 + options.precisions.len() + widths.len() + changes.len())
             + folders.len()
             + trainings.baselines.iter().map(|(_, runs)| runs.len()).sum::<usize>();
         let noun = sets().next().map(|set| set.noun.many.clone()).unwrap_or_default();
@@ -182,6 +185,14 @@ impl<'a> Evaluation<'a> {
                 predictions: trainings.student.iter().map(truncated).collect::<Result<_, RunError>>()?,
             });
         }
+        for change in changes {
+            let changed = |run: &SeedRun| predict(&run.folder, ModelRole::Changed(*change));
+            compared.push(ComparedModel {
+                name: change.row().to_owned(),
+                folder: trainings.student[0].folder.clone(),
+                predictions: trainings.student.iter().map(changed).collect::<Result<_, RunError>>()?,
+            });
+        }
         for (name, folder) in folders {
             let role = if name == UNTRAINED { ModelRole::Student } else { ModelRole::Compared };
             let predictions = vec![predict(&folder, role)?];
@@ -200,6 +211,11 @@ impl<'a> Evaluation<'a> {
             baselines,
             compared,
         })
+    }
+
+    /// Changes of the inputs with which the student is evaluated once more.
+    pub(crate) fn input_changes(&self) -> &'static [InputChange] {
+        self.first().input_changes()
     }
 
     /// Name of an example.

@@ -166,7 +166,7 @@ pub(crate) fn train(
         options: training.train,
         steps,
         masked: training.masked.map(|masked| masked.masks).zip(held.as_ref()),
-        clamped: initial.config.clamped_parameters(),
+        clamped: &clamped(&initial.config, &terms),
         interrupt: context.interrupt,
         ranks,
         callbacks: callbacks(context, training, &*task, &terms, steps, &folder),
@@ -203,6 +203,12 @@ pub(crate) fn train(
         None => format!("{} steps", output.steps),
     });
     Ok(Some(output))
+}
+
+/// Parameters that are clamped below a number: the model's own, and the numbers that terms train along.
+fn clamped<'t>(config: &Config, terms: &'t [Term]) -> Vec<(&'t str, f64)> {
+    let learnt = terms.iter().flat_map(|term| &term.learnt).map(|number| (number.name, number.max));
+    config.clamped_parameters().iter().copied().chain(learnt).collect()
 }
 
 /// The masked weights as they are before a training.
@@ -413,7 +419,7 @@ fn loss_weights(terms: &[Term]) -> Vec<(String, ScheduledValue)> {
     terms.iter().map(|term| (term.name.to_owned(), term.weight)).collect()
 }
 
-/// Initial projections of the terms: those that an earlier training of the student saved, or new ones.
+/// Initial projections and learnt numbers of the terms: those that an earlier training of the student saved, or new ones.
 fn projections(from: Option<&Path>, terms: &[Term], streams: Streams) -> Result<Weights, RunError> {
     let saved = match from.map(|folder| folder.join(PROJECTIONS)).filter(|path| path.is_file()) {
         Some(path) => parameters::load(&path)?,
@@ -433,6 +439,13 @@ fn projections(from: Option<&Path>, terms: &[Term], streams: Streams) -> Result<
         };
         weights.insert(name("weight"), weight);
         weights.insert(name("bias"), bias);
+    }
+    for number in terms.iter().flat_map(|term| &term.learnt) {
+        let value = match saved.get(number.name) {
+            Some(value) => value.clone(),
+            None => Tensor::new(number.initial, device::current())?,
+        };
+        weights.insert(number.name.to_owned(), value);
     }
     Ok(weights)
 }

@@ -27,6 +27,8 @@ pub(crate) enum VocabularySource<'c> {
     Characters(Vec<char>, Vec<String>),
     /// Sentences in several languages, which have a tag each.
     Sentences(Vec<String>, Vec<String>),
+    /// Texts, and the number of tokens that stand in the place of spans that are left out of them.
+    WithSentinels(Vec<String>, usize),
     /// Texts.
     Texts(Vec<Cow<'c, str>>),
 }
@@ -180,6 +182,9 @@ pub(crate) trait Task {
 
     /// Checks a bound loss term against the data.
     fn check_term(&self, _: &Site<'_>, _: &At<Loss>, _: &Term, _: &mut Checker<'_>) {}
+
+    /// Checks all loss terms of a training together, once each is bound.
+    fn check_terms(&self, _: &Site<'_>, _: &[Term], _: &mut Checker<'_>) {}
 
     /// Whether the test splits of corpora of this kind are evaluated by this task, whose data are those of the last stage.
     fn evaluates(&self, kind: ContentKind) -> bool;

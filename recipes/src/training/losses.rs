@@ -38,17 +38,7 @@ pub(crate) struct Sum {
     pub(crate) values: IndexMap<String, f64>,
 }
 
-impl Sum {
-    /// Adds a share of another sum.
-    pub(crate) fn add(&mut self, other: &Self, share: f64) {
-        self.loss += other.loss * share;
-        for (name, value) in &other.values {
-            *self.values.entry(name.clone()).or_insert(0.0) += value * share;
-        }
-    }
-}
-
-/// Statistics of one batch of a step.
+/// Statistics of one batch of a step. Of a term that does not count over it the numbers are NaN, so that all batches have as many.
 #[derive(Debug, Clone)]
 pub(crate) struct PartStatistics {
     pub(crate) sum: Sum,
@@ -57,7 +47,27 @@ pub(crate) struct PartStatistics {
     pub(crate) examples: usize,
 }
 
+/// Numbers of terms by name, of all that there are; NaN where there is none.
+fn of_all(terms: &[Term], numbers: &IndexMap<String, f64>) -> IndexMap<String, f64> {
+    let number = |term: &Term| numbers.get(term.name).copied().unwrap_or(f64::NAN);
+    terms.iter().map(|term| (term.name.to_owned(), number(term))).collect()
+}
+
 impl PartStatistics {
+    /// Statistics of a batch of so many examples: its losses, and the norms where terms were taken apart.
+    pub(crate) fn new(
+        terms: &[Term],
+        sum: &Sum,
+        norms: Option<&IndexMap<String, f64>>,
+        examples: usize,
+    ) -> Self {
+        Self {
+            sum: Sum { loss: sum.loss, values: of_all(terms, &sum.values) },
+            norms: norms.map(|norms| of_all(terms, norms)).unwrap_or_default(),
+            examples,
+        }
+    }
+
     /// All numbers as bits, which JSON would not keep of infinity and NaN.
     pub(crate) fn words(&self) -> Vec<u64> {
         let numbers = [self.sum.loss].into_iter().chain(self.sum.values.values().copied());
@@ -81,7 +91,7 @@ impl PartStatistics {
 /// Statistics of one step, over all batches whose gradients it adds up.
 #[derive(Debug, Default)]
 pub(crate) struct StepStatistics {
-    /// A mean over the batches.
+    /// A mean over the batches, and of a term over those in which it counts.
     pub(crate) sum: Sum,
     /// The norm of each term's own gradient, at steps at which they are taken apart.
     norms: IndexMap<String, f64>,
@@ -105,11 +115,18 @@ impl StepStatistics {
             })
             .collect();
         let mut statistics = Self::default();
-        let share = 1.0 / parts.len() as f64;
-        for part in parts {
-            statistics.sum.add(&part.sum, share);
-            for (name, norm) in part.norms {
-                *statistics.norms.entry(name).or_insert(0.0) += norm;
+        let mut counts: IndexMap<String, usize> = IndexMap::new();
+        for (name, _) in parts.iter().flat_map(|part| &part.sum.values).filter(|(_, value)| !value.is_nan()) {
+            *counts.entry(name.clone()).or_insert(0) += 1;
+        }
+        for part in &parts {
+            statistics.sum.loss += part.sum.loss * (1.0 / parts.len() as f64);
+            for (name, value) in part.sum.values.iter().filter(|(_, value)| !value.is_nan()) {
+                let share = 1.0 / counts.get(name).copied().unwrap_or(1) as f64;
+                *statistics.sum.values.entry(name.clone()).or_insert(0.0) += value * share;
+            }
+            for (name, norm) in part.norms.iter().filter(|(_, norm)| !norm.is_nan()) {
+                *statistics.norms.entry(name.clone()).or_insert(0.0) += norm;
             }
             statistics.examples += part.examples;
         }
@@ -211,10 +228,37 @@ mod tests {
         let losses = Losses::new(vec![(&once, value(2.0)), (&thrice, value(0.5))], 1, 0.0).unwrap();
         assert_eq!(losses.sum.values, [("cross-entropy".to_owned(), 2.5)].into());
         assert!((losses.sum.loss - 3.5).abs() < 1e-12);
-        let mut mean = Sum::default();
-        mean.add(&losses.sum, 0.5);
-        mean.add(&losses.sum, 0.5);
-        assert_eq!(mean, losses.sum);
+        let part = PartStatistics::new(&[term(1.0)], &losses.sum, None, 4);
+        let mean =
+            StepStatistics::of(&[part.clone(), part.clone()], &[[part.words(), part.words()].concat()]);
+        assert_eq!((mean.sum, mean.examples), (losses.sum, 8));
+    }
+
+    #[test]
+    fn term_counts_in_the_batches_that_have_it() {
+        let bind = |name: &str, outline: &Outline| {
+            Loss::default_kind(name).unwrap().inner().bind(outline, None).unwrap()
+        };
+        let terms = ["cross-entropy", "binary-cross-entropy"]
+            .map(|name| bind(name, &Outline { classes: 2, ..Outline::default() }));
+        let value = |value: f32| Tensor::new(value, &Device::Cpu).unwrap();
+        let part = |values: Vec<(usize, f32)>| {
+            let losses = values.into_iter().map(|(term, own)| (&terms[term], value(own))).collect();
+            let sum = Losses::new(losses, 1, 0.0).unwrap().sum;
+            let norms = sum.values.clone();
+            PartStatistics::new(&terms, &sum, Some(&norms), 1)
+        };
+        let parts = [part(vec![(0, 1.0), (1, 5.0)]), part(vec![(0, 3.0)])];
+        let words = parts.iter().flat_map(PartStatistics::words).collect();
+        let mean = StepStatistics::of(&parts, &[words]);
+        assert_eq!(mean.sum.loss, 4.5);
+        assert_eq!(
+            mean.sum.values,
+            [("cross-entropy".to_owned(), 2.0), ("binary-cross-entropy".to_owned(), 5.0)].into()
+        );
+        assert_eq!(mean.shares()["cross-entropy"], 4.0 / 9.0);
+        let alone = StepStatistics::of(&parts[1..], &[parts[1].words()]);
+        assert_eq!(alone.shares().keys().collect::<Vec<_>>(), ["cross-entropy"]);
     }
 
     #[test]

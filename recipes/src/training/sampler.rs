@@ -135,6 +135,18 @@ impl BatchSampler {
         order
     }
 
+    /// The first batch of each group in the epoch; nothing where any examples go together.
+    pub(crate) fn first_of_groups(&self, task: &dyn TrainingTask) -> Vec<&[usize]> {
+        let groups = task.groups();
+        let groups = groups.iter().filter(|group| groups.len() > 1 && !group.examples.is_empty());
+        let is_of = |group: &BatchGroup, batch: &[usize]| {
+            batch.first().is_some_and(|first| group.examples.contains(first))
+        };
+        let first =
+            |group: &BatchGroup| self.order.iter().map(Vec::as_slice).find(|batch| is_of(group, batch));
+        groups.filter_map(first).collect()
+    }
+
     /// Batches of an epoch.
     pub(crate) fn batches(&self) -> usize {
         self.order.len()
@@ -273,6 +285,10 @@ mod tests {
             let firsts = own(epoch).filter(|(_, batch)| is_first(batch)).count();
             assert_eq!((own(epoch).count(), firsts), (27, 20), "27 batches, three quarters of the first");
         }
+        let sampler = sampler(&task, None);
+        let firsts = sampler.first_of_groups(&task);
+        assert!(firsts.len() == 2 && is_first(firsts[0]) && is_second(firsts[1]));
+        assert!(sampler.first_of_groups(&Examples::new(&[("en", 5)])).is_empty());
         let of_epoch = |epoch: u64| own(epoch).map(|(_, batch)| batch.clone()).collect::<Vec<_>>();
         assert_ne!(of_epoch(0), of_epoch(1));
         assert_eq!(batches, epochs(&task, None, 2));

@@ -15,9 +15,10 @@ pub(crate) struct Taps {
 
 impl Taps {
     /// Those that terms read.
-    pub(crate) fn of(terms: &[Term]) -> Self {
+    pub(crate) fn of<'t>(terms: impl IntoIterator<Item = &'t Term>) -> Self {
+        let terms: Vec<&Term> = terms.into_iter().collect();
         let all = |taps: fn(&Term) -> &Vec<String>| -> Vec<String> {
-            let taps: IndexSet<&String> = terms.iter().flat_map(taps).collect();
+            let taps: IndexSet<&String> = terms.iter().flat_map(|term| taps(term)).collect();
             taps.into_iter().cloned().collect()
         };
         Self {

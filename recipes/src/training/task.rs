@@ -35,10 +35,11 @@ pub(crate) struct ForwardOutputs {
 }
 
 impl ForwardOutputs {
-    /// Each term over a batch, before its weight.
+    /// Each term that counts over a batch, before its weight.
     pub(crate) fn losses<'t>(
         &self,
         context: &ForwardContext<'t>,
+        counts: impl Fn(&Term) -> bool,
     ) -> Result<Vec<(&'t Term, Tensor)>, RunError> {
         let inputs = Inputs {
             student: &self.student,
@@ -48,13 +49,14 @@ impl ForwardOutputs {
             ranks: context.ranks,
             progress: context.progress,
         };
-        context.terms.iter().map(|term| Ok((term, term.loss(&inputs)?))).collect()
+        let counted = context.terms.iter().filter(|term| counts(term));
+        counted.map(|term| Ok((term, term.loss(&inputs)?))).collect()
     }
 
     /// The weighted sum of the terms over a batch.
     pub(crate) fn total(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let mut total = 0.0;
-        for (term, loss) in self.losses(context)? {
+        for (term, loss) in self.losses(context, |_| true)? {
             total += term.weight.at(context.progress) * f64::from(loss.to_scalar::<f32>()?);
         }
         Ok(total)
@@ -111,6 +113,11 @@ pub(crate) trait TrainingTask {
 
     /// Whether a batch has labels, so that what only they reach gets a gradient.
     fn has_labels(&self, _batch: &[usize]) -> bool {
+        true
+    }
+
+    /// Whether a term counts over a batch: batches of one group may lack what those of another one have.
+    fn counts(&self, _term: &Term, _batch: &[usize]) -> bool {
         true
     }
 

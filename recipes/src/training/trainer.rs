@@ -70,8 +70,8 @@ impl Trainer<'_> {
             let begin = Instant::now();
             let mut gradients = GradientSum::new(ranks, &state.parameters);
             let progress = progress(state.progress.step, self.steps);
-            let mut reached = self
-                .is_weaker_at_first(state.progress.step)
+            let probed = self.reached_by_groups(state, progress)?;
+            let mut reached = (probed.is_none() && self.is_weaker_at_first(state.progress.step))
                 .then(|| GradientSum::new(ranks, &state.parameters));
             let mut own = Vec::new();
             let apart =
@@ -91,7 +91,8 @@ impl Trainer<'_> {
                     Ok::<_, RunError>((sum, losses.backward(&state.parameters, apart)?))
                 })?;
                 gradients.add(step.gradients)?;
-                own.push(PartStatistics { sum, norms: step.norms, examples: batch.len() });
+                let norms = apart.then_some(&step.norms);
+                own.push(PartStatistics::new(self.terms, &sum, norms, batch.len()));
             }
             // A signal may reach one rank alone, and all have to stop at the same step: it is told with the gradients.
             let mut said: Vec<u64> = own.iter().flat_map(PartStatistics::words).collect();
@@ -104,11 +105,8 @@ impl Trainer<'_> {
             let mut statistics = StepStatistics::of(&own, &said);
             if state.progress.step == 0 {
                 let reached = reached.map(|reached| reached.finish(&[])).transpose()?;
-                check_gradients(
-                    state,
-                    reached.as_ref().map_or(&gradients, |(reached, _)| reached),
-                    recorder,
-                )?;
+                let reached = reached.map(|(reached, _)| reached).or(probed);
+                check_gradients(state, reached.as_ref().unwrap_or(&gradients), recorder)?;
             }
             let norm = gradients.norm()? / parts as f64;
             let scale = clip_factor(norm, self.options.max_grad_norm) / parts as f64;
@@ -133,6 +131,23 @@ impl Trainer<'_> {
             }
         }
         Ok(Stop::Finished)
+    }
+
+    /// The gradients that the losses over a batch of each group have together, where there are several and no step is taken yet: what
+    /// batches of one group do not reach, those of another may. Every rank adds up all of them.
+    fn reached_by_groups(&self, state: &TrainState, progress: f64) -> Result<Option<Gradients>, RunError> {
+        let batches = state.sampler.first_of_groups(self.task);
+        if state.progress.step > 0 || batches.is_empty() {
+            return Ok(None);
+        }
+        let mut reached = Gradients::default();
+        for batch in batches {
+            state.dropout.seek(0, 0);
+            reached.add(precision::with(self.options.precision, || {
+                self.losses(state, batch, 0, progress)?.max_gradients(&state.parameters)
+            })?)?;
+        }
+        Ok(Some(reached))
     }
 
     /// The next batch. The first step shows what gets a gradient, and so begins with one that has labels.
@@ -170,7 +185,14 @@ impl Trainer<'_> {
             ranks: Some(self.ranks),
             progress,
         };
-        let losses = self.task.forward(batch, epoch, &context)?.losses(&context)?;
+        let counts = |term: &Term| self.task.counts(term, batch);
+        let losses = self.task.forward(batch, epoch, &context)?.losses(&context, counts)?;
+        if losses.is_empty() {
+            return Err(RunError::Recipe(format!(
+                "stage `{}` has batches over which none of its losses counts",
+                self.label
+            )));
+        }
         Losses::new(losses, state.progress.step + 1, progress)
     }
 

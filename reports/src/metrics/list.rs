@@ -6,9 +6,9 @@ use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
     accuracy, agreement, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total, chrf, chunk_f1,
-    cider_d, correlation, exact_match, f1, matthews, meteor, mlqa, pair_f1, phonetic_accuracy,
-    phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1, text_exact_match,
-    token_accuracy, token_f1, vqa_accuracy, word_accuracy,
+    cider_d, colour_accuracy, correlation, exact_match, f1, matthews, meteor, mlqa, pair_f1,
+    phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1,
+    text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
 };
 use crate::error::{ReportError, Result};
 
@@ -41,6 +41,7 @@ pub static METRICS: &[&Metric] = &[
     &text_exact_match::METRIC,
     &caption_truth::METRIC,
     &caption_objects::METRIC,
+    &colour_accuracy::METRIC,
     &vqa_accuracy::METRIC,
     &accuracy::METRIC,
     &accuracy::MAJORITY,

@@ -21,6 +21,7 @@ mod cer_total;
 mod chrf;
 mod chunk_f1;
 mod cider_d;
+mod colour_accuracy;
 mod correlation;
 mod document_frequencies;
 mod exact_match;

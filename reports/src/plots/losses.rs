@@ -34,12 +34,10 @@ pub fn losses_over_steps(events: &[Value]) -> Vec<Figure> {
 fn figure(stage: &str, steps: &[StepEvent]) -> Figure {
     let mut names: IndexMap<&str, ()> = IndexMap::new();
     names.extend(steps.iter().flat_map(|step| step.terms.keys()).map(|name| (name.as_str(), ())));
-    let mut series: Vec<LineSeries> = names
-        .keys()
-        .map(|name| curve(name, steps, |step| step.terms.get(*name).copied().unwrap_or(f64::NAN)))
-        .collect();
+    let mut series: Vec<LineSeries> =
+        names.keys().map(|name| curve(name, steps, |step| step.terms.get(*name).copied())).collect();
     if series.len() != 1 {
-        series.insert(0, curve("sum with weights", steps, |step| step.loss));
+        series.insert(0, curve("sum with weights", steps, |step| Some(step.loss)));
     }
     let seed = steps.first().map_or(0, |step| step.seed);
     let ends: Vec<String> = series
@@ -63,13 +61,17 @@ fn figure(stage: &str, steps: &[StepEvent]) -> Figure {
     }
 }
 
-fn curve(name: &str, steps: &[StepEvent], value: impl Fn(&StepEvent) -> f64) -> LineSeries {
+/// Means over stretches of steps, of those that have a value.
+fn curve(name: &str, steps: &[StepEvent], value: impl Fn(&StepEvent) -> Option<f64>) -> LineSeries {
     let width = steps.len().div_ceil(POINTS).max(1);
     let points = steps
         .chunks(width)
-        .map(|chunk| {
-            let mean = chunk.iter().map(&value).sum::<f64>() / chunk.len() as f64;
-            (chunk.iter().map(|step| step.step as f64).sum::<f64>() / chunk.len() as f64, mean)
+        .filter_map(|chunk| {
+            let known: Vec<(f64, f64)> =
+                chunk.iter().filter_map(|step| Some((step.step as f64, value(step)?))).collect();
+            let mean =
+                |part: fn(&(f64, f64)) -> f64| known.iter().map(part).sum::<f64>() / known.len() as f64;
+            (!known.is_empty()).then(|| (mean(|own| own.0), mean(|own| own.1)))
         })
         .collect();
     LineSeries { name: name.to_string(), points }
@@ -122,5 +124,19 @@ mod tests {
         assert_eq!(lines.series[0].points.len(), 200);
         let mean = 4.0 * (1.0 + 0.5 + 1.0 / 3.0 + 0.25 + 0.2) / 5.0;
         assert!((lines.series[0].points[0].1 - mean).abs() < 1e-12);
+    }
+
+    #[test]
+    fn term_of_some_steps_has_the_mean_of_these() {
+        let own = |i: u64| {
+            let term = if i % 2 == 0 { "info-nce" } else { "cross-entropy" };
+            let mut event = step("mixed", 7, i, i as f64);
+            event["terms"] = json!({ term: i });
+            event
+        };
+        let figures = losses_over_steps(&(1..=400).map(own).collect::<Vec<_>>());
+        let Drawing::Lines(lines) = &figures[0].drawing else { panic!("lines") };
+        let firsts: Vec<(f64, f64)> = lines.series.iter().map(|series| series.points[0]).collect();
+        assert_eq!(firsts, [(1.5, 1.5), (1.0, 1.0), (2.0, 2.0)]);
     }
 }

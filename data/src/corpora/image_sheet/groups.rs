@@ -6,7 +6,22 @@ use indexmap::map::Entry;
 use crate::base_emoji::base_emoji;
 use crate::error::SheetFault;
 use crate::pictures::PictureGroup;
+use crate::split::{Split, SplitOptions};
 use crate::stable_hash;
+
+/// The value of the split of pictures in a style that training does not see.
+pub(super) const UNSEEN_STYLE: &str = "unseen-style";
+
+/// Share of the groups that no validation split takes, of those in an unseen style.
+const NOT_VALIDATED: f64 = 0.8;
+
+/// Whether a group is among a share of those that are asked about in a style in which training does not see them: they lie at the other
+/// end of the hash by which a test split is carved out, and beyond what a validation split takes.
+pub(super) fn is_unseen(group: &str, fraction: f64) -> bool {
+    let usual = SplitOptions::default();
+    usual.place_of(Split::Validation, group) >= 1.0 - NOT_VALIDATED
+        && usual.place_of(Split::Test, group) >= 1.0 - fraction / NOT_VALIDATED
+}
 
 /// The value of `group` for emoji.
 pub(super) const BASE_EMOJI: &str = "base-emoji";
@@ -62,6 +77,14 @@ impl<'o> GroupKind<'o> {
             Self::Row => vec![stable_hash::key(&["row", &name, files[0]])],
         };
         PictureGroup { name, keys }
+    }
+}
+
+impl PictureGroup {
+    /// The pictures of a group in a style, as a group of their own.
+    pub(super) fn in_style(self, style: &str) -> Self {
+        let keys = self.keys.iter().map(|key| stable_hash::key(&["style", style, &key.to_string()]));
+        Self { name: format!("{}, {style}", self.name), keys: keys.collect() }
     }
 }
 
@@ -125,6 +148,30 @@ mod tests {
         splits.add("b", None, 4).unwrap();
         assert!(splits.add("a", Some("dev"), 5).unwrap_err().to_string().contains("at line 2"));
         assert!(splits.add("b", Some("dev"), 6).is_err());
+    }
+
+    #[test]
+    fn groups_of_an_unseen_style_are_a_share_that_no_split_takes() {
+        let names: Vec<String> = (0..4000).map(|number| format!("group {number}")).collect();
+        let usual = SplitOptions::default();
+        let of = |fraction: f64| names.iter().filter(|name| is_unseen(name, fraction)).collect::<Vec<_>>();
+        let (few, many) = (of(0.1), of(0.2));
+        assert!((340..460).contains(&few.len()) && (720..880).contains(&many.len()), "{}", many.len());
+        assert!(few.iter().all(|name| many.contains(name)), "smaller shares lie within larger ones");
+        let is_taken = |name: &&&String| {
+            usual.place_of(Split::Test, name) < 0.75 || usual.place_of(Split::Validation, name) < 0.2
+        };
+        assert!(!many.iter().any(|name| is_taken(&name)));
+        assert!(of(0.0).is_empty());
+    }
+
+    #[test]
+    fn group_in_a_style_is_another_group() {
+        let whole = GroupKind::BaseEmoji.group("1F600".into(), ["1", "2"]);
+        let own = whole.clone().in_style("noto");
+        assert_eq!(own.name, "1F600, noto");
+        assert!(own.keys.iter().all(|key| !whole.keys.contains(key)));
+        assert_ne!(own, whole.in_style("twemoji"));
     }
 
     #[test]

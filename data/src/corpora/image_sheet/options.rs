@@ -11,6 +11,20 @@ use crate::sheets::Background;
 use crate::source::Extent;
 
 settings! {
+    /// Groups that are seen in training in all styles but one, and asked about in that one. Its pictures have the value `unseen-style`
+    /// of the split, which `split.test-values` names, and are groups of their own. They are of none of the groups that `split.test-fraction`
+    /// or `split.validation-fraction` takes, as long as `split.salt` is left as it is, the first of both is at most three quarters
+    /// and the second at most a fifth.
+    pub struct UnseenStyle {
+        /// The style, one of the keys of `sheets`.
+        pub style: String,
+        /// Share of the groups; smaller shares lie within larger ones.
+        #[range(0.0..=0.2)]
+        pub fraction: f64,
+    }
+}
+
+settings! {
     /// Pictures in the cells of sheets, as emoji and icons are published, with a table of what they show: captions in one or
     /// several languages, tags, classes. The picture of the cell (x, y) begins at the pixel x·(side + 2·border) + border from the
     /// left, and so for y from the top.
@@ -51,6 +65,8 @@ settings! {
         /// The column by which pictures form groups, or `base-emoji`: emoji that differ in skin tone, gender or direction, by the
         /// code points in the column `base_unified`. Left out: the pictures of a row.
         pub group: Option<String>,
+        /// Pictures of a style that are for the test alone, while those of the same groups in other styles are trained on.
+        pub unseen_style: Option<UnseenStyle>,
         /// What lies under what is transparent: `white`, `grey`, `black` or `#RRGGBB`.
         pub background: Background = Background::WHITE,
         /// Values by column whose rows are left out, as `{ category = ["Flags"] }`.

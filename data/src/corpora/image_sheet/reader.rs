@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indexmap::{IndexMap, IndexSet};
 
 use super::columns::{CellColumns, read_table};
-use super::groups::{GroupKind, GroupSplits};
+use super::groups::{GroupKind, GroupSplits, UNSEEN_STYLE, is_unseen};
 use super::options::ImageSheet;
 use super::rows::{CellFacts, CellRow};
 use super::sheet_files::{Layout, OpenSheet, SheetFiles, beside, file_name};
@@ -79,6 +79,16 @@ impl<'o> SheetReader<'o> {
 
     /// Opens the sheets that are named beforehand.
     fn open_sheets(&mut self, source: &TableSource) -> Result<(), DataError> {
+        let fail = |fault: SheetFault| Err(DataError::new(Place::file(&source.name), fault.into()));
+        if let Some(unseen) = &self.options.unseen_style {
+            let known: Vec<String> = match &self.options.sheets {
+                SheetFiles::Styles(locations) => locations.keys().cloned().collect(),
+                _ => Vec::new(),
+            };
+            if known.len() < 2 || !known.contains(&unseen.style) {
+                return fail(SheetFault::UnseenStyle { style: unseen.style.clone(), known });
+            }
+        }
         let named: Vec<(String, &alambic_settings::Location)> = match &self.options.sheets {
             SheetFiles::One(location) => vec![(file_name(location), location)],
             SheetFiles::Styles(locations) => {
@@ -86,7 +96,6 @@ impl<'o> SheetReader<'o> {
             }
             SheetFiles::Column(_) => return Ok(()),
         };
-        let fail = |fault: SheetFault| Err(DataError::new(Place::file(&source.name), fault.into()));
         if named.is_empty() {
             return fail(SheetFault::NoSheet);
         }
@@ -179,7 +188,13 @@ impl<'o> SheetReader<'o> {
             facts.style = Some(name.clone());
         }
         let pixels = sheet.cell(cell.x, cell.y)?;
-        let group = kind.group(group.to_owned(), [&self.fingerprint, fingerprint]);
+        let unseen = self.options.unseen_style.as_ref().filter(|own| own.style == *name);
+        let is_unseen = unseen.is_some_and(|own| is_unseen(group, own.fraction));
+        let mut group = kind.group(group.to_owned(), [&self.fingerprint, fingerprint]);
+        if is_unseen {
+            group = group.in_style(name);
+            facts.split = Some(UNSEEN_STYLE.to_owned());
+        }
         let key = (place, cell.x, cell.y);
         let Some((picture, before, before_line)) = self.cells.get(&key) else {
             self.cells.insert(key, (self.pictures.len(), facts.clone(), line));

@@ -129,6 +129,8 @@ class Pali:
             taps[f"encoder.hidden.{index}"] = states
             taps[f"encoder.image.hidden.{index}"] = states[:, :self.patches]
             taps[f"encoder.text.hidden.{index}"] = states[:, self.patches:]
+        weights = mask[:, :, None].to(encoded.last_hidden_state.dtype)
+        taps["encoder.embedding"] = (encoded.last_hidden_state * weights).sum(1) / weights.sum(1)
         for index, states in enumerate(output.decoder_hidden_states):
             taps[f"decoder.hidden.{index}"] = states
         for stream, attentions in (("encoder", encoded.attentions), ("decoder", output.decoder_attentions),

@@ -190,6 +190,9 @@ impl Results<'_> {
                 )
             } else if let Some(width) = self.evaluation.widths().iter().find(|own| at_width(**own) == *name) {
                 format!("the student, of whose embeddings the first {width} numbers are kept")
+            } else if let Some(change) = self.evaluation.input_changes().iter().find(|own| own.row() == name)
+            {
+                change.description().to_owned()
             } else {
                 self.model_of(name)
             };

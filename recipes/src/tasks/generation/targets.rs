@@ -24,9 +24,11 @@ pub(super) fn forced_targets(
         };
         Arc::new(tokens.mask.iter().enumerate().map(row).collect())
     };
+    let written = weights(true);
     let targets = Targets {
         labelled: weights(false),
-        teacher_mask: weights(true),
+        teacher_mask: Arc::clone(&written),
+        teacher_written: written,
         classes: tokens.ids.clone(),
         ..Targets::default()
     };

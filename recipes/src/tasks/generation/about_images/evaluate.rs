@@ -4,23 +4,24 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{Picture, Split};
+use alambic_data::{Direction, Picture, Split};
 use alambic_files::text::shell_word;
 use alambic_models::{GenerationConfig, Hypothesis};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind, SceneReference};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
-use alambic_reports::report::Text;
+use alambic_reports::report::{IllustratedExamples, Text};
 use alambic_settings::IndexMap;
 use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use indexmap::IndexSet;
 
+use super::attention::{Shown, attention_by_word};
 use super::options::{Written, WrittenData};
 use super::writer::{ToWrite, Writer};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{
-    CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
+    CardMetadata, EvaluationContext, Evaluator, InputChange, ModelRole, TestSet, TrivialBaseline,
 };
 use crate::evaluation::timing::{Model, measure};
 use crate::images::store::ImageStore;
@@ -31,10 +32,11 @@ use crate::subsample::subsample;
 
 /// A test example: an image, what is asked of it, and what is right.
 struct Asked<'a> {
-    picture: &'a Picture,
+    picture: Option<&'a Picture>,
     reads_image: bool,
     prompt: String,
     language: Option<&'a str>,
+    direction: Option<Direction>,
     targets: Vec<&'a str>,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct WrittenEvaluator<'a> {
     context: &'a EvaluationContext<'a>,
     written: Written,
     asked: Vec<Asked<'a>>,
+    /// Whether texts are read of which words are hidden that the image tells.
+    hides: bool,
     test_set: TestSet,
     teacher: Option<EvaluatedTeacher>,
 }
@@ -68,6 +72,7 @@ impl<'a> WrittenEvaluator<'a> {
             return Err(RunError::Recipe("no entry of `generation` is evaluated".into()));
         };
         let corpora = &context.run.corpora;
+        let hides = entries.iter().any(|entry| entry.hide.is_some() && entry.reads_images());
         let mut asked = Vec::new();
         for entry in &entries {
             // The test split is that of the corpora that the evaluation names, of which an entry trains on a part.
@@ -79,6 +84,7 @@ impl<'a> WrittenEvaluator<'a> {
                     reads_image: entry.reads_images(),
                     prompt: version.prompt,
                     language: version.language,
+                    direction: version.direction,
                     targets: version.targets,
                 }));
             }
@@ -86,6 +92,8 @@ impl<'a> WrittenEvaluator<'a> {
         let (one, many) = match written {
             Written::Answer => ("question", "questions"),
             Written::Caption => ("caption", "captions"),
+            Written::Text => ("translation", "translations"),
+            Written::Spans => ("text", "texts"),
         };
         if asked.is_empty() {
             return Err(RunError::Recipe(format!("the evaluation's test splits hold no {one}")));
@@ -96,10 +104,10 @@ impl<'a> WrittenEvaluator<'a> {
         let slices = if several {
             asked.iter().map(|own| own.language.unwrap_or("").to_owned()).collect()
         } else {
-            Vec::new()
+            asked.iter().filter_map(Asked::slice).collect()
         };
         let trivial = match written {
-            Written::Caption => None,
+            Written::Caption | Written::Text | Written::Spans => None,
             Written::Answer => {
                 let mut seen = Vec::new();
                 for entry in &entries {
@@ -128,13 +136,13 @@ impl<'a> WrittenEvaluator<'a> {
             ..TestSet::new(one, many, PredictionKind::Text, references)
         };
         let test_set = test_set.with_metrics(options)?;
-        let mut evaluator = Self { context, written, asked, test_set, teacher: None };
+        let mut evaluator = Self { context, written, asked, hides, test_set, teacher: None };
         if let Some(name) = &options.teacher {
             observer.task("evaluation: teacher writes", evaluator.asked.len(), 0);
             let teacher = context.run.models.encoder(name)?;
             let generation = GenerationConfig { beam: options.beam_of_teacher(), ..options.generation() };
             let writer = Writer::load(teacher.model().folder(), generation)?;
-            let written = evaluator.write(&writer, &mut |_| {})?;
+            let written = evaluator.write(&writer, None, &mut |_| {})?;
             let (texts, probabilities) = written
                 .into_iter()
                 .map(|(text, hypothesis)| (Prediction::Text(text), f64::from(hypothesis.score(1.0)).exp()))
@@ -151,13 +159,23 @@ impl Asked<'_> {
     /// What is right: of a made-up scene also what is in it.
     fn reference(&self, written: Written) -> Prediction {
         let texts: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
-        match (written, self.picture.scene_contents()) {
-            (Written::Caption, Some(contents)) => {
+        match (written, self.picture.and_then(Picture::scene_contents)) {
+            (Written::Caption | Written::Text, Some(contents)) => {
                 Prediction::Scene(SceneReference { captions: texts, contents })
             }
             (Written::Caption, None) => Prediction::Texts(texts),
-            (Written::Answer, _) => Prediction::Text(texts.concat()),
+            (Written::Answer | Written::Spans, _) | (Written::Text, None) => Prediction::Text(texts.concat()),
         }
+    }
+
+    /// The direction of a translation.
+    fn slice(&self) -> Option<String> {
+        self.direction.as_ref().map(ToString::to_string)
+    }
+
+    /// Code of the language that is written.
+    fn written_language(&self) -> Option<&str> {
+        self.direction.as_ref().map(|own| own.target.as_str()).or(self.language)
     }
 }
 
@@ -179,9 +197,12 @@ impl WrittenEvaluator<'_> {
     fn write(
         &self,
         writer: &Writer,
+        change: Option<InputChange>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<(String, Hypothesis)>, RunError> {
-        self.write_some(writer, &(0..self.asked.len()).collect::<Vec<_>>(), progress)
+        let all: Vec<usize> = (0..self.asked.len()).collect();
+        let (store, inputs) = self.inputs(writer, &all, change)?;
+        writer.write(&store, &inputs, progress)
     }
 
     /// The same of the examples of some indices.
@@ -191,23 +212,37 @@ impl WrittenEvaluator<'_> {
         examples: &[usize],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<(String, Hypothesis)>, RunError> {
-        let (store, inputs) = self.inputs(writer, examples)?;
+        let (store, inputs) = self.inputs(writer, examples, None)?;
         writer.write(&store, &inputs, progress)
     }
 
-    /// The images of some examples as a model reads them, and what it is to write.
+    /// The images of some examples as a model reads them, which may be changed, and what it is to write.
     fn inputs(
         &self,
         writer: &Writer,
         examples: &[usize],
+        change: Option<InputChange>,
     ) -> Result<(ImageStore<'_>, Vec<ToWrite>), RunError> {
         let mut store = ImageStore::new(writer.image_processor().clone());
         let mut inputs = Vec::with_capacity(examples.len());
-        for own in examples.iter().map(|&index| &self.asked[index]) {
-            let image = if own.reads_image { Some(store.add(own.picture)?) } else { None };
+        for (index, own) in examples.iter().map(|&index| (index, &self.asked[index])) {
+            let picture = match change {
+                None => own.picture,
+                Some(InputChange::WithoutImages) => None,
+                Some(InputChange::OtherImages) => self.other_picture(index),
+            };
+            let picture = picture.filter(|_| own.reads_image);
+            let image = picture.map(|picture| store.add(picture)).transpose()?;
             inputs.push(ToWrite { prompt: own.prompt.clone(), image });
         }
         Ok((store, inputs))
+    }
+
+    /// The next image behind that of an example that is another one.
+    fn other_picture(&self, index: usize) -> Option<&Picture> {
+        let own = self.asked[index].picture?;
+        let behind = self.asked[index..].iter().chain(&self.asked[..index]);
+        behind.filter_map(|other| other.picture).find(|other| !std::ptr::eq(*other, own))
     }
 
     fn writer(&self, folder: &Path) -> Result<Writer, RunError> {
@@ -220,6 +255,10 @@ impl Evaluator for WrittenEvaluator<'_> {
         &self.test_set
     }
 
+    fn input_changes(&self) -> &'static [InputChange] {
+        if self.hides { &[InputChange::WithoutImages, InputChange::OtherImages] } else { &[] }
+    }
+
     fn teacher(&self) -> Option<&dyn Teacher> {
         self.teacher.as_ref().map(|own| -> &dyn Teacher { &*own.teacher })
     }
@@ -227,10 +266,11 @@ impl Evaluator for WrittenEvaluator<'_> {
     fn predict(
         &self,
         folder: &Path,
-        _: ModelRole,
+        role: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let written = self.write(&self.writer(folder)?, progress)?;
+        let change = if let ModelRole::Changed(change) = role { Some(change) } else { None };
+        let written = self.write(&self.writer(folder)?, change, progress)?;
         Ok(written.into_iter().map(|(text, _)| Prediction::Text(text)).collect())
     }
 
@@ -247,7 +287,7 @@ impl Evaluator for WrittenEvaluator<'_> {
         let mut timed: Vec<usize> = (0..self.asked.len()).collect();
         subsample(&mut timed, max);
         let student = self.writer(student)?;
-        let (store, inputs) = self.inputs(&student, &timed)?;
+        let (store, inputs) = self.inputs(&student, &timed, None)?;
         let write = |writer: &Writer, (store, inputs): (&ImageStore<'_>, &[ToWrite]), batch: &[usize]| {
             let some: Vec<ToWrite> = batch.iter().map(|&index| inputs[index].clone()).collect();
             writer.write(store, &some, &mut |_| {}).map(|_| ())
@@ -256,10 +296,38 @@ impl Evaluator for WrittenEvaluator<'_> {
         let Some(teacher) = &self.teacher else {
             return measure(timed.len(), max, &[(STUDENT, &by_student)]);
         };
-        let (others, asked) = self.inputs(&teacher.writer, &timed)?;
+        let (others, asked) = self.inputs(&teacher.writer, &timed, None)?;
         let by_teacher = |batch: &[usize]| write(&teacher.writer, (&others, &asked), batch);
         let models: [(&str, Model<'_>); 2] = [(TEACHER, &by_teacher), (STUDENT, &by_student)];
         measure(timed.len(), max, &models)
+    }
+
+    fn illustrated_examples(
+        &self,
+        examples: &[usize],
+        models: &[(&str, &Path)],
+    ) -> Result<IllustratedExamples, RunError> {
+        let shown: Vec<Shown<'_>> = examples
+            .iter()
+            .map(|&index| (index, &self.asked[index]))
+            .filter_map(|(index, own)| {
+                let picture = own.picture.filter(|picture| own.reads_image && picture.has_pixels())?;
+                let reference = self.test_set.references[index].to_string();
+                Some(Shown { picture, prompt: &own.prompt, reference })
+            })
+            .collect();
+        if shown.is_empty() {
+            return Ok(IllustratedExamples::default());
+        }
+        let mut loaded = Vec::new();
+        if let Some(own) = &self.teacher {
+            loaded.push((TEACHER, self.writer(own.teacher.model().folder())?.into_pipeline()));
+        }
+        // Models without a teacher would be as many rows again.
+        for (name, folder) in models.iter().filter(|(name, _)| *name == STUDENT) {
+            loaded.push((*name, self.writer(folder)?.into_pipeline()));
+        }
+        attention_by_word(&shown, &loaded)
     }
 
     fn probabilities(&self, folder: Option<&Path>, examples: &[usize]) -> Result<Vec<Option<f64>>, RunError> {
@@ -272,8 +340,8 @@ impl Evaluator for WrittenEvaluator<'_> {
     }
 
     fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
-        let picture = self.asked[index].picture;
-        if picture.has_pixels() { thumbnail(picture).map(Some) } else { Ok(None) }
+        let picture = self.asked[index].picture.filter(|own| own.has_pixels());
+        picture.map(thumbnail).transpose()
     }
 
     fn source(&self, index: usize) -> Text {
@@ -281,19 +349,20 @@ impl Evaluator for WrittenEvaluator<'_> {
     }
 
     fn shown(&self, index: usize, prediction: &Prediction) -> Text {
-        Text::new(&prediction.to_string(), self.asked[index].language)
+        Text::new(&prediction.to_string(), self.asked[index].written_language())
     }
 
     fn card(&self, first: Option<&Prediction>) -> CardMetadata {
         let prompt = self.asked.first().map(|own| own.prompt.clone()).unwrap_or_default();
         let mut languages: Vec<String> =
-            self.asked.iter().filter_map(|own| own.language.map(str::to_owned)).collect();
+            self.asked.iter().filter_map(|own| own.written_language().map(str::to_owned)).collect();
         languages.sort_unstable();
         languages.dedup();
         CardMetadata {
             task: match self.written {
                 Written::Answer => "visual-question-answering",
-                Written::Caption => "image-to-text",
+                Written::Caption | Written::Spans => "image-to-text",
+                Written::Text => "translation",
             },
             tags: vec!["image-text-to-text"],
             languages,

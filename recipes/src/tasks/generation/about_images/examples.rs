@@ -1,7 +1,7 @@
 //! Examples of entries: an image, and what is read and written about it in each language.
 
 use alambic_data::questions::best;
-use alambic_data::{Picture, Question, QuestionDetails, Split, is_in_subsample};
+use alambic_data::{Direction, Picture, Question, QuestionDetails, Split, is_in_subsample};
 
 use alambic_settings::At;
 
@@ -12,18 +12,21 @@ use crate::error::RunError;
 /// An example in one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version<'c> {
-    /// Code of the language; none where it is not known.
+    /// Code of the language; none where it is not known, or a text is translated.
     pub(super) language: Option<&'c str>,
-    /// The question or nothing, as the prompt has it.
+    /// The languages of a text that is translated, and of what is written.
+    pub(super) direction: Option<Direction>,
+    /// The question, the text or nothing, as the prompt has it.
     pub(super) prompt: String,
-    /// What is right; of an image in evaluation each of its captions.
+    /// What is right; of an image in evaluation each of its captions. None where the teacher is to write it.
     pub(super) targets: Vec<&'c str>,
 }
 
-/// What is read and written about an image.
+/// What is read and written about an image, or of a text alone.
 #[derive(Debug)]
 pub(super) struct AboutImage<'c> {
-    pub(super) picture: &'c Picture,
+    /// None of parallel sentences.
+    pub(super) picture: Option<&'c Picture>,
     /// In each language in which it is known.
     pub(super) versions: Vec<Version<'c>>,
 }
@@ -38,26 +41,58 @@ impl GenerationEntry {
         self.languages.iter().map(|code| Some(code.as_str())).collect()
     }
 
-    /// The examples of a split. Where captions are written, each is an example in training, and one of several right ones in
-    /// evaluation.
+    /// The examples of a split, without the labels that are not trained on. Where captions are written, each is an example in training,
+    /// and one of several right ones in evaluation.
     pub(super) fn examples<'c>(
         &'c self,
         corpora: &'c Corpora,
         split: Split,
     ) -> Result<Vec<AboutImage<'c>>, RunError> {
-        let mut examples = self.examples_of(&self.data, corpora, split)?;
-        examples.retain(|example| is_in_subsample(example.picture, self.fraction));
+        if self.writes == Written::Text {
+            return self.translations(&self.data, corpora, split, self.fraction);
+        }
+        let mut examples = self.labelled_examples(corpora, split)?;
+        examples.retain(|own| own.picture.is_none_or(|picture| is_in_subsample(picture, self.fraction)));
         Ok(examples)
     }
 
-    /// The same of other corpora, with all of their images.
+    /// The same of all images, without the entry's share.
+    pub(super) fn labelled_examples<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        split: Split,
+    ) -> Result<Vec<AboutImage<'c>>, RunError> {
+        if self.writes == Written::Text {
+            return self.translations(&self.data, corpora, split, 1.0);
+        }
+        self.collect(&self.data, corpora, split, &|picture, language| self.is_labelled(picture, language))
+    }
+
+    /// The same of other corpora, with all of their images and labels.
     pub(super) fn examples_of<'c>(
         &'c self,
         names: &'c [At<String>],
         corpora: &'c Corpora,
         split: Split,
     ) -> Result<Vec<AboutImage<'c>>, RunError> {
+        if self.writes == Written::Text {
+            return self.translations(names, corpora, split, 1.0);
+        }
+        self.collect(names, corpora, split, &|_, _| true)
+    }
+
+    /// The same, with labels of images and languages as it is said. An example of which no label is known is left out, unless it is to
+    /// have none.
+    fn collect<'c>(
+        &'c self,
+        names: &'c [At<String>],
+        corpora: &'c Corpora,
+        split: Split,
+        is_labelled: &dyn Fn(&Picture, Option<&str>) -> bool,
+    ) -> Result<Vec<AboutImage<'c>>, RunError> {
         let mut examples = Vec::new();
+        // Spans are left out of texts, and of no images: see `span_texts`.
+        let names = if self.writes == Written::Spans { &[] } else { names };
         for name in names {
             let corpus = corpora.dataset::<Question>(name)?;
             let details = &corpus.details;
@@ -68,28 +103,40 @@ impl GenerationEntry {
                         let picture = &details.images[question.image];
                         let versions = languages.iter().filter_map(|language| {
                             let text = question.in_language(*language, &details.languages)?;
-                            let answer = answer_in(details, best(&question.answers)?, *language)?;
-                            let prompt = self.prompt(text, *language);
-                            Some(Version { language: *language, prompt, targets: vec![answer] })
+                            let written =
+                                self.answer_language.as_ref().map(|code| code.as_str()).or(*language);
+                            let targets = if is_labelled(picture, *language) {
+                                vec![answer_in(details, best(&question.answers)?, written)?]
+                            } else {
+                                Vec::new()
+                            };
+                            let prompt = self.prompt(text, written);
+                            Some(Version { language: *language, direction: None, prompt, targets })
                         });
-                        examples.push(AboutImage { picture, versions: versions.collect() });
+                        examples.push(AboutImage { picture: Some(picture), versions: versions.collect() });
                     }
                 }
                 Written::Caption => {
-                    for picture in corpora.captioned(std::slice::from_ref(name), split, &[])? {
+                    for picture in corpora.pictures(std::slice::from_ref(name), split)? {
                         let versions = languages.iter().filter_map(|language| {
-                            let targets = picture.captions_in(*language, &details.languages)?;
+                            let targets = if is_labelled(picture, *language) {
+                                picture.captions_in(*language, &details.languages)?
+                            } else {
+                                Vec::new()
+                            };
                             let prompt = self.prompt("", *language);
-                            Some(Version { language: *language, prompt, targets })
+                            Some(Version { language: *language, direction: None, prompt, targets })
                         });
                         let versions: Vec<Version<'_>> = versions.collect();
                         if split == Split::Test {
-                            examples.push(AboutImage { picture, versions });
+                            examples.push(AboutImage { picture: Some(picture), versions });
                         } else {
                             examples.extend(one_by_one(picture, &versions));
                         }
                     }
                 }
+                // Translations are examples of their own, and spans are left out of texts.
+                Written::Text | Written::Spans => {}
             }
         }
         examples.retain(|example| !example.versions.is_empty());
@@ -106,17 +153,18 @@ fn answer_in<'c>(details: &'c QuestionDetails, answer: u32, language: Option<&st
     })
 }
 
-/// An example of each caption, in each language.
+/// An example of each caption, in each language. An image without labels is one example.
 fn one_by_one<'c>(
     picture: &'c Picture,
     versions: &[Version<'c>],
 ) -> impl Iterator<Item = AboutImage<'c>> + use<'c> {
-    let count = versions.iter().map(|version| version.targets.len()).max().unwrap_or(0);
+    let count = versions.iter().map(|version| version.targets.len().max(1)).max().unwrap_or(0);
     let versions = versions.to_vec();
     (0..count).map(move |place| {
-        let own = versions.iter().filter_map(|version| {
-            Some(Version { targets: vec![*version.targets.get(place)?], ..version.clone() })
+        let own = versions.iter().filter_map(|version| match version.targets.as_slice() {
+            [] => Some(version.clone()),
+            targets => Some(Version { targets: vec![*targets.get(place)?], ..version.clone() }),
         });
-        AboutImage { picture, versions: own.collect() }
+        AboutImage { picture: Some(picture), versions: own.collect() }
     })
 }

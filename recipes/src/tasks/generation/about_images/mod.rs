@@ -1,9 +1,20 @@
-//! Texts that are written about images: answers to questions, and captions, in any of several languages.
+//! Texts that are written about images, answers, captions and translations in any of several languages, and pairs of images and texts
+//! that are contrasted beside them; and spans that are left out of texts, by which the language model of such a model learns before.
 
+mod attention;
 mod check;
+mod check_texts;
+mod contrast;
 mod evaluate;
 mod examples;
+mod labels;
 pub(crate) mod options;
+mod span_check;
+mod span_corruption;
+mod span_evaluate;
+mod span_texts;
 mod task;
+mod teacher_texts;
 mod train;
+mod translations;
 mod writer;

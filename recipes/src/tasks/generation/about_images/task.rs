@@ -4,13 +4,17 @@ use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
-use alambic_settings::At;
+use alambic_settings::{At, Diagnostic};
 use alambic_students::{Student, TaskKind};
 
+use super::contrast::ContrastEvaluator;
 use super::evaluate::WrittenEvaluator;
-use super::options::WrittenData;
+use super::options::{GenerationEntry, Written, WrittenData};
+use super::span_evaluate::SpanEvaluator;
+use super::span_texts::KINDS;
 use super::train::WrittenTraining;
 use crate::check::checker::{Checker, Site};
+use crate::check::model_info::ModelInfo;
 use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
@@ -31,11 +35,15 @@ impl TaskTemplates for WrittenData {
 
 impl Task for WrittenData {
     fn is_empty(&self) -> bool {
-        self.generation.is_empty()
+        self.generation.is_empty() && self.contrast.is_empty()
     }
 
     fn data_name(&self) -> &'static str {
-        "texts to be written about images"
+        if self.writes_only_spans() {
+            "texts of which spans are written"
+        } else {
+            "texts to be written about images"
+        }
     }
 
     fn task_kind(&self) -> TaskKind {
@@ -43,11 +51,14 @@ impl Task for WrittenData {
     }
 
     fn corpora(&self) -> Vec<&At<String>> {
-        self.generation.iter().flat_map(|own| &own.data).collect()
+        let pairs = self.contrast.iter().flat_map(|own| &own.data);
+        self.generation.iter().flat_map(|own| &own.data).chain(pairs).collect()
     }
 
     fn image_corpora(&self) -> Vec<At<String>> {
-        self.corpora().into_iter().cloned().collect()
+        let written = self.generation.iter().filter(|own| own.reads_images()).flat_map(|own| &own.data);
+        let pairs = self.contrast.iter().filter(|own| own.reads_images()).flat_map(|own| &own.data);
+        written.chain(pairs).cloned().collect()
     }
 
     fn label_objective(&self) -> &'static str {
@@ -55,8 +66,12 @@ impl Task for WrittenData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        // Student and teacher are forced on the labels.
-        Some(vec![TargetKind::Classes, TargetKind::TeacherText])
+        // Student and teacher are forced on the labels, too.
+        let labels = self.writes() && self.generation.iter().any(GenerationEntry::has_labels);
+        let labels = labels.then_some(TargetKind::Classes);
+        let by_teacher = self.writes().then_some(TargetKind::TeacherText);
+        let pairs = (!self.contrast.is_empty()).then_some(TargetKind::ContrastPairs);
+        Some(labels.into_iter().chain(by_teacher).chain(pairs).collect())
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -64,23 +79,41 @@ impl Task for WrittenData {
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
-        Ok(suitable(PredictionKind::Text).collect())
+        // What is left out of texts is no text to be compared: the loss chooses.
+        if self.writes_only_spans() {
+            return Ok(Vec::new());
+        }
+        let kind = if self.writes() { PredictionKind::Text } else { PredictionKind::Ranking };
+        Ok(suitable(kind).collect())
     }
 
     fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
-        let mut texts = Vec::new();
+        let (mut texts, mut sentinels) = (Vec::new(), 0);
         for entry in self.generation.iter() {
-            for version in entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions) {
+            if entry.writes == Written::Spans {
+                texts.extend(entry.texts(corpora, Split::Train)?);
+                sentinels = sentinels.max(entry.sentinels());
+            }
+            // Of all images, so that a language is read of which no example is trained on.
+            let examples = entry.labelled_examples(corpora, Split::Train)?;
+            for version in examples.into_iter().flat_map(|own| own.versions) {
                 texts.extend(version.targets.iter().map(ToString::to_string));
                 texts.push(version.prompt);
             }
+        }
+        for entry in self.contrast.iter() {
+            texts.extend(entry.training_texts(corpora)?);
+        }
+        if sentinels > 0 {
+            return Ok(VocabularySource::WithSentinels(texts, sentinels));
         }
         // Prompts name the language that is asked for.
         Ok(VocabularySource::Sentences(texts, Vec::new()))
     }
 
     fn max_length(&self) -> usize {
-        self.generation.iter().map(|own| own.max_length).max().unwrap_or_default()
+        let pairs = self.contrast.iter().map(|own| own.max_length);
+        self.generation.iter().map(|own| own.max_length).chain(pairs).max().unwrap_or_default()
     }
 
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
@@ -89,19 +122,48 @@ impl Task for WrittenData {
 
     fn check(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         self.check_written(site, checker);
+        self.check_unlabelled(site, checker);
+    }
+
+    fn check_student(&self, site: &Site<'_>, student: &str, info: &ModelInfo, checker: &mut Checker<'_>) {
+        self.check_span_student(site, student, info, checker);
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
-        if term.name == "sequence" {
-            let message =
-                "the targets of `generation` are those of the corpus, and no texts of a teacher".to_owned();
-            checker.error("loss::idle", message, &loss.origin, "use `cross-entropy`");
+        if term.name == "sequence" && !self.has_unlabelled() {
+            let message = "the targets of these entries are labels, and no texts of a teacher".to_owned();
+            checker.report(
+                Diagnostic::error("loss::idle", message)
+                    .label(&loss.origin, "has no targets")
+                    .help("use `cross-entropy`, or set `labelled` or `labelled-languages` of an entry"),
+            );
+        }
+        let is_of_image =
+            |stream: &String| stream.starts_with("encoder.image") || stream.starts_with("image");
+        let reads_patches = term.token_by_token.iter().chain(&term.student_taps).any(is_of_image);
+        if reads_patches && !self.generation.iter().all(GenerationEntry::reads_images) {
+            let message = format!("the loss `{}` compares patches, and an entry reads no image", term.name);
+            checker.error("loss::images", message, &loss.origin, "has nothing to compare in its batches");
         }
         checker.check_image_inputs(site, loss, term);
     }
 
+    fn check_terms(&self, site: &Site<'_>, terms: &[Term], checker: &mut Checker<'_>) {
+        self.check_written_terms(site, terms, checker);
+    }
+
     fn evaluates(&self, kind: ContentKind) -> bool {
-        kind == ContentKind::Questions && !self.is_empty()
+        let of_entry = |entry: &GenerationEntry| match (kind, entry.writes) {
+            (_, Written::Spans) => KINDS.contains(&kind),
+            (ContentKind::Parallel, _) => self.evaluates_sentences(),
+            _ => kind == ContentKind::Questions,
+        };
+        let of_pairs = match kind {
+            ContentKind::Questions => !self.contrast.is_empty(),
+            ContentKind::Parallel => self.evaluates_sentences(),
+            _ => false,
+        };
+        of_pairs || self.generation.iter().any(of_entry)
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
@@ -122,6 +184,10 @@ impl Task for WrittenData {
     }
 
     fn asked_languages(&self) -> Option<Vec<Option<String>>> {
+        // Translations are evaluated by direction.
+        if self.evaluated().iter().any(|entry| entry.writes == Written::Text) || self.evaluated().is_empty() {
+            return Some(Vec::new());
+        }
         let entries = self.evaluated();
         let languages = entries.iter().flat_map(|entry| entry.languages.iter());
         Some(languages.map(|language| Some(language.value.clone())).collect())
@@ -135,9 +201,9 @@ impl Task for WrittenData {
         &'a self,
         context: &'a RunContext<'_>,
         job: &'a Job<'a>,
-        _: &mut dyn Observer,
+        observer: &mut dyn Observer,
     ) -> Result<Box<dyn TrainingTask + 'a>, RunError> {
-        Ok(Box::new(WrittenTraining::new(self, context, job)?))
+        Ok(Box::new(WrittenTraining::new(self, context, job, observer)?))
     }
 
     fn evaluators<'a>(
@@ -145,6 +211,16 @@ impl Task for WrittenData {
         context: &'a EvaluationContext<'a>,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
-        Ok(vec![Box::new(WrittenEvaluator::new(self, context, observer)?)])
+        if let Some(entry) = self.evaluated_spans() {
+            return Ok(vec![Box::new(SpanEvaluator::new(entry, context, observer)?)]);
+        }
+        let mut evaluators: Vec<Box<dyn Evaluator + 'a>> = Vec::new();
+        if !self.evaluated().is_empty() {
+            evaluators.push(Box::new(WrittenEvaluator::new(self, context, observer)?));
+        }
+        if !self.searched().is_empty() {
+            evaluators.push(Box::new(ContrastEvaluator::new(self, context, observer)?));
+        }
+        Ok(evaluators)
     }
 }

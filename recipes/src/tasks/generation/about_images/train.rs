@@ -1,8 +1,12 @@
-//! Training a model that writes about images.
+//! Training a model that writes about images, or the spans that are left out of texts.
 
-use alambic_data::Split;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use alambic_data::{Picture, Split};
 use alambic_inference::{ImageProcessor, ProcessedImage};
-use alambic_models::architecture::{self, Batch};
+use alambic_losses::{TargetKind, Term};
+use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, Pass, Tokenizer, Tokens};
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
@@ -10,56 +14,105 @@ use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use rand::Rng;
 
-use super::options::WrittenData;
+use super::contrast::{ContrastTraining, counts_over_pairs};
+use super::options::{GenerationEntry, Written, WrittenData};
+use super::span_corruption::SpanCorruption;
+use super::teacher_texts::{TeacherTexts, Unlabelled};
 use super::writer::{ToWrite, Writer};
 use crate::context::RunContext;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
 use crate::images::views::Views;
+use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::tasks::generation::targets::forced_targets;
 use crate::training::job::Job;
+use crate::training::masking::VALIDATION;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{BatchGroup, ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
-use crate::training::validation::defined_value;
+use crate::training::validation::{defined_value, validation_loss};
+
+/// Prompt and target in tokens, the target with its end.
+#[derive(Debug, Clone)]
+struct EncodedVersion {
+    prompt: Vec<u32>,
+    target: Vec<u32>,
+    /// Whether the teacher wrote the target.
+    is_teacher_target: bool,
+}
+
+/// What is read and written of an example.
+enum EncodedContent {
+    /// In each language.
+    Versions(Vec<EncodedVersion>),
+    /// A text without its end, of which spans are left out anew in every epoch: as the entry of this number says.
+    Text(Vec<u32>, usize),
+}
 
 /// An example in tokens.
 struct Encoded {
     /// The image, by its place in the store; none where it is not read.
     image: Option<usize>,
-    /// Prompt and target in each language, the target with its end.
-    versions: Vec<[Vec<u32>; 2]>,
+    content: EncodedContent,
 }
 
-/// Examples of images, and the student and the teacher that write about them.
+/// Images as a model reads them; none of one that reads texts alone.
+type Store<'a> = Option<ImageStore<'a>>;
+
+/// Examples of images and of texts, and the student and the teacher that write about them.
 pub(crate) struct WrittenTraining<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
     teacher: Option<&'a dyn Teacher>,
     taps: Taps,
-    store: ImageStore<'a>,
+    store: Store<'a>,
     examples: Vec<Encoded>,
     groups: Vec<BatchGroup>,
+    /// How spans are left out of texts, by entry.
+    corruptions: Vec<Option<SpanCorruption>>,
     start: u32,
     streams: Streams,
-    validation: ImageStore<'a>,
-    validated: Vec<ToWrite>,
-    references: Vec<Prediction>,
+    validation: Validation<'a>,
     max_new_tokens: usize,
-    metric: &'static Metric,
+    /// Examples of a batch of validation.
+    batch_size: usize,
     statistics: DatasetStatistics,
+    /// Pairs, which come after the examples.
+    contrast: Option<ContrastTraining<'a>>,
+}
+
+/// By what checkpoints are chosen.
+enum Validation<'a> {
+    /// A metric of what is written about images.
+    Texts(Box<ValidatedTexts<'a>>),
+    /// A metric of retrieval over pairs.
+    Pairs(&'static Metric),
+    /// The losses over texts, of which the same spans are left out each time.
+    Loss(Vec<Encoded>),
+}
+
+/// What is written about images in validation, and what is right.
+struct ValidatedTexts<'a> {
+    store: ImageStore<'a>,
+    inputs: Vec<ToWrite>,
+    references: Vec<Prediction>,
+    metric: &'static Metric,
 }
 
 impl<'a> WrittenTraining<'a> {
-    /// Takes the examples of a training in tokens, and prepares their images. Those with targets that are too long are left out.
+    /// Takes the examples of a training in tokens, and prepares their images; for those without labels the teacher writes. Those with
+    /// targets that are too long are left out.
     pub(crate) fn new(
         data: &'a WrittenData,
         context: &'a RunContext<'_>,
         job: &'a Job<'a>,
+        observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let config = job.config;
-        let image_processor = ImageProcessor::with_detector(config, job.detector)?;
+        let image_processor = (!data.writes_only_spans() || config.reads_images())
+            .then(|| ImageProcessor::with_detector(config, job.detector))
+            .transpose()?;
         let start = config.decoder_start().ok_or_else(|| {
             RunError::Recipe(format!(
                 "stage `{}` trains a model to write texts, and a {} writes none",
@@ -67,83 +120,284 @@ impl<'a> WrittenTraining<'a> {
                 config.model_type()
             ))
         })?;
-        let mut store = ImageStore::new(image_processor.clone());
-        let (mut examples, mut groups) = (Vec::new(), Vec::new());
+        let mut contrast = None;
+        if let Some(processor) = image_processor.as_ref().filter(|_| !data.contrast.is_empty()) {
+            contrast = Some(ContrastTraining::new(data, context, job, processor)?);
+        }
+        let mut store = image_processor.clone().map(ImageStore::new);
+        let (mut examples, mut groups, mut corruptions) = (Vec::new(), Vec::new(), Vec::new());
         let mut statistics = DatasetStatistics::default();
-        for entry in data.generation.iter() {
-            let tokenizer = job.tokenizer.with_max_length(entry.max_length.min(config.max_length()))?;
+        for (index, entry) in data.generation.iter().enumerate() {
             let first = examples.len();
-            for example in entry.examples(&context.corpora, Split::Train)? {
-                let mut versions = Vec::with_capacity(example.versions.len());
-                for version in &example.versions {
-                    let Some(target) = version.targets.first() else { continue };
-                    let (prompt, target) =
-                        (tokenizer.encode_text(&version.prompt, None)?, job.tokenizer.encode_target(target)?);
-                    if target.len() > entry.max_new_tokens {
-                        statistics.too_long += 1;
-                        continue;
-                    }
-                    statistics.truncated += usize::from(prompt.truncated);
-                    versions.push([prompt.ids, target]);
-                }
-                if versions.is_empty() {
-                    continue;
-                }
-                let image = if entry.reads_images() { Some(store.add(example.picture)?) } else { None };
-                examples.push(Encoded { image, versions });
+            if entry.writes == Written::Spans {
+                corruptions.push(Some(SpanCorruption::new(entry, job.tokenizer, job.seed)?));
+                examples.extend(texts(
+                    entry,
+                    index,
+                    context,
+                    (Split::Train, usize::MAX),
+                    job,
+                    &mut statistics,
+                )?);
+            } else {
+                corruptions.push(None);
+                let about =
+                    about_images((index, entry), context, job, store.as_mut(), &mut statistics, observer)?;
+                examples.extend(about);
             }
             groups.push(BatchGroup { examples: first..examples.len(), share: entry.share });
         }
-        let mut validation = ImageStore::new(image_processor);
-        let (mut validated, mut references) = (Vec::new(), Vec::new());
-        // Of each entry as many, so that one with many examples does not decide alone.
-        let most = job.train.validation_examples / data.generation.len().max(1);
-        for entry in data.generation.iter() {
-            let mut held = Vec::new();
-            for example in entry.examples(&context.corpora, Split::Validation)? {
-                let picture = example.picture;
-                held.extend(example.versions.into_iter().map(|version| (picture, version)));
+        let validation = match image_processor {
+            Some(_) if !data.writes() => Validation::Pairs(job.metric(PredictionKind::Ranking)?),
+            Some(processor) if !data.writes_only_spans() => {
+                validated_texts(data, context, job, ImageStore::new(processor), &mut statistics, observer)?
             }
-            subsample(&mut held, most);
-            for (picture, version) in held {
-                let image = if entry.reads_images() { Some(validation.add(picture)?) } else { None };
-                // Each caption is an example of its own.
-                let target = version.targets.first().copied().unwrap_or_default();
-                validated.push(ToWrite { prompt: version.prompt, image });
-                references.push(Prediction::Text(target.to_owned()));
+            _ => {
+                let most = job.train.validation_examples / data.generation.len().max(1);
+                let mut held = Vec::new();
+                let ignored = &mut DatasetStatistics::default();
+                for (index, entry) in data.generation.iter().enumerate() {
+                    held.extend(texts(entry, index, context, (Split::Validation, most), job, ignored)?);
+                }
+                Validation::Loss(held)
             }
-        }
+        };
         statistics.examples = examples.len();
-        statistics.labelled = examples.len();
-        statistics.validation = validated.len();
+        statistics.labelled = examples.iter().filter(|example| example.has_label()).count();
+        statistics.validation = match &validation {
+            Validation::Texts(texts) => texts.inputs.len(),
+            Validation::Pairs(_) => contrast.as_ref().map_or(0, ContrastTraining::validated),
+            Validation::Loss(held) => held.len(),
+        };
+        if let Some(contrast) = &contrast {
+            groups.extend(contrast.groups(examples.len()));
+            statistics.examples += contrast.count();
+            statistics.truncated += contrast.truncated;
+        }
         Ok(Self {
             config,
             tokenizer: job.tokenizer,
             teacher: job.teacher,
-            taps: job.taps(),
+            taps: Taps::of(job.terms.iter().filter(|term| counts_over_texts(term))),
             store,
             examples,
             groups,
+            corruptions,
             start,
             streams: Streams::new(job.seed),
             validation,
-            validated,
-            references,
             max_new_tokens: data.generation.iter().map(|own| own.max_new_tokens).max().unwrap_or(1),
-            metric: job.metric(PredictionKind::Text)?,
+            batch_size: job.train.batch.size,
             statistics,
+            contrast,
         })
     }
 
-    /// Prompt and target of an example, in the language that is drawn for it in an epoch.
-    fn version(&self, row: usize, epoch: u64) -> &[Vec<u32>; 2] {
-        let versions = &self.examples[row].versions;
-        let drawn = match versions.len() {
-            1 => 0,
-            count => self.streams.language(epoch, row as u64).random_range(0..count),
-        };
-        &versions[drawn]
+    /// The pairs of a batch, by their numbers; none where texts are written.
+    fn pairs(&self, batch: &[usize]) -> Option<(&ContrastTraining<'a>, Vec<usize>)> {
+        let contrast = self.contrast.as_ref()?;
+        batch.first().filter(|first| **first >= self.examples.len())?;
+        Some((contrast, batch.iter().map(|row| row - self.examples.len()).collect()))
     }
+
+    /// Prompt and target of an example of the training, in the language or with the spans that are drawn for it in an epoch.
+    fn version(&self, row: usize, epoch: u64) -> Cow<'_, EncodedVersion> {
+        let drawn = |count| self.streams.language(epoch, row as u64).random_range(0..count);
+        self.version_of(&self.examples[row], epoch, drawn)
+    }
+
+    fn version_of<'e>(
+        &self,
+        example: &'e Encoded,
+        epoch: u64,
+        drawn: impl FnOnce(usize) -> usize,
+    ) -> Cow<'e, EncodedVersion> {
+        match &example.content {
+            EncodedContent::Versions(versions) => Cow::Borrowed(match versions.as_slice() {
+                [only] => only,
+                several => &several[drawn(several.len())],
+            }),
+            EncodedContent::Text(tokens, entry) => {
+                let [prompt, target] = match &self.corruptions[*entry] {
+                    Some(corruption) => corruption.corrupt(tokens, epoch),
+                    None => [tokens.clone(), tokens.clone()],
+                };
+                Cow::Owned(EncodedVersion { prompt, target, is_teacher_target: false })
+            }
+        }
+    }
+
+    /// The losses' inputs over a batch.
+    fn outputs(
+        &self,
+        versions: &[Cow<'_, EncodedVersion>],
+        image: Option<Image>,
+        pass: Pass<'_>,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let prompts: Vec<&[u32]> = versions.iter().map(|own| own.prompt.as_slice()).collect();
+        let written: Vec<&[u32]> = versions.iter().map(|own| own.target.as_slice()).collect();
+        let padding = self.config.padding();
+        let is_teachers = |row: usize| versions[row].is_teacher_target;
+        let (decoder, mut targets) = forced_targets(&written, |_| self.start, padding, is_teachers);
+        // The teacher is forced on labels as on what it wrote.
+        targets.teacher_mask = Arc::new(decoder.mask.iter().map(|&kept| f32::from(kept)).collect());
+        let batch = Batch {
+            text: Some(TextInput::new(Tokens::pad(&prompts, padding))),
+            image,
+            target: Some(decoder),
+            ..Batch::default()
+        };
+        let network = architecture::build(self.config, context.weights)?;
+        let student = network.forward(&batch, pass, self.taps.of_student())?;
+        let teacher = match self.teacher {
+            Some(teacher) if !self.taps.teacher.is_empty() => {
+                Some(teacher.trace((&batch).into(), &self.taps.of_teacher())?)
+            }
+            _ => None,
+        };
+        Ok(ForwardOutputs { student, teacher, targets })
+    }
+}
+
+impl Encoded {
+    /// Whether a target is a label, or a part of the text.
+    fn has_label(&self) -> bool {
+        match &self.content {
+            EncodedContent::Versions(versions) => versions.iter().any(|own| !own.is_teacher_target),
+            EncodedContent::Text(..) => true,
+        }
+    }
+}
+
+/// The texts of an entry's split, at most so many, in tokens.
+fn texts(
+    entry: &GenerationEntry,
+    index: usize,
+    context: &RunContext<'_>,
+    (split, most): (Split, usize),
+    job: &Job<'_>,
+    statistics: &mut DatasetStatistics,
+) -> Result<Vec<Encoded>, RunError> {
+    let tokenizer = job.tokenizer.with_max_length(entry.max_length.min(job.config.max_length()))?;
+    let mut texts = entry.texts(&context.corpora, split)?;
+    subsample(&mut texts, most);
+    let mut examples = Vec::with_capacity(texts.len());
+    for text in texts {
+        let Some((tokens, is_cut)) = GenerationEntry::span_tokens(&tokenizer, &text)? else { continue };
+        statistics.truncated += usize::from(is_cut);
+        examples.push(Encoded { image: None, content: EncodedContent::Text(tokens, index) });
+    }
+    Ok(examples)
+}
+
+/// The examples of an entry's training split in tokens, whose images go to the store.
+fn about_images<'a>(
+    (index, entry): (usize, &'a GenerationEntry),
+    context: &'a RunContext<'_>,
+    job: &Job<'_>,
+    mut store: Option<&mut ImageStore<'a>>,
+    statistics: &mut DatasetStatistics,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Encoded>, RunError> {
+    let tokenizer = job.tokenizer.with_max_length(entry.max_length.min(job.config.max_length()))?;
+    let about = entry.examples(&context.corpora, Split::Train)?;
+    let unlabelled: Vec<Unlabelled<'_>> = about
+        .iter()
+        .flat_map(|example| {
+            let without = example.versions.iter().filter(|version| version.targets.is_empty());
+            without.map(|version| (example.picture, version.prompt.as_str(), version.language))
+        })
+        .collect();
+    let generation = &mut statistics.generation;
+    let written =
+        TeacherTexts::write((index, entry), &unlabelled, Split::Train, (context, job), generation, observer)?;
+    let mut examples = Vec::with_capacity(about.len());
+    for example in &about {
+        let mut versions = Vec::with_capacity(example.versions.len());
+        for version in &example.versions {
+            let label = version.targets.first().copied();
+            let text = label.or_else(|| written.of(entry, example.picture, &version.prompt));
+            // What the teacher did not bring to an end is no target.
+            let Some(text) = text else { continue };
+            let (prompt, target) =
+                (tokenizer.encode_text(&version.prompt, None)?, job.tokenizer.encode_target(text)?);
+            if target.len() > entry.max_new_tokens {
+                statistics.too_long += 1;
+                continue;
+            }
+            statistics.truncated += usize::from(prompt.truncated);
+            versions.push(EncodedVersion { prompt: prompt.ids, target, is_teacher_target: label.is_none() });
+        }
+        if versions.is_empty() {
+            continue;
+        }
+        let image = match &mut store {
+            Some(store) => picture_read(entry, example.picture).map(|own| store.add(own)).transpose()?,
+            None => None,
+        };
+        examples.push(Encoded { image, content: EncodedContent::Versions(versions) });
+    }
+    Ok(examples)
+}
+
+/// The image of an example, if the entry reads it.
+fn picture_read<'c>(entry: &GenerationEntry, picture: Option<&'c Picture>) -> Option<&'c Picture> {
+    picture.filter(|_| entry.reads_images())
+}
+
+/// What is written about images of the validation split, and what is right: of each entry as many, so that one with many examples does
+/// not decide alone.
+fn validated_texts<'a>(
+    data: &'a WrittenData,
+    context: &'a RunContext<'_>,
+    job: &Job<'_>,
+    mut store: ImageStore<'a>,
+    statistics: &mut DatasetStatistics,
+    observer: &mut dyn Observer,
+) -> Result<Validation<'a>, RunError> {
+    let entries = data.generation.iter().enumerate().filter(|(_, entry)| entry.writes != Written::Spans);
+    let most = job.train.validation_examples / entries.clone().count().max(1);
+    let (mut inputs, mut references) = (Vec::new(), Vec::new());
+    for (index, entry) in entries {
+        let mut held = Vec::new();
+        for example in entry.examples(&context.corpora, Split::Validation)? {
+            let picture = example.picture;
+            held.extend(example.versions.into_iter().map(|version| (picture, version)));
+        }
+        subsample(&mut held, most);
+        let unlabelled: Vec<Unlabelled<'_>> = held
+            .iter()
+            .filter(|(_, version)| version.targets.is_empty())
+            .map(|(picture, version)| (*picture, version.prompt.as_str(), version.language))
+            .collect();
+        let generation = &mut statistics.generation;
+        let written = TeacherTexts::write(
+            (index, entry),
+            &unlabelled,
+            Split::Validation,
+            (context, job),
+            generation,
+            observer,
+        )?;
+        for (picture, version) in &held {
+            // Each caption is an example of its own.
+            let label = version.targets.first().copied();
+            let Some(target) = label.or_else(|| written.of(entry, *picture, &version.prompt)) else {
+                continue;
+            };
+            references.push(Prediction::Text(target.to_owned()));
+            let image = picture_read(entry, *picture).map(|own| store.add(own)).transpose()?;
+            inputs.push(ToWrite { prompt: version.prompt.clone(), image });
+        }
+    }
+    let metric = job.metric(PredictionKind::Text)?;
+    Ok(Validation::Texts(Box::new(ValidatedTexts { store, inputs, references, metric })))
+}
+
+/// Whether a term counts over texts that are written.
+pub(super) fn counts_over_texts(term: &Term) -> bool {
+    !term.targets.contains(&TargetKind::ContrastPairs)
 }
 
 impl TrainingTask for WrittenTraining<'_> {
@@ -153,14 +407,28 @@ impl TrainingTask for WrittenTraining<'_> {
 
     fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
         let length = |row| {
-            let [prompt, target] = self.version(row, epoch);
-            (prompt.len(), target.len())
+            let version = self.version(row, epoch);
+            (version.prompt.len(), version.target.len())
         };
-        (0..self.examples.len()).map(length).collect()
+        (0..self.examples.len())
+            .map(length)
+            .chain(self.contrast.iter().flat_map(|own| own.lengths(epoch)))
+            .collect()
     }
 
     fn groups(&self) -> Vec<BatchGroup> {
         self.groups.clone()
+    }
+
+    fn has_labels(&self, rows: &[usize]) -> bool {
+        // Where there are none at all, no batch has any; pairs need none.
+        self.statistics.labelled == 0
+            || self.pairs(rows).is_some()
+            || rows.iter().any(|&row| self.examples[row].has_label())
+    }
+
+    fn counts(&self, term: &Term, batch: &[usize]) -> bool {
+        if self.pairs(batch).is_some() { counts_over_pairs(term) } else { counts_over_texts(term) }
     }
 
     fn forward(
@@ -169,51 +437,54 @@ impl TrainingTask for WrittenTraining<'_> {
         epoch: u64,
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
-        let versions: Vec<&[Vec<u32>; 2]> = rows.iter().map(|&row| self.version(row, epoch)).collect();
-        let prompts: Vec<&[u32]> = versions.iter().map(|[prompt, _]| prompt.as_slice()).collect();
-        let written: Vec<&[u32]> = versions.iter().map(|[_, target]| target.as_slice()).collect();
-        let padding = self.config.padding();
-        let (decoder, mut targets) = forced_targets(&written, |_| self.start, padding, |_| false);
-        // The teacher is forced on the same targets.
-        targets.teacher_mask = targets.labelled.clone();
+        if let Some((contrast, pairs)) = self.pairs(rows) {
+            let network = architecture::build(self.config, context.weights)?;
+            return contrast.forward(&pairs, epoch, &*network, context);
+        }
+        let versions: Vec<Cow<'_, EncodedVersion>> =
+            rows.iter().map(|&row| self.version(row, epoch)).collect();
         // Batches are of one entry: of all rows images are read, or of none.
         let places: Option<Vec<usize>> = rows.iter().map(|&row| self.examples[row].image).collect();
-        let image = match places {
-            Some(places) => {
-                let processed =
-                    self.store.processed_images(&places, Some(Views::new(self.streams, epoch)))?;
+        let image = match (places, &self.store) {
+            (Some(places), Some(store)) => {
+                let processed = store.processed_images(&places, Some(Views::new(self.streams, epoch)))?;
                 let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
-                self.store.image_processor().batch(&processed, None)?.0
-            }
-            None => None,
-        };
-        let batch = Batch {
-            text: Some(TextInput::new(Tokens::pad(&prompts, padding))),
-            image,
-            target: Some(decoder),
-            ..Batch::default()
-        };
-        let network = architecture::build(self.config, context.weights)?;
-        let student = network.forward(&batch, Pass::Train(context.dropout), self.taps.of_student())?;
-        let teacher = match self.teacher {
-            Some(teacher) if !self.taps.teacher.is_empty() => {
-                Some(teacher.trace((&batch).into(), &self.taps.of_teacher())?)
+                store.image_processor().batch(&processed, None)?.0
             }
             _ => None,
         };
-        Ok(ForwardOutputs { student, teacher, targets })
+        self.outputs(&versions, image, Pass::Train(context.dropout), context)
     }
 
     fn primary_metric(&self) -> PrimaryMetric {
-        self.metric.into()
+        match &self.validation {
+            Validation::Texts(texts) => texts.metric.into(),
+            Validation::Pairs(metric) => (*metric).into(),
+            Validation::Loss(_) => PrimaryMetric::LOSS,
+        }
     }
 
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
-        let network = architecture::build(self.config, context.weights)?;
-        let writer = Writer::greedy(self.config, network.into(), self.tokenizer, self.max_new_tokens)?;
-        let written = writer.write(&self.validation, &self.validated, &mut |_| {})?;
-        let predictions: Vec<Prediction> =
-            written.into_iter().map(|(text, _)| Prediction::Text(text)).collect();
-        defined_value(self.metric, &predictions, &self.references)
+        match &self.validation {
+            Validation::Texts(texts) => {
+                let network = architecture::build(self.config, context.weights)?;
+                let writer =
+                    Writer::greedy(self.config, network.into(), self.tokenizer, self.max_new_tokens)?;
+                let written = writer.write(&texts.store, &texts.inputs, &mut |_| {})?;
+                let predictions: Vec<Prediction> =
+                    written.into_iter().map(|(text, _)| Prediction::Text(text)).collect();
+                defined_value(texts.metric, &predictions, &texts.references)
+            }
+            Validation::Pairs(metric) => {
+                let network = architecture::build(self.config, context.weights)?;
+                let contrast = self.contrast.as_ref();
+                contrast.map_or(Ok(f64::NAN), |contrast| contrast.validate(metric, network.into()))
+            }
+            Validation::Loss(held) => validation_loss(held.len(), self.batch_size, context, |rows| {
+                let versions: Vec<Cow<'_, EncodedVersion>> =
+                    rows.iter().map(|&row| self.version_of(&held[row], VALIDATION, |_| 0)).collect();
+                self.outputs(&versions, None, Pass::Evaluate, context)
+            }),
+        }
     }
 }

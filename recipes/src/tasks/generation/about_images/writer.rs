@@ -47,6 +47,11 @@ impl Writer {
         Ok(Self { pipeline })
     }
 
+    /// The pipeline by itself.
+    pub(super) fn into_pipeline(self) -> ImageTextToTextPipeline {
+        self.pipeline
+    }
+
     /// What prepares the images that it reads.
     pub(super) fn image_processor(&self) -> &ImageProcessor {
         self.pipeline.image_processor()
