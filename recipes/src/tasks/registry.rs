@@ -4,7 +4,7 @@ use alambic_data::ContentKind;
 use alambic_settings::settings;
 
 use super::fractions::ScaleFractions;
-use super::generation::about_images::options::WrittenData;
+use super::generation::entries::options::WrittenData;
 use super::generation::options::GenerationData;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;

@@ -1,7 +1,7 @@
 //! Words and sentences written in another language: labelled pairs, or sources whose targets a teacher writes.
 
-pub(crate) mod about_images;
 mod check;
+pub(crate) mod entries;
 mod evaluate;
 mod examples;
 pub(crate) mod options;
