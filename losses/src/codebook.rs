@@ -111,7 +111,7 @@ pub(crate) mod tests {
             ("latents", vec![1.0f32, 0.0, 3.0, 2.0], vec![1usize, 2, 2]),
             ("quantized", vec![0.0f32, 0.0, 1.0, 2.0], vec![1, 2, 2]),
         ];
-        let (found, gradients) = value(&CodebookLoss::default(), &taps, &[]).unwrap();
+        let (found, gradients) = value(&CodebookLoss { weight: Weight::from(1.0) }, &taps, &[]).unwrap();
         assert!((found - 1.25).abs() < 1e-6);
         assert_eq!(gradients[0], None);
         assert_eq!(gradients[1].as_deref(), Some(&[-0.5, 0.0, -1.0, 0.0][..]));
@@ -125,7 +125,7 @@ pub(crate) mod tests {
             Some(ImageCodes { is_relaxed: true, ..CODES }),
         ] {
             let outline = Outline { codes, ..Outline::default() };
-            assert!(CodebookLoss::default().bind(&outline, None).is_err());
+            assert!(CodebookLoss { weight: Weight::from(1.0) }.bind(&outline, None).is_err());
         }
     }
 }

@@ -51,7 +51,7 @@ mod tests {
             ("latents", vec![1.0f32, 0.0, 3.0, 2.0], vec![1usize, 2, 2]),
             ("quantized", vec![0.0f32, 0.0, 1.0, 2.0], vec![1, 2, 2]),
         ];
-        let (found, gradients) = value(&Commitment::default(), &taps, &[]).unwrap();
+        let (found, gradients) = value(&Commitment { weight: Weight::from(0.25) }, &taps, &[]).unwrap();
         // (1 + 0 + 4 + 0) / 4, and 2 (E - e) / 4.
         assert!((found - 1.25).abs() < 1e-6);
         assert_eq!(gradients[0].as_deref(), Some(&[0.5, 0.0, 1.0, 0.0][..]));

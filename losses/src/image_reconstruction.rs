@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn differences_of_pixels_are_those_counted_by_hand() {
-        let term = |difference| ImageReconstruction { difference, ..ImageReconstruction::default() };
+        let term = |difference| ImageReconstruction { weight: Weight::from(1.0), difference };
         let taps = [("reconstruction", vec![0.5f32, -0.5, 1.0, 0.0], vec![1usize, 1, 2, 2])];
         let pixels = [1.0f32, -0.5, 0.0, 1.0];
         // 0.5 + 0 + 1 + 1, and 0.25 + 0 + 1 + 1, over four.

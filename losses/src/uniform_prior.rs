@@ -54,7 +54,7 @@ mod tests {
     fn divergence_from_the_even_distribution_is_that_counted_by_hand() {
         // One place is even; the other has e : 1 : 1 : 1.
         let taps = [("latents", vec![3.0f32, 3.0, 3.0, 3.0, 1.0, 0.0, 0.0, 0.0], vec![1usize, 2, 4])];
-        let (found, gradients) = value(&UniformPrior::default(), &taps, &[]).unwrap();
+        let (found, gradients) = value(&UniformPrior { weight: Weight::from(5e-4) }, &taps, &[]).unwrap();
         let e = std::f64::consts::E;
         let shares = [e / (e + 3.0), 1.0 / (e + 3.0)];
         let entropy = shares[0] * shares[0].ln() + 3.0 * shares[1] * shares[1].ln();
@@ -62,13 +62,13 @@ mod tests {
         let gradient = gradients[0].as_ref().unwrap();
         assert!(gradient[..4].iter().all(|own| own.abs() < 1e-6) && gradient[4] > 0.0 && gradient[5] < 0.0);
         let outline = Outline { codes: Some(CODES), ..Outline::default() };
-        assert!(UniformPrior::default().bind(&outline, None).is_err());
+        assert!(UniformPrior { weight: Weight::from(5e-4) }.bind(&outline, None).is_err());
     }
 
     #[test]
     fn logits_that_are_far_apart_give_numbers() {
         let taps = [("latents", vec![1000.0f32, 0.0, -1000.0, 5.0], vec![1usize, 1, 4])];
-        let (found, gradients) = value(&UniformPrior::default(), &taps, &[]).unwrap();
+        let (found, gradients) = value(&UniformPrior { weight: Weight::from(5e-4) }, &taps, &[]).unwrap();
         assert!((found - 4f32.ln()).abs() < 1e-6);
         assert!(gradients[0].as_ref().unwrap().iter().all(|own| own.is_finite()));
     }

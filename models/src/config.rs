@@ -289,6 +289,7 @@ mod tests {
             "vilt",
             "visual-bert",
             "pali/relative",
+            "image-tokenizer/vq",
         ] {
             let config =
                 Config::open(&ModelFolder::open(&parity.join(model).join("model")).unwrap()).unwrap();

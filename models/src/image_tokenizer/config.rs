@@ -63,9 +63,9 @@ pub(super) const BLOCK_KERNELS: [(usize, usize); 3] = [(0, 3), (2, 3), (4, 1)];
 /// The vectors of the codes.
 pub const CODES: &str = "codebook.weight";
 /// The running mean of how many places take each code.
-pub const CODE_COUNTS: &str = "codebook.cluster_size";
+pub(super) const CODE_COUNTS: &str = "codebook.cluster_size";
 /// The running mean of the sum of their vectors.
-pub const CODE_SUMS: &str = "codebook.embed_avg";
+pub(super) const CODE_SUMS: &str = "codebook.embed_avg";
 
 impl ImageTokenizerConfig {
     /// Reads the configuration of a folder.

@@ -8,8 +8,8 @@ use alambic_files::write;
 use alambic_inference::ImageTokenizerPipeline;
 use serde_json::json;
 
-use super::lines::{Answer, in_batches};
-use super::{Arguments, lines::Line};
+use super::Arguments;
+use super::lines::{Answer, Line, in_batches};
 use crate::failure::Failure;
 use crate::output;
 
@@ -125,7 +125,7 @@ fn encode<P: AsRef<Path>>(pipeline: &ImageTokenizerPipeline, files: &[P]) -> Res
 fn write_image(pipeline: &ImageTokenizerPipeline, tokens: &[u32], file: &Path) -> Result<(), Failure> {
     let made = pipeline.decode(&[tokens])?;
     let png = made.first().map(Raster::to_png).transpose()?.unwrap_or_default();
-    Ok(write::write(file, &png)?)
+    write::write(file, &png).map_err(|error| Failure::message(error.to_string()))
 }
 
 /// Tokens as they are printed, and read again.

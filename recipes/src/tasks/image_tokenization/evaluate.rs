@@ -109,7 +109,7 @@ impl Evaluator for ImageEvaluator<'_> {
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
         let pipeline = ImageTokenizerPipeline::load(student)?;
-        let both = |batch: &[usize]| {
+        let both = |batch: &[usize]| -> Result<(), RunError> {
             let images: Vec<&Raster> = batch.iter().map(|&index| &self.images[index]).collect();
             let tokens = pipeline.encode(&images)?;
             pipeline.decode(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>())?;

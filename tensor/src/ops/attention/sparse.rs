@@ -181,7 +181,7 @@ fn forward(packed: &[f32], mask: &ImageAttention, sizes: Sizes, kept: bool) -> (
             let (width, count) = (problem.width(), problem.probabilities());
             let scores = if kept {
                 // SAFETY: each problem of each head has numbers of its own among those that are kept.
-                unsafe { std::slice::from_raw_parts_mut(kept_target.pointer.add(place), count) }
+                unsafe { std::slice::from_raw_parts_mut(kept_target.at(0, place).pointer, count) }
             } else {
                 &mut scratch[..count]
             };
@@ -210,7 +210,7 @@ fn forward(packed: &[f32], mask: &ImageAttention, sizes: Sizes, kept: bool) -> (
             for keys in problem.keys.into_iter().filter(|keys| keys.count > 0) {
                 // SAFETY: as above; the contexts of a head of some queries are written by this task alone, and begin with zeros.
                 unsafe {
-                    let out = MatrixViewMut { pointer: context_target.pointer.add(first), step };
+                    let out = MatrixViewMut { step, ..context_target.at(0, first) };
                     multiply_small_added(
                         out,
                         MatrixView::rows(scores, column, width),
