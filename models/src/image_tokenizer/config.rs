@@ -82,6 +82,9 @@ impl ImageTokenizerConfig {
         if config.num_layers > 16 {
             return Err(refuse("num_layers is above 16, the most there are"));
         }
+        if config.num_resnet_blocks > 1000 {
+            return Err(refuse("num_resnet_blocks is above 1000, the most there are"));
+        }
         if config.quantizer == Quantizer::Dvae && config.codebook_learning == CodebookLearning::Averages {
             return Err(refuse("codebook_learning is averages, and a dvae learns its codes by gradients"));
         }

@@ -152,6 +152,7 @@ fn what_does_not_fit_is_refused() {
         ("\"num_channels\": 3", "\"num_channels\": 1", "num_channels"),
         ("\"num_layers\": 2", "\"num_layers\": 0", "num_layers"),
         ("\"num_layers\": 2", "\"num_layers\": 60", "num_layers"),
+        ("\"num_resnet_blocks\": 2", "\"num_resnet_blocks\": 2000000000", "num_resnet_blocks"),
         ("\"num_tokens\": 11", "\"num_tokens\": 0", "num_tokens"),
         ("\"quantizer\": \"vq\"", "\"quantizer\": \"dvae\"", "codebook_learning"),
         ("\"quantizer\": \"vq\"", "\"quantizer\": \"lfq\"", "lfq"),
