@@ -162,6 +162,13 @@ impl ImageTokenizerConfig {
                 shapes.biased(&format!("{name}.net.{place}"), &[width, width, kernel, kernel]);
             }
         };
+        shapes.tensor(CODES, &[self.num_tokens, self.codebook_dim]);
+        if self.quantizer == Quantizer::Vq {
+            shapes.tensor(CODE_COUNTS, &[self.num_tokens]);
+        }
+        if self.codebook_learning == CodebookLearning::Averages {
+            shapes.tensor(CODE_SUMS, &[self.num_tokens, self.codebook_dim]);
+        }
         for layer in 0..layers {
             let inputs = if layer == 0 { self.num_channels } else { width };
             let shape = [width, inputs, SCALING_KERNEL, SCALING_KERNEL];
@@ -171,13 +178,6 @@ impl ImageTokenizerConfig {
             block(&mut shapes, format!("encoder.{}", layers + index));
         }
         shapes.biased(&format!("encoder.{}", layers + blocks), &[self.latent_width(), width, 1, 1]);
-        shapes.tensor(CODES, &[self.num_tokens, self.codebook_dim]);
-        if self.quantizer == Quantizer::Vq {
-            shapes.tensor(CODE_COUNTS, &[self.num_tokens]);
-        }
-        if self.codebook_learning == CodebookLearning::Averages {
-            shapes.tensor(CODE_SUMS, &[self.num_tokens, self.codebook_dim]);
-        }
         let start = self.decoder_start();
         if blocks > 0 {
             shapes.biased("decoder.0", &[width, self.codebook_dim, 1, 1]);

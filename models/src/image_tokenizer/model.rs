@@ -50,6 +50,8 @@ impl ImageTokenizer {
     /// When a tensor is missing or has another shape than the configuration says.
     pub fn new(config: &ImageTokenizerConfig, weights: &Weights) -> Result<Self, ModelError> {
         let source = WeightSource::new(weights);
+        // First, so that a codebook of another width is called by its name.
+        let codes = source.tensor(CODES, &[config.num_tokens, config.codebook_dim])?;
         let (width, layers, blocks) = (config.hidden_size, config.num_layers, config.num_resnet_blocks);
         let halving = (0..layers).map(|layer| {
             let inputs = if layer == 0 { config.num_channels } else { width };
@@ -73,7 +75,7 @@ impl ImageTokenizer {
             halving: halving.collect::<Result<_, _>>()?,
             encoder_blocks: encoder_blocks.collect::<Result<_, _>>()?,
             latents: Convolution::load(source, &latents, [width, 1, config.latent_width()])?,
-            codes: source.tensor(CODES, &[config.num_tokens, config.codebook_dim])?,
+            codes,
             widening,
             decoder_blocks: decoder_blocks.collect::<Result<_, _>>()?,
             doubling: doubling.collect::<Result<_, _>>()?,
