@@ -32,6 +32,7 @@ mod extractive_question_answering;
 mod generation;
 mod image_text_attention;
 mod image_text_to_text;
+mod image_tokenizer;
 mod images;
 mod languages;
 mod model;
@@ -46,6 +47,7 @@ pub use extractive_question_answering::{ExtractiveQuestionAnsweringPipeline, Spa
 pub use generation::GenerationPipeline;
 pub use image_text_attention::WordAttention;
 pub use image_text_to_text::{ImagePrompt, ImageTextToTextPipeline};
+pub use image_tokenizer::ImageTokenizerPipeline;
 pub use images::image_processor::{DETECTOR_FOLDER, ImageInputs, ImageProcessor, detector_folder};
 pub use images::object_detector::{ObjectDetector, box_iou};
 pub use images::patch_processor::{PatchProcessor, PatchSampler};

@@ -10,11 +10,12 @@ use alambic_settings::{
 };
 
 use crate::{
-    Affinity, Attention, AttentionScores, BinaryCrossEntropy, Contrastive, Cosent, CosineSimilarity,
-    CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
-    ImageTextContrast, InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm,
-    MarginMse, Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance,
-    Relations, Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, WordLevel,
+    Affinity, Attention, AttentionScores, BinaryCrossEntropy, CodebookLoss, Commitment, Contrastive, Cosent,
+    CosineSimilarity, CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy,
+    Hidden, ImageReconstruction, ImageTextContrast, InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy,
+    ListKl, Logits, LossTerm, MarginMse, Matching, MultipleNegatives, PairwiseLogistic, Patient,
+    RelationalAngle, RelationalDistance, Relations, Representation, Sequence, SimilarityPreserving,
+    SquaredError, SupervisedContrast, UniformPrior, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -26,6 +27,10 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<ImageTextContrast>("image-text-contrast"),
     loss_kind::<InfoNce>("info-nce"),
     loss_kind::<Detection>("detection"),
+    loss_kind::<ImageReconstruction>("image-reconstruction"),
+    loss_kind::<Commitment>("commitment"),
+    loss_kind::<CodebookLoss>("codebook"),
+    loss_kind::<UniformPrior>("uniform-prior"),
     loss_kind::<SquaredError>("squared-error"),
     loss_kind::<Logits>("logits"),
     loss_kind::<Decoupled>("decoupled"),

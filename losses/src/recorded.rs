@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use alambic_models::{Outline, Stream, TapSelection, Trace, stream_of_embedding};
+use alambic_models::{ImageCodes, Outline, Stream, TapSelection, Trace, stream_of_embedding};
 use alambic_settings::merge::merge;
 use alambic_settings::setting::read_kind;
 use alambic_settings::{AddedKinds, Diagnostics, Kind, Node, Reader, parse_flag};
@@ -55,7 +55,7 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// count. `labels` of the student's
 /// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; of pairs of texts they are
 /// scores. `texts` numbers the texts of embeddings, of more than two an example as a matrix with a row for each; `relation_labels`
-/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. Of lists of passages,
+/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. `pixel_values` are the images that are made again. Of lists of passages,
 /// `list_mask` shows which of `relevance` stand in a list, `relevance_labels` are their grades, and `relevance_scores` the scores of
 /// the data. Projections are read from the student's trace, and so are learnt numbers, which have their initial values where it has
 /// none.
@@ -157,6 +157,18 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             "pooled" => outline.pooled = Some(last(tensor)),
             "relation" => outline.relations = last(tensor),
             "objectness" => outline.detects = true,
+            "latents" | "quantized" | "reconstruction" => {
+                let width = |name: &str| trace.get(name).map_or(0, last);
+                outline.codes = Some(ImageCodes {
+                    codes: 0,
+                    width: width("quantized"),
+                    latent_width: width("latents"),
+                    pixels: 0,
+                    // Logits of codes are recorded without vectors, or with vectors of another width.
+                    is_relaxed: width("latents") != width("quantized"),
+                    by_gradient: true,
+                });
+            }
             // Scores of a cross-encoder, or of a bi-encoder where they are of all passages of a batch.
             RELEVANCE => outline.classes = 1,
             BATCH_RELEVANCE => {
@@ -295,6 +307,9 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         let lists =
             ListTargets { batch_listed: listed, batch_relevance: relevance, ..ListTargets::default() };
         return Ok(Targets { lists, ..Targets::default() });
+    }
+    if let Some(pixels) = student.get("pixel_values").filter(|_| term.targets == [TargetKind::Images]) {
+        return Ok(Targets { pixels: Arc::new(numbers(pixels)?), ..Targets::default() });
     }
     if let Some(texts) = student.get("texts") {
         let per_example = if let [sides, _] = texts.dims() { *sides } else { 2 };

@@ -34,6 +34,8 @@ pub struct Targets {
     pub scores: Arc<Vec<f32>>,
     /// 1 in rows whose scores are those of the data, else 0; empty where all are.
     pub scored: Arc<Vec<f32>>,
+    /// `[images, channels, height, width]`: the colours of images that are made again, from -1 to 1.
+    pub pixels: Arc<Vec<f32>>,
     /// Identity of the text of each row: rows of the same text have the same number.
     pub texts: Arc<Vec<u32>>,
     /// Texts of an example, of which each has a row: all first ones, then all second ones, and so on. 0 stands for pairs.
@@ -70,6 +72,8 @@ pub enum TargetKind {
     Numbers,
     /// Boxes around objects.
     Boxes,
+    /// Images, which are made again.
+    Images,
     /// Texts that a teacher generated, token by token.
     TeacherText,
     /// Two texts of one meaning, of which the student reads both.
@@ -95,6 +99,7 @@ impl TargetKind {
             Self::Scores => "scores of answers",
             Self::Numbers => "numbers",
             Self::Boxes => "boxes around objects",
+            Self::Images => "images to be made again",
             Self::TeacherText => "texts that a teacher generated",
             Self::TextPairs => "pairs of texts of one meaning",
             Self::Similarities => "scores of pairs of texts",
@@ -113,6 +118,7 @@ impl TargetKind {
             Self::Scores => "binary-cross-entropy",
             Self::Numbers => "squared-error",
             Self::Boxes => "detection",
+            Self::Images => "image-reconstruction",
             Self::TeacherText => "sequence",
             Self::TextPairs => "multiple-negatives",
             Self::Similarities => "cosine-similarity",

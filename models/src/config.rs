@@ -15,6 +15,7 @@ use crate::encoder_decoder::Structure;
 use crate::encoder_decoder::bart::BartConfig;
 use crate::encoder_decoder::t5::T5Config;
 use crate::head::{HeadSpec, TextHead};
+use crate::image_tokenizer::ImageTokenizerConfig;
 use crate::lxmert::LxmertConfig;
 use crate::matrix::MatrixConfig;
 use crate::model_config::ModelConfig;
@@ -147,6 +148,8 @@ architectures! {
     Vit(VitConfig),
     /// A detector of objects, in our own layout.
     Detector(DetectorConfig),
+    /// A tokenizer of images, in our own layout.
+    ImageTokenizer(ImageTokenizerConfig),
     /// A text and an image tower with a small head over both, in our own layout.
     Dual(DualConfig),
     /// A fusion encoder over text and regions in LXMERT's layout.
@@ -286,6 +289,7 @@ mod tests {
             "vilt",
             "visual-bert",
             "pali/relative",
+            "image-tokenizer/vq",
         ] {
             let config =
                 Config::open(&ModelFolder::open(&parity.join(model).join("model")).unwrap()).unwrap();

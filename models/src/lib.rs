@@ -39,6 +39,7 @@ mod generation;
 mod head;
 mod image_input;
 mod image_processor;
+pub mod image_tokenizer;
 mod initialise;
 mod integers;
 mod joint;
@@ -87,7 +88,7 @@ pub use language_numbers::LanguageNumbers;
 pub use layers::{Pass, is_padding_computed};
 pub use model_config::{ModelConfig, Role};
 pub use outline::{
-    LAST_STATE, Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap,
+    ImageCodes, LAST_STATE, Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap,
 };
 pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};

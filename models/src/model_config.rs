@@ -30,6 +30,8 @@ pub enum Role {
     ImageEncoder,
     /// A network that finds the objects in an image, and reads no texts.
     ObjectDetector,
+    /// A network that makes tokens of an image, and an image of tokens; it reads no texts.
+    ImageTokenizer,
 }
 
 /// Configuration of an architecture: what it reads, what it gives, which files it has, and how it is built.
@@ -297,7 +299,7 @@ pub trait ModelConfig: Debug {
 
     /// Whether the model reads texts.
     fn reads_texts(&self) -> bool {
-        !matches!(self.role(), Role::ObjectDetector | Role::ImageEncoder)
+        !matches!(self.role(), Role::ObjectDetector | Role::ImageEncoder | Role::ImageTokenizer)
     }
 
     /// Whether the model writes texts.

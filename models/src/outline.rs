@@ -70,10 +70,30 @@ pub struct Outline {
     pub relations: usize,
     /// Whether there are the taps `objectness` and `boxes`, of cells in which objects may be.
     pub detects: bool,
+    /// Codes by which images are read and made again: the taps `latents`, `tokens`, `quantized` and `reconstruction`; none where there
+    /// are none.
+    pub codes: Option<ImageCodes>,
     /// Whether the logits are of every image with every text of a batch, and of no classes.
     pub pairs: bool,
     /// Languages that it is told by their numbers; none where it has no embedding of them.
     pub languages: Option<LanguageNumbers>,
+}
+
+/// Codes of a tokenizer of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageCodes {
+    /// How many there are.
+    pub codes: usize,
+    /// Numbers of the vector of each.
+    pub width: usize,
+    /// Numbers that the encoder gives of a place: of its vector, or a logit of each code.
+    pub latent_width: usize,
+    /// Numbers of an image.
+    pub pixels: usize,
+    /// Whether the encoder gives logits, of which training takes relaxed samples.
+    pub is_relaxed: bool,
+    /// Whether the vectors are learned by gradients, and are no running means.
+    pub by_gradient: bool,
 }
 
 /// Shape of a tap, for one text.
@@ -152,6 +172,10 @@ impl Outline {
             ("relation", self.relations > 0),
             ("objectness", self.detects),
             ("boxes", self.detects),
+            ("latents", self.codes.is_some()),
+            ("tokens", self.codes.is_some()),
+            ("quantized", self.codes.is_some()),
+            ("reconstruction", self.codes.is_some()),
         ];
         taps.extend(single.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()));
         taps
@@ -168,6 +192,10 @@ impl Outline {
             "boxes" => return self.detects.then_some(TapShape::Tokens { width: 4 }),
             "relation" => return (self.relations > 0).then_some(TapShape::Text { width: self.relations }),
             "pooled" => return self.pooled.map(|width| TapShape::Text { width }),
+            "latents" => return self.codes.map(|own| TapShape::Tokens { width: own.latent_width }),
+            "tokens" => return self.codes.map(|_| TapShape::Tokens { width: 1 }),
+            "quantized" => return self.codes.map(|own| TapShape::Tokens { width: own.width }),
+            "reconstruction" => return self.codes.map(|own| TapShape::Text { width: own.pixels }),
             _ => {}
         }
         if let Some(stream) = stream_of_embedding(tap) {
@@ -211,6 +239,13 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
     ("relation", "Logits of the relation of a text and an image"),
     ("objectness", "Logits that an object is in a cell"),
     ("boxes", "Box of the object in a cell"),
+    (
+        "latents",
+        "What the encoder of an image tokenizer gives of each place: a vector, or logits of the codes",
+    ),
+    ("tokens", "The code of each place of an image, as a number"),
+    ("quantized", "The vector of each place's code"),
+    ("reconstruction", "The image that a decoder makes of codes, colours from -1 to 1"),
 ];
 
 /// Whether a tap is one of a pattern.

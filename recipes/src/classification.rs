@@ -38,11 +38,12 @@ pub(crate) fn classify(
         own.add("fusion", fusion);
     }
     match config.image_input() {
+        Some(_) if role == Role::ImageTokenizer => own.add("visual-input", "tokens"),
         Some(ImageInput::Patches(_)) => own.add("visual-input", "patches"),
         Some(ImageInput::Regions(_)) => own.add("visual-input", "regions"),
         None => {}
     }
-    if !matches!(role, Role::ImageEncoder | Role::ObjectDetector) {
+    if !matches!(role, Role::ImageEncoder | Role::ObjectDetector | Role::ImageTokenizer) {
         own.add("script", tokenizer.unified_script().map_or(ORIGINAL, |script| script.name()));
         let is_told = matches!(config, Config::TextEncoder(own) if own.structure.languages > 0);
         own.add("language-embeddings", if is_told { "learned" } else { "none" });
@@ -61,7 +62,11 @@ pub(crate) fn classify(
         }
         for name in task.corpora() {
             let data = match corpora.kind(std::slice::from_ref(name)) {
-                Some(ContentKind::Questions) if role == Role::ObjectDetector => "images",
+                Some(ContentKind::Questions)
+                    if [Role::ObjectDetector, Role::ImageTokenizer].contains(&role) =>
+                {
+                    "images"
+                }
                 Some(ContentKind::Questions) => "image-text",
                 Some(ContentKind::Parallel | ContentKind::Words) => "parallel",
                 Some(

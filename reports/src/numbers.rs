@@ -6,7 +6,7 @@ use crate::metrics::METRICS;
 pub const NO_VALUE: &str = "–";
 
 /// Parts of names that are abbreviations or names of people, and how they are written.
-const WRITTEN: [(&str, &str); 15] = [
+const WRITTEN: [(&str, &str); 17] = [
     ("squad", "SQuAD"),
     ("mlqa", "MLQA"),
     ("bleu", "BLEU"),
@@ -18,6 +18,8 @@ const WRITTEN: [(&str, &str); 15] = [
     ("kl", "KL"),
     ("cka", "CKA"),
     ("mse", "MSE"),
+    ("psnr", "PSNR"),
+    ("l1", "L1"),
     ("vqa", "VQA"),
     ("matthews", "Matthews correlation"),
     ("pearson", "Pearson correlation"),

@@ -44,6 +44,7 @@ mod export;
 mod export_card;
 mod export_folder;
 mod fusion;
+mod image_tokenizer;
 mod matrix_embeddings;
 mod narrow;
 pub mod onnx;
@@ -76,6 +77,7 @@ pub use encoder_layers::EncoderLayers;
 pub use error::StudentError;
 pub use export::{ExportFormat, ExportedFile, export};
 pub use fusion::Fusion;
+pub use image_tokenizer::{CodebookUpdate, ImageTokenizerSizes, Quantizer};
 pub use matrix_embeddings::{BackwardOrder, MatrixDirections, MatrixEmbedding, MatrixHead, PairJoin};
 pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
@@ -120,5 +122,7 @@ kinds! {
         Clip(ClipSizes) = "clip",
         /// A detector of objects from random weights.
         Detector(DetectorSizes) = "detector",
+        /// A tokenizer of images from random weights.
+        ImageTokenizer(ImageTokenizerSizes) = "image-tokenizer",
     }
 }

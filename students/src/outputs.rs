@@ -126,6 +126,9 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
             vec![own(LAST_STATE, "last_hidden_state", Rows::Tokens), own("logits", "logits", Rows::Target)]
         }
         Config::Pali(_) => vec![own("logits", "logits", Rows::Target)],
+        Config::ImageTokenizer(_) => {
+            vec![own("latents", "latents", Rows::All), own("reconstruction", "reconstruction", Rows::All)]
+        }
         Config::Dual(_) => vec![
             own("text.embedding", "text_embeds", Rows::All),
             own("image.embedding", "image_embeds", Rows::All),

@@ -3,8 +3,8 @@
 use alambic_models::architecture::{Architecture, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
-    Config, GenerationConfig, ImageInput, Images, ModelError, PatchInput, RegionInput, Regions, Tokenizer,
-    Tokens,
+    Config, GenerationConfig, ImageInput, Images, ModelError, Pass, PatchInput, RegionInput, Regions,
+    TapSelection, Tokenizer, Tokens,
 };
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -23,7 +23,7 @@ const MAX_NEW_TOKENS: usize = 12;
 const REGIONS: usize = 6;
 
 /// Texts out of a model's own vocabulary, and pictures and regions made up, as far as a model reads them: the same ones for
-/// the same model. An encoder-decoder's targets are what it writes itself.
+/// the same model. An encoder-decoder's targets are what it writes itself, those of an image tokenizer the tokens that it makes of the pictures.
 ///
 /// # Errors
 /// When the tokenizer fails, or the model does not read the texts.
@@ -54,9 +54,23 @@ pub(crate) fn samples(
                 .collect();
             Some(Tokens::pad(&rows, config.padding()))
         }
-        _ => None,
+        _ => match (config, &image) {
+            (Config::ImageTokenizer(_), Some(image)) => Some(image_tokens(network, image)?),
+            _ => None,
+        },
     };
     Ok(Batch { text, target, image, regions })
+}
+
+/// The tokens that an image tokenizer makes of images.
+fn image_tokens(network: &dyn Architecture, image: &Image) -> Result<Tokens, StudentError> {
+    let batch = Batch { image: Some(image.clone()), ..Batch::default() };
+    let trace = network.forward(&batch, Pass::Evaluate, TapSelection::named(["tokens"]))?;
+    let tokens = trace.get("tokens").ok_or_else(|| ModelError::MissingTensor("tokens".to_owned()))?;
+    let rows: Vec<Vec<f32>> = tokens.to_vec2().map_err(ModelError::from)?;
+    let rows: Vec<Vec<u32>> =
+        rows.into_iter().map(|row| row.into_iter().map(|token| token as u32).collect()).collect();
+    Ok(Tokens::pad(&rows, 0))
 }
 
 /// Texts of several lengths, whose tokens are spread over the whole vocabulary.

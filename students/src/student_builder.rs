@@ -76,6 +76,8 @@ pub enum TaskKind {
     ImageTextRetrieval,
     /// Detection of objects in images.
     ObjectDetection,
+    /// Tokens of images, and images of tokens.
+    ImageTokenization,
 }
 
 /// Builder of a student: its configuration and initial weights.

@@ -95,6 +95,7 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
         }
         Config::Pali(_) => (Library::Alambic, Some("image-text-to-text"), None),
         Config::Matrix(config) => (Library::Alambic, Some(task_of(config.head)), None),
+        Config::ImageTokenizer(_) => (Library::Alambic, Some("image-to-image"), None),
         Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),
     };
     PythonUsage { library, task, code }

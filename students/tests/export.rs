@@ -61,6 +61,27 @@ fn encoders_have_every_form() {
 }
 
 #[test]
+fn image_tokenizers_are_exported_both_ways() {
+    for model in ["vq", "dvae", "plain"] {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/parity/image-tokenizer");
+        let source = source.join(model).join("model");
+        let out = folder.path().join("out");
+        let all = [ExportFormat::HuggingFace, ExportFormat::Onnx];
+        let exported = export(&source, &all, Precision::F32, &out).unwrap();
+        // What is made of tokens is compared over those that the model itself gives.
+        let outputs: Vec<&str> =
+            exported.iter().map(|one| one.outputs.as_ref().unwrap().output.as_str()).collect();
+        assert_eq!(outputs[1..], ["latents", "reconstruction"], "{model}");
+        assert_eq!(held(&out.join("onnx")), ["decoder.onnx", "encoder.onnx"]);
+        let config = |folder: &Path| Config::open(&ModelFolder::open(folder).unwrap()).unwrap();
+        assert_eq!(config(&out.join("hf")), config(&source));
+        let eights = export(&source, &[ExportFormat::Int8], Precision::F32, &folder.path().join("small"));
+        assert!(matches!(eights, Err(StudentError::Incompatible(message)) if message.contains("eight bits")));
+    }
+}
+
+#[test]
 fn heads_of_multiple_choice_are_exported_over_the_choices_of_prompts() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inference/tests/multiple_choice");
     let families = std::fs::read_dir(models).unwrap().map(|entry| entry.unwrap().path());

@@ -99,3 +99,17 @@ pub(crate) unsafe fn multiply_small(
     // SAFETY: forwarded to the caller.
     unsafe { product(out, left, right, sizes, scale, false, Parallelism::None) };
 }
+
+/// The same product, added to what is there.
+///
+/// # Safety
+/// As for [`multiply_small`].
+pub(crate) unsafe fn multiply_small_added(
+    out: MatrixViewMut,
+    left: MatrixView,
+    right: MatrixView,
+    sizes: (usize, usize, usize),
+) {
+    // SAFETY: forwarded to the caller.
+    unsafe { product(out, left, right, sizes, 1.0, true, Parallelism::None) };
+}

@@ -151,6 +151,26 @@ impl Parameters {
         Ok(())
     }
 
+    /// Sets the values of some parameters, frozen ones among them.
+    ///
+    /// # Errors
+    /// When the store has no parameter of a name, or one of another shape.
+    pub fn set(&self, weights: &Weights) -> Result<(), TensorError> {
+        for (name, value) in weights {
+            let variable =
+                self.variables.get(name).ok_or_else(|| TensorError::UnknownParameter(name.clone()))?;
+            if value.dims() != variable.dims() {
+                return Err(TensorError::StateMismatch(format!(
+                    "`{name}` is {:?}, and is to be set to {:?}",
+                    variable.dims(),
+                    value.dims()
+                )));
+            }
+            variable.set(&value.to_dtype(DType::F32)?)?;
+        }
+        Ok(())
+    }
+
     /// Sets the values of parameters that the store holds, all of them.
     ///
     /// # Errors

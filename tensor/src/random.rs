@@ -89,6 +89,12 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(14)
     }
 
+    /// For the outputs that codes of a codebook become at a step.
+    #[must_use]
+    pub fn codes(&self, step: u64) -> ChaCha8Rng {
+        self.of([step.to_le_bytes().as_slice()]).stream(16)
+    }
+
     /// For the choice of weights by lot.
     #[must_use]
     pub fn pruning(&self) -> ChaCha8Rng {
@@ -153,6 +159,7 @@ mod tests {
         assert!(mixing(1, &["ab"]) != mixing(2, &["ab"]) && mixing(1, &["ab"]) != mixing(1, &["a", "b"]));
         let view = |epoch: u64, image: &str| streams.view(epoch, image).next_u64();
         assert!(view(1, "a") == view(1, "a") && view(1, "a") != view(2, "a") && view(1, "a") != view(1, "b"));
+        assert!(streams.codes(1).next_u64() != streams.codes(2).next_u64());
         let some = |part: &[u8]| streams.sample(&[part], 100, 10);
         assert!(some(b"a").is_sorted() && some(b"a").len() == 10);
         assert!(some(b"a") == some(b"a") && some(b"a") != some(b"b"));

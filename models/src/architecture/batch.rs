@@ -65,6 +65,17 @@ impl Batch {
         self.regions.as_ref().ok_or_else(|| missing("regions (`visual_feats` or `visual_embeds`)"))
     }
 
+    /// The pixels of the images.
+    pub(crate) fn pixels(&self) -> Result<&Images, ModelError> {
+        match &self.image {
+            Some(Image::Pixels(images)) => Ok(images),
+            Some(_) => {
+                Err(ModelError::Input("an image tokenizer reads pixels, and these are no more of any".into()))
+            }
+            None => Err(missing("image (`pixel_values`)")),
+        }
+    }
+
     /// The patches of the images, at most so many of each; negative for no limit.
     pub(crate) fn patches(&self, patch: usize, limit: i64) -> Result<Patches, ModelError> {
         self.image.as_ref().ok_or_else(|| missing("image (`pixel_values`)"))?.patches(patch, limit)

@@ -93,7 +93,7 @@ enum Reads {
 impl Reads {
     fn of(config: &Config) -> Self {
         match (config.role(), config.image_input()) {
-            (Role::ImageEncoder | Role::ObjectDetector, _) => Self::Images,
+            (Role::ImageEncoder | Role::ObjectDetector | Role::ImageTokenizer, _) => Self::Images,
             (_, Some(_)) => Self::Both,
             (_, None) => Self::Texts,
         }

@@ -9,7 +9,7 @@ use alambic_tensor::precision::MatmulPrecision;
 use super::checker::{Checker, list};
 use super::text_languages::LANGUAGE_KEYS;
 use crate::evaluation::metrics::document_frequencies;
-use crate::names::{FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, UNTRAINED};
+use crate::names::{BILINEAR, FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, UNTRAINED};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
@@ -112,8 +112,17 @@ impl Checker<'_> {
     fn check_compared(&mut self) {
         let compared = &self.evaluation.compare_with;
         for name in compared {
-            let reserved =
-                [TEACHER, STUDENT, BASELINE, UNTRAINED, SAME_START, FROM_SCRATCH, UPPER_BOUND, QUESTION_ONLY];
+            let reserved = [
+                TEACHER,
+                STUDENT,
+                BASELINE,
+                UNTRAINED,
+                SAME_START,
+                FROM_SCRATCH,
+                UPPER_BOUND,
+                QUESTION_ONLY,
+                BILINEAR,
+            ];
             if reserved.contains(&name.as_str()) {
                 let message = format!("`{}` is what another model is called in reports", name.value);
                 self.error(

@@ -245,6 +245,7 @@ impl<'a> Checker<'a> {
             TaskKind::VisualQuestionAnswering => "answers questions about images",
             TaskKind::ImageTextRetrieval => "retrieves images by texts",
             TaskKind::ObjectDetection => "detects objects in images",
+            TaskKind::ImageTokenization => "makes tokens of images",
         };
         let data = task.data_name();
         let declared = self.places.key_origin(&["model", name]);
@@ -253,7 +254,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali` and `pali-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects"),
+                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali` and `pali-layers` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` retrieves images by texts; a `detector` detects objects; an `image-tokenizer` makes tokens of images"),
         );
         None
     }

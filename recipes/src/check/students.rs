@@ -27,7 +27,7 @@ impl Checker<'_> {
             }
             Student::PaliLayers(options) => self.check_pali_layers(options, position),
             // Its sizes are compared with each other where it is configured.
-            Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) => {}
+            Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) | Student::ImageTokenizer(_) => {}
             Student::Matrix(options) => self.check_matrices(name, options),
             Student::Oscar(options) => {
                 self.check_tags(options);

@@ -10,8 +10,12 @@ const LONGER_SIDE: usize = 96;
 
 /// A picture in small, called by its name.
 pub(crate) fn thumbnail(picture: &Picture) -> Result<Image, RunError> {
-    let small = resized(&picture.load()?);
-    Ok(Image { caption: picture.name.clone(), png: small.to_png()? })
+    thumbnail_of(&picture.load()?, &picture.name)
+}
+
+/// An image in small, by a name.
+pub(crate) fn thumbnail_of(image: &Raster, name: &str) -> Result<Image, RunError> {
+    Ok(Image { caption: name.to_owned(), png: resized(image).to_png()? })
 }
 
 /// An image as large as a thumbnail, its sides in proportion; a small one in a whole multiple, its pixels as they are.

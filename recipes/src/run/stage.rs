@@ -189,6 +189,10 @@ pub(crate) fn train(
     })?;
     let output = output(training, (&*task, &terms), (&initial, &classes), &state, recorder.events)?;
     let best = state.best.take().unwrap_or_else(|| state.parameters.detached());
+    // A training that an estimate cuts short shows nothing of the model.
+    if training.steps.is_none() {
+        task.check_finished(&best)?;
+    }
     if ranks.is_first() {
         write_finished(context, training, &initial, &best, &output)?;
     }
@@ -348,7 +352,7 @@ fn callbacks<'a>(
 ) -> Vec<Box<dyn TrainerCallback + 'a>> {
     let ranks = &context.ranks;
     let mut callbacks: Vec<Box<dyn TrainerCallback + 'a>> = vec![
-        Box::new(StepRecorder { terms, steps }),
+        Box::new(StepRecorder { task, terms, steps }),
         Box::new(Validator { ranks, task, terms, every: training.train.validate_every, steps }),
     ];
     if ranks.is_first() {

@@ -4,6 +4,7 @@ mod fractions;
 mod generation;
 mod image_text_pretraining;
 mod image_text_retrieval;
+mod image_tokenization;
 mod multiple_choice;
 mod object_detection;
 mod question_answering;

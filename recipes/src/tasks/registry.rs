@@ -8,6 +8,7 @@ use super::generation::entries::options::WrittenData;
 use super::generation::options::GenerationData;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
+use super::image_tokenization::options::ImagesData;
 use super::multiple_choice::options::ChoicesData;
 use super::object_detection::options::ObjectsData;
 use super::question_answering::options::PassagesData;
@@ -25,7 +26,7 @@ macro_rules! tasks {
         settings! {
             /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
             /// generate texts; texts, for encoders; questions with choices, for encoders that choose; sentences, for models that embed them; queries with passages, for models that retrieve or rerank; questions and texts about images, for models that read images; objects, for models
-            /// that detect them.
+            /// that detect them; images alone, for models that make tokens of them.
             pub struct StageData {
                 $(
                     #[flatten]
@@ -58,6 +59,7 @@ macro_rules! tasks {
 tasks! {
     generation: GenerationData,
     written: WrittenData,
+    image_tokenization: ImagesData,
     sentence_similarity: SimilarityData,
     text: TextsData,
     sentence_embedding: SentencesData,

@@ -66,6 +66,7 @@ pub(crate) trait TrainerCallback {
 
 /// Records each step, and warns of terms that contribute next to nothing.
 pub(crate) struct StepRecorder<'a> {
+    pub(crate) task: &'a dyn TrainingTask,
     pub(crate) terms: &'a [Term],
     /// Steps of the training at most.
     pub(crate) steps: usize,
@@ -106,7 +107,9 @@ impl TrainerCallback for StepRecorder<'_> {
             schedules: schedules(self.terms)
                 .into_iter()
                 .map(|(name, value)| (name, value.at(progress)))
+                .chain(self.task.schedules(progress))
                 .collect(),
+            figures: step.figures.clone(),
             gradient_norm: Some(step.gradient_norm),
             examples_per_second: Some(examples_per_second),
             seed: recorder.seed,
@@ -160,8 +163,10 @@ impl TrainerCallback for Validator<'_> {
             progress: 1.0,
         };
         let metric = self.task.primary_metric();
-        let value = alambic_ranks::share(self.ranks, || self.task.validate(&context))?;
-        let value = self.ranks.broadcast(vec![value])?.into_iter().sum();
+        let mut metrics = alambic_ranks::share(self.ranks, || self.task.validate_all(&context))?;
+        let values = self.ranks.broadcast(metrics.values().copied().collect::<Vec<f64>>())?;
+        metrics.values_mut().zip(values).for_each(|(own, value)| *own = value);
+        let value = metrics.values().copied().next().unwrap_or(f64::NAN);
         recorder.events.append(&EvaluationEvent {
             stage: recorder.label.to_owned(),
             seed: recorder.seed,
@@ -169,7 +174,7 @@ impl TrainerCallback for Validator<'_> {
             epoch: state.epoch(),
             split: "validation".into(),
             examples: self.task.statistics().validation as u64,
-            metrics: [(metric.name.to_owned(), value)].into_iter().collect(),
+            metrics,
         })?;
         let is_better = state.progress.best.is_none_or(|(_, best)| match metric.direction {
             Direction::Lower => value < best,

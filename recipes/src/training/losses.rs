@@ -99,6 +99,8 @@ pub(crate) struct StepStatistics {
     /// Of all gradients together, before clipping.
     pub(crate) gradient_norm: f64,
     pub(crate) learning_rate: f64,
+    /// What the task measured of it.
+    pub(crate) figures: IndexMap<String, f64>,
     pub(crate) seconds: f64,
 }
 

@@ -6,9 +6,10 @@ use alambic_losses::{Inputs, Targets, Term};
 use alambic_models::Trace;
 use alambic_ranks::Ranks;
 use alambic_reports::metrics::{Direction, Metric};
+use alambic_settings::IndexMap;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::Dropout;
-use alambic_tensor::parameters::Weights;
+use alambic_tensor::parameters::{Parameters, Weights};
 
 use super::statistics::DatasetStatistics;
 use crate::error::RunError;
@@ -61,6 +62,16 @@ impl ForwardOutputs {
         }
         Ok(total)
     }
+}
+
+/// A step that was taken.
+pub(crate) struct FinishedStep<'a> {
+    /// The weights as it left them.
+    pub(crate) parameters: &'a Parameters,
+    /// Its number, counted from 1.
+    pub(crate) step: usize,
+    /// Epoch and examples of each of its parts, those of all ranks in their order.
+    pub(crate) batches: &'a [(u64, Vec<usize>)],
 }
 
 /// The metric by which checkpoints are chosen.
@@ -135,6 +146,26 @@ pub(crate) trait TrainingTask {
 
     /// The value of the primary metric on the validation split.
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError>;
+
+    /// The same by its name, first of all, and further figures that are recorded.
+    fn validate_all(&self, context: &ForwardContext<'_>) -> Result<IndexMap<String, f64>, RunError> {
+        Ok([(self.primary_metric().name.to_owned(), self.validate(context)?)].into_iter().collect())
+    }
+
+    /// What the task itself changes over the steps, by its name, at a progress from 0 to 1, for the record.
+    fn schedules(&self, _progress: f64) -> IndexMap<String, f64> {
+        IndexMap::new()
+    }
+
+    /// Sets what no gradient moves, and gives figures of the step for the record. All ranks come to the same.
+    fn after_step(&self, _step: &FinishedStep<'_>) -> Result<IndexMap<String, f64>, RunError> {
+        Ok(IndexMap::new())
+    }
+
+    /// Fails where a model that was trained to the end is of no use.
+    fn check_finished(&self, _weights: &Weights) -> Result<(), RunError> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use alambic_tensor::{GradientSum, TensorError, WeightMasks};
 use super::callbacks::{Recorder, TrainerCallback};
 use super::losses::{Losses, PartStatistics, StepStatistics};
 use super::state::TrainState;
-use super::task::{ForwardContext, TrainingTask};
+use super::task::{FinishedStep, ForwardContext, TrainingTask};
 use crate::error::RunError;
 use crate::options::train::TrainOptions;
 
@@ -73,11 +73,12 @@ impl Trainer<'_> {
             let probed = self.reached_by_groups(state, progress)?;
             let mut reached = (probed.is_none() && self.is_weaker_at_first(state.progress.step))
                 .then(|| GradientSum::new(ranks, &state.parameters));
-            let mut own = Vec::new();
+            let (mut own, mut batches) = (Vec::new(), Vec::new());
             let apart =
                 self.terms.len() > 1 && state.progress.step.is_multiple_of(self.options.validate_every);
             for part in 0..parts {
                 let (epoch, batch) = self.next_batch(state);
+                batches.push((epoch, batch.clone()));
                 if part % ranks.count() != ranks.rank() {
                     continue;
                 }
@@ -119,6 +120,9 @@ impl Trainer<'_> {
                 state.parameters.clamp_max(name, *max)?;
             }
             state.progress.step += 1;
+            let step =
+                FinishedStep { parameters: &state.parameters, step: state.progress.step, batches: &batches };
+            statistics.figures = self.task.after_step(&step)?;
             if let Some(average) = &mut state.average {
                 average.update(state.progress.step, &state.parameters)?;
             }

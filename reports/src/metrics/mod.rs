@@ -26,6 +26,7 @@ mod correlation;
 mod document_frequencies;
 mod exact_match;
 mod f1;
+mod image;
 mod list;
 mod matthews;
 mod meteor;
@@ -63,7 +64,7 @@ pub use list::{
 pub use metric::{Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDescription};
 #[cfg(test)]
 pub(crate) use prediction::examples;
-pub use prediction::{Prediction, PredictionKind, SceneReference};
+pub use prediction::{ImagePrediction, Prediction, PredictionKind, SceneReference};
 pub use scores::{Scores, SliceValue};
 pub use tag_scheme::TagScheme;
 pub use writing::BleuTokenizer;

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use alambic_data::SceneContents;
+use alambic_data::{Raster, SceneContents};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A model's prediction for one example, or the reference that it is compared with.
@@ -29,6 +29,8 @@ pub enum Prediction {
     Scene(SceneReference),
     /// Ids of two sentences that are translations of each other.
     Pair([String; 2]),
+    /// An image that is made of tokens, or the one that they were made of.
+    Image(ImagePrediction),
     /// No answer; of a reference that nothing is known of the example.
     #[default]
     Nothing,
@@ -41,6 +43,17 @@ pub struct SceneReference {
     pub captions: Vec<String>,
     /// What is in it.
     pub contents: SceneContents,
+}
+
+/// An image, with the tokens of which a model made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImagePrediction {
+    /// Its pixels.
+    pub raster: Raster,
+    /// Its tokens, row by row; none of an image that no model made.
+    pub tokens: Vec<u32>,
+    /// Codes out of which they are; 0 where there are no tokens.
+    pub codes: usize,
 }
 
 /// What a prediction consists of.
@@ -68,6 +81,8 @@ pub enum PredictionKind {
     Scene,
     /// [`Prediction::Pair`].
     Pair,
+    /// [`Prediction::Image`].
+    Image,
     /// [`Prediction::Nothing`].
     Nothing,
 }
@@ -86,6 +101,7 @@ impl PredictionKind {
         Self::Relevance,
         Self::Scene,
         Self::Pair,
+        Self::Image,
     ];
 
     /// The plural noun for messages, as in `class names`.
@@ -103,6 +119,7 @@ impl PredictionKind {
             Self::Relevance => "grades of relevance",
             Self::Scene => "made-up scenes",
             Self::Pair => "pairs of ids",
+            Self::Image => "images",
             Self::Nothing => "nothing",
         }
     }
@@ -136,6 +153,7 @@ impl Prediction {
             Self::Relevance(_) => PredictionKind::Relevance,
             Self::Scene(_) => PredictionKind::Scene,
             Self::Pair(_) => PredictionKind::Pair,
+            Self::Image(_) => PredictionKind::Image,
             Self::Nothing => PredictionKind::Nothing,
         }
     }
@@ -163,12 +181,14 @@ impl Prediction {
         }
     }
 
-    /// Whether it is right, by the reference; none of numbers, of which one is only more or less right, and where nothing is known
-    /// of the example.
+    /// Whether it is right, by the reference; none of numbers and images, of which one is only more or less right, and where nothing
+    /// is known of the example.
     #[must_use]
     pub fn is_right(&self, reference: &Self) -> Option<bool> {
         match (self, reference) {
-            (_, Self::Nothing | Self::Number(_)) | (Self::Number(_), _) => None,
+            (_, Self::Nothing | Self::Number(_) | Self::Image(_)) | (Self::Number(_) | Self::Image(_), _) => {
+                None
+            }
             (Self::Text(text), Self::Texts(all)) => Some(match all.as_slice() {
                 [] => text.is_empty(),
                 _ => all.iter().any(|right| nfc(right) == nfc(text)),
@@ -217,7 +237,12 @@ impl Prediction {
             Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
             Self::Scene(scene) => scene.captions.iter().all(|text| is_nfc(text)),
             Self::Pair(ids) => ids.iter().all(|id| is_nfc(id)),
-            Self::Choice(_) | Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => true,
+            Self::Choice(_)
+            | Self::Number(_)
+            | Self::Ranking(_)
+            | Self::Relevance(_)
+            | Self::Image(_)
+            | Self::Nothing => true,
         };
         if is_normalized {
             return Cow::Borrowed(self);
@@ -236,14 +261,17 @@ impl Prediction {
                 contents: scene.contents.clone(),
             }),
             Self::Pair(ids) => Self::Pair(ids.each_ref().map(|id| nfc(id))),
-            Self::Choice(_) | Self::Number(_) | Self::Ranking(_) | Self::Relevance(_) | Self::Nothing => {
-                self.clone()
-            }
+            Self::Choice(_)
+            | Self::Number(_)
+            | Self::Ranking(_)
+            | Self::Relevance(_)
+            | Self::Image(_)
+            | Self::Nothing => self.clone(),
         })
     }
 }
 
-/// As a reader of a report is shown it: tags and places are separated by spaces, of scored answers the best one stands.
+/// As a reader of a report is shown it: tags, places and tokens are separated by spaces, of scored answers the best one stands.
 impl fmt::Display for Prediction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -264,6 +292,15 @@ impl fmt::Display for Prediction {
                 formatter.write_str(&grades.join(" "))
             }
             Self::Pair(ids) => formatter.write_str(&ids.join(" ")),
+            Self::Image(image) if image.tokens.is_empty() => {
+                let Raster { width, height, rgb } = &image.raster;
+                // The digest tells images of one size apart.
+                write!(formatter, "{width} × {height} pixels, {}", &blake3::hash(rgb).to_hex()[..16])
+            }
+            Self::Image(image) => {
+                let tokens: Vec<String> = image.tokens.iter().map(ToString::to_string).collect();
+                formatter.write_str(&tokens.join(" "))
+            }
             Self::Nothing => Ok(()),
         }
     }

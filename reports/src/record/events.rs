@@ -34,6 +34,9 @@ pub struct StepEvent {
     /// `logits.temperature`, and of the second of several terms of one loss `hidden[1].weight`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub schedules: IndexMap<String, f64>,
+    /// Figures that a kind of task takes of a step, such as how many codes of a codebook were begun anew.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub figures: IndexMap<String, f64>,
     /// The norm of all gradients before clipping.
     pub gradient_norm: Option<f64>,
     /// Training speed.
@@ -248,6 +251,7 @@ mod tests {
             terms: [("cross-entropy".to_string(), f64::INFINITY)].into(),
             shares: IndexMap::new(),
             schedules: IndexMap::new(),
+            figures: IndexMap::new(),
             gradient_norm: Some(1.5),
             examples_per_second: None,
         };

@@ -3,6 +3,7 @@
 mod choices;
 mod decoding;
 mod image_prompts;
+mod image_tokens;
 mod images;
 mod lines;
 mod matches;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::text::quoted;
 use alambic_models::text_encoder::Head;
-use alambic_models::{Config, ModelError, ModelFolder, first_not_finite};
+use alambic_models::{Config, ModelError, ModelFolder, Role, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
 
@@ -33,7 +34,9 @@ use table::TableInput;
 /// multiple choice, a line is a prompt and its choices, of which the chosen one is printed. For a
 /// model that reads images, a line is a question about the image of `--image`, or the path of an image and a question; one
 /// that writes texts of images takes a prompt in place of the question, which may be left out with `--image`; one
-/// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. The prediction is printed
+/// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. A model that makes tokens of
+/// images reads the path of an image in each line, and prints its tokens; with `--draw` it makes an image of them, or of tokens that a
+/// line holds. The prediction is printed
 /// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
 /// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
 #[derive(Args, Clone)]
@@ -73,6 +76,9 @@ pub(crate) struct Arguments {
     /// The file that all lines are about: PNG, JPEG, WebP or GIF
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// The PNG file in which an image is drawn that is made of tokens, for a model that makes images
+    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    draw: Option<PathBuf>,
     /// Beams in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
@@ -105,7 +111,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = model_folder(&arguments.model)?;
     let folder = ModelFolder::open(&path)?;
     let config = Config::open(&folder)?;
-    let kind = if config.writes_texts() {
+    let makes_images = config.role() == Role::ImageTokenizer;
+    let kind = if makes_images {
+        "makes tokens of images"
+    } else if config.writes_texts() {
         "generates texts"
     } else if config.reads_images() {
         "reads images"
@@ -129,13 +138,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--pair", arguments.pair.is_some(), "encodes texts"),
         ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
         ("--image", arguments.image.is_some(), "reads images"),
+        ("--draw", arguments.draw.is_some(), "makes tokens of images"),
     ] {
         let has_image_as_well = needed == "reads images" && config.reads_images();
         if given && kind != needed && !has_image_as_well {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
-    if !config.reads_texts() {
+    if !config.reads_texts() && !makes_images {
         return Err(Failure::message(format!(
             "a {} reads images alone, and takes no prompt: `predict` runs models that read texts",
             config.model_type()
@@ -148,7 +158,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     for text in &arguments.inputs {
-        if Path::new(text).is_file() {
+        if !makes_images && Path::new(text).is_file() {
             return Err(Failure::Usage(format!(
                 "`{}` is a file: `--input` reads a table; as a text by itself, pass it on standard input",
                 quoted(text)
@@ -162,7 +172,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let is_pair = arguments.pair.or(config.text_head().and_then(|own| own.pairs));
         let most = match (kind, is_pair) {
             ("chooses", _) => usize::MAX,
-            ("encodes texts", Some(false)) => 1,
+            ("encodes texts", Some(false)) | ("makes tokens of images", _) => 1,
             // A tagger and an encoder without a head read a text each, unless they are told otherwise.
             ("encodes texts", None) if own.is_none_or(|own| own.head != Head::Sequence) => 1,
             _ => 2,
@@ -180,7 +190,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     warn_unread_tensors(&folder, &config)?;
     warn_fallback(arguments.precision);
     precision::with(arguments.precision, || {
-        if config.writes_texts() && config.reads_images() {
+        if makes_images {
+            image_tokens::run(&path, arguments)
+        } else if config.writes_texts() && config.reads_images() {
             image_prompts::run(&path, arguments)
         } else if config.writes_texts() {
             words::run(&path, arguments)

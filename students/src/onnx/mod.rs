@@ -5,6 +5,7 @@ mod builder;
 mod clip;
 mod dual;
 mod encoder_decoder;
+mod image_tokenizer;
 mod images;
 mod matrix_embeddings;
 mod oscar;
@@ -80,6 +81,9 @@ pub(crate) const FOLDER: &str = "onnx";
 /// `pixel_values` of any size and `pixel_mask` as well; Oscar is `model.onnx` and takes `visual_embeds` `[batch, regions,
 /// features]` and `visual_attention_mask`.
 ///
+/// An image tokenizer is two. `encoder.onnx` takes `pixel_values`, squares of its size, to `tokens` `[batch, places]` and the
+/// `latents` behind them; `decoder.onnx` takes `tokens` to `reconstruction`, pixels again.
+///
 /// # Errors
 /// When the architecture has no such form, the weights do not fit the configuration, or a file cannot be written or does
 /// not read back as it was.
@@ -105,6 +109,7 @@ pub fn export(
         Config::Vit(config) => vec![("model", vit::graph(config, weights, storage)?)],
         Config::Vilt(config) => vec![("model", vilt::graph(config, weights, storage)?)],
         Config::Oscar(config) => vec![("model", oscar::graph(config, weights, storage)?)],
+        Config::ImageTokenizer(config) => image_tokenizer::graphs(config, weights, storage)?,
         other => {
             return Err(StudentError::Incompatible(format!(
                 "a {} has no ONNX form here; `hf` is the form that it has",

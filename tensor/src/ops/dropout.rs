@@ -38,6 +38,22 @@ impl Dropout {
             self.streams.dropout(step as u64, part as u64);
     }
 
+    /// So many numbers between 0 and 1, neither of them among these, drawn from the same streams.
+    pub fn uniform(&self, length: usize) -> Vec<f32> {
+        let seed: [u8; 32] = self.stream.lock().unwrap_or_else(PoisonError::into_inner).random();
+        let mut numbers = vec![0.0f32; length];
+        let fill = |(block, numbers): (usize, &mut [f32])| {
+            let mut generator = ChaCha8Rng::from_seed(seed);
+            generator.set_stream(block as u64);
+            for number in numbers {
+                // The middles of 2²³ equal parts, each of which is a number of 32 bits.
+                *number = ((generator.next_u32() >> 9) as f32 + 0.5) / 8_388_608.0;
+            }
+        };
+        numbers.par_chunks_mut(BLOCK).enumerate().for_each(fill);
+        numbers
+    }
+
     /// A mask for `length` elements that drops each with `probability`; none when nothing would be dropped.
     pub fn mask(&self, length: usize, probability: f32) -> Option<DropoutMask> {
         if probability <= 0.0 {
@@ -188,5 +204,18 @@ mod tests {
         dropout.seek(4, 2);
         assert_ne!(mask.kept, dropout.mask(100_000, 0.25).unwrap().kept);
         assert!(dropout.mask(10, 0.0).is_none());
+    }
+
+    #[test]
+    fn uniform_numbers_lie_within_their_bounds_and_follow_step_and_part() {
+        let dropout = Dropout::new(&Streams::new(3));
+        dropout.seek(4, 1);
+        let numbers = dropout.uniform(40_000);
+        assert!(numbers.iter().all(|&number| 0.0 < number && number < 1.0));
+        let mean = numbers.iter().map(|&number| f64::from(number)).sum::<f64>() / 4e4;
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+        assert_ne!(numbers, dropout.uniform(40_000));
+        dropout.seek(4, 1);
+        assert_eq!(numbers, dropout.uniform(40_000));
     }
 }

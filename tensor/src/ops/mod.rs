@@ -24,11 +24,13 @@ mod softmax;
 mod squared_error;
 #[cfg(test)]
 mod tests;
+mod unfold;
 
 pub use activation::{Activation, activate};
 pub use attention::{
-    AttentionHeads, AttentionMask, attend, attend_cached, attend_cached_rows, attend_cross,
-    attend_cross_with_taps, attend_packed, attend_packed_with_taps,
+    AttentionHeads, AttentionMask, ImageAttention, ImagePattern, attend, attend_cached, attend_cached_keys,
+    attend_cached_rows, attend_cross, attend_cross_with_taps, attend_image, attend_packed,
+    attend_packed_with_taps,
 };
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use divergence::{Divergence, divergence};
@@ -48,3 +50,4 @@ pub use root_norm::root_norm;
 pub use rotary::{Rotation, rotate};
 pub use softmax::softmax;
 pub use squared_error::{SquaredError, squared_error};
+pub use unfold::{Window, fold, unfold};

@@ -110,3 +110,40 @@ fn attend_rows(
     })?;
     Tensor::from_vec(context, (batch, 1, width), query.device())
 }
+
+/// The same over rows of each example's cache by their numbers, as sparse attention sees them.
+///
+/// # Errors
+/// As of [`attend_cached`], and when an example sees no row, or one beyond its cache.
+pub fn attend_cached_keys(
+    query: &Tensor,
+    cache: &[f32],
+    capacity: usize,
+    keys: &[Vec<u32>],
+    heads: AttentionHeads,
+) -> Result<Tensor> {
+    let (batch, queries, width) = query.dims3()?;
+    let is_within = |own: &Vec<u32>| !own.is_empty() && own.iter().all(|&key| (key as usize) < capacity);
+    if queries != 1 || keys.len() != batch || !keys.iter().all(is_within) {
+        bail!(
+            "attention: keys of {} examples in caches of {capacity} rows do not fit a query of {:?}",
+            keys.len(),
+            query.shape()
+        )
+    }
+    let step = 2 * width;
+    if cache.len() != batch * capacity * step {
+        bail!("attention: a cache of {} values does not fit a query of {:?}", cache.len(), query.shape())
+    }
+    let longest = keys.iter().map(Vec::len).max().unwrap_or(1);
+    let mut seen = vec![0.0f32; batch * longest * step];
+    for (example, own) in keys.iter().enumerate() {
+        let rows = &cache[example * capacity * step..][..capacity * step];
+        let out = seen[example * longest * step..].chunks_exact_mut(step);
+        for (out, &key) in out.zip(own) {
+            out.copy_from_slice(&rows[key as usize * step..][..step]);
+        }
+    }
+    let lengths: Vec<usize> = keys.iter().map(Vec::len).collect();
+    attend_rows(query, (&seen, longest), &lengths, heads, None)
+}

@@ -1,0 +1,8 @@
+//! Images that are made of tokens again.
+
+mod check;
+mod codes;
+mod evaluate;
+pub(crate) mod options;
+mod task;
+mod train;
