@@ -27,7 +27,7 @@ use alambic_tensor::parameters::{Parameters, Weights};
 use rand::Rng;
 use timing::{Options, Timed};
 
-const DEFAULTS: [(&str, f64); 7] = [
+const DEFAULTS: [(&str, f64); 8] = [
     ("attention", 0.0),
     ("side", 32.0),
     ("text", 64.0),
@@ -35,6 +35,7 @@ const DEFAULTS: [(&str, f64); 7] = [
     ("layers", 6.0),
     ("width", 128.0),
     ("heads", 4.0),
+    ("learning-rate", 1e-4),
 ];
 
 /// What a layer attends by.
@@ -118,7 +119,7 @@ impl Drawing {
         });
         let attention = attention.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
         let optimiser = AdamW::new(AdamWOptions {
-            learning_rate: 1e-4,
+            learning_rate: options.number("learning-rate"),
             beta1: 0.9,
             beta2: 0.98,
             epsilon: 1e-8,
