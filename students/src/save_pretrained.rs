@@ -58,16 +58,16 @@ pub(crate) fn write_settings(
     if let Some(pooling) = pooling {
         pooling.write(folder, config.state_width(), config.max_length(), &tokenizer)?;
     }
-    // A detector reads no texts, and may know its tags by their names alone.
+    // A model of images alone may have no tokenizer, and reads no texts with the one it has.
     if config.reads_texts() || tokenizer != TokenizerFiles::default() {
         tokenizer.check(folder)?;
+    }
+    if config.reads_texts() {
         let read = Tokenizer::open(folder)?;
-        if config.reads_texts() {
-            let truncates = !config.writes_texts();
-            tokenizer.with_encoding(&read, config.max_length(), truncates)?.write(folder)?;
-            if let Some(pooling) = pooling {
-                pooling.write_model_file(folder, &tokenizer)?;
-            }
+        let truncates = !config.writes_texts();
+        tokenizer.with_encoding(&read, config.max_length(), truncates)?.write(folder)?;
+        if let Some(pooling) = pooling {
+            pooling.write_model_file(folder, &tokenizer)?;
         }
     }
     let mut files = vec![("config.json", json)];
