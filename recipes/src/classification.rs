@@ -62,7 +62,7 @@ pub(crate) fn classify(
         for name in task.corpora() {
             let data = match corpora.kind(std::slice::from_ref(name)) {
                 Some(ContentKind::Questions) if role == Role::ObjectDetector => "images",
-                Some(ContentKind::Questions) => "image-text",
+                Some(ContentKind::Questions | ContentKind::PictureChoices) => "image-text",
                 Some(ContentKind::Parallel | ContentKind::Words) => "parallel",
                 Some(
                     ContentKind::Texts | ContentKind::Choices | ContentKind::Passages | ContentKind::Search,
