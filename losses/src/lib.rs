@@ -84,6 +84,8 @@ mod sequence;
 mod similarity_preserving;
 mod squared_error;
 mod supervised_contrast;
+mod targeted;
+mod targeted_words;
 mod term;
 mod word_level;
 
@@ -130,5 +132,7 @@ pub use squared_error::SquaredError;
 pub use supervised_contrast::{
     ContrastDivision, ContrastLevel, ContrastPositives, ContrastedRows, CountedRows, SupervisedContrast,
 };
-pub use term::{Compute, Inputs, ListTargets, LossTerm, Projection, TargetKind, Targets, Term};
+pub use targeted::{Confidence, Targeted, TargetedPart, VectorDistance};
+pub use targeted_words::WordSelection;
+pub use term::{AlignedWord, Compute, Inputs, ListTargets, LossTerm, Projection, TargetKind, Targets, Term};
 pub use word_level::WordLevel;

@@ -14,7 +14,7 @@ use crate::{
     CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden,
     ImageTextContrast, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse,
     Matching, MultipleNegatives, PairwiseLogistic, Patient, RelationalAngle, RelationalDistance, Relations,
-    Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, WordLevel,
+    Representation, Sequence, SimilarityPreserving, SquaredError, SupervisedContrast, Targeted, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -42,6 +42,7 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<KernelAlignment>("kernel-alignment"),
     loss_kind::<Representation>("representation"),
     loss_kind::<Affinity>("affinity"),
+    loss_kind::<Targeted>("targeted"),
     loss_kind::<Contrastive>("contrastive"),
     loss_kind::<SupervisedContrast>("supervised-contrast"),
     loss_kind::<MultipleNegatives>("multiple-negatives"),
