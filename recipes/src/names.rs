@@ -8,6 +8,8 @@ pub(crate) const FROM_SCRATCH: &str = "baseline-scratch";
 pub(crate) const UNTRAINED: &str = "untrained";
 /// The baseline of questions about images that does not see the image.
 pub(crate) const QUESTION_ONLY: &str = "question-only";
+/// The baseline of pictures with descriptions that does not see the picture.
+pub(crate) const TEXT_ONLY: &str = "text-only";
 /// The baseline that gives each text the class whose name is nearest to it.
 pub(crate) const NEAREST_LABEL_NAME: &str = "nearest-label-name";
 /// The evaluation behind all trainings, as observers hear it.

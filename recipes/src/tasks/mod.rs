@@ -6,6 +6,7 @@ mod image_text_pretraining;
 mod image_text_retrieval;
 mod multiple_choice;
 mod object_detection;
+mod picture_choice;
 mod question_answering;
 mod registry;
 mod search;
