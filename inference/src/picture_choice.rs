@@ -26,6 +26,8 @@ pub struct PictureChoicePipeline {
     tokenizer: Tokenizer,
     image_processor: ImageProcessor,
     padding: u32,
+    /// Tokens of a text for which there are positions.
+    max_length: usize,
     /// Whether images and texts are read apart.
     is_dual: bool,
 }
@@ -67,8 +69,9 @@ impl PictureChoicePipeline {
         }
         tokenizer.check_rows(config.vocabulary())?;
         let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
-        let (padding, is_dual) = (config.padding(), config.outline().pairs);
-        Ok(Self { network, tokenizer, image_processor, padding, is_dual })
+        let (padding, max_length) = (config.padding(), config.max_length());
+        let is_dual = config.outline().pairs;
+        Ok(Self { network, tokenizer, image_processor, padding, max_length, is_dual })
     }
 
     /// Whether a model scores descriptions of images.
@@ -78,6 +81,15 @@ impl PictureChoicePipeline {
             Config::Vilt(config) => config.head == vilt::Head::Match,
             other => other.outline().pairs,
         }
+    }
+
+    /// The same pipeline, which truncates descriptions to `max_length` tokens.
+    ///
+    /// # Errors
+    /// When the special tokens alone are longer.
+    pub fn with_max_length(self, max_length: usize) -> Result<Self, InferenceError> {
+        let tokenizer = self.tokenizer.with_max_length(max_length.min(self.max_length))?;
+        Ok(Self { tokenizer, ..self })
     }
 
     /// Image processor.

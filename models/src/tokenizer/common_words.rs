@@ -110,17 +110,17 @@ mod tests {
         // `fox:` is one piece of the first, and two of the second; `a b` is one of both.
         assert_eq!(
             found("fox: dog", &[(0, 4), (5, 8)], &[(0, 3), (3, 4), (5, 8)]),
-            [("dog".into(), vec![1], vec![2])]
+            [("dog".to_owned(), vec![1], vec![2])]
         );
-        assert_eq!(found("a b", &[(0, 3)], &[(0, 3)]), [("a b".into(), vec![0], vec![0])]);
+        assert_eq!(found("a b", &[(0, 3)], &[(0, 3)]), [("a b".to_owned(), vec![0], vec![0])]);
         // What was cut off has no pieces, and a word of which one was cut off is none.
         assert_eq!(
             found("fox dogs", &[(0, 3), (4, 7)], &[(0, 3), (4, 8)]),
-            [("fox".into(), vec![0], vec![0])]
+            [("fox".to_owned(), vec![0], vec![0])]
         );
-        assert_eq!(found(" : ", &[(1, 2)], &[(1, 2)]), []);
-        assert_eq!(found("", &[], &[]), []);
-        assert_eq!(found("fox", &[], &[(0, 3)]), []);
+        assert!(found(" : ", &[(1, 2)], &[(1, 2)]).is_empty());
+        assert!(found("", &[], &[]).is_empty());
+        assert!(found("fox", &[], &[(0, 3)]).is_empty());
     }
 
     #[test]
@@ -129,14 +129,15 @@ mod tests {
         let length = "नमस्ते".len();
         let whole = [(0, length), (length + 1, text.len())];
         assert_eq!(found(text, &whole, &whole).len(), 2);
-        assert_eq!(found("é", &[(0, 1), (1, 2)], &[(0, 2)]), []);
+        assert!(found("é", &[(0, 1), (1, 2)], &[(0, 2)]).is_empty());
     }
 
     #[test]
     fn words_of_two_vocabularies_have_the_pieces_of_each() {
         let text = "Red fox: animal";
         let large = Tokenizer::train_words(["red fox animal", "red fox animal"], 200).unwrap();
-        let small = Tokenizer::train_words(["abcdefghijklmnopqrstuvwxyz red : fox"], 45).unwrap();
+        let small = Tokenizer::train_words(["abcdefghijklmnopqrstuvwxyza : zyxwvutsrqponmlkjihgfedcba"], 100)
+            .unwrap();
         let [one, other] = [&large, &small].map(|tokenizer| tokenizer.encode_places(text).unwrap());
         let words = common_words(text, [&one.1, &other.1]);
         let named: Vec<&str> = words.iter().map(|word| &text[word.bytes.clone()]).collect();

@@ -101,7 +101,8 @@ mod tests {
         let asked = [DescribedPicture { question: &question, picture: &picture, is_labelled: true }];
         let frequencies = WordFrequencies::new(&asked);
         let large = Tokenizer::train_words(["red fox animal red fox animal"], 200).unwrap();
-        let small = Tokenizer::train_words(["abcdefghijklmnopqrstuvwxyz :"], 40).unwrap();
+        let small = Tokenizer::train_words(["abcdefghijklmnopqrstuvwxyza : zyxwvutsrqponmlkjihgfedcba"], 100)
+            .unwrap();
         let words = aligned_words("red fox: animal", [&large, &small], &frequencies).unwrap();
         assert_eq!(words.len(), 3);
         assert_eq!(words[0].keyword_score, 0.0);
