@@ -8,6 +8,7 @@ use crate::choices::ChoiceQuestion;
 use crate::dataset::{Dataset, SplitExample};
 use crate::parallel::Translation;
 use crate::passages::PassageQuestion;
+use crate::picture_choices::PictureChoice;
 use crate::questions::Question;
 use crate::search::SearchQuery;
 use crate::split::{HoldOut, SplitError, SplitOptions, SplitReport};
@@ -163,4 +164,6 @@ contents! {
     Search(SearchQuery) = "queries and passages";
     /// Questions with choices.
     Choices(ChoiceQuestion) = "questions with choices";
+    /// Pictures with descriptions to choose from.
+    PictureChoices(PictureChoice) = "pictures with descriptions";
 }

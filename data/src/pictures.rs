@@ -29,6 +29,8 @@ pub struct Picture {
     pub captions: Vec<Caption>,
     /// How it is drawn, where a corpus says it: `photo`; by it reports have slices.
     pub style: Option<String>,
+    /// The categories that it is in, where a corpus says them, the broadest first: `Animals`, `birds`.
+    pub categories: Vec<String>,
     /// The images with which it counts as one in splits, in shares of a corpus and between corpora; none: it counts by itself.
     pub group: Option<PictureGroup>,
     /// What its views are drawn by where it is trained on; none: it is seen as it is.
@@ -130,6 +132,7 @@ impl Picture {
             regions: None,
             captions: Vec::new(),
             style: None,
+            categories: Vec::new(),
             group: None,
             augmentation: None,
             may_be_mirrored: true,

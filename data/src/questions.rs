@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::mixing::Mixer;
@@ -92,6 +92,16 @@ impl QuestionDetails {
     /// Number of images without a question in a split.
     pub(crate) fn count_unasked(&self, split: Split) -> usize {
         self.unasked.iter().filter(|(_, own)| *own == split).count()
+    }
+}
+
+impl Dataset<Question> {
+    /// The images of a split, as indices into those of the corpus, each once: first those about which something is asked.
+    #[must_use]
+    pub fn images_of(&self, split: Split) -> IndexSet<usize> {
+        let asked = self.splits.get(split).iter().map(|question| question.image);
+        let unasked = self.details.unasked.iter().filter(|(_, own)| *own == split).map(|(image, _)| *image);
+        asked.chain(unasked).collect()
     }
 }
 

@@ -37,6 +37,7 @@ mod images;
 mod languages;
 mod model;
 mod multiple_choice;
+mod picture_choice;
 mod question_answering;
 mod retrieval;
 
@@ -56,5 +57,6 @@ pub use images::region_processor::{POSITION_FEATURES, RegionProcessor};
 pub use languages::{LanguageInput, ask_by_language};
 pub use model::LoadedModel;
 pub use multiple_choice::{ChoiceAnswer, MultipleChoicePipeline};
+pub use picture_choice::{DescribedImage, PictureChoicePipeline};
 pub use question_answering::{QuestionInput, VisualQuestionAnsweringPipeline};
 pub use retrieval::{RetrievalPipeline, nearest_neighbours};

@@ -89,6 +89,8 @@ mod sequence;
 mod similarity_preserving;
 mod squared_error;
 mod supervised_contrast;
+mod targeted;
+mod targeted_words;
 mod term;
 mod uniform_prior;
 mod word_level;
@@ -140,6 +142,10 @@ pub use squared_error::SquaredError;
 pub use supervised_contrast::{
     ContrastDivision, ContrastLevel, ContrastPositives, ContrastedRows, CountedRows, SupervisedContrast,
 };
-pub use term::{Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, TargetKind, Targets, Term};
+pub use targeted::{Confidence, Targeted, TargetedPart, VectorDistance};
+pub use targeted_words::WordSelection;
+pub use term::{
+    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, TargetKind, Targets, Term,
+};
 pub use uniform_prior::UniformPrior;
 pub use word_level::WordLevel;

@@ -15,7 +15,7 @@ use crate::{
     Hidden, ImageReconstruction, ImageTextContrast, InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy,
     ListKl, Logits, LossTerm, MarginMse, Matching, MultipleNegatives, PairwiseLogistic, Patient,
     RelationalAngle, RelationalDistance, Relations, Representation, Sequence, SimilarityPreserving,
-    SquaredError, SupervisedContrast, UniformPrior, WordLevel,
+    SquaredError, SupervisedContrast, Targeted, UniformPrior, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -48,6 +48,7 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<KernelAlignment>("kernel-alignment"),
     loss_kind::<Representation>("representation"),
     loss_kind::<Affinity>("affinity"),
+    loss_kind::<Targeted>("targeted"),
     loss_kind::<Contrastive>("contrastive"),
     loss_kind::<SupervisedContrast>("supervised-contrast"),
     loss_kind::<MultipleNegatives>("multiple-negatives"),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use alambic_files::text::quoted;
-use alambic_models::{ImageCodes, Outline, Stream, TapSelection, Trace, stream_of_embedding};
+use alambic_models::{
+    ImageCodes, Outline, PATCHES, Stream, TOKENS, TapSelection, Trace, stream_of_embedding,
+};
 use alambic_settings::merge::merge;
 use alambic_settings::setting::read_kind;
 use alambic_settings::{AddedKinds, Diagnostics, Kind, Node, Reader, parse_flag};
@@ -14,7 +16,8 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use crate::{
-    BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, TargetKind, Targets, Term, mask_names,
+    AlignedWord, BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, TargetKind, Targets, Term,
+    mask_names,
 };
 
 /// Value and gradients of a term on two traces.
@@ -57,8 +60,9 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// scores. `texts` numbers the texts of embeddings, of more than two an example as a matrix with a row for each; `relation_labels`
 /// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. `pixel_values` are the images that are made again. Of lists of passages,
 /// `list_mask` shows which of `relevance` stand in a list, `relevance_labels` are their grades, and `relevance_scores` the scores of
-/// the data. Projections are read from the student's trace, and so are learnt numbers, which have their initial values where it has
-/// none.
+/// the data. `word_ids` of both traces, `[batch, length]`, number the word of each token, the words of a text from 0 and -1 for none, and
+/// `keyword_scores` and `word_lots` of the student's, `[batch, words]`, are what words are chosen by. Projections are read from the
+/// student's trace, and so are learnt numbers, which have their initial values where it has none.
 ///
 /// # Errors
 /// When the loss does not fit the traces, they lack a tap or a projection, or an option that the value depends on changes over
@@ -74,7 +78,10 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Los
             ),
         });
     }
-    let targets = targets(student, &term)?;
+    let mut targets = targets(student, &term)?;
+    if term.targets.contains(&TargetKind::Words) {
+        targets.words = Arc::new(words(student, teacher)?);
+    }
     let variable = |tensor: &Tensor| Ok::<_, LossError>(Var::from_tensor(&tensor.to_dtype(DType::F32)?)?);
     let mut variables: IndexMap<String, Var> = IndexMap::new();
     for tap in &term.student_taps {
@@ -184,6 +191,12 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             let stream = outline.streams.entry(stream.to_owned()).or_insert(Stream::new(0, 0, 0));
             stream.embedding = Some(last(tensor));
         }
+        if let Some((stream, parts)) = name.rsplit_once('.')
+            && let Some(parts) = [TOKENS, PATCHES].into_iter().find(|known| *known == parts)
+        {
+            let stream = outline.streams.entry(stream.to_owned()).or_insert(Stream::new(0, 0, 0));
+            stream.parts = Some(parts);
+        }
         let Some((stream, kind, number)) = layer_tap(name) else { continue };
         let stream = outline.streams.entry(stream.to_owned()).or_insert(Stream::new(0, 0, 0));
         let mut attention = 0;
@@ -216,9 +229,15 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
         }
         stream.attention.0 = stream.attention.0.max(attention);
     }
-    // The logits of a model that embeds texts and images and does not fuse them are of one with the other.
+    // The logits of a model that embeds texts and images and does not fuse them are of one with the other, and else of choices.
     let embeds = |name: &str| outline.streams.get(name).is_some_and(|stream| stream.embedding.is_some());
-    if outline.classes > 0 && embeds("text") && embeds("image") && outline.pooled.is_none() {
+    let rows = trace.get("logits").and_then(|logits| logits.dims().first().copied());
+    if rows == Some(outline.classes)
+        && outline.classes > 0
+        && embeds("text")
+        && embeds("image")
+        && outline.pooled.is_none()
+    {
         (outline.pairs, outline.classes) = (true, 0);
     }
     // A stream may attend once more than it has hidden states, or only one of the two may be recorded.
@@ -292,6 +311,41 @@ fn list_targets(student: &Weights, scores: &Tensor) -> Result<ListTargets, LossE
     })
 }
 
+/// The words that the traces of student and teacher both have pieces of, text by text.
+fn words(student: &Weights, teacher: &Weights) -> Result<Vec<Vec<AlignedWord>>, LossError> {
+    let ids = |trace: &Weights, side| -> Result<Vec<Vec<i64>>, LossError> {
+        let found =
+            trace.get("word_ids").ok_or_else(|| LossError::MissingTap { side, tap: "word_ids".into() })?;
+        Ok(found.to_dtype(DType::I64)?.to_vec2()?)
+    };
+    let (own, other) = (ids(student, "student")?, ids(teacher, "teacher")?);
+    let numbers = |name: &str| -> Result<Vec<Vec<f32>>, LossError> {
+        let found = student.get(name).map(|found| found.to_dtype(DType::F32)?.to_vec2());
+        Ok(found.transpose()?.unwrap_or_default())
+    };
+    let (scores, lots) = (numbers("keyword_scores")?, numbers("word_lots")?);
+    let of_text = |(row, (own, other)): (usize, (&Vec<i64>, &Vec<i64>))| {
+        let pieces = |ids: &[i64], word: i64| -> Vec<u32> {
+            (0u32..).zip(ids).filter(|(_, id)| **id == word).map(|(place, _)| place).collect()
+        };
+        let number = |table: &[Vec<f32>], word: i64| {
+            table.get(row).and_then(|row| row.get(word as usize)).copied().unwrap_or_default()
+        };
+        let mut known: Vec<i64> =
+            own.iter().copied().filter(|word| *word >= 0 && other.contains(word)).collect();
+        known.sort_unstable();
+        known.dedup();
+        let word = |word: i64| AlignedWord {
+            student: pieces(own, word),
+            teacher: pieces(other, word),
+            keyword_score: number(&scores, word),
+            lot: number(&lots, word),
+        };
+        known.into_iter().map(word).collect()
+    };
+    Ok(own.iter().zip(&other).enumerate().map(of_text).collect())
+}
+
 /// The targets of a student's trace: its labels, and every row that is no padding for the teacher.
 fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
@@ -321,7 +375,9 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     }
     let is_read = |tap: &str| term.student_taps.iter().any(|own| own == tap);
     let classified = match term.student_taps.first() {
-        _ if is_read("logits") => student.get("logits"),
+        _ if is_read("logits") || term.teacher_taps.iter().any(|tap| tap == "logits") => {
+            student.get("logits")
+        }
         // States that are contrasted by the classes of their tokens.
         Some(tap) if term.targets.contains(&TargetKind::Classes) => student.get(tap),
         _ => None,

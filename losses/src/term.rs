@@ -44,6 +44,21 @@ pub struct Targets {
     pub relations: Arc<Vec<u32>>,
     /// What is known of the passages of each query's list.
     pub lists: ListTargets,
+    /// The words of each text of which student and teacher have the same characters, in the order of the text.
+    pub words: Arc<Vec<Vec<AlignedWord>>>,
+}
+
+/// A word that two tokenizers both cut out of a text, each in pieces of its own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AlignedWord {
+    /// Places of its pieces among the student's tokens.
+    pub student: Vec<u32>,
+    /// Places of its pieces among the teacher's tokens.
+    pub teacher: Vec<u32>,
+    /// How much it says of its text: tf·idf.
+    pub keyword_score: f32,
+    /// A number by lot, for words that are chosen so.
+    pub lot: f32,
 }
 
 /// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
@@ -88,6 +103,8 @@ pub enum TargetKind {
     PassageScores,
     /// Images with texts of them, or texts with their translations, of which the student reads each by itself.
     ContrastPairs,
+    /// Words that the tokenizers of student and teacher both cut out of a text.
+    Words,
 }
 
 impl TargetKind {
@@ -107,6 +124,7 @@ impl TargetKind {
             Self::PassageLists => "queries with passages",
             Self::PassageScores => "scores of queries' passages",
             Self::ContrastPairs => "pairs of images and texts, or of texts and translations",
+            Self::Words => "words of student and teacher",
         }
     }
 
@@ -126,6 +144,7 @@ impl TargetKind {
             Self::PassageLists => "list-cross-entropy",
             Self::PassageScores => "margin-mse",
             Self::ContrastPairs => "info-nce",
+            Self::Words => "targeted",
         }
     }
 }

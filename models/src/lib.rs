@@ -88,7 +88,8 @@ pub use language_numbers::LanguageNumbers;
 pub use layers::{Pass, is_padding_computed};
 pub use model_config::{ModelConfig, Role};
 pub use outline::{
-    ImageCodes, LAST_STATE, Outline, Stream, TAP_PATTERNS, TapShape, embedding_tap, stream_of_embedding, tap,
+    ImageCodes, LAST_STATE, Outline, PATCHES, Stream, TAP_PATTERNS, TOKENS, TapShape, embedding_tap,
+    parts_tap, stream_of_embedding, tap,
 };
 pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
@@ -96,8 +97,9 @@ pub use prefixed::PrefixedTranslator;
 pub use regions::Regions;
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
-    EncodedText, EncodingOptions, TargetPrefix, TokenSpan, TokenWindow, Tokenizer, TokenizerFiles,
-    TokenizerModel, UnifiedScript, WindowSizes, language_tag, sentinel, word_spans,
+    CommonWord, EncodedText, EncodingOptions, TargetPrefix, TokenSpan, TokenWindow, Tokenizer,
+    TokenizerFiles, TokenizerModel, UnifiedScript, WindowSizes, common_words, language_tag, sentinel,
+    word_spans,
 };
 pub use tokens::Tokens;
 pub use var_builder::var_builder;

@@ -22,13 +22,23 @@ pub struct Stream {
     pub attention: (usize, &'static [&'static str]),
     /// Width of the stream's tap `embedding`, the vector of a whole text or image, if there is one.
     pub embedding: Option<usize>,
+    /// The tap of its parts in the space of the embedding, [`TOKENS`] or [`PATCHES`], if there is one.
+    pub parts: Option<&'static str>,
 }
 
 impl Stream {
     /// A stack of layers, everything of which can be read.
     #[must_use]
     pub fn new(layers: usize, width: usize, heads: usize) -> Self {
-        Self { layers, width, heads, hidden: true, attention: (layers, &ATTENTION), embedding: None }
+        Self {
+            layers,
+            width,
+            heads,
+            hidden: true,
+            attention: (layers, &ATTENTION),
+            embedding: None,
+            parts: None,
+        }
     }
 
     /// The same, of whose attention only queries, keys and values can be read: part of a longer sequence.
@@ -164,6 +174,7 @@ impl Outline {
             }
             if stream.embedding.is_some() {
                 taps.push(embedding_tap(name));
+                taps.extend(stream.parts.map(|parts| parts_tap(name, parts)));
             }
         }
         let single = [
@@ -201,7 +212,10 @@ impl Outline {
         if let Some(stream) = stream_of_embedding(tap) {
             return self.streams.get(stream)?.embedding.map(|width| TapShape::Text { width });
         }
-        let (front, _) = tap.rsplit_once('.')?;
+        let (front, last) = tap.rsplit_once('.')?;
+        if let Some(stream) = self.streams.get(front).filter(|stream| stream.parts == Some(last)) {
+            return stream.embedding.map(|width| TapShape::Tokens { width });
+        }
         let (stream, kind) = front.rsplit_once('.').unwrap_or(("", front));
         let stream = self.streams.get(stream)?;
         Some(match kind {
@@ -224,6 +238,18 @@ pub fn stream_of_embedding(tap: &str) -> Option<&str> {
     if stream.is_empty() { Some(stream) } else { stream.strip_suffix('.') }
 }
 
+/// Tap of the tokens of a text in the space of its embedding, `[batch, length, width]`: the projection of their last states.
+pub const TOKENS: &str = "tokens";
+
+/// The same of the patches of an image.
+pub const PATCHES: &str = "patches";
+
+/// The name of a stream's tap of its parts: `text.tokens`.
+#[must_use]
+pub fn parts_tap(stream: &str, parts: &str) -> String {
+    format!("{stream}.{parts}")
+}
+
 /// Patterns of the taps of all architectures, with what they hold. STREAM is the name of a stream of the model's outline, such
 /// as `encoder`, `decoder`, `cross`, `text` or `image`, and a dot; a text encoder's only stream has none.
 pub const TAP_PATTERNS: &[(&str, &str)] = &[
@@ -234,6 +260,8 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
     ("STREAM.scores.i", "Scaled attention scores of layer i, before the mask and the softmax"),
     ("STREAM.attention.i", "Attention probabilities of layer i"),
     ("STREAM.embedding", "Embedding of the whole text or image"),
+    ("STREAM.tokens", "Tokens of a text, each projected as the embedding is, not brought to length one"),
+    ("STREAM.patches", "Patches of an image, each projected as the embedding is, not brought to length one"),
     ("pooled", "Output of the pooler"),
     ("logits", "Logits of the head or the decoder; of a model for retrieval, of every image with every text"),
     ("relation", "Logits of the relation of a text and an image"),

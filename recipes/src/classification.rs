@@ -67,7 +67,7 @@ pub(crate) fn classify(
                 {
                     "images"
                 }
-                Some(ContentKind::Questions) => "image-text",
+                Some(ContentKind::Questions | ContentKind::PictureChoices) => "image-text",
                 Some(ContentKind::Parallel | ContentKind::Words) => "parallel",
                 Some(
                     ContentKind::Texts | ContentKind::Choices | ContentKind::Passages | ContentKind::Search,

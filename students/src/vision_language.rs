@@ -1,5 +1,6 @@
 //! Sizes that models of text and image have in common.
 
+use alambic_models::text_encoder::Head as TextHead;
 use alambic_models::vilt::{Head, ViltConfig};
 use alambic_settings::settings;
 
@@ -37,7 +38,7 @@ impl VisionLanguageSizes {
     pub(crate) fn configure(&self, context: &BuildContext<'_>) -> Result<ViltConfig, StudentError> {
         check_heads(self.transformer.width, self.transformer.heads)?;
         check_patch(self.image, self.patch)?;
-        Ok(ViltConfig {
+        let config = ViltConfig {
             vocab_size: context.tokenizer.size(),
             type_vocab_size: 2,
             modality_type_vocab_size: 2,
@@ -59,7 +60,10 @@ impl VisionLanguageSizes {
             images: None,
             head: Head::None,
             labels: Vec::new(),
-        }
-        .answering(&context.head.labels))
+        };
+        Ok(match context.head.head {
+            TextHead::MultipleChoice => config.matching(),
+            _ => config.answering(&context.head.labels),
+        })
     }
 }

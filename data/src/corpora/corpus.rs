@@ -11,6 +11,7 @@ use super::{
 use crate::content::Content;
 use crate::error::DataError;
 use crate::mining::MinedParaphrases;
+use crate::picture_choices::PictureChoices;
 use crate::source::Extent;
 
 kinds! {
@@ -52,6 +53,8 @@ kinds! {
         ImageCaptions(ImageCaptions) = "image-captions",
         /// Pictures in the cells of sheets with captions, tags and classes, in a table.
         ImageSheet(ImageSheet) = "image-sheet",
+        /// Pictures of other corpora, each with several descriptions of which one is true.
+        PictureChoice(PictureChoices) = "picture-choice",
         /// Captions of COCO, Flickr30k or Flickr8k with the splits of Karpathy.
         Karpathy(Karpathy) = "karpathy",
         /// Questions about photographs with the answers of ten people, as VQA v2 publishes them.

@@ -3,7 +3,7 @@
     python losses/tests/golden/make.py
 
 writes `cases.json`,
-`{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,tagged,contrasted,teacher,elder,vectors-of-teacher,judge,tagger}.safetensors`
+`{student,peer,asked,found,matched,paired,beside,triples,scored,vectors,listed,tagged,contrasted,chooser,teacher,elder,vectors-of-teacher,judge,tagger,clip}.safetensors`
 and `expected.safetensors` beside itself. Needs torch and safetensors. The formulas are written from the papers, with the names of
 `alambic explain stage.*.loss`; nothing of Alambic takes part.
 """
@@ -512,10 +512,91 @@ def info_nce():
 
 CASES.append(("info-nce", "info-nce", [], "contrasted", info_nce()))
 
-expected = {}
+# A model of image and text that chooses among descriptions, and a CLIP whose tokens are others. Words are known by the number of each
+# piece's word; the last text has none.
+CHOICE = torch.Generator().manual_seed(11)
+drawn = lambda *shape: torch.randn(*shape, generator=CHOICE).float().double()
+CHOOSER = {
+    **{f"text.hidden.{i}": drawn(BATCH, LENGTH, 6) for i in range(3)},
+    **{f"image.hidden.{i}": drawn(BATCH, IMAGE_LENGTH, 6) for i in range(3)},
+    "logits": 2 * drawn(BATCH, CLASSES),
+    **{f"targeted.{part}.projection.weight": drawn(12, 6) for part in ("image", "text", "tokens")},
+    **{f"targeted.{part}.projection.bias": drawn(12) for part in ("image", "text", "tokens")},
+}
+CLIP = {"image.embedding": F.normalize(drawn(BATCH, 12), dim=1).float().double(),
+        "text.embedding": F.normalize(drawn(BATCH, 12), dim=1).float().double(),
+        "text.tokens": drawn(BATCH, 6, 12), "logits": 3 * drawn(BATCH, CLASSES)}
+WORD_IDS = torch.tensor([[-1, 0, 0, 1, 2], [-1, 0, 1, -1, -1], [-1, 0, 1, 2, -1], [-1] * 5])
+CLIP_WORD_IDS = torch.tensor([[-1, 0, 1, 1, 2, -1], [-1, 0, 0, 1, -1, -1], [-1, 0, 1, 2, 2, -1], [-1] * 6])
+KEYWORD_SCORES = torch.tensor([[0.2, 0.9, 0.5], [0.7, 0.7, 0.0], [0.1, 0.0, 0.3], [0.0] * 3])
+WORD_LOTS = torch.tensor([[0.6, 0.1, 0.3], [0.2, 0.4, 0.0], [0.5, 0.8, 0.2], [0.0] * 3])
+for tensor in CHOOSER.values():
+    tensor.requires_grad_()
+
+
+def word_vectors(states, ids, row):
+    return [states[row, ids[row] == word].mean(0) for word in range(int(ids[row].max()) + 1)]
+
+
+def best(scores, fraction):
+    """The places of the best of some scores, ties by place."""
+    order = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+    return order[: max(1, math.ceil(fraction * len(scores)))]
+
+
+def ranks(scores):
+    order = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+    return [order.index(place) for place in range(len(scores))]
+
+
+def targeted(parts=("image", "text", "tokens"), select="both", fraction=0.3, confidence="ratio", distance="l1", normalise=True):
+    own_probability, probability = (logits.detach().softmax(1)[OWN, LABELS] for logits in (CHOOSER["logits"], CLIP["logits"]))
+    weights = {"ratio": probability / (probability + own_probability), "teacher": probability, "none": torch.ones(BATCH)}[confidence]
+
+    def far(vector, other, part):
+        projected = vector @ CHOOSER[f"targeted.{part}.projection.weight"].T + CHOOSER[f"targeted.{part}.projection.bias"]
+        if distance == "cosine":
+            return 1 - F.cosine_similarity(projected, other, dim=-1)
+        return (F.normalize(projected, dim=-1) - F.normalize(other, dim=-1)).abs().mean(-1)
+
+    total = 0
+    for row in range(BATCH):
+        if "image" in parts:
+            kept = IMAGE_MASK[row] == 1
+            total = total + weights[row] * far(CHOOSER["image.hidden.2"][row, kept].mean(0), CLIP["image.embedding"][row], "image")
+        if "text" in parts:
+            total = total + weights[row] * far(CHOOSER["text.hidden.2"][row, 0], CLIP["text.embedding"][row], "text")
+        if "tokens" in parts and WORD_IDS[row].max() >= 0:
+            words = word_vectors(CHOOSER["text.hidden.2"], WORD_IDS, row)
+            others = word_vectors(CLIP["text.tokens"], CLIP_WORD_IDS, row)
+            relevance = [float(F.cosine_similarity(other, CLIP["image.embedding"][row], dim=0)) for other in others]
+            keywords = KEYWORD_SCORES[row, : len(words)].tolist()
+            scores = {"relevance": relevance, "keywords": keywords, "random": WORD_LOTS[row, : len(words)].tolist(),
+                      "both": [-one - other for one, other in zip(ranks(relevance), ranks(keywords))], "all": [0] * len(words)}[select]
+            chosen = best(scores, 1.0 if select == "all" else fraction)
+            total = total + weights[row] * torch.stack([far(words[word], others[word], "tokens") for word in chosen]).mean()
+    return total / (weights.sum() if normalise else BATCH)
+
+
+CASES += [
+    ("targeted", "targeted", [], "chooser", targeted()),
+    ("targeted by relevance", "targeted", ['select="relevance"', "token-fraction=0.5"], "chooser", targeted(select="relevance", fraction=0.5)),
+    ("targeted by keywords", "targeted", ['select="keywords"', 'parts=["tokens"]', 'confidence="teacher"'], "chooser",
+     targeted(("tokens",), "keywords", confidence="teacher")),
+    ("targeted by lot", "targeted", ['select="random"', 'parts=["tokens"]', 'confidence="none"', "token-fraction=0.4"], "chooser",
+     targeted(("tokens",), "random", 0.4, "none")),
+    ("targeted at all words", "targeted", ['select="all"', 'distance="cosine"', "normalise-weights=false"], "chooser",
+     targeted(select="all", distance="cosine", normalise=False)),
+    ("targeted without words or confidence", "targeted", ['parts=["image", "text"]', 'confidence="none"'], "chooser",
+     targeted(("image", "text"), confidence="none")),
+]
+# Weights have no gradient.
+WEIGHED = ("targeted", "targeted by relevance", "targeted at all words")
+
+expected = {f"{name}/logits": torch.zeros(BATCH, CLASSES) for name in WEIGHED}
 for name, _, _, whose, value in CASES:
     trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
-             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED, "tagged": TAGGED,
+             "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED, "tagged": TAGGED, "chooser": CHOOSER,
              "contrasted": CONTRASTED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
     for tap, gradient in zip(trace, torch.autograd.grad(value, trace.values(), allow_unused=True)):
@@ -540,11 +621,14 @@ save_file({**single(LISTED), "list_mask": LIST_MASK, "relevance_labels": GRADES.
 save_file(single(JUDGE), HERE / "judge.safetensors")
 save_file({**single(TAGGED), "attention_mask": TAG_MASK, "labels": TAG_LABELS}, HERE / "tagged.safetensors")
 save_file(single(TAGGER), HERE / "tagger.safetensors")
+save_file({**single(CHOOSER), "image_attention_mask": IMAGE_MASK, "attention_mask": MASK, "labels": LABELS, "word_ids": WORD_IDS,
+           "keyword_scores": KEYWORD_SCORES.float(), "word_lots": WORD_LOTS.float()}, HERE / "chooser.safetensors")
+save_file({**single(CLIP), "word_ids": CLIP_WORD_IDS}, HERE / "clip.safetensors")
 save_file(single(PAIRED), HERE / "paired.safetensors")
 save_file(single(ELDER), HERE / "elder.safetensors")
 save_file({**single(TEACHER), **inputs}, HERE / "teacher.safetensors")
 save_file({name: tensor.contiguous() for name, tensor in expected.items()}, HERE / "expected.safetensors")
 cases = [{"name": name, "loss": loss, "options": options, "student": whose,
-          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher", "listed": "judge", "tagged": "tagger"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
+          "teacher": {"paired": "elder", "vectors": "vectors-of-teacher", "listed": "judge", "tagged": "tagger", "chooser": "clip"}.get(whose, "teacher")} for name, loss, options, whose, _ in CASES]
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n")
 print(f"{len(cases)} cases, {len(expected)} tensors")

@@ -9,7 +9,7 @@ use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PatchInput};
 use crate::json::config_json;
 use crate::layers::{EncoderNames, Shapes, Tower, weights_of_layers};
-use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline};
+use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, PATCHES, Stream, TOKENS};
 
 /// `config.json` with the keys that transformers uses. Files that leave keys out mean the values of ViT-B/32.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -296,12 +296,14 @@ impl ClipConfig {
         weights_of_layers(&self.shapes(), towers, weights)
     }
 
-    /// The streams `text` and `image`. The logits are by image and text of a batch, no classes.
+    /// The streams `text` and `image`, with `text.tokens` and `image.patches`. The logits are by image and text of a batch, no classes.
     #[must_use]
     pub fn outline(&self) -> Outline {
+        let stream =
+            |tower: Tower<'_>, parts| Stream { parts: Some(parts), ..tower.stream(self.projection_dim) };
         let streams = [
-            ("text".to_owned(), self.text_config.tower().stream(self.projection_dim)),
-            ("image".to_owned(), self.vision_config.tower().stream(self.projection_dim)),
+            ("text".to_owned(), stream(self.text_config.tower(), TOKENS)),
+            ("image".to_owned(), stream(self.vision_config.tower(), PATCHES)),
         ];
         Outline { streams: streams.into_iter().collect(), pairs: true, ..Outline::default() }
     }

@@ -1,6 +1,7 @@
 //! The image tower, which models of other heads have as well.
 
 use alambic_tensor::candle::{Module, Tensor};
+use alambic_tensor::ops::Activation;
 
 use super::ClipVisionConfig;
 use crate::initialise::deviation;
@@ -127,5 +128,16 @@ impl ImageTower {
         let all = states.sequences.pad(&states.hidden)?;
         let patches = all.narrow(1, 1, all.dim(1)?.saturating_sub(1))?.contiguous()?;
         Ok(self.last_norm.forward(&patches)?)
+    }
+
+    /// The same behind a projection, with zeros for padding that was not computed, `[batch, patches, width]`.
+    pub(crate) fn projected_patches(
+        &self,
+        states: &ImageStates,
+        projection: &Linear,
+    ) -> Result<Tensor, ModelError> {
+        let normed = self.last_norm.forward(&states.hidden)?;
+        let all = states.sequences.pad(&projection.forward(&normed, Activation::Identity)?)?;
+        Ok(all.narrow(1, 1, all.dim(1)?.saturating_sub(1))?.contiguous()?)
     }
 }

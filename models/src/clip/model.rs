@@ -36,6 +36,10 @@ pub struct Clip {
     scale: Tensor,
 }
 
+/// Taps of tokens and of patches in the space of the embeddings.
+const TEXT_TOKENS: &str = "text.tokens";
+const IMAGE_PATCHES: &str = "image.patches";
+
 /// The logarithm of 1 / 0.07, where training begins (Radford et al., 2021, section 2.5).
 const INITIAL_SCALE: f32 = 2.6592;
 
@@ -130,6 +134,11 @@ impl Clip {
         let mask = AttentionMask { causal: true, ..sequences.attention() };
         let depth = self.config.text_config.num_hidden_layers;
         let hidden = self.text.forward(embedded, (&sequences, &mask), depth, pass, trace)?;
+        if trace.wants(TEXT_TOKENS) {
+            let tokens =
+                self.text_projection.forward(&self.text_norm.forward(&hidden)?, Activation::Identity)?;
+            sequences.record(TEXT_TOKENS, &tokens, trace)?;
+        }
         let last = Tensor::new(last.as_slice(), device::current())?;
         let last = sequences.pad(&hidden)?.flatten_to(1)?.index_select(&last, 0)?;
         let projected =
@@ -161,7 +170,11 @@ impl Clip {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let pooled = self.image.class_state(&self.image.forward(patches, pass, trace)?)?;
+        let states = self.image.forward(patches, pass, trace)?;
+        if trace.wants(IMAGE_PATCHES) {
+            trace.record(IMAGE_PATCHES, &self.image.projected_patches(&states, &self.image_projection)?);
+        }
+        let pooled = self.image.class_state(&states)?;
         let embedding = unit_length(&self.image_projection.forward(&pooled, Activation::Identity)?)?;
         trace.record("image.embedding", &embedding);
         Ok(embedding)

@@ -1,5 +1,6 @@
 //! Texts to ids and back.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -325,11 +326,7 @@ impl Tokenizer {
     /// When the tokenizer fails.
     pub fn encode_pieces(&self, text: &str) -> Result<(EncodedText, Vec<Option<usize>>), ModelError> {
         // By way of the whole text, not word by word, so that vocabularies that mark the blank before a word see it.
-        let prompted = self.options.prompted(text);
-        let before = prompted.len() - text.len();
-        let (encoding, is_cut) = self.with_text(&prompted, |text| self.inner.encode(text, true))?;
-        // Where the beginning is cut off, places count from what is left.
-        let lost = if is_cut && self.options.truncates_start { prompted.len() - TEXT } else { 0 };
+        let (encoded, places) = self.encode_places(text)?;
         let mut ends = Vec::new();
         let mut end = 0;
         for word in text.split(' ') {
@@ -337,18 +334,33 @@ impl Tokenizer {
             ends.push(end);
             end += 1;
         }
-        let word = |(&(begin, end), &special): (&(usize, usize), &u32)| {
-            let begin = (begin + lost).checked_sub(before)?;
-            if special == 1 || begin >= (end + lost).saturating_sub(before) {
-                return None;
-            }
+        let word = |place: Option<Range<usize>>| {
+            let begin = place?.start;
             // A token may begin with the blank before its word, or be that blank alone.
             let begin = begin + usize::from(text.as_bytes().get(begin) == Some(&b' '));
             Some(ends.partition_point(|&end| end <= begin)).filter(|word| *word < ends.len())
         };
+        Ok((encoded, places.into_iter().map(word).collect()))
+    }
+
+    /// A text as [`Self::encode_text`] gives it, and the bytes of the text that each token stands for; none of a special token, or
+    /// one of a prompt.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode_places(&self, text: &str) -> Result<(EncodedText, Vec<Option<Range<usize>>>), ModelError> {
+        let prompted = self.options.prompted(text);
+        let before = prompted.len() - text.len();
+        let (encoding, is_cut) = self.with_text(&prompted, |text| self.inner.encode(text, true))?;
+        // Where the beginning is cut off, places count from what is left.
+        let lost = if is_cut && self.options.truncates_start { prompted.len() - TEXT } else { 0 };
+        let place = |(&(begin, end), &special): (&(usize, usize), &u32)| {
+            let (begin, end) = ((begin + lost).checked_sub(before)?, (end + lost).saturating_sub(before));
+            (special == 0 && begin < end).then_some(begin..end)
+        };
         let tokens = encoding.get_offsets().iter().zip(encoding.get_special_tokens_mask());
-        let words = tokens.map(word).collect();
-        Ok((self.encoded(&encoding, is_cut), words))
+        let places = tokens.map(place).collect();
+        Ok((self.encoded(&encoding, is_cut), places))
     }
 
     /// Segments of tokens; none where all are 0, since a corpus would hold as many numbers as it has tokens.

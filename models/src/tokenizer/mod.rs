@@ -2,6 +2,7 @@
 
 mod bert;
 mod characters;
+mod common_words;
 mod encoding;
 mod extend;
 mod files;
@@ -26,6 +27,7 @@ mod template;
 mod training;
 mod windows;
 
+pub use common_words::{CommonWord, common_words};
 pub use encoding::{EncodedText, Tokenizer};
 pub use files::TokenizerFiles;
 pub use language_codes::TargetPrefix;

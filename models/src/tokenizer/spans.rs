@@ -46,7 +46,7 @@ struct Run {
 
 /// Whether a character belongs to the letter before it: accents, signs of vowels, and the invisible joiners of Indic
 /// scripts.
-fn joins(character: char) -> bool {
+pub(super) fn joins(character: char) -> bool {
     is_combining_mark(character) || matches!(character, '\u{200c}' | '\u{200d}')
 }
 

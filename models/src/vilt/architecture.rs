@@ -11,7 +11,7 @@ use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
-use crate::text_encoder::HeadSpec;
+use crate::text_encoder::{Head as TextHead, HeadSpec};
 use crate::text_input::TextInput;
 use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
 
@@ -71,6 +71,7 @@ impl ModelConfig for ViltConfig {
     fn with_head(self, head: &HeadSpec) -> Self {
         match head.answers() {
             Some(answers) => self.answering(answers),
+            None if head.head == TextHead::MultipleChoice => self.matching(),
             None => self,
         }
     }
@@ -83,6 +84,9 @@ impl ModelConfig for ViltConfig {
     ) -> Result<(Self, Weights), ModelError> {
         match head.answers() {
             Some(answers) => Vilt::with_answers(self, weights, answers, streams),
+            None if head.head == TextHead::MultipleChoice => {
+                Vilt::with_head_of(&self.clone().matching(), weights, streams)
+            }
             None => Ok((self.clone(), weights)),
         }
     }

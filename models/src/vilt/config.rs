@@ -171,6 +171,12 @@ impl ViltConfig {
         Self { head, labels: answers.to_vec(), ..self }
     }
 
+    /// The same with the head that says how well text and image go together.
+    #[must_use]
+    pub fn matching(self) -> Self {
+        Self { head: Head::Match, labels: Vec::new(), ..self }
+    }
+
     pub(crate) fn spellings(name: &str) -> Vec<String> {
         let mut names = with_and_without(BASE, name);
         if name == VOCABULARY_BIAS {

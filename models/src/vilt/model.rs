@@ -133,10 +133,21 @@ impl Vilt {
         if config.labels != answers {
             given.retain(|name, _| !name.starts_with(CLASSIFIER));
         }
-        let config = config.clone().answering(answers);
+        Self::with_head_of(&config.clone().answering(answers), given, streams)
+    }
+
+    /// A configuration, and weights for it: the given ones, and initial ones of what they leave out.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn with_head_of(
+        config: &ViltConfig,
+        given: Weights,
+        streams: &Streams,
+    ) -> Result<(ViltConfig, Weights), ModelError> {
         let deviation = deviation(config.hidden_size);
         let weights = complete(&config.shapes(), &given, ViltConfig::spellings, deviation, *streams)?;
-        Ok((config, weights))
+        Ok((config.clone(), weights))
     }
 
     /// The configuration.

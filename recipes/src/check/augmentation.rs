@@ -1,9 +1,10 @@
-//! Checks of corpora whose training images are augmented.
+//! Checks of corpora whose training images are augmented, and of those that are drawn from corpora of images.
 
+use alambic_data::Extent;
 use alambic_inference::ImageProcessor;
 use alambic_settings::{At, Diagnostic};
 
-use super::checker::Checker;
+use super::checker::{Checker, Depth};
 use super::model_info::ModelInfo;
 use crate::corpora::augmentation::AugmentationProblem;
 
@@ -14,6 +15,20 @@ impl Checker<'_> {
             let keys: Vec<&str> = key.iter().map(String::as_str).collect();
             let origin = self.places.key_origin(&keys);
             self.report(Diagnostic::error("data::augment", message).label(&origin, label).help(help));
+        }
+    }
+
+    /// Draws the questions of corpora that are made of others, and reports what of it is not possible.
+    pub(super) fn check_picture_choices(&mut self) {
+        let extent = if self.depth == Depth::Whole { Extent::Whole } else { Extent::Head };
+        for problem in self.corpora.draw_picture_choices(self.data, extent) {
+            let declared = self.places.origin(&["data", &problem.name, "corpus", "picture-choice"]);
+            let origin = problem.origin.unwrap_or(declared);
+            self.report(
+                Diagnostic::error("data::picture-choice", problem.message)
+                    .label(&origin, problem.label)
+                    .help(problem.help),
+            );
         }
     }
 

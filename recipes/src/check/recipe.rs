@@ -109,6 +109,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
     checker.read_corpora();
     checker.check_mixing(&recipe.dictionary);
     checker.check_augmentation();
+    checker.check_picture_choices();
     checker.check_teachers(recipe);
     checker.check_stages(recipe);
     checker.check_unused(recipe);
@@ -275,6 +276,9 @@ impl<'a> Uses<'a> {
             if let alambic_data::Corpus::Mined(mined) = &options.corpus.value {
                 uses.data.extend(mined.of.iter().map(|name| name.as_str()));
                 uses.teachers.push(&mined.teacher);
+            }
+            if let alambic_data::Corpus::PictureChoice(choices) = &options.corpus.value {
+                uses.data.extend(choices.of.iter().map(|name| name.as_str()));
             }
         }
         for mixing in recipe.data.values().filter_map(|options| options.mixing.as_ref()) {

@@ -53,13 +53,14 @@ impl<'a> Splitting<'a> {
         evaluated: &'a [At<String>],
         held_out: &'a HoldOut,
     ) -> Self {
-        let options = |name: &&At<String>| data.get(&name.value);
+        let options = |name: &&str| data.get(*name);
+        // What is drawn from other corpora is for the test where these are.
+        let evaluated: Vec<&str> = evaluated.iter().flat_map(|name| drawn_from(data, name)).collect();
         let names_test = |options: &DataOptions| {
             matches!(options.corpus.value, Corpus::Mined(_)) || split_options(options).names_test_split()
         };
-        let has_test = evaluated.iter().filter_map(|name| options(&name)).any(names_test);
-        let without_test = if has_test { &[] } else { evaluated };
-        Self { held_out, without_test: without_test.iter().map(|name| name.value.as_str()).collect() }
+        let has_test = evaluated.iter().filter_map(options).any(names_test);
+        Self { held_out, without_test: if has_test { Vec::new() } else { evaluated } }
     }
 
     /// Reads a corpus and splits it.
@@ -83,6 +84,14 @@ impl<'a> Splitting<'a> {
             ));
         }
         Ok(content)
+    }
+}
+
+/// The corpora that one is drawn from, or the corpus itself.
+fn drawn_from<'a>(data: &'a IndexMap<String, DataOptions>, name: &'a At<String>) -> Vec<&'a str> {
+    match data.get(&name.value).map(|options| &options.corpus.value) {
+        Some(Corpus::PictureChoice(choices)) => choices.of.iter().map(|own| own.as_str()).collect(),
+        _ => vec![name.as_str()],
     }
 }
 
@@ -115,7 +124,10 @@ impl Corpora {
             Some(error) => Err(error),
             None => match corpora.augment(data).into_iter().next() {
                 Some(problem) => Err(problem.into_error()),
-                None => Ok(corpora),
+                None => match corpora.draw_picture_choices(data, Extent::Whole).into_iter().next() {
+                    Some(problem) => Err(problem.into_error()),
+                    None => Ok(corpora),
+                },
             },
         }
     }

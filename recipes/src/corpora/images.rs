@@ -109,12 +109,9 @@ impl Corpora {
         // By corpus and place: images of several corpora may have one name.
         let mut pictures: IndexMap<(&str, usize), &Picture> = IndexMap::new();
         for (name, corpus) in names.iter().zip(self.datasets::<Question>(names)?) {
-            let details = &corpus.details;
-            let asked = corpus.splits.get(split).iter().map(|question| question.image);
-            let unasked = details.unasked.iter().filter(|(_, own)| *own == split).map(|(image, _)| *image);
-            pictures.extend(
-                asked.chain(unasked).map(|image| ((name.value.as_str(), image), &details.images[image])),
-            );
+            let images = &corpus.details.images;
+            let own = corpus.images_of(split).into_iter();
+            pictures.extend(own.map(|image| ((name.value.as_str(), image), &images[image])));
         }
         Ok(pictures.into_values().collect())
     }

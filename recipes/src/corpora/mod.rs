@@ -5,6 +5,7 @@ pub(crate) mod collection;
 pub(crate) mod images;
 pub(crate) mod mining;
 pub(crate) mod mixing;
+pub(crate) mod picture_choices;
 mod sentences;
 mod texts;
 mod words;

@@ -7,6 +7,7 @@ mod image_text_retrieval;
 mod image_tokenization;
 mod multiple_choice;
 mod object_detection;
+mod picture_choice;
 mod question_answering;
 mod registry;
 mod search;

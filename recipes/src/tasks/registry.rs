@@ -11,6 +11,7 @@ use super::image_text_retrieval::options::CaptionsData;
 use super::image_tokenization::options::ImagesData;
 use super::multiple_choice::options::ChoicesData;
 use super::object_detection::options::ObjectsData;
+use super::picture_choice::options::PictureChoicesData;
 use super::question_answering::options::PassagesData;
 use super::search::options::SearchData;
 use super::sentence_embedding::options::SentencesData;
@@ -25,7 +26,7 @@ macro_rules! tasks {
     ($($field:ident: $data:ty),+ $(,)?) => {
         settings! {
             /// The examples of a stage, of one kind of task: labelled pairs, source words alone, or both together, for models that
-            /// generate texts; texts, for encoders; questions with choices, for encoders that choose; sentences, for models that embed them; queries with passages, for models that retrieve or rerank; questions and texts about images, for models that read images; objects, for models
+            /// generate texts; texts, for encoders; questions with choices, for encoders that choose; sentences, for models that embed them; queries with passages, for models that retrieve or rerank; questions and texts about images, and pictures with descriptions to choose from, for models that read images; objects, for models
             /// that detect them; images alone, for models that make tokens of them.
             pub struct StageData {
                 $(
@@ -70,6 +71,7 @@ tasks! {
     question_answering: PassagesData,
     search: SearchData,
     multiple_choice: ChoicesData,
+    picture_choice: PictureChoicesData,
 }
 
 impl StageData {

@@ -2,6 +2,7 @@
 
 mod choices;
 mod decoding;
+mod descriptions;
 mod image_prompts;
 mod image_tokens;
 mod images;
@@ -16,6 +17,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use alambic_files::text::quoted;
+use alambic_inference::PictureChoicePipeline;
 use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelError, ModelFolder, Role, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
@@ -34,6 +36,7 @@ use table::TableInput;
 /// multiple choice, a line is a prompt and its choices, of which the chosen one is printed. For a
 /// model that reads images, a line is a question about the image of `--image`, or the path of an image and a question; one
 /// that writes texts of images takes a prompt in place of the question, which may be left out with `--image`; one
+/// that chooses among descriptions of an image takes these, with tabs between, and prints the chosen one; one
 /// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. A model that makes tokens of
 /// images reads the path of an image in each line, and prints its tokens; with `--draw` it makes an image of them, or of tokens that a
 /// line holds. The prediction is printed
@@ -172,6 +175,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let is_pair = arguments.pair.or(config.text_head().and_then(|own| own.pairs));
         let most = match (kind, is_pair) {
             ("chooses", _) => usize::MAX,
+            _ if PictureChoicePipeline::is_scored_by(&config) && !config.outline().pairs => usize::MAX,
             ("encodes texts", Some(false)) | ("makes tokens of images", _) => 1,
             // A tagger and an encoder without a head read a text each, unless they are told otherwise.
             ("encodes texts", None) if own.is_none_or(|own| own.head != Head::Sequence) => 1,
@@ -204,6 +208,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             texts::run(&path, arguments)
         } else if config.outline().pairs {
             matches::run(&path, arguments)
+        } else if PictureChoicePipeline::is_scored_by(&config) {
+            descriptions::run(&path, arguments)
         } else {
             questions::run(&path, arguments)
         }

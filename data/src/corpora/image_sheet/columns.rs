@@ -25,6 +25,7 @@ pub(super) struct CellColumns<'t> {
     pub(super) sheet: Option<Vec<&'t str>>,
     pub(super) class: Option<Vec<&'t str>>,
     pub(super) style: Option<Vec<&'t str>>,
+    pub(super) categories: Vec<Vec<&'t str>>,
     pub(super) split: Option<Vec<&'t str>>,
     pub(super) mirror: Option<Vec<&'t str>>,
     /// The column of groups, or that of the code points of emoji.
@@ -61,6 +62,7 @@ pub(super) fn read_table<'s>(options: &ImageSheet, source: &'s TableSource) -> R
         .chain(named.into_iter().flatten().map(String::as_str))
         .chain(sheet)
         .chain(group_column(options))
+        .chain(options.categories.iter().map(String::as_str))
         .chain(options.exclude.keys().map(String::as_str))
         .collect();
     // What comes as CSV has the quotes of CSV.
@@ -103,6 +105,11 @@ impl<'t> CellColumns<'t> {
             sheet,
             class: named(&options.class)?,
             style: named(&options.style)?,
+            categories: options
+                .categories
+                .iter()
+                .map(|name| table.column(name))
+                .collect::<Result<_, DataError>>()?,
             split,
             mirror: named(&options.mirror)?,
             group: group_column(options).map(|name| table.column(name)).transpose()?,

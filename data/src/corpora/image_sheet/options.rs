@@ -58,6 +58,9 @@ settings! {
         pub class_question: String = "what is it?".to_owned(),
         /// The column of the style, such as photograph or drawing, by which reports have slices.
         pub style: Option<String>,
+        /// Columns of categories, the broadest first, as `["category", "subcategory"]`: from them `picture-choice` takes wrong
+        /// descriptions.
+        pub categories: OneOrMany<String> = OneOrMany(Vec::new()),
         /// The column of the split, whose values are those that a split can name. Left out: `split`, if the table has one.
         pub split: Option<String>,
         /// The column that says whether a picture may be mirrored, by 1 or 0. Left out: all may.

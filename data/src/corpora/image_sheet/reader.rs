@@ -204,6 +204,7 @@ impl<'o> SheetReader<'o> {
                 objects: cell.tags.clone(),
                 captions: cell.captions.clone(),
                 style: facts.style,
+                categories: facts.categories,
                 group: Some(group),
                 may_be_mirrored: facts.may_be_mirrored,
                 splits: vec![facts.split],

@@ -25,6 +25,7 @@ pub(super) struct CellRow {
 pub(super) struct CellFacts {
     pub(super) class: Option<String>,
     pub(super) style: Option<String>,
+    pub(super) categories: Vec<String>,
     pub(super) split: Option<String>,
     pub(super) may_be_mirrored: bool,
 }
@@ -35,6 +36,7 @@ impl CellFacts {
         [
             ("class", self.class != other.class),
             ("style", self.style != other.style),
+            ("categories", self.categories != other.categories),
             ("split", self.split != other.split),
             ("mirror", self.may_be_mirrored != other.may_be_mirrored),
         ]
@@ -82,6 +84,7 @@ impl CellRow {
         let facts = CellFacts {
             class: value(&columns.class),
             style: value(&columns.style),
+            categories: categories(&columns.categories, row),
             split: value(&columns.split),
             may_be_mirrored,
         };
@@ -96,6 +99,12 @@ fn captions(columns: &[TextColumn<'_>], row: usize) -> Vec<Caption> {
         (!text.is_empty()).then(|| Caption::new(text.to_owned(), language))
     };
     columns.iter().filter_map(caption).collect()
+}
+
+/// The categories of a row, down to the first column that is empty.
+fn categories(columns: &[Vec<&str>], row: usize) -> Vec<String> {
+    let names = columns.iter().map(|column| column[row].trim());
+    names.take_while(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// The tags of a row, each once.

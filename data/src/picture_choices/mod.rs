@@ -1,0 +1,9 @@
+//! Pictures with several descriptions, one of which is true.
+
+mod describe;
+mod draw;
+mod options;
+mod question;
+
+pub use options::{PictureChoices, UnknownValue};
+pub use question::{PictureChoice, PictureChoiceDetails};
