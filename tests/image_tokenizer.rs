@@ -113,6 +113,7 @@ fn what_does_not_fit_an_image_tokenizer_is_refused_by_name() {
     // A codebook of another width than the weights have.
     let config = at.join("run/student/config.json");
     let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::remove_file(at.join("run/student/digests.json")).unwrap();
     std::fs::write(&config, text.replace("\"codebook_dim\": 16", "\"codebook_dim\": 8")).unwrap();
     let refused = run(at, &["predict", "run/student", "--image", "scene.png"]).bad(1);
     assert!(refused.contains("codebook.weight") && refused.contains("[32, 16]"), "{refused}");
