@@ -42,7 +42,7 @@ fn images_become_tokens_and_tokens_images() {
     // The log says what became of the codes, and each test image stands beside what is made of it.
     let events = std::fs::read_to_string(at.join("run/events.jsonl")).unwrap();
     let of_kind = |kind: &str| -> Vec<Value> {
-        let all = events.lines().map(|line| json(line));
+        let all = events.lines().map(json);
         all.filter(|event: &Value| event["event"] == kind).collect()
     };
     let figures = of_kind("step").into_iter().find(|event| event["step"] == 40).unwrap()["figures"].clone();
