@@ -42,7 +42,7 @@ fn images_become_tokens_and_tokens_images() {
     // The log says what became of the codes, and each test image stands beside what is made of it.
     let events = std::fs::read_to_string(at.join("run/events.jsonl")).unwrap();
     let of_kind = |kind: &str| -> Vec<Value> {
-        let all = events.lines().map(|line| json(line));
+        let all = events.lines().map(json);
         all.filter(|event: &Value| event["event"] == kind).collect()
     };
     let figures = of_kind("step").into_iter().find(|event| event["step"] == 40).unwrap()["figures"].clone();
@@ -113,6 +113,7 @@ fn what_does_not_fit_an_image_tokenizer_is_refused_by_name() {
     // A codebook of another width than the weights have.
     let config = at.join("run/student/config.json");
     let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::remove_file(at.join("run/student/digests.json")).unwrap();
     std::fs::write(&config, text.replace("\"codebook_dim\": 16", "\"codebook_dim\": 8")).unwrap();
     let refused = run(at, &["predict", "run/student", "--image", "scene.png"]).bad(1);
     assert!(refused.contains("codebook.weight") && refused.contains("[32, 16]"), "{refused}");

@@ -1,7 +1,5 @@
 //! Models that are trained by contrast and by writing together: translations with and without images, and retrieval.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -69,12 +69,15 @@ pub(crate) mod tests {
     pub(crate) const CODES: ImageCodes =
         ImageCodes { codes: 4, width: 2, latent_width: 2, pixels: 4, is_relaxed: false, by_gradient: true };
 
+    /// A value, and the gradient of each tap.
+    pub(crate) type Valued = (f32, Vec<Option<Vec<f32>>>);
+
     /// Value of a term over such taps and pixels, and the gradient of each tap.
     pub(crate) fn value(
         term: &dyn LossTerm,
         taps: &[(&str, Vec<f32>, Vec<usize>)],
         pixels: &[f32],
-    ) -> Result<(f32, Vec<Option<Vec<f32>>>), LossError> {
+    ) -> Result<Valued, LossError> {
         let width = taps[0].2.last().copied().unwrap_or_default();
         let is_relaxed = taps.len() == 1 && taps[0].0 == "latents";
         let codes = ImageCodes { is_relaxed, latent_width: width, ..CODES };

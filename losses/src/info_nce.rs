@@ -35,7 +35,7 @@ pub(crate) const NAME: &str = "info-nce";
 const SCALE: &str = "info-nce.logit_scale";
 
 /// Logarithm of 1/0.07, where the scale begins (Radford et al., 2021, section 2.3).
-const INITIAL: f32 = 2.659_260_1;
+const INITIAL: f32 = 2.659_26;
 
 /// Logarithm of 100, the largest scale.
 const MAX: f64 = 4.605_170_185_988_092;

@@ -58,7 +58,7 @@ mod tests {
         let e = std::f64::consts::E;
         let shares = [e / (e + 3.0), 1.0 / (e + 3.0)];
         let entropy = shares[0] * shares[0].ln() + 3.0 * shares[1] * shares[1].ln();
-        assert!((f64::from(found) - (4f64.ln() + entropy) / 2.0).abs() < 1e-6, "{found}");
+        assert!((f64::from(found) - f64::midpoint(4f64.ln(), entropy)).abs() < 1e-6, "{found}");
         let gradient = gradients[0].as_ref().unwrap();
         assert!(gradient[..4].iter().all(|own| own.abs() < 1e-6) && gradient[4] > 0.0 && gradient[5] < 0.0);
         let outline = Outline { codes: Some(CODES), ..Outline::default() };

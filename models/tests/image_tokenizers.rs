@@ -1,6 +1,6 @@
 //! Image tokenizers: their taps against what PyTorch computes (`parity/image-tokenizer/make.py`), and what they refuse.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
 use std::path::{Path, PathBuf};
 

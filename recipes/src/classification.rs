@@ -23,7 +23,7 @@ pub(crate) fn classify(
     recipe: &Recipe,
     corpora: &Corpora,
     config: &Config,
-    tokenizer: &Tokenizer,
+    tokenizer: Option<&Tokenizer>,
 ) -> Result<Classification, RunError> {
     let mut own = Classification::default();
     let role = config.role();
@@ -43,7 +43,7 @@ pub(crate) fn classify(
         Some(ImageInput::Regions(_)) => own.add("visual-input", "regions"),
         None => {}
     }
-    if !matches!(role, Role::ImageEncoder | Role::ObjectDetector | Role::ImageTokenizer) {
+    if let Some(tokenizer) = tokenizer.filter(|_| config.reads_texts()) {
         own.add("script", tokenizer.unified_script().map_or(ORIGINAL, |script| script.name()));
         let is_told = matches!(config, Config::TextEncoder(own) if own.structure.languages > 0);
         own.add("language-embeddings", if is_told { "learned" } else { "none" });

@@ -1,8 +1,6 @@
 //! Convolutions and transposed convolutions, of `unfold` and `fold`, against what PyTorch computes, as `golden/convolution.py`
 //! recorded it.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 use alambic_tensor::candle::{Result, Tensor, Var};
 use alambic_tensor::gradients::backward;
 use alambic_tensor::ops::{Activation, Window, fold, linear, unfold};

@@ -50,18 +50,15 @@ pub fn hide_colours(text: &str, language: &str) -> Option<String> {
     };
     let (mut hidden, mut place) = (String::with_capacity(text.len()), 0);
     while place < characters.len() {
-        match colours.iter().find(|colour| is_here(place, colour)) {
-            Some(colour) => {
-                if *language == SceneLanguage::English {
-                    neutralise_article(&mut hidden);
-                }
-                hidden.push_str(HIDDEN);
-                place += colour.len();
+        if let Some(colour) = colours.iter().find(|colour| is_here(place, colour)) {
+            if *language == SceneLanguage::English {
+                neutralise_article(&mut hidden);
             }
-            None => {
-                hidden.push(characters[place]);
-                place += 1;
-            }
+            hidden.push_str(HIDDEN);
+            place += colour.len();
+        } else {
+            hidden.push(characters[place]);
+            place += 1;
         }
     }
     Some(hidden)

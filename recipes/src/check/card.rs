@@ -17,7 +17,8 @@ impl Checker<'_> {
     pub(super) fn check_card(&mut self, recipe: &Recipe) {
         let student = self.student().map(|student| {
             let config = student.config.clone();
-            let known = classify(recipe, &self.corpora, &config, &student.tokenizer).unwrap_or_default();
+            let known =
+                classify(recipe, &self.corpora, &config, Some(&student.tokenizer)).unwrap_or_default();
             (config, known)
         });
         let reads = student.as_ref().map(|(config, _)| Reads::of(config));

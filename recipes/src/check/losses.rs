@@ -23,7 +23,7 @@ pub(super) enum Supervision {
     /// It is asked about texts as they are written.
     Answers(AnswerForm),
     /// It has this form.
-    Known(Outline),
+    Known(Box<Outline>),
     /// It is named, and something is wrong with it.
     Unknown,
 }
@@ -46,10 +46,20 @@ impl Checker<'_> {
                 Supervision::Record
             }
             _ => match self.models.teacher(teacher) {
-                Some(info) => Supervision::Known(info.config.outline()),
+                Some(info) => Supervision::Known(Box::new(info.config.outline())),
                 None => Supervision::Unknown,
             },
         }
+    }
+
+    /// Reports a training that has no loss.
+    fn report_no_loss(&mut self, path: &[&str]) {
+        let message = format!("`{}` has no loss", path.join("."));
+        let origin = self.places.origin(&[path, &["loss"]].concat());
+        let help = "`alambic list losses` shows what there is";
+        self.report(
+            Diagnostic::error("loss::none", message).label(&origin, "has nothing to minimise").help(help),
+        );
     }
 
     /// Checks loss terms against student and teacher, and against the data.
@@ -64,12 +74,7 @@ impl Checker<'_> {
     ) {
         let path = site.path;
         if losses.is_empty() {
-            let message = format!("`{}` has no loss", path.join("."));
-            let origin = self.places.origin(&[path, &["loss"]].concat());
-            let help = "`alambic list losses` shows what there is";
-            self.report(
-                Diagnostic::error("loss::none", message).label(&origin, "has nothing to minimise").help(help),
-            );
+            self.report_no_loss(path);
         }
         let differences = self.tokens_differ(site, task, student, supervision);
         if differences.is_some() && task.is_masked() {
@@ -93,7 +98,7 @@ impl Checker<'_> {
                     loss.inner().bind(outline.as_ref().unwrap_or(&Outline::default()), None)
                 }
                 (Supervision::Known(teacher), Some(student)) => {
-                    loss.inner().bind(student, Some(&task.outline_of_targets(student, teacher.clone())))
+                    loss.inner().bind(student, Some(&task.outline_of_targets(student, (**teacher).clone())))
                 }
                 (Supervision::Answers(form), Some(student)) => {
                     let teacher = task.outline_of_targets(student, form.outline_for(student));

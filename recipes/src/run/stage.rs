@@ -473,7 +473,9 @@ fn write_finished(
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect()
     };
-    let tokenizer = training.tokenizer.files(initial.config.max_length())?;
+    // The tokenizer of a model that reads no texts has no length to be held to, so that a later stage or program opens it.
+    let max_length = if initial.config.reads_texts() { initial.config.max_length() } else { usize::MAX };
+    let tokenizer = training.tokenizer.files(max_length)?;
     save_pretrained(&partial, &initial.config, &part(true), &tokenizer, Precision::F32)?;
     if let Some(detector) = &training.detector {
         add_detector(&partial, detector)?;

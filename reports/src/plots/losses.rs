@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn term_of_some_steps_has_the_mean_of_these() {
         let own = |i: u64| {
-            let term = if i % 2 == 0 { "info-nce" } else { "cross-entropy" };
+            let term = if i.is_multiple_of(2) { "info-nce" } else { "cross-entropy" };
             let mut event = step("mixed", 7, i, i as f64);
             event["terms"] = json!({ term: i });
             event

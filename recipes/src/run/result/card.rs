@@ -105,7 +105,9 @@ impl Results<'_> {
     ) -> Result<Classification, RunError> {
         let recipe = &self.loaded.recipe;
         let folder = ModelFolder::open(shipped)?;
-        let mut own = classify(recipe, &self.context.corpora, &Config::open(&folder)?, &folder.tokenizer()?)?;
+        let config = Config::open(&folder)?;
+        let tokenizer = config.reads_texts().then(|| folder.tokenizer()).transpose()?;
+        let mut own = classify(recipe, &self.context.corpora, &config, tokenizer.as_ref())?;
         add_setting(&mut own, recipe, &self.context.corpora)?;
         own.add("tasks", hub_task);
         for language in languages {

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn temperature_falls_by_a_cosine_and_stays() {
         assert!((temperature(0.0) - 1.0).abs() < 1e-12);
-        assert!((temperature(0.3) - (1.0 + LOWEST) / 2.0).abs() < 1e-12);
+        assert!((temperature(0.3) - f64::midpoint(1.0, LOWEST)).abs() < 1e-12);
         assert!((temperature(0.6) - LOWEST).abs() < 1e-12 && (temperature(1.0) - LOWEST).abs() < 1e-12);
     }
 

@@ -140,7 +140,7 @@ impl Evaluator for SpanEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { &**own })
+        self.teacher.as_deref().map(|own| -> &dyn Teacher { own })
     }
 
     fn predict(

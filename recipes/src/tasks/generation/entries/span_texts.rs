@@ -1,6 +1,5 @@
 //! Texts of entries that write the spans that are left out of them.
 
-use alambic_data::parallel::Translation;
 use alambic_data::{Content, ContentKind, Split, Text, examples};
 use alambic_models::Tokenizer;
 use alambic_settings::At;
@@ -39,20 +38,14 @@ impl GenerationEntry {
         };
         let mut texts = Vec::new();
         for name in names {
-            match corpora.get(name)? {
-                Content::Parallel(_) => {
-                    let corpus = corpora.dataset::<Translation>(name)?;
-                    let sentences = corpus.splits.get(split).iter().flat_map(|own| &own.texts);
-                    texts.extend(
-                        sentences.filter(|(code, _)| is_asked(Some(code))).map(|(_, own)| own.as_str()),
-                    );
-                }
-                _ => {
-                    let corpus = corpora.dataset::<Text>(name)?;
-                    let own =
-                        corpus.splits.get(split).iter().filter(|text| is_asked(text.language.as_deref()));
-                    texts.extend(own.flat_map(Text::texts));
-                }
+            if let Content::Parallel(corpus) = corpora.get(name)? {
+                let sentences = corpus.splits.get(split).iter().flat_map(|own| &own.texts);
+                let own = sentences.filter(|(code, _)| is_asked(Some(code)));
+                texts.extend(own.map(|(_, text)| text.as_str()));
+            } else {
+                let corpus = corpora.dataset::<Text>(name)?;
+                let own = corpus.splits.get(split).iter();
+                texts.extend(own.filter(|text| is_asked(text.language.as_deref())).flat_map(Text::texts));
             }
         }
         Ok(texts)

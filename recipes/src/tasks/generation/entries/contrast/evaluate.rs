@@ -94,7 +94,7 @@ impl Evaluator for ContrastEvaluator<'_> {
     }
 
     fn teacher(&self) -> Option<&dyn Teacher> {
-        self.teacher.as_ref().map(|own| -> &dyn Teacher { &**own })
+        self.teacher.as_deref().map(|own| -> &dyn Teacher { own })
     }
 
     fn predict(

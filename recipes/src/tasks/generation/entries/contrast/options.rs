@@ -50,9 +50,6 @@ impl ContrastEntry {
     /// Whether its sides belong together: an image and a text, or a text and its translation, in any order.
     pub(super) fn is_sound(&self) -> bool {
         use ContrastSide::{Image, Text, Translation};
-        matches!(
-            (self.left, self.right),
-            (Image, Text) | (Text, Image) | (Text, Translation) | (Translation, Text)
-        )
+        matches!((self.left, self.right), (Image | Translation, Text) | (Text, Image | Translation))
     }
 }

@@ -183,7 +183,7 @@ impl<'c> RetrievalSet<'c> {
 
     /// The image that a query is, or that a result of it is.
     pub(super) fn picture(&self, query: usize, result: Option<usize>) -> Option<&'c Picture> {
-        match self.item(query, result)? {
+        match self.item(query, result) {
             (Side::Images(pictures), place) => pictures.get(place).copied(),
             (Side::Texts(_), _) => None,
         }
@@ -191,21 +191,21 @@ impl<'c> RetrievalSet<'c> {
 
     /// The text that a query is, or that a result of it is.
     pub(super) fn text(&self, query: usize, result: Option<usize>) -> Option<&'c str> {
-        match self.item(query, result)? {
+        match self.item(query, result) {
             (Side::Texts(texts), place) => texts.get(place).copied(),
             (Side::Images(_), _) => None,
         }
     }
 
-    fn item(&self, query: usize, result: Option<usize>) -> Option<(&Side<'c>, usize)> {
+    fn item(&self, query: usize, result: Option<usize>) -> (&Side<'c>, usize) {
         let is_of_left = query < self.relevance.left();
         let own = if is_of_left { query } else { query - self.relevance.left() };
-        Some(match (result, is_of_left) {
+        match (result, is_of_left) {
             (None, true) => (&self.left, own),
             (None, false) => (&self.right, own),
             (Some(place), true) => (&self.right, place),
             (Some(place), false) => (&self.left, place),
-        })
+        }
     }
 }
 
