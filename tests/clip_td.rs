@@ -1,7 +1,5 @@
 //! Pictures with descriptions to choose from, and a CLIP's vectors, from a recipe to a student that chooses.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 
 use common::{json, json_of, run, write_image};

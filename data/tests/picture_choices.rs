@@ -201,7 +201,7 @@ fn captions_that_are_those_of_the_group_are_not_wrong() {
     // Every second group is called like the one before it.
     let name = |family: &str, _: usize| {
         let number: usize = family.parse().unwrap();
-        format!("{} {}", if number % 2 == 0 { "thing" } else { "THING" }, number / 2)
+        format!("{} {}", if number.is_multiple_of(2) { "thing" } else { "THING" }, number / 2)
     };
     let found = options(|options| options.questions = 20).draw(&[&corpus_named(name)]);
     assert!(found.splits.iter().count() > 1000);

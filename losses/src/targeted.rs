@@ -217,9 +217,10 @@ impl Targeted {
             }
             TargetedPart::Text => states.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?,
             TargetedPart::Tokens => {
-                let image = match self.select.reads_relevance() {
-                    true => Some(inputs.teacher(&embedding_tap(IMAGE))?.detach()),
-                    false => None,
+                let image = if self.select.reads_relevance() {
+                    Some(inputs.teacher(&embedding_tap(IMAGE))?.detach())
+                } else {
+                    None
                 };
                 let words = &inputs.targets.words;
                 let chosen =

@@ -51,6 +51,9 @@ pub struct Tokenizer {
     pub(super) codes: Option<Arc<LanguageCodes>>,
 }
 
+/// The bytes of a text that each token stands for; none of a special token.
+type TokenPlaces = Vec<Option<Range<usize>>>;
+
 impl Tokenizer {
     /// Tokenizer that was built here.
     pub(super) fn built(inner: tokenizers::Tokenizer) -> Self {
@@ -348,7 +351,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// When the tokenizer fails.
-    pub fn encode_places(&self, text: &str) -> Result<(EncodedText, Vec<Option<Range<usize>>>), ModelError> {
+    pub fn encode_places(&self, text: &str) -> Result<(EncodedText, TokenPlaces), ModelError> {
         let prompted = self.options.prompted(text);
         let before = prompted.len() - text.len();
         let (encoding, is_cut) = self.with_text(&prompted, |text| self.inner.encode(text, true))?;

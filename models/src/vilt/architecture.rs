@@ -85,7 +85,7 @@ impl ModelConfig for ViltConfig {
         match head.answers() {
             Some(answers) => Vilt::with_answers(self, weights, answers, streams),
             None if head.head == TextHead::MultipleChoice => {
-                Vilt::with_head_of(&self.clone().matching(), weights, streams)
+                Vilt::with_head_of(&self.clone().matching(), &weights, streams)
             }
             None => Ok((self.clone(), weights)),
         }

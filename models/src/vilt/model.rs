@@ -133,7 +133,7 @@ impl Vilt {
         if config.labels != answers {
             given.retain(|name, _| !name.starts_with(CLASSIFIER));
         }
-        Self::with_head_of(&config.clone().answering(answers), given, streams)
+        Self::with_head_of(&config.clone().answering(answers), &given, streams)
     }
 
     /// A configuration, and weights for it: the given ones, and initial ones of what they leave out.
@@ -142,11 +142,11 @@ impl Vilt {
     /// When a tensor cannot be made.
     pub fn with_head_of(
         config: &ViltConfig,
-        given: Weights,
+        given: &Weights,
         streams: &Streams,
     ) -> Result<(ViltConfig, Weights), ModelError> {
         let deviation = deviation(config.hidden_size);
-        let weights = complete(&config.shapes(), &given, ViltConfig::spellings, deviation, *streams)?;
+        let weights = complete(&config.shapes(), given, ViltConfig::spellings, deviation, *streams)?;
         Ok((config.clone(), weights))
     }
 

@@ -115,19 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&path)?;
     let config = Config::open(&folder)?;
     let makes_images = config.role() == Role::ImageTokenizer;
-    let kind = if makes_images {
-        "makes tokens of images"
-    } else if config.writes_texts() {
-        "generates texts"
-    } else if config.reads_images() {
-        "reads images"
-    } else if config.text_head().is_some_and(|own| own.head == Head::Span) {
-        "answers questions out of passages"
-    } else if config.text_head().is_some_and(|own| own.head == Head::MultipleChoice) {
-        "chooses"
-    } else {
-        "encodes texts"
-    };
+    let kind = kind(&config);
     for (flag, given, needed) in [
         ("--target-language", arguments.target_language.is_some(), "generates texts"),
         ("--beam", arguments.beam.is_some(), "generates texts"),
@@ -214,6 +202,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             questions::run(&path, arguments)
         }
     })
+}
+
+/// What a model does, as messages have it.
+fn kind(config: &Config) -> &'static str {
+    if config.role() == Role::ImageTokenizer {
+        "makes tokens of images"
+    } else if config.writes_texts() {
+        "generates texts"
+    } else if config.reads_images() {
+        "reads images"
+    } else if config.text_head().is_some_and(|own| own.head == Head::Span) {
+        "answers questions out of passages"
+    } else if config.text_head().is_some_and(|own| own.head == Head::MultipleChoice) {
+        "chooses"
+    } else {
+        "encodes texts"
+    }
 }
 
 /// The softmax of logits.

@@ -177,7 +177,7 @@ impl<'a> PictureChoiceTraining<'a> {
         let is = |yes: bool| f32::from(u8::from(yes));
         let words = |(&index, choice): (&usize, &usize)| match self.words.get(index * self.choices + choice) {
             Some(words) => {
-                with_lots(words, &self.streams, epoch, &self.questions[index].question.descriptions[*choice])
+                with_lots(words, self.streams, epoch, &self.questions[index].question.descriptions[*choice])
             }
             None => Vec::new(),
         };

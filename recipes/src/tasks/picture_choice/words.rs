@@ -76,12 +76,7 @@ pub(super) fn aligned_words(
 }
 
 /// The same words with a number by lot each, of an epoch and an example.
-pub(super) fn with_lots(
-    words: &[AlignedWord],
-    streams: &Streams,
-    epoch: u64,
-    text: &str,
-) -> Vec<AlignedWord> {
+pub(super) fn with_lots(words: &[AlignedWord], streams: Streams, epoch: u64, text: &str) -> Vec<AlignedWord> {
     let mut random = streams.mixing(epoch, &["words", text]);
     words.iter().map(|word| AlignedWord { lot: random.random(), ..word.clone() }).collect()
 }
@@ -115,7 +110,7 @@ mod tests {
         let cut = small.with_max_length(6).unwrap();
         assert!(aligned_words("red fox: animal", [&large, &cut], &frequencies).unwrap().len() < 3);
         let streams = Streams::new(1);
-        let lots = |epoch| with_lots(&words, &streams, epoch, "red fox: animal");
+        let lots = |epoch| with_lots(&words, streams, epoch, "red fox: animal");
         assert_eq!(lots(1), lots(1));
         assert_ne!(lots(1), lots(2));
         assert!(lots(1).iter().all(|word| (0.0..1.0).contains(&word.lot)));
