@@ -77,17 +77,7 @@ impl ImageTokenizerPipeline {
     /// # Errors
     /// When an image is of another size.
     pub fn encode(&self, images: &[&Raster]) -> Result<Vec<Vec<u32>>, InferenceError> {
-        in_batches(
-            images,
-            |_| 0,
-            BATCH,
-            |batch| {
-                let images: Vec<&Raster> = batch.iter().map(|&index| images[index]).collect();
-                let pixels = Self::pixels(self.config(), &images)?;
-                let tokens = self.network.tokens(&self.network.latents(&pixels)?)?;
-                Ok(tokens.chunks(self.config().places().max(1)).map(<[u32]>::to_vec).collect())
-            },
-        )
+        encode(&self.network, images)
     }
 
     /// The image of each row of tokens.
@@ -96,7 +86,7 @@ impl ImageTokenizerPipeline {
     /// When there are not as many as an image has, or one is no code.
     pub fn decode(&self, tokens: &[&[u32]]) -> Result<Vec<Raster>, InferenceError> {
         let side = self.config().image_size;
-        let colours = in_batches(
+        let made = in_batches(
             tokens,
             |_| 0,
             BATCH,
@@ -106,13 +96,38 @@ impl ImageTokenizerPipeline {
                     vectors.push(self.network.look_up(tokens[index], 1)?);
                 }
                 let vectors = Tensor::cat(&vectors, 0).map_err(ModelError::from)?;
-                let made = self.network.decode(&vectors)?.flatten_all().and_then(|made| made.to_vec1());
-                let made: Vec<f32> = made.map_err(ModelError::from)?;
-                Ok(made.chunks(3 * side * side).map(interleaved).collect())
+                colours(&self.network.decode(&vectors)?, side)
             },
         )?;
-        Ok(colours.into_iter().map(|rgb| Raster { width: side, height: side, rgb: Arc::new(rgb) }).collect())
+        Ok(made.into_iter().map(|rgb| raster(side, rgb)).collect())
     }
+}
+
+/// The tokens of each image by a network, row by row.
+pub(crate) fn encode(network: &ImageTokenizer, images: &[&Raster]) -> Result<Vec<Vec<u32>>, InferenceError> {
+    let config = network.config();
+    in_batches(
+        images,
+        |_| 0,
+        BATCH,
+        |batch| {
+            let images: Vec<&Raster> = batch.iter().map(|&index| images[index]).collect();
+            let pixels = ImageTokenizerPipeline::pixels(config, &images)?;
+            let tokens = network.tokens(&network.latents(&pixels)?)?;
+            Ok(tokens.chunks(config.places().max(1)).map(<[u32]>::to_vec).collect())
+        },
+    )
+}
+
+/// The bytes of images of a side, of colours from -1 to 1, `[images, 3, side, side]`.
+pub(crate) fn colours(images: &Tensor, side: usize) -> Result<Vec<Vec<u8>>, InferenceError> {
+    let made: Vec<f32> = images.flatten_all().and_then(|made| made.to_vec1()).map_err(ModelError::from)?;
+    Ok(made.chunks((3 * side * side).max(1)).map(interleaved).collect())
+}
+
+/// A square image of its bytes.
+pub(crate) fn raster(side: usize, rgb: Vec<u8>) -> Raster {
+    Raster { width: side, height: side, rgb: Arc::new(rgb) }
 }
 
 /// Colours from -1 to 1, a plane each, as bytes that stand together for each pixel.

@@ -67,7 +67,7 @@ pub(crate) mod tests {
 
     /// Codes of a student of two numbers each, learned by gradients.
     pub(crate) const CODES: ImageCodes =
-        ImageCodes { codes: 4, width: 2, latent_width: 2, pixels: 4, is_relaxed: false, by_gradient: true };
+        ImageCodes { codes: 4, width: 2, latent_width: 2, is_relaxed: false, by_gradient: true };
 
     /// A value, and the gradient of each tap.
     pub(crate) type Valued = (f32, Vec<Option<Vec<f32>>>);
@@ -81,7 +81,9 @@ pub(crate) mod tests {
         let width = taps[0].2.last().copied().unwrap_or_default();
         let is_relaxed = taps.len() == 1 && taps[0].0 == "latents";
         let codes = ImageCodes { is_relaxed, latent_width: width, ..CODES };
-        let term = term.bind(&Outline { codes: Some(codes), ..Outline::default() }, None)?;
+        let outline =
+            Outline { codes: Some(codes), reconstruction: Some(pixels.len()), ..Outline::default() };
+        let term = term.bind(&outline, None)?;
         let mut trace = Trace::new(TapSelection::All);
         let mut variables = Vec::new();
         for (name, values, shape) in taps {

@@ -36,10 +36,11 @@ const NAME: &str = "image-reconstruction";
 
 impl LossTerm for ImageReconstruction {
     fn bind(&self, student: &Outline, _: Option<&Outline>) -> Result<Term, LossError> {
-        if student.codes.is_none() {
+        if student.reconstruction.is_none() {
             return Err(LossError::Incompatible {
                 term: NAME,
-                reason: "the student makes no images of codes; an `image-tokenizer` does".into(),
+                reason: "the student makes no images; an `image-tokenizer` does, and an `ernie-vilg` with a `reconstructor`"
+                    .into(),
             });
         }
         let difference = self.difference;

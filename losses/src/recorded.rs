@@ -164,13 +164,13 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             "pooled" => outline.pooled = Some(last(tensor)),
             "relation" => outline.relations = last(tensor),
             "objectness" => outline.detects = true,
-            "latents" | "quantized" | "reconstruction" => {
+            "reconstruction" => outline.reconstruction = Some(tensor.elem_count()),
+            "latents" | "quantized" => {
                 let width = |name: &str| trace.get(name).map_or(0, last);
                 outline.codes = Some(ImageCodes {
                     codes: 0,
                     width: width("quantized"),
                     latent_width: width("latents"),
-                    pixels: 0,
                     // Logits of codes are recorded without vectors, or with vectors of another width.
                     is_relaxed: width("latents") != width("quantized"),
                     by_gradient: true,

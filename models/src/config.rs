@@ -14,6 +14,7 @@ use crate::dual::DualConfig;
 use crate::encoder_decoder::Structure;
 use crate::encoder_decoder::bart::BartConfig;
 use crate::encoder_decoder::t5::T5Config;
+use crate::ernie_vilg::ErnieVilgConfig;
 use crate::head::{HeadSpec, TextHead};
 use crate::image_tokenizer::ImageTokenizerConfig;
 use crate::lxmert::LxmertConfig;
@@ -140,6 +141,8 @@ architectures! {
     T5(T5Config),
     /// An encoder-decoder in T5's layout behind CLIP's image tower, in our own layout.
     Pali(PaliConfig),
+    /// A transformer that writes images for texts and texts for images, in our own layout.
+    ErnieVilg(ErnieVilgConfig),
     /// A text and an image encoder in CLIP's layout.
     Clip(ClipConfig),
     /// A text and an image encoder in SigLIP's layout, or one of them.

@@ -32,6 +32,7 @@ mod config_summary;
 pub mod detector;
 pub mod dual;
 pub mod encoder_decoder;
+pub mod ernie_vilg;
 mod error;
 mod finite;
 mod folder;

@@ -80,9 +80,10 @@ pub struct Outline {
     pub relations: usize,
     /// Whether there are the taps `objectness` and `boxes`, of cells in which objects may be.
     pub detects: bool,
-    /// Codes by which images are read and made again: the taps `latents`, `tokens`, `quantized` and `reconstruction`; none where there
-    /// are none.
+    /// Codes by which images are read and made again: the taps `latents`, `tokens` and `quantized`; none where there are none.
     pub codes: Option<ImageCodes>,
+    /// Numbers of the tap `reconstruction`, an image; none where no image is made.
+    pub reconstruction: Option<usize>,
     /// Whether the logits are of every image with every text of a batch, and of no classes.
     pub pairs: bool,
     /// Languages that it is told by their numbers; none where it has no embedding of them.
@@ -98,8 +99,6 @@ pub struct ImageCodes {
     pub width: usize,
     /// Numbers that the encoder gives of a place: of its vector, or a logit of each code.
     pub latent_width: usize,
-    /// Numbers of an image.
-    pub pixels: usize,
     /// Whether the encoder gives logits, of which training takes relaxed samples.
     pub is_relaxed: bool,
     /// Whether the vectors are learned by gradients, and are no running means.
@@ -186,7 +185,7 @@ impl Outline {
             ("latents", self.codes.is_some()),
             ("tokens", self.codes.is_some()),
             ("quantized", self.codes.is_some()),
-            ("reconstruction", self.codes.is_some()),
+            ("reconstruction", self.reconstruction.is_some()),
         ];
         taps.extend(single.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()));
         taps
@@ -206,7 +205,7 @@ impl Outline {
             "latents" => return self.codes.map(|own| TapShape::Tokens { width: own.latent_width }),
             "tokens" => return self.codes.map(|_| TapShape::Tokens { width: 1 }),
             "quantized" => return self.codes.map(|own| TapShape::Tokens { width: own.width }),
-            "reconstruction" => return self.codes.map(|own| TapShape::Text { width: own.pixels }),
+            "reconstruction" => return self.reconstruction.map(|width| TapShape::Text { width }),
             _ => {}
         }
         if let Some(stream) = stream_of_embedding(tap) {

@@ -257,6 +257,21 @@ impl Patches {
         Err(ModelError::Input("images of several sizes, or parts of images, are not a grid".into()))
     }
 
+    /// The images of which these are all patches, of `patch` by `patch` pixels.
+    ///
+    /// # Errors
+    /// When images are of several sizes, or patches are left out.
+    pub fn whole_images(&self, channels: usize, patch: usize) -> Result<Images, ModelError> {
+        let ([rows, columns], batch) = (self.rectangle()?, self.values.dim(0)?);
+        let pixels = self
+            .values
+            .reshape(vec![batch, rows, columns, channels, patch, patch])?
+            .permute(vec![0, 3, 1, 4, 2, 5])?
+            .contiguous()?
+            .reshape((batch, channels, rows * patch, columns * patch))?;
+        Ok(Images { pixels, mask: None })
+    }
+
     /// Number of patches of an image, padding included.
     ///
     /// # Errors
@@ -344,6 +359,18 @@ mod tests {
         assert_eq!(values[0][4], [14.0, 15.0, 20.0, 21.0]);
         assert_eq!(values[1][1], [26.0, 27.0, 32.0, 33.0]);
         assert_eq!(patches.places[4], [1, 1]);
+    }
+
+    #[test]
+    fn whole_images_are_those_that_were_cut() {
+        let pixels = Tensor::arange(0f32, 96.0, &Device::Cpu).unwrap().reshape((2, 2, 4, 6)).unwrap();
+        let patches = Patches::of(&Images { pixels: pixels.clone(), mask: None }, 2).unwrap();
+        let whole = patches.whole_images(2, 2).unwrap();
+        assert_eq!(
+            whole.pixels.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            pixels.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        );
+        assert!(patches.limited(3, None).unwrap().whole_images(2, 2).is_err());
     }
 
     #[test]

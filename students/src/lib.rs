@@ -39,6 +39,7 @@ mod encoder;
 mod encoder_decoder;
 mod encoder_decoder_layers;
 mod encoder_layers;
+mod ernie_vilg;
 mod error;
 mod export;
 mod export_card;
@@ -74,6 +75,7 @@ pub use encoder::{Encoder, Preset, TokenizerKind};
 pub use encoder_decoder::{ActivationFunction, EncoderDecoder, EncoderDecoderFamily, EncoderDecoderSizes};
 pub use encoder_decoder_layers::EncoderDecoderLayers;
 pub use encoder_layers::EncoderLayers;
+pub use ernie_vilg::{ErnieVilg, ImageAttention, ReconstructorStart, SparseRows, StatesOfImage};
 pub use error::StudentError;
 pub use export::{ExportFormat, ExportedFile, export};
 pub use fusion::Fusion;
@@ -104,6 +106,8 @@ kinds! {
         Pali(Pali) = "pali",
         /// The same from chosen layers of a teacher of its kind.
         PaliLayers(PaliLayers) = "pali-layers",
+        /// A transformer that writes images for texts and texts for images, from random weights at any size.
+        ErnieVilg(ErnieVilg) = "ernie-vilg",
         /// A text encoder from random weights, at any size.
         Encoder(Encoder) = "encoder",
         /// A text encoder from chosen layers of a teacher.

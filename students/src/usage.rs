@@ -94,6 +94,7 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
             (Library::Alambic, answers.then_some("visual-question-answering"), None)
         }
         Config::Pali(_) => (Library::Alambic, Some("image-text-to-text"), None),
+        Config::ErnieVilg(_) => (Library::Alambic, Some("text-to-image"), None),
         Config::Matrix(config) => (Library::Alambic, Some(task_of(config.head)), None),
         Config::ImageTokenizer(_) => (Library::Alambic, Some("image-to-image"), None),
         Config::Detector(_) => (Library::Alambic, Some("object-detection"), None),

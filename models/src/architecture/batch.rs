@@ -6,6 +6,7 @@ use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
 use alambic_tensor::parameters::Weights;
 
+use crate::image_tokenizer::ImageTokenizerConfig;
 use crate::text_input::TextInput;
 use crate::{Images, ModelError, Patches, Regions, Tokens, integers};
 
@@ -31,6 +32,8 @@ pub enum Image {
     Patches(Patches),
     /// Embeddings of the images by the image tower of a dual encoder, `[batch, width]`.
     Embedding(Tensor),
+    /// The codes of the images by an image tokenizer, those of one image behind another's.
+    Codes(Arc<Vec<u32>>),
 }
 
 impl Batch {
@@ -83,6 +86,17 @@ impl Batch {
 }
 
 impl Image {
+    /// The pixels of whole images of the size that an image tokenizer reads.
+    pub(crate) fn whole_pixels(&self, config: &ImageTokenizerConfig) -> Result<Images, ModelError> {
+        match self {
+            Self::Pixels(images) => Ok(images.clone()),
+            Self::Patches(patches) => patches.whole_images(config.num_channels, config.factor()),
+            Self::Embedding(_) | Self::Codes(_) => {
+                Err(ModelError::Input("an image tokenizer reads pixels, and these are no more of any".into()))
+            }
+        }
+    }
+
     /// The patches, at most so many of each; negative for no limit.
     pub(crate) fn patches(&self, patch: usize, limit: i64) -> Result<Patches, ModelError> {
         let patches = match self {
@@ -90,6 +104,11 @@ impl Image {
             Self::Pixels(images) => Patches::of(images, patch)?,
             Self::Embedding(_) => {
                 return Err(ModelError::Input("a model without a tower for images needs images".into()));
+            }
+            Self::Codes(_) => {
+                return Err(ModelError::Input(
+                    "a model that reads patches needs images, and these are codes".into(),
+                ));
             }
         };
         match usize::try_from(limit) {

@@ -3,10 +3,11 @@
 use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::AttentionMask;
 
-use super::cache::{LayerCache, Memory};
+use super::memory::Memory;
 use super::structure::{DecoderNames, Structure};
 use crate::layers::{
-    CrossAttention, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, Sequences, WeightSource,
+    CrossAttention, FeedForward, LayerCache, LayerSizes, Norm, Norms, Pass, Place, SelfAttention, Sequences,
+    WeightSource,
 };
 use crate::{ModelError, Trace};
 

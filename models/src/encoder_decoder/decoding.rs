@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::ops::AttentionMask;
 
-use super::cache::{LayerCache, Memory};
+use super::memory::Memory;
 use super::model::EncoderDecoder;
 use super::positions::{Past, Positions};
 use crate::generation::{DecodingState, Translator};
-use crate::layers::{Pass, RelativeBuckets};
+use crate::layers::{LayerCache, Pass, RelativeBuckets};
 use crate::{ModelError, TapSelection, Tokens, Trace};
 
 /// The state of one decoding: caches, memory, and the tokens before the next one.

@@ -9,9 +9,9 @@
 //! without the mask) and `attention.i`. The last hidden state is taken before a final norm, T5's behind it.
 
 pub mod bart;
-mod cache;
 mod decoder;
 mod decoding;
+mod memory;
 mod model;
 mod positions;
 mod shapes;

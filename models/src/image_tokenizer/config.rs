@@ -74,22 +74,36 @@ impl ImageTokenizerConfig {
     /// When a key is missing or has the wrong type.
     pub fn open(folder: &ModelFolder) -> Result<Self, ModelError> {
         let config: Self = folder.config("image-tokenizer")?;
-        let refuse =
-            |message: &str| ModelError::content(&folder.path().join("config.json"), message.to_owned());
-        if config.num_channels != 3 {
-            return Err(refuse("num_channels is not 3: images of three colours are read"));
-        }
-        if config.num_layers > 16 {
-            return Err(refuse("num_layers is above 16, the most there are"));
-        }
-        if config.num_resnet_blocks > 1000 {
-            return Err(refuse("num_resnet_blocks is above 1000, the most there are"));
-        }
-        if config.quantizer == Quantizer::Dvae && config.codebook_learning == CodebookLearning::Averages {
-            return Err(refuse("codebook_learning is averages, and a dvae learns its codes by gradients"));
-        }
+        config.check(|message| ModelError::content(&folder.path().join("config.json"), message))?;
         folder.check(&config.summary())?;
         Ok(config)
+    }
+
+    /// Fails where the configuration says what is not supported; the error is made of words.
+    pub(crate) fn check(&self, refuse: impl Fn(String) -> ModelError) -> Result<(), ModelError> {
+        let fault = if self.num_channels != 3 {
+            "num_channels is not 3: images of three colours are read"
+        } else if self.num_layers > 16 {
+            "num_layers is above 16, the most there are"
+        } else if self.num_resnet_blocks > 1000 {
+            "num_resnet_blocks is above 1000, the most there are"
+        } else if self.quantizer == Quantizer::Dvae && self.codebook_learning == CodebookLearning::Averages {
+            "codebook_learning is averages, and a dvae learns its codes by gradients"
+        } else {
+            return Ok(());
+        };
+        Err(refuse(fault.to_owned()))
+    }
+
+    /// The name of a tensor within the decoder; none of one that is not of it.
+    #[must_use]
+    pub fn of_decoder(name: &str) -> Option<&str> {
+        name.strip_prefix("decoder.")
+    }
+
+    /// The whole name of a tensor of the decoder.
+    pub(crate) fn decoder_name(own: &str) -> String {
+        format!("decoder.{own}")
     }
 
     /// Pixels of a side of a place.
@@ -204,11 +218,11 @@ impl ImageTokenizerConfig {
             codes: self.num_tokens,
             width: self.codebook_dim,
             latent_width: self.latent_width(),
-            pixels: self.num_channels * self.image_size * self.image_size,
             is_relaxed: self.quantizer == Quantizer::Dvae,
             by_gradient: self.codebook_learning == CodebookLearning::Gradient,
         };
-        Outline { codes: Some(codes), ..Outline::default() }
+        let pixels = self.num_channels * self.image_size * self.image_size;
+        Outline { codes: Some(codes), reconstruction: Some(pixels), ..Outline::default() }
     }
 
     /// JSON of `config.json`.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use alambic_tensor::candle::{self, D, Module, Tensor};
 use alambic_tensor::ops::{
-    self, Activation, AttentionHeads, AttentionMask, Rotation, attend_cross, attend_cross_with_taps,
-    attend_packed, attend_packed_with_taps, rotate,
+    self, Activation, AttentionHeads, AttentionMask, ImagePattern, Rotation, attend_cross,
+    attend_cross_with_taps, attend_packed, attend_packed_with_taps, rotate,
 };
 
+use super::cache::LayerCache;
 use super::disentangled::DisentangledBias;
 use super::{LayerSizes, Linear, Packed, Pass, WeightSource};
 use crate::outline::{ATTENTION, tap};
-use crate::{ModelError, Trace};
+use crate::{ModelError, TapSelection, Trace};
 
 /// Names of the four projections of an attention block, `.weight` and `.bias` left out. Queries, keys and values whose rows follow
 /// on each other in one tensor have one name.
@@ -130,6 +131,8 @@ pub(crate) struct AttentionScheme {
     pub(crate) window: Option<usize>,
     /// Scores of contents with relative positions.
     pub(crate) disentangled: Option<DisentangledBias>,
+    /// What the tokens of an image see of it; none where they see all of it.
+    pub(crate) image: Option<ImagePattern>,
 }
 
 /// Attention of a sequence over itself.
@@ -178,7 +181,31 @@ impl SelfAttention {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
-        let mut packed = self.input.forward(x)?;
+        self.attend(self.input.forward(x)?, x, mask, pass, trace)
+    }
+
+    /// The same, which keeps the keys and values of each row's first `counts` tokens in a cache.
+    pub(crate) fn fill(
+        &self,
+        x: &Tensor,
+        mask: &AttentionMask,
+        counts: &[usize],
+        cache: &mut LayerCache,
+    ) -> Result<Tensor, ModelError> {
+        let packed = self.input.forward(x)?;
+        cache.append(&packed, counts)?;
+        let mut untapped = Trace::new(TapSelection::nothing());
+        self.attend(packed, x, mask, Pass::Evaluate, &mut untapped)
+    }
+
+    fn attend(
+        &self,
+        mut packed: Tensor,
+        x: &Tensor,
+        mask: &AttentionMask,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
         let width = packed.dim(D::Minus1)? / 3;
         if let Some(rotation) = &self.scheme.rotation {
             packed = rotate(&packed, 2 * width, rotation, &positions(&packed, mask)?)?;
@@ -187,6 +214,7 @@ impl SelfAttention {
         if self.scheme.window.is_some() {
             mask = mask.with_window(self.scheme.window);
         }
+        mask = mask.with_image_pattern(self.scheme.image);
         if let Some(disentangled) = &self.scheme.disentangled {
             mask = mask.with_bias(Some(disentangled.bias(&packed, self.block.heads, pass)?));
         }
@@ -217,6 +245,20 @@ impl SelfAttention {
         bias: Option<&[f32]>,
     ) -> Result<Tensor, ModelError> {
         self.block.project(&ops::attend_cached(query, cache, capacity, length, self.block.heads, bias)?)
+    }
+
+    /// The sublayer over the next token of each row, `[rows, 1, width]`, which joins the cache and sees these keys of it.
+    pub(crate) fn step(
+        &self,
+        x: &Tensor,
+        cache: &mut LayerCache,
+        keys: &[Vec<u32>],
+    ) -> Result<Tensor, ModelError> {
+        let packed = self.project_step(x)?;
+        cache.push(&packed)?;
+        let query = packed.narrow(2, 0, cache.width())?.contiguous()?;
+        let (rows, capacity) = (cache.rows(), cache.capacity());
+        self.block.project(&ops::attend_cached_keys(&query, rows, capacity, keys, self.block.heads)?)
     }
 }
 

@@ -4,8 +4,8 @@ use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::AttentionMask;
 
 use super::{
-    AttentionNames, AttentionScheme, FeedForward, LayerSizes, Norm, Norms, Pass, Place, SelfAttention,
-    Sequences, WeightSource,
+    AttentionNames, AttentionScheme, FeedForward, LayerCache, LayerSizes, Norm, Norms, Pass, Place,
+    SelfAttention, Sequences, WeightSource,
 };
 use crate::outline::tap;
 use crate::{ModelError, TapSelection, Trace};
@@ -85,15 +85,21 @@ impl Layer {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
+        self.around(hidden, pass, |x| self.attention.forward(x, mask, pass, trace))
+    }
+
+    /// The layer with another way to attend.
+    fn around(
+        &self,
+        hidden: &Tensor,
+        pass: Pass<'_>,
+        attend: impl FnOnce(&Tensor) -> Result<Tensor, ModelError>,
+    ) -> Result<Tensor, ModelError> {
         let attended = match (self.norms, &self.attention_norm) {
-            (Norms::After, Some(norm)) => {
-                let attended = self.attention.forward(hidden, mask, pass, trace)?;
-                norm.after(hidden, &attended, pass, self.dropout)?
-            }
+            (Norms::After, Some(norm)) => norm.after(hidden, &attend(hidden)?, pass, self.dropout)?,
             (_, norm) => {
                 let normed = norm.as_ref().map(|norm| norm.forward(hidden)).transpose()?;
-                let attended =
-                    self.attention.forward(normed.as_ref().unwrap_or(hidden), mask, pass, trace)?;
+                let attended = attend(normed.as_ref().unwrap_or(hidden))?;
                 (hidden + pass.dropout(&attended, self.dropout)?)?
             }
         };
@@ -191,6 +197,37 @@ impl Encoder {
                 None => output,
             };
             sequences.record(&tap(index + 1), &hidden, trace)?;
+        }
+        Ok(hidden)
+    }
+
+    /// The same over sources of which the first `counts` tokens of each row join the caches, one a layer; nothing is dropped.
+    pub(crate) fn fill(
+        &self,
+        embedded: Tensor,
+        mask: &AttentionMask,
+        counts: &[u32],
+        caches: &mut [LayerCache],
+    ) -> Result<Tensor, ModelError> {
+        let counts: Vec<usize> = counts.iter().map(|&count| count as usize).collect();
+        let mut hidden = embedded;
+        for (layer, cache) in self.layers.iter().zip(caches) {
+            hidden =
+                layer.around(&hidden, Pass::Evaluate, |x| layer.attention.fill(x, mask, &counts, cache))?;
+        }
+        Ok(hidden)
+    }
+
+    /// The same of the next token of each row, `[rows, 1, width]`, which joins the caches and sees in each layer these keys of it.
+    pub(crate) fn step(
+        &self,
+        embedded: Tensor,
+        caches: &mut [LayerCache],
+        keys: &[Vec<Vec<u32>>],
+    ) -> Result<Tensor, ModelError> {
+        let mut hidden = embedded;
+        for ((layer, cache), keys) in self.layers.iter().zip(caches).zip(keys) {
+            hidden = layer.around(&hidden, Pass::Evaluate, |x| layer.attention.step(x, cache, keys))?;
         }
         Ok(hidden)
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attention;
+mod cache;
 mod disentangled;
 mod embeddings;
 mod encoder;
@@ -26,6 +27,7 @@ pub use answers::ANSWERS_EPSILON;
 pub(crate) use answers::Answers;
 pub use attention::AttentionNames;
 pub(crate) use attention::{AttentionScheme, CrossAttention, Place, SelfAttention};
+pub(crate) use cache::LayerCache;
 pub use disentangled::PositionBuckets;
 pub(crate) use disentangled::{DisentangledBias, TokenConvolution};
 pub(crate) use embeddings::{TextEmbeddings, TextTables, counted_positions};

@@ -18,7 +18,7 @@ impl Checker<'_> {
         match student {
             Student::EncoderDecoder(options) => self.check_heads(name, options),
             Student::EncoderDecoderLayers(options) => self.check_layers(options, position),
-            Student::Pali(_) => {
+            Student::Pali(_) | Student::ErnieVilg(_) => {
                 for teacher in student.inner().source_models() {
                     if self.check_checkpoint(teacher) {
                         self.check_order(teacher, position);

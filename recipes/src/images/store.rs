@@ -116,6 +116,16 @@ impl<'p> ImageStore<'p> {
         Ok(Cow::Owned(self.image_processor.process_raster(&seen, &picture.name)?))
     }
 
+    /// Images.
+    pub(crate) fn count(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Whether views are drawn of any of them.
+    pub(crate) fn has_views(&self) -> bool {
+        self.images.values().any(|stored| stored.picture.augmentation.is_some())
+    }
+
     /// The second text that the model reads with the image of a place.
     pub(crate) fn second_text(&self, place: usize) -> Option<&str> {
         self.images[place].second_text.as_deref()

@@ -54,10 +54,14 @@ impl ForwardOutputs {
         counted.map(|term| Ok((term, term.loss(&inputs)?))).collect()
     }
 
-    /// The weighted sum of the terms over a batch.
-    pub(crate) fn total(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
+    /// The weighted sum of the terms that count over a batch.
+    pub(crate) fn total(
+        &self,
+        context: &ForwardContext<'_>,
+        counts: impl Fn(&Term) -> bool,
+    ) -> Result<f64, RunError> {
         let mut total = 0.0;
-        for (term, loss) in self.losses(context, |_| true)? {
+        for (term, loss) in self.losses(context, counts)? {
             total += term.weight.at(context.progress) * f64::from(loss.to_scalar::<f32>()?);
         }
         Ok(total)
@@ -198,7 +202,7 @@ mod tests {
         let total = |progress| {
             let context =
                 ForwardContext { weights: &weights, dropout: &dropout, terms: &terms, ranks: None, progress };
-            outputs.total(&context).unwrap()
+            outputs.total(&context, |_| true).unwrap()
         };
         assert!(total(0.0) > 0.0);
         assert_eq!([total(0.5), total(1.0)], [2.0 * total(0.0), 3.0 * total(0.0)]);

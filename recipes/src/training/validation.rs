@@ -1,5 +1,6 @@
 //! Values of validations.
 
+use alambic_losses::Term;
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Metric, Prediction, Scores, ScoringContext, score_all};
 
@@ -51,8 +52,22 @@ pub(crate) fn validation_loss(
     context: &ForwardContext<'_>,
     run: impl Fn(&[usize]) -> Result<ForwardOutputs, RunError>,
 ) -> Result<f64, RunError> {
+    validation_loss_of(|_| true, count, size, context, run)
+}
+
+/// The same of the terms that count over these examples.
+///
+/// # Errors
+/// When a model or a term fails.
+pub(crate) fn validation_loss_of(
+    counts: impl Fn(&Term) -> bool,
+    count: usize,
+    size: usize,
+    context: &ForwardContext<'_>,
+    run: impl Fn(&[usize]) -> Result<ForwardOutputs, RunError>,
+) -> Result<f64, RunError> {
     let sums = in_turns(validation_batches(count, size, context.terms), |batch| {
-        Ok::<_, RunError>(run(&batch)?.total(context)? * batch.len() as f64)
+        Ok::<_, RunError>(run(&batch)?.total(context, &counts)? * batch.len() as f64)
     })?;
     Ok(sums.into_iter().sum::<f64>() / count.max(1) as f64)
 }

@@ -1,6 +1,6 @@
 //! Flags about how a model writes.
 
-use alambic_models::GenerationConfig;
+use alambic_models::{GenerationConfig, Sampling};
 use alambic_settings::Either;
 use alambic_teachers::{DecodingOptions, Unhurried};
 use clap::Args;
@@ -31,7 +31,7 @@ pub(super) struct Decoding {
     #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
     top_p: Option<f64>,
     /// Seed of what is drawn; an output follows from it and the text, whatever others there are
-    #[arg(long, value_name = "N")]
+    #[arg(long, visible_alias = "seed", value_name = "N")]
     sampling_seed: Option<u64>,
 }
 
@@ -48,6 +48,26 @@ impl Decoding {
             ("--sampling-seed", self.sampling_seed.is_some()),
         ];
         flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
+    /// The first flag that is given and that is of texts alone, and not of images that are drawn.
+    pub(super) fn first_of_texts(&self) -> Option<&'static str> {
+        let flags = [
+            ("--length-penalty", self.length_penalty.is_some()),
+            ("--no-repeat-ngram", self.no_repeat_ngram.is_some()),
+            ("--early-stopping", self.early_stopping.is_some()),
+        ];
+        flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
+    /// How tokens of images are drawn: by their probabilities, where nothing else is said.
+    pub(super) fn sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature.unwrap_or(1.0),
+            top_k: self.top_k.map(|count| count as usize),
+            top_p: self.top_p.unwrap_or(1.0),
+            seed: self.sampling_seed.unwrap_or(1),
+        }
     }
 
     /// Decoding by the flags.

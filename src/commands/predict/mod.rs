@@ -3,6 +3,7 @@
 mod choices;
 mod decoding;
 mod descriptions;
+mod drawings;
 mod image_prompts;
 mod image_tokens;
 mod images;
@@ -39,7 +40,7 @@ use table::TableInput;
 /// that chooses among descriptions of an image takes these, with tabs between, and prints the chosen one; one
 /// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. A model that makes tokens of
 /// images reads the path of an image in each line, and prints its tokens; with `--draw` it makes an image of them, or of tokens that a
-/// line holds. The prediction is printed
+/// line holds. A model that draws images of texts takes these with `--draw`, and writes the text of `--image` without it. The prediction is printed
 /// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
 /// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
 #[derive(Args, Clone)]
@@ -79,9 +80,17 @@ pub(crate) struct Arguments {
     /// The file that all lines are about: PNG, JPEG, WebP or GIF
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// The PNG file in which an image is drawn that is made of tokens, for a model that makes images
+    /// The PNG file in which an image is drawn that is made of tokens, or of a text, for a model that makes images; of several texts
+    /// each has its number before the ending of the name
     #[arg(long, value_name = "FILE", conflicts_with = "output")]
     draw: Option<PathBuf>,
+    /// Images that are drawn of a text, of which the best is written: by the re-ranker in the model's folder, or without one by the mean
+    /// log-probability of its tokens
+    #[arg(long, value_name = "N", requires = "draw", value_parser = clap::value_parser!(u16).range(1..))]
+    candidates: Option<u16>,
+    /// Writes all of them, the best first, with their numbers before the ending of the name
+    #[arg(long, requires = "candidates")]
+    all: bool,
     /// Beams in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
@@ -115,6 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let folder = ModelFolder::open(&path)?;
     let config = Config::open(&folder)?;
     let makes_images = config.role() == Role::ImageTokenizer;
+    let draws_texts = matches!(config, Config::ErnieVilg(_));
     let kind = kind(&config);
     for (flag, given, needed) in [
         ("--target-language", arguments.target_language.is_some(), "generates texts"),
@@ -129,7 +139,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--pair", arguments.pair.is_some(), "encodes texts"),
         ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
         ("--image", arguments.image.is_some(), "reads images"),
-        ("--draw", arguments.draw.is_some(), "makes tokens of images"),
+        ("--draw", arguments.draw.is_some() && !draws_texts, "makes tokens of images"),
+        ("--candidates", arguments.candidates.is_some() && !draws_texts, "draws images of texts"),
     ] {
         let has_image_as_well = needed == "reads images" && config.reads_images();
         if given && kind != needed && !has_image_as_well {
@@ -184,6 +195,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     precision::with(arguments.precision, || {
         if makes_images {
             image_tokens::run(&path, arguments)
+        } else if let Some(draw) = arguments.draw.as_deref().filter(|_| draws_texts) {
+            drawings::run(&path, draw, arguments)
+        } else if draws_texts && arguments.image.is_none() {
+            Err(Failure::Usage(
+                "this model draws an image of a text with `--draw OUT.png`, and writes a text of an image with `--image FILE`".into(),
+            ))
         } else if config.writes_texts() && config.reads_images() {
             image_prompts::run(&path, arguments)
         } else if config.writes_texts() {

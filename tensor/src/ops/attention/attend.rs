@@ -6,6 +6,7 @@
 use candle_core::{Result, Tensor};
 
 use super::operation::{Packing, run};
+use super::sparse::attend_image;
 use super::{AttentionHeads, AttentionMask};
 
 /// Attention of `query` `[batch, queries, width]` over `key` and `value` `[batch, keys, width]`; the context has the
@@ -28,6 +29,9 @@ pub fn attend(
 /// # Errors
 /// As for [`attend`].
 pub fn attend_packed(packed: &Tensor, heads: AttentionHeads, mask: &AttentionMask) -> Result<Tensor> {
+    if let Some(image) = &mask.image {
+        return attend_image(packed, heads, image);
+    }
     Ok(run([packed], heads, mask, Packing::All, false)?.context)
 }
 
@@ -54,6 +58,15 @@ pub fn attend_packed_with_taps(
     heads: AttentionHeads,
     mask: &AttentionMask,
 ) -> Result<(Tensor, Tensor, Tensor)> {
+    if let Some(image) = &mask.image {
+        let (batch, length, _) = packed.dims3()?;
+        let bias = image.additive(batch, heads.count, length, packed.device())?;
+        let mask = AttentionMask::default().with_bias(Some(bias));
+        let (context, _, probabilities) = run([packed], heads, &mask, Packing::All, true)?.tapped()?;
+        // Scores are those without the mask, of which large negative numbers would leave nothing.
+        let (_, scores, _) = run([packed], heads, &AttentionMask::default(), Packing::All, true)?.tapped()?;
+        return Ok((context, scores, probabilities));
+    }
     run([packed], heads, mask, Packing::All, true)?.tapped()
 }
 

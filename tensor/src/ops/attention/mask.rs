@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
+use super::image_mask::{ImageAttention, ImagePattern};
 use crate::ops::dropout::DropoutMask;
 use crate::ops::ragged::{RaggedLayout, RaggedPairs};
 
@@ -27,6 +28,9 @@ pub struct AttentionMask {
     /// Bias of the scores before the softmax, `[batch, heads, queries, keys]`, or of one example for all. Not for a ragged
     /// layout.
     pub bias: Option<Tensor>,
+    /// Rows that hold an image each, whose tokens see few of the others of it. It stands in place of all other fields, and nothing is
+    /// dropped.
+    pub image: Option<ImageAttention>,
     /// Dropout of the probabilities, `[batch, heads, queries, keys]`, or of those of ragged pairs, after the softmax.
     pub dropout: Option<DropoutMask>,
 }
@@ -72,6 +76,13 @@ impl AttentionMask {
     #[must_use]
     pub fn with_bias(&self, bias: Option<Tensor>) -> Self {
         Self { bias, ..self.clone() }
+    }
+
+    /// The same, in which tokens of an image see these of it; without a pattern all that they see else.
+    #[must_use]
+    pub fn with_image_pattern(&self, pattern: Option<ImagePattern>) -> Self {
+        let image = pattern.zip(self.image.clone());
+        Self { image: image.map(|(pattern, own)| ImageAttention { pattern, ..own }), ..self.clone() }
     }
 
     /// Whether which keys a query sees depends on its place.

@@ -7,6 +7,7 @@ use alambic_settings::{At, Diagnostic, Origin};
 
 use super::check_texts::{check_known, check_text_data, check_text_keys};
 use super::contrast::counts_over_pairs;
+use super::image_token_check::check_image_token_keys;
 use super::options::{GenerationEntry, Read, Written, WrittenData};
 use super::train::counts_over_texts;
 use crate::check::checker::{Checker, Depth, Site, list};
@@ -24,7 +25,9 @@ impl WrittenData {
         let (mut examples, mut validation, mut generated, mut is_read) = (0, 0, 0, true);
         for (index, entry) in self.generation.iter().enumerate() {
             let origin = checker.table_origin(site, "generation", index);
-            if check_text_keys(entry, &origin, checker) {
+            if entry.has_image_tokens() {
+                check_image_token_keys(entry, &origin, checker);
+            } else if check_text_keys(entry, &origin, checker) {
                 check_parts(entry, &origin, checker);
             }
             if entry.writes == Written::Spans {
@@ -147,7 +150,7 @@ impl WrittenData {
         let references = match first.writes {
             Written::Caption => PredictionKind::Scene,
             Written::Text if has_scenes(checker) => PredictionKind::Scene,
-            Written::Answer | Written::Text | Written::Spans => PredictionKind::Text,
+            Written::Answer | Written::Text | Written::Spans | Written::ImageTokens => PredictionKind::Text,
         };
         let task = TaskDescription::from(PredictionKind::Text).with_references(references);
         let tasks = [task, ranking];
@@ -188,6 +191,7 @@ fn plural(entry: &GenerationEntry) -> &'static str {
         Written::Caption => "captions",
         Written::Text => "translations",
         Written::Spans => "spans",
+        Written::ImageTokens => "images",
     }
 }
 
@@ -198,6 +202,7 @@ fn what(entry: &GenerationEntry) -> &'static str {
         Written::Caption => "image with a caption",
         Written::Text => "text with a translation",
         Written::Spans => "text",
+        Written::ImageTokens => "image with a caption",
     }
 }
 
@@ -252,7 +257,7 @@ fn check_entry_data(
         Written::Caption if entry.labelled <= 0.0 => {
             checker.check_corpora(data, origin, ContentKind::Questions)
         }
-        Written::Caption => checker.check_captions(data, origin),
+        Written::Caption | Written::ImageTokens => checker.check_captions(data, origin),
         Written::Text => return check_text_data(entry, data, origin, checker),
         Written::Spans => true,
     };

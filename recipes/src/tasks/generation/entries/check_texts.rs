@@ -14,8 +14,8 @@ pub(super) fn check_text_keys(entry: &GenerationEntry, origin: &Origin, checker:
         checker.error("recipe::data", message.to_owned(), origin, label);
         false
     };
-    if reads && !matches!(entry.writes, Written::Text | Written::Spans) {
-        let label = "write `text`, or `spans` of it";
+    if reads && !matches!(entry.writes, Written::Text | Written::Spans | Written::ImageTokens) {
+        let label = "write `text`, `spans` of it, or `image-tokens`";
         return error("a text is read of which nothing is to be written", origin, label);
     }
     if writes && !reads {

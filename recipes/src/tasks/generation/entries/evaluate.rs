@@ -94,6 +94,7 @@ impl<'a> WrittenEvaluator<'a> {
             Written::Caption => ("caption", "captions"),
             Written::Text => ("translation", "translations"),
             Written::Spans => ("text", "texts"),
+            Written::ImageTokens => ("image", "images"),
         };
         if asked.is_empty() {
             return Err(RunError::Recipe(format!("the evaluation's test splits hold no {one}")));
@@ -107,7 +108,7 @@ impl<'a> WrittenEvaluator<'a> {
             asked.iter().filter_map(Asked::slice).collect()
         };
         let trivial = match written {
-            Written::Caption | Written::Text | Written::Spans => None,
+            Written::Caption | Written::Text | Written::Spans | Written::ImageTokens => None,
             Written::Answer => {
                 let mut seen = Vec::new();
                 for entry in &entries {
@@ -164,7 +165,9 @@ impl Asked<'_> {
                 Prediction::Scene(SceneReference { captions: texts, contents })
             }
             (Written::Caption, None) => Prediction::Texts(texts),
-            (Written::Answer | Written::Spans, _) | (Written::Text, None) => Prediction::Text(texts.concat()),
+            (Written::Answer | Written::Spans | Written::ImageTokens, _) | (Written::Text, None) => {
+                Prediction::Text(texts.concat())
+            }
         }
     }
 
@@ -361,7 +364,7 @@ impl Evaluator for WrittenEvaluator<'_> {
         CardMetadata {
             task: match self.written {
                 Written::Answer => "visual-question-answering",
-                Written::Caption | Written::Spans => "image-to-text",
+                Written::Caption | Written::Spans | Written::ImageTokens => "image-to-text",
                 Written::Text => "translation",
             },
             tags: vec!["image-text-to-text"],

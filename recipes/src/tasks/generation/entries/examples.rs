@@ -135,6 +135,16 @@ impl GenerationEntry {
                         }
                     }
                 }
+                Written::ImageTokens => {
+                    for picture in corpora.pictures(std::slice::from_ref(name), split)? {
+                        let captions = |language: &Option<&'c str>| {
+                            Some((*language, picture.captions_in(*language, &details.languages)?))
+                        };
+                        let captions: Vec<(Option<&str>, Vec<&str>)> =
+                            languages.iter().filter_map(captions).collect();
+                        examples.extend(drawn(picture, &captions, split));
+                    }
+                }
                 // Translations are examples of their own, and spans are left out of texts.
                 Written::Text | Written::Spans => {}
             }
@@ -167,4 +177,22 @@ fn one_by_one<'c>(
         });
         AboutImage { picture: Some(picture), versions: own.collect() }
     })
+}
+
+/// The examples of an image that is drawn for its captions, of which each is one in training; in evaluation the first is read.
+fn drawn<'c>(
+    picture: &'c Picture,
+    captions: &[(Option<&'c str>, Vec<&'c str>)],
+    split: Split,
+) -> Vec<AboutImage<'c>> {
+    let count = captions.iter().map(|(_, captions)| captions.len()).max().unwrap_or(0);
+    let read = if split == Split::Test { count.min(1) } else { count };
+    let of_place = |place: usize| {
+        let version = |(language, captions): &(Option<&'c str>, Vec<&'c str>)| {
+            let prompt = (*captions.get(place)?).to_owned();
+            Some(Version { language: *language, direction: None, prompt, targets: Vec::new() })
+        };
+        AboutImage { picture: Some(picture), versions: captions.iter().filter_map(version).collect() }
+    };
+    (0..read).map(of_place).collect()
 }

@@ -32,6 +32,9 @@ impl GenerationEntry {
 
     /// For how many of some examples the teacher is to write.
     pub(super) fn count_unlabelled(&self, examples: &[AboutImage<'_>]) -> usize {
+        if !self.has_labels_apart() {
+            return 0;
+        }
         let unlabelled = examples.iter().flat_map(|example| {
             let without = example.versions.iter().filter(|version| version.targets.is_empty());
             without.map(move |version| (address(self, example.picture), version.prompt.as_str()))

@@ -16,6 +16,8 @@ choices! {
         Text = "text",
         /// Spans that are left out of a text, each behind the token that stands in its place.
         Spans = "spans",
+        /// The image of a caption, in tokens of the student's image tokenizer; each caption of an image is an example.
+        ImageTokens = "image-tokens",
     }
 }
 
@@ -24,9 +26,12 @@ choices! {
     pub enum Read {
         /// The patches of the image.
         Image = "image",
+        /// The image in tokens of the student's image tokenizer, and nothing else: its captions are written.
+        ImageTokens = "image-tokens",
         /// The prompt, in which the question and the language stand.
         Prompt = "prompt",
-        /// A text in one language, a caption or a sentence, which stands in the prompt; where spans are written, a text by itself.
+        /// A text in one language, a caption or a sentence, which stands in the prompt; where spans are written, a text by itself, and where
+        /// image tokens are, a caption by itself.
         Text = "text",
     }
 }
@@ -97,9 +102,19 @@ settings! {
 }
 
 impl GenerationEntry {
-    /// Whether images are read.
+    /// Whether images are read, as patches or as tokens.
     pub(super) fn reads_images(&self) -> bool {
-        self.reads.contains(&Read::Image)
+        self.reads.contains(&Read::Image) || self.reads.contains(&Read::ImageTokens)
+    }
+
+    /// Whether images are written, in tokens.
+    pub(super) fn draws(&self) -> bool {
+        self.writes == Written::ImageTokens
+    }
+
+    /// Whether tokens of images are read or written.
+    pub(super) fn has_image_tokens(&self) -> bool {
+        self.draws() || self.reads.contains(&Read::ImageTokens)
     }
 
     /// The prompt of a question, or of a text to be translated, in a language; captions have neither, and a language may not be known.
@@ -116,7 +131,7 @@ impl GenerationEntry {
             (Written::Text, Some(_)) => "Translate to {language}: {text}",
             (Written::Text, None) => "{text}",
             // A text is read by itself.
-            (Written::Spans, _) => "",
+            (Written::Spans | Written::ImageTokens, _) => "",
         };
         let prompt = self.prompt.as_ref().map_or(usual, |prompt| prompt.as_str());
         // The question may have braces of its own, and comes last.
@@ -150,6 +165,16 @@ impl WrittenData {
     /// The entries by which the test splits are asked about.
     pub(super) fn evaluated(&self) -> Vec<&GenerationEntry> {
         self.generation.iter().filter(|entry| entry.evaluated).collect()
+    }
+
+    /// Whether tokens of images are written.
+    pub(super) fn draws(&self) -> bool {
+        self.generation.iter().any(GenerationEntry::draws)
+    }
+
+    /// The entry by which images of the test splits are drawn, if it is images that are evaluated.
+    pub(super) fn evaluated_drawing(&self) -> Option<&GenerationEntry> {
+        self.evaluated().into_iter().next().filter(|entry| entry.draws())
     }
 
     /// Whether texts are written in training: entries of no share are there for the vocabulary and the evaluation.

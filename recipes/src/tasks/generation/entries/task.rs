@@ -71,7 +71,8 @@ impl Task for WrittenData {
         let labels = labels.then_some(TargetKind::Classes);
         let by_teacher = self.writes().then_some(TargetKind::TeacherText);
         let pairs = (!self.contrast.is_empty()).then_some(TargetKind::ContrastPairs);
-        Some(labels.into_iter().chain(by_teacher).chain(pairs).collect())
+        let images = self.draws().then_some(TargetKind::Images);
+        Some(labels.into_iter().chain(by_teacher).chain(pairs).chain(images).collect())
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -79,8 +80,8 @@ impl Task for WrittenData {
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
-        // What is left out of texts is no text to be compared: the loss chooses.
-        if self.writes_only_spans() {
+        // What is left out of texts is no text to be compared, and many images are right: the loss chooses.
+        if self.writes_only_spans() || self.draws() {
             return Ok(Vec::new());
         }
         let kind = if self.writes() { PredictionKind::Text } else { PredictionKind::Ranking };
@@ -127,6 +128,7 @@ impl Task for WrittenData {
 
     fn check_student(&self, site: &Site<'_>, student: &str, info: &ModelInfo, checker: &mut Checker<'_>) {
         self.check_span_student(site, student, info, checker);
+        self.check_image_token_student(site, student, info, checker);
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {

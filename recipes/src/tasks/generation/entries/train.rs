@@ -1,11 +1,12 @@
 //! Training a model that writes about images, or the spans that are left out of texts.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
-use alambic_data::{Picture, Split};
-use alambic_inference::{ImageProcessor, ProcessedImage};
-use alambic_losses::{TargetKind, Term};
+use alambic_data::Split;
+use alambic_inference::ImageProcessor;
+use alambic_losses::{TargetKind, Targets, Term};
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, Pass, Tokenizer, Tokens};
@@ -15,7 +16,9 @@ use alambic_tensor::Streams;
 use rand::Rng;
 
 use super::contrast::{ContrastTraining, counts_over_pairs};
-use super::options::{GenerationEntry, Written, WrittenData};
+use super::example_set::{Encoded, EncodedContent, EncodedVersion, ExampleSet, picture_read};
+use super::image_codes::{self, ImageCodes};
+use super::options::{Written, WrittenData};
 use super::span_corruption::SpanCorruption;
 use super::teacher_texts::{TeacherTexts, Unlabelled};
 use super::writer::{ToWrite, Writer};
@@ -31,34 +34,7 @@ use crate::training::masking::VALIDATION;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{BatchGroup, ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
-use crate::training::validation::{defined_value, validation_loss};
-
-/// Prompt and target in tokens, the target with its end.
-#[derive(Debug, Clone)]
-struct EncodedVersion {
-    prompt: Vec<u32>,
-    target: Vec<u32>,
-    /// Whether the teacher wrote the target.
-    is_teacher_target: bool,
-}
-
-/// What is read and written of an example.
-enum EncodedContent {
-    /// In each language.
-    Versions(Vec<EncodedVersion>),
-    /// A text without its end, of which spans are left out anew in every epoch: as the entry of this number says.
-    Text(Vec<u32>, usize),
-}
-
-/// An example in tokens.
-struct Encoded {
-    /// The image, by its place in the store; none where it is not read.
-    image: Option<usize>,
-    content: EncodedContent,
-}
-
-/// Images as a model reads them; none of one that reads texts alone.
-type Store<'a> = Option<ImageStore<'a>>;
+use crate::training::validation::{defined_value, validation_loss_of};
 
 /// Examples of images and of texts, and the student and the teacher that write about them.
 pub(crate) struct WrittenTraining<'a> {
@@ -66,8 +42,7 @@ pub(crate) struct WrittenTraining<'a> {
     tokenizer: &'a Tokenizer,
     teacher: Option<&'a dyn Teacher>,
     taps: Taps,
-    store: Store<'a>,
-    examples: Vec<Encoded>,
+    training: ExampleSet<'a>,
     groups: Vec<BatchGroup>,
     /// How spans are left out of texts, by entry.
     corruptions: Vec<Option<SpanCorruption>>,
@@ -88,8 +63,9 @@ enum Validation<'a> {
     Texts(Box<ValidatedTexts<'a>>),
     /// A metric of retrieval over pairs.
     Pairs(&'static Metric),
-    /// The losses over texts, of which the same spans are left out each time.
-    Loss(Vec<Encoded>),
+    /// The losses: over texts, of which the same spans are left out each time, or over images that are drawn and what else is written,
+    /// each entry's examples by themselves.
+    Loss(ExampleSet<'a>, Vec<Range<usize>>),
 }
 
 /// What is written about images in validation, and what is right.
@@ -124,50 +100,42 @@ impl<'a> WrittenTraining<'a> {
         if let Some(processor) = image_processor.as_ref().filter(|_| !data.contrast.is_empty()) {
             contrast = Some(ContrastTraining::new(data, context, job, processor)?);
         }
-        let mut store = image_processor.clone().map(ImageStore::new);
-        let (mut examples, mut groups, mut corruptions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut training = ExampleSet::new(image_processor.clone(), config);
+        let (mut groups, mut corruptions) = (Vec::new(), Vec::new());
         let mut statistics = DatasetStatistics::default();
         for (index, entry) in data.generation.iter().enumerate() {
-            let first = examples.len();
-            if entry.writes == Written::Spans {
-                corruptions.push(Some(SpanCorruption::new(entry, job.tokenizer, job.seed)?));
-                examples.extend(texts(
-                    entry,
-                    index,
-                    context,
-                    (Split::Train, usize::MAX),
-                    job,
-                    &mut statistics,
-                )?);
-            } else {
-                corruptions.push(None);
-                let about =
-                    about_images((index, entry), context, job, store.as_mut(), &mut statistics, observer)?;
-                examples.extend(about);
-            }
-            groups.push(BatchGroup { examples: first..examples.len(), share: entry.share });
+            let spans = entry.writes == Written::Spans;
+            let corruption =
+                spans.then(|| SpanCorruption::new(entry, job.tokenizer, job.seed)).transpose()?;
+            corruptions.push(corruption);
+            let split = (Split::Train, usize::MAX);
+            let examples = training.add((index, entry), (context, job), split, &mut statistics, observer)?;
+            groups.push(BatchGroup { examples, share: entry.share });
         }
         let validation = match image_processor {
             Some(_) if !data.writes() => Validation::Pairs(job.metric(PredictionKind::Ranking)?),
-            Some(processor) if !data.writes_only_spans() => {
+            Some(processor) if !data.writes_only_spans() && !data.draws() => {
                 validated_texts(data, context, job, ImageStore::new(processor), &mut statistics, observer)?
             }
-            _ => {
+            processor => {
                 let most = job.train.validation_examples / data.generation.len().max(1);
-                let mut held = Vec::new();
+                let mut held = ExampleSet::new(processor, config);
                 let ignored = &mut DatasetStatistics::default();
-                for (index, entry) in data.generation.iter().enumerate() {
-                    held.extend(texts(entry, index, context, (Split::Validation, most), job, ignored)?);
+                let mut ranges = Vec::new();
+                for entry in data.generation.iter().enumerate() {
+                    let split = (Split::Validation, most);
+                    ranges.push(held.add(entry, (context, job), split, ignored, observer)?);
                 }
-                Validation::Loss(held)
+                Validation::Loss(held, ranges)
             }
         };
+        let examples = &training.examples;
         statistics.examples = examples.len();
         statistics.labelled = examples.iter().filter(|example| example.has_label()).count();
         statistics.validation = match &validation {
             Validation::Texts(texts) => texts.inputs.len(),
             Validation::Pairs(_) => contrast.as_ref().map_or(0, ContrastTraining::validated),
-            Validation::Loss(held) => held.len(),
+            Validation::Loss(held, _) => held.examples.len(),
         };
         if let Some(contrast) = &contrast {
             groups.extend(contrast.groups(examples.len()));
@@ -179,8 +147,7 @@ impl<'a> WrittenTraining<'a> {
             tokenizer: job.tokenizer,
             teacher: job.teacher,
             taps: Taps::of(job.terms.iter().filter(|term| counts_over_texts(term))),
-            store,
-            examples,
+            training,
             groups,
             corruptions,
             start,
@@ -196,14 +163,15 @@ impl<'a> WrittenTraining<'a> {
     /// The pairs of a batch, by their numbers; none where texts are written.
     fn pairs(&self, batch: &[usize]) -> Option<(&ContrastTraining<'a>, Vec<usize>)> {
         let contrast = self.contrast.as_ref()?;
-        batch.first().filter(|first| **first >= self.examples.len())?;
-        Some((contrast, batch.iter().map(|row| row - self.examples.len()).collect()))
+        let examples = self.training.examples.len();
+        batch.first().filter(|first| **first >= examples)?;
+        Some((contrast, batch.iter().map(|row| row - examples).collect()))
     }
 
     /// Prompt and target of an example of the training, in the language or with the spans that are drawn for it in an epoch.
     fn version(&self, row: usize, epoch: u64) -> Cow<'_, EncodedVersion> {
         let drawn = |count| self.streams.language(epoch, row as u64).random_range(0..count);
-        self.version_of(&self.examples[row], epoch, drawn)
+        self.version_of(&self.training.examples[row], epoch, drawn)
     }
 
     fn version_of<'e>(
@@ -224,7 +192,39 @@ impl<'a> WrittenTraining<'a> {
                 };
                 Cow::Owned(EncodedVersion { prompt, target, is_teacher_target: false })
             }
+            EncodedContent::Drawn(captions) => {
+                let prompt = match captions.as_slice() {
+                    [only] => only.clone(),
+                    several => several[drawn(several.len())].clone(),
+                };
+                Cow::Owned(EncodedVersion { prompt, target: Vec::new(), is_teacher_target: false })
+            }
         }
+    }
+
+    /// The losses' inputs over rows of one kind, whose versions are given, with the images in views.
+    fn batch_outputs(
+        &self,
+        set: &ExampleSet<'_>,
+        (rows, versions): (&[usize], &[Cow<'_, EncodedVersion>]),
+        views: Option<Views>,
+        pass: Pass<'_>,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        // Batches are of one entry: of all rows images are read, or of none.
+        let places: Option<Vec<usize>> = rows.iter().map(|&row| set.examples[row].image).collect();
+        let (Some(places), Some(store)) = (places, &set.store) else {
+            return self.outputs(versions, None, pass, context);
+        };
+        let Some(codes) = &set.codes else {
+            return self.outputs(versions, image_codes::read(store, &places, views)?, pass, context);
+        };
+        let images = codes.of(store, &places, views, context.weights)?;
+        if !set.draws(rows) {
+            return self.outputs(versions, Some(images.image()), pass, context);
+        }
+        let (decoder, targets) = codes.drawn(&images)?;
+        self.forced_outputs(versions, None, (decoder, targets), pass, context)
     }
 
     /// The losses' inputs over a batch.
@@ -235,13 +235,26 @@ impl<'a> WrittenTraining<'a> {
         pass: Pass<'_>,
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
-        let prompts: Vec<&[u32]> = versions.iter().map(|own| own.prompt.as_slice()).collect();
         let written: Vec<&[u32]> = versions.iter().map(|own| own.target.as_slice()).collect();
         let padding = self.config.padding();
         let is_teachers = |row: usize| versions[row].is_teacher_target;
         let (decoder, mut targets) = forced_targets(&written, |_| self.start, padding, is_teachers);
         // The teacher is forced on labels as on what it wrote.
         targets.teacher_mask = Arc::new(decoder.mask.iter().map(|&kept| f32::from(kept)).collect());
+        self.forced_outputs(versions, image, (decoder, targets), pass, context)
+    }
+
+    /// The same with a decoder's inputs and what it is to predict.
+    fn forced_outputs(
+        &self,
+        versions: &[Cow<'_, EncodedVersion>],
+        image: Option<Image>,
+        (decoder, targets): (Tokens, Targets),
+        pass: Pass<'_>,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let prompts: Vec<&[u32]> = versions.iter().map(|own| own.prompt.as_slice()).collect();
+        let padding = self.config.padding();
         let batch = Batch {
             text: Some(TextInput::new(Tokens::pad(&prompts, padding))),
             image,
@@ -258,92 +271,6 @@ impl<'a> WrittenTraining<'a> {
         };
         Ok(ForwardOutputs { student, teacher, targets })
     }
-}
-
-impl Encoded {
-    /// Whether a target is a label, or a part of the text.
-    fn has_label(&self) -> bool {
-        match &self.content {
-            EncodedContent::Versions(versions) => versions.iter().any(|own| !own.is_teacher_target),
-            EncodedContent::Text(..) => true,
-        }
-    }
-}
-
-/// The texts of an entry's split, at most so many, in tokens.
-fn texts(
-    entry: &GenerationEntry,
-    index: usize,
-    context: &RunContext<'_>,
-    (split, most): (Split, usize),
-    job: &Job<'_>,
-    statistics: &mut DatasetStatistics,
-) -> Result<Vec<Encoded>, RunError> {
-    let tokenizer = job.tokenizer.with_max_length(entry.max_length.min(job.config.max_length()))?;
-    let mut texts = entry.texts(&context.corpora, split)?;
-    subsample(&mut texts, most);
-    let mut examples = Vec::with_capacity(texts.len());
-    for text in texts {
-        let Some((tokens, is_cut)) = GenerationEntry::span_tokens(&tokenizer, &text)? else { continue };
-        statistics.truncated += usize::from(is_cut);
-        examples.push(Encoded { image: None, content: EncodedContent::Text(tokens, index) });
-    }
-    Ok(examples)
-}
-
-/// The examples of an entry's training split in tokens, whose images go to the store.
-fn about_images<'a>(
-    (index, entry): (usize, &'a GenerationEntry),
-    context: &'a RunContext<'_>,
-    job: &Job<'_>,
-    mut store: Option<&mut ImageStore<'a>>,
-    statistics: &mut DatasetStatistics,
-    observer: &mut dyn Observer,
-) -> Result<Vec<Encoded>, RunError> {
-    let tokenizer = job.tokenizer.with_max_length(entry.max_length.min(job.config.max_length()))?;
-    let about = entry.examples(&context.corpora, Split::Train)?;
-    let unlabelled: Vec<Unlabelled<'_>> = about
-        .iter()
-        .flat_map(|example| {
-            let without = example.versions.iter().filter(|version| version.targets.is_empty());
-            without.map(|version| (example.picture, version.prompt.as_str(), version.language))
-        })
-        .collect();
-    let generation = &mut statistics.generation;
-    let written =
-        TeacherTexts::write((index, entry), &unlabelled, Split::Train, (context, job), generation, observer)?;
-    let mut examples = Vec::with_capacity(about.len());
-    for example in &about {
-        let mut versions = Vec::with_capacity(example.versions.len());
-        for version in &example.versions {
-            let label = version.targets.first().copied();
-            let text = label.or_else(|| written.of(entry, example.picture, &version.prompt));
-            // What the teacher did not bring to an end is no target.
-            let Some(text) = text else { continue };
-            let (prompt, target) =
-                (tokenizer.encode_text(&version.prompt, None)?, job.tokenizer.encode_target(text)?);
-            if target.len() > entry.max_new_tokens {
-                statistics.too_long += 1;
-                continue;
-            }
-            statistics.truncated += usize::from(prompt.truncated);
-            versions.push(EncodedVersion { prompt: prompt.ids, target, is_teacher_target: label.is_none() });
-        }
-        if versions.is_empty() {
-            continue;
-        }
-        let image = match &mut store {
-            Some(store) => picture_read(entry, example.picture).map(|own| store.add(own)).transpose()?,
-            None => None,
-        };
-        examples.push(Encoded { image, content: EncodedContent::Versions(versions) });
-    }
-    Ok(examples)
-}
-
-/// The image of an example, if the entry reads it.
-fn picture_read<'c>(entry: &GenerationEntry, picture: Option<&'c Picture>) -> Option<&'c Picture> {
-    picture.filter(|_| entry.reads_images())
 }
 
 /// What is written about images of the validation split, and what is right: of each entry as many, so that one with many examples does
@@ -395,6 +322,11 @@ fn validated_texts<'a>(
     Ok(Validation::Texts(Box::new(ValidatedTexts { store, inputs, references, metric })))
 }
 
+/// Whether a term counts over images that are drawn, and over nothing else.
+pub(super) fn is_over_images(term: &Term) -> bool {
+    term.targets.contains(&TargetKind::Images)
+}
+
 /// Whether a term counts over texts that are written.
 pub(super) fn counts_over_texts(term: &Term) -> bool {
     !term.targets.contains(&TargetKind::ContrastPairs)
@@ -408,9 +340,10 @@ impl TrainingTask for WrittenTraining<'_> {
     fn lengths(&self, epoch: u64) -> Vec<(usize, usize)> {
         let length = |row| {
             let version = self.version(row, epoch);
-            (version.prompt.len(), version.target.len())
+            let drawn = self.training.codes.as_ref().filter(|_| self.training.draws(&[row]));
+            (version.prompt.len(), drawn.map_or(version.target.len(), ImageCodes::count))
         };
-        (0..self.examples.len())
+        (0..self.training.examples.len())
             .map(length)
             .chain(self.contrast.iter().flat_map(|own| own.lengths(epoch)))
             .collect()
@@ -424,11 +357,15 @@ impl TrainingTask for WrittenTraining<'_> {
         // Where there are none at all, no batch has any; pairs need none.
         self.statistics.labelled == 0
             || self.pairs(rows).is_some()
-            || rows.iter().any(|&row| self.examples[row].has_label())
+            || rows.iter().any(|&row| self.training.examples[row].has_label())
     }
 
     fn counts(&self, term: &Term, batch: &[usize]) -> bool {
-        if self.pairs(batch).is_some() { counts_over_pairs(term) } else { counts_over_texts(term) }
+        match self.pairs(batch) {
+            Some(_) => counts_over_pairs(term),
+            None if is_over_images(term) => self.training.draws(batch),
+            None => counts_over_texts(term),
+        }
     }
 
     fn forward(
@@ -443,24 +380,16 @@ impl TrainingTask for WrittenTraining<'_> {
         }
         let versions: Vec<Cow<'_, EncodedVersion>> =
             rows.iter().map(|&row| self.version(row, epoch)).collect();
-        // Batches are of one entry: of all rows images are read, or of none.
-        let places: Option<Vec<usize>> = rows.iter().map(|&row| self.examples[row].image).collect();
-        let image = match (places, &self.store) {
-            (Some(places), Some(store)) => {
-                let processed = store.processed_images(&places, Some(Views::new(self.streams, epoch)))?;
-                let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
-                store.image_processor().batch(&processed, None)?.0
-            }
-            _ => None,
-        };
-        self.outputs(&versions, image, Pass::Train(context.dropout), context)
+        let views = Some(Views::new(self.streams, epoch));
+        let pass = Pass::Train(context.dropout);
+        self.batch_outputs(&self.training, (rows, &versions), views, pass, context)
     }
 
     fn primary_metric(&self) -> PrimaryMetric {
         match &self.validation {
             Validation::Texts(texts) => texts.metric.into(),
             Validation::Pairs(metric) => (*metric).into(),
-            Validation::Loss(_) => PrimaryMetric::LOSS,
+            Validation::Loss(..) => PrimaryMetric::LOSS,
         }
     }
 
@@ -480,11 +409,20 @@ impl TrainingTask for WrittenTraining<'_> {
                 let contrast = self.contrast.as_ref();
                 contrast.map_or(Ok(f64::NAN), |contrast| contrast.validate(metric, network.into()))
             }
-            Validation::Loss(held) => validation_loss(held.len(), self.batch_size, context, |rows| {
-                let versions: Vec<Cow<'_, EncodedVersion>> =
-                    rows.iter().map(|&row| self.version_of(&held[row], VALIDATION, |_| 0)).collect();
-                self.outputs(&versions, None, Pass::Evaluate, context)
-            }),
+            Validation::Loss(held, ranges) => {
+                let mut sum = 0.0;
+                for range in ranges {
+                    let counts = |term: &Term| !is_over_images(term) || held.draws(&[range.start]);
+                    let value = validation_loss_of(counts, range.len(), self.batch_size, context, |rows| {
+                        let rows: Vec<usize> = rows.iter().map(|row| range.start + row).collect();
+                        let version = |&row: &usize| self.version_of(&held.examples[row], VALIDATION, |_| 0);
+                        let versions: Vec<Cow<'_, EncodedVersion>> = rows.iter().map(version).collect();
+                        self.batch_outputs(held, (&rows, &versions), None, Pass::Evaluate, context)
+                    })?;
+                    sum += value * range.len() as f64;
+                }
+                Ok(sum / held.examples.len().max(1) as f64)
+            }
         }
     }
 }

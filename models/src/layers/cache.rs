@@ -1,69 +1,79 @@
-//! Caches of decoding.
-
-use std::sync::Arc;
+//! Keys and values of the tokens so far, for decoding.
 
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::device;
-use alambic_tensor::ops::AttentionMask;
 
 use crate::ModelError;
 
 /// Keys and values of one layer's self-attention, `[rows, capacity, 2 * width of all heads]`.
 #[derive(Debug, Clone)]
-pub(super) struct LayerCache {
+pub(crate) struct LayerCache {
     values: Vec<f32>,
     rows: usize,
     capacity: usize,
-    length: usize,
+    /// Tokens of each row.
+    lengths: Vec<usize>,
     width: usize,
 }
 
 impl LayerCache {
-    pub(super) fn new(rows: usize, capacity: usize, width: usize) -> Self {
-        Self { values: vec![0.0; rows * capacity * 2 * width], rows, capacity, length: 0, width }
+    pub(crate) fn new(rows: usize, capacity: usize, width: usize) -> Self {
+        Self { values: vec![0.0; rows * capacity * 2 * width], rows, capacity, lengths: vec![0; rows], width }
     }
 
     /// Appends the key and value of one token a row, out of a packed `[rows, 1, 3 * width]`.
     ///
     /// # Errors
     /// When the capacity is used up.
-    pub(super) fn push(&mut self, packed: &Tensor) -> Result<(), ModelError> {
-        if self.length >= self.capacity {
+    pub(crate) fn push(&mut self, packed: &Tensor) -> Result<(), ModelError> {
+        self.append(packed, &vec![1; self.rows])
+    }
+
+    /// Appends the keys and values of each row's first `counts` tokens, out of a packed `[rows, tokens, 3 * width]`.
+    ///
+    /// # Errors
+    /// When the capacity is used up.
+    pub(crate) fn append(&mut self, packed: &Tensor, counts: &[usize]) -> Result<(), ModelError> {
+        if self.lengths.iter().zip(counts).any(|(length, count)| length + count > self.capacity) {
             return Err(ModelError::Input(format!(
                 "a target of more than the {} tokens for which decoding was started",
                 self.capacity
             )));
         }
+        let tokens = packed.dim(1)?;
         let packed = packed.flatten_all()?.to_vec1::<f32>()?;
-        let step = 2 * self.width;
-        for (row, packed) in packed.chunks_exact(3 * self.width).enumerate() {
-            let start = (row * self.capacity + self.length) * step;
-            self.values[start..start + step].copy_from_slice(&packed[self.width..]);
+        let (step, wide) = (2 * self.width, 3 * self.width);
+        for (row, (packed, &count)) in packed.chunks_exact((tokens * wide).max(1)).zip(counts).enumerate() {
+            let first = row * self.capacity + self.lengths[row];
+            for (index, packed) in packed.chunks_exact(wide).take(count).enumerate() {
+                let start = (first + index) * step;
+                self.values[start..start + step].copy_from_slice(&packed[self.width..]);
+            }
+            self.lengths[row] += count;
         }
-        self.length += 1;
         Ok(())
     }
 
     /// Width of all heads together.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    pub(super) fn rows(&self) -> &[f32] {
+    pub(crate) fn rows(&self) -> &[f32] {
         &self.values
     }
 
-    pub(super) fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    pub(super) fn length(&self) -> usize {
-        self.length
+    /// Tokens of a row, where all have as many; of rows that differ the most.
+    pub(crate) fn length(&self) -> usize {
+        self.lengths.iter().copied().max().unwrap_or(0)
     }
 
     /// Makes row `i` a copy of the former row `rows[i]`.
-    pub(super) fn select(&mut self, rows: &[usize]) {
-        let (stride, used) = (self.capacity * 2 * self.width, self.length * 2 * self.width);
+    pub(crate) fn select(&mut self, rows: &[usize]) {
+        let (stride, used) = (self.capacity * 2 * self.width, self.length() * 2 * self.width);
         if rows.len() > self.rows {
             let mut values = vec![0.0; rows.len() * stride];
             for (target, &source) in values.chunks_exact_mut(stride).zip(rows) {
@@ -89,6 +99,7 @@ impl LayerCache {
             }
             self.values.truncate(rows.len() * stride);
         }
+        self.lengths = rows.iter().map(|&row| self.lengths[row]).collect();
         self.rows = rows.len();
     }
 }
@@ -142,40 +153,6 @@ fn copies(rows: &[usize], count: usize) -> Vec<RowCopy> {
     copies
 }
 
-/// The encoder's output as cross-attention reads it.
-#[derive(Debug, Clone)]
-pub(super) struct Memory {
-    /// `[rows, length, 2 * width of all heads]` for every layer.
-    pub(super) key_values: Vec<Tensor>,
-    pub(super) mask: AttentionMask,
-    /// The source of each row.
-    pub(super) sources: Vec<usize>,
-}
-
-impl Memory {
-    /// Makes row `i` a copy of the former row `rows[i]`.
-    pub(super) fn select(&mut self, rows: &[usize]) -> Result<(), ModelError> {
-        let sources: Vec<usize> = rows.iter().map(|&row| self.sources[row]).collect();
-        if sources == self.sources {
-            // Rows of a source have the same memory.
-            return Ok(());
-        }
-        self.sources = sources;
-        let indices: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-        let indices = Tensor::new(indices.as_slice(), device::current())?;
-        for key_value in &mut self.key_values {
-            *key_value = key_value.index_select(&indices, 0)?;
-        }
-        if let (Some(mask), Some(first)) = (&self.mask.keys, self.key_values.first()) {
-            let length = first.dim(1)?;
-            let mask =
-                rows.iter().flat_map(|&row| mask[row * length..(row + 1) * length].iter().copied()).collect();
-            self.mask.keys = Some(Arc::new(mask));
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,7 +166,7 @@ mod tests {
             let rows: Vec<usize> =
                 (0..picked).map(|place| (number * 31 + place * (number / 7 + 1)) % count).collect();
             let mut cache = LayerCache::new(count, capacity, width);
-            cache.length = length;
+            cache.lengths = vec![length; count];
             for (place, value) in cache.values.iter_mut().enumerate() {
                 *value = place as f32;
             }
