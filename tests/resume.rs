@@ -130,6 +130,63 @@ data = ["scenes"]
 timed-examples = 4
 "#;
 
+/// An image tokenizer, and a model that draws by it.
+const DRAWING: &str = r#"
+schema = 1
+name = "drawn"
+seed = 5
+threads = 2
+stages = ["first", "second"]
+
+[data.scenes.corpus.made-up-scenes]
+images = 60
+questions = 0
+captions = 1
+side = 8
+[data.scenes.split]
+test-fraction = 0.2
+validation-fraction = 0.2
+
+[model.codes.image-tokenizer]
+codes = 24
+image = 8
+width = 16
+blocks = 1
+
+[teacher.codes.checkpoint]
+stage = "first"
+
+[model.small.ernie-vilg]
+image-tokenizer = "codes"
+reconstructor = "random"
+layers = 2
+width = 16
+heads = 2
+
+[stage.first]
+student = "codes"
+data.images = { data = ["scenes"] }
+loss = { image-reconstruction = {}, commitment = {} }
+
+[stage.second]
+student = "small"
+data.generation = [
+  { data = ["scenes"], reads = ["text"], writes = "image-tokens" },
+  { data = ["scenes"], reads = ["image-tokens"], writes = "caption", evaluated = false },
+]
+loss = { cross-entropy = {}, image-reconstruction = {} }
+
+[train]
+steps = 60
+batch.size = 8
+validate-every = 20
+checkpoint-every = 5
+
+[evaluation]
+data = ["scenes"]
+timed-examples = 4
+"#;
+
 fn start(recipe: &Path, out: &Path, resume: bool) -> Child {
     start_with(recipe, out, if resume { &["--resume"] } else { &[] })
 }
@@ -172,6 +229,11 @@ fn killed_runs_of_image_tokenizers_end_with_the_same_bytes() {
     kill_and_compare(TOKENIZER);
     let relaxed = TOKENIZER.replace("codes = 24", "codes = 24\nquantizer = \"dvae\"");
     kill_and_compare(&relaxed.replace("commitment", "uniform-prior"));
+}
+
+#[test]
+fn killed_runs_of_models_that_draw_end_with_the_same_bytes() {
+    kill_and_compare(DRAWING);
 }
 
 #[test]

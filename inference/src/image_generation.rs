@@ -1,6 +1,6 @@
 //! Images of texts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::Raster;
@@ -11,8 +11,18 @@ use alambic_models::{
 use alambic_tensor::parameters::Weights;
 
 use crate::batches::in_batches;
-use crate::image_tokenizer::{colours, encode, raster};
+use crate::image_tokenizer::{colours, decode, encode, raster};
 use crate::{ImageProcessor, InferenceError, ProcessedImage, RetrievalPipeline};
+
+/// Folder of the model that chooses among drawn images, within that of the one that draws them.
+pub const RE_RANKER_FOLDER: &str = "re-ranker";
+
+/// The folder of the re-ranker in that of a model, if there is one.
+#[must_use]
+pub fn re_ranker_folder(folder: &Path) -> Option<PathBuf> {
+    let own = folder.join(RE_RANKER_FOLDER);
+    own.is_dir().then_some(own)
+}
 
 /// Texts that are drawn together.
 const BATCH: usize = 32;
@@ -42,6 +52,15 @@ pub struct DrawingOptions {
     pub candidates: usize,
 }
 
+impl DrawingOptions {
+    /// Identity, for digests.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let sampling = self.sampling.as_ref().map_or_else(|| "none".to_owned(), Sampling::identity);
+        format!("best of {} images, sampling {sampling}", self.candidates)
+    }
+}
+
 /// Model with its tokenizer, which draws images of texts, and a model that chooses among several of them.
 pub struct ImageGenerationPipeline {
     network: ErnieVilg,
@@ -51,7 +70,7 @@ pub struct ImageGenerationPipeline {
 }
 
 impl ImageGenerationPipeline {
-    /// Loads a model folder.
+    /// Loads a model folder, with the re-ranker in it, if there is one.
     ///
     /// # Errors
     /// When a file is missing or broken, or the architecture draws no images.
@@ -59,7 +78,11 @@ impl ImageGenerationPipeline {
         let folder = ModelFolder::open(path)?;
         let config = Config::open(&folder)?;
         let weights = config.weights(&folder)?;
-        Self::new(&config, &weights, &folder.tokenizer()?)
+        let pipeline = Self::new(&config, &weights, &folder.tokenizer()?)?;
+        match re_ranker_folder(path) {
+            Some(re_ranker) => Ok(pipeline.with_re_ranker(RetrievalPipeline::load(&re_ranker)?)),
+            None => Ok(pipeline),
+        }
     }
 
     /// Pipeline over weights in memory.
@@ -213,6 +236,15 @@ impl ImageGenerationPipeline {
     pub fn draw_codes(&self, texts: &[&str], codes: &[Vec<u32>]) -> Result<Vec<Raster>, InferenceError> {
         let encoded = texts.iter().map(|text| Ok(self.tokenizer.encode_text(text, None)?.ids));
         self.images(&encoded.collect::<Result<Vec<_>, ModelError>>()?, codes)
+    }
+
+    /// The images that the image tokenizer makes of given codes.
+    ///
+    /// # Errors
+    /// When codes are not those of whole images.
+    pub fn decode(&self, codes: &[Vec<u32>]) -> Result<Vec<Raster>, InferenceError> {
+        let codes: Vec<&[u32]> = codes.iter().map(Vec::as_slice).collect();
+        decode(self.network.tokenizer(), &codes)
     }
 
     /// The codes of images by the model's own image tokenizer.

@@ -85,22 +85,27 @@ impl ImageTokenizerPipeline {
     /// # Errors
     /// When there are not as many as an image has, or one is no code.
     pub fn decode(&self, tokens: &[&[u32]]) -> Result<Vec<Raster>, InferenceError> {
-        let side = self.config().image_size;
-        let made = in_batches(
-            tokens,
-            |_| 0,
-            BATCH,
-            |batch| {
-                let mut vectors = Vec::with_capacity(batch.len());
-                for &index in batch {
-                    vectors.push(self.network.look_up(tokens[index], 1)?);
-                }
-                let vectors = Tensor::cat(&vectors, 0).map_err(ModelError::from)?;
-                colours(&self.network.decode(&vectors)?, side)
-            },
-        )?;
-        Ok(made.into_iter().map(|rgb| raster(side, rgb)).collect())
+        decode(&self.network, tokens)
     }
+}
+
+/// The image that a network makes of each row of tokens.
+pub(crate) fn decode(network: &ImageTokenizer, tokens: &[&[u32]]) -> Result<Vec<Raster>, InferenceError> {
+    let side = network.config().image_size;
+    let made = in_batches(
+        tokens,
+        |_| 0,
+        BATCH,
+        |batch| {
+            let mut vectors = Vec::with_capacity(batch.len());
+            for &index in batch {
+                vectors.push(network.look_up(tokens[index], 1)?);
+            }
+            let vectors = Tensor::cat(&vectors, 0).map_err(ModelError::from)?;
+            colours(&network.decode(&vectors)?, side)
+        },
+    )?;
+    Ok(made.into_iter().map(|rgb| raster(side, rgb)).collect())
 }
 
 /// The tokens of each image by a network, row by row.

@@ -47,7 +47,9 @@ pub use encoder::{EncoderPipeline, PieceLogits, TextPair};
 pub use error::InferenceError;
 pub use extractive_question_answering::{ExtractiveQuestionAnsweringPipeline, SpanAnswer, SpanOptions};
 pub use generation::GenerationPipeline;
-pub use image_generation::{DrawingOptions, DrawnImage, ImageGenerationPipeline};
+pub use image_generation::{
+    DrawingOptions, DrawnImage, ImageGenerationPipeline, RE_RANKER_FOLDER, re_ranker_folder,
+};
 pub use image_text_attention::WordAttention;
 pub use image_text_to_text::{ImagePrompt, ImageTextToTextPipeline};
 pub use image_tokenizer::ImageTokenizerPipeline;

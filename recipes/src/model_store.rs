@@ -131,6 +131,11 @@ impl<'a> ModelStore<'a> {
         }
     }
 
+    /// The folder of the model that chooses among the images that a student draws; none of a student without one.
+    pub(crate) fn re_ranker(&self, student: &Student) -> Result<Option<PathBuf>, RunError> {
+        student.inner().re_ranker().map(|name| self.checkpoint_folder(name)).transpose()
+    }
+
     /// The generative checkpoint of a name.
     pub(crate) fn generative(&self, name: &str) -> Result<GenerativeTeacher, RunError> {
         Ok(GenerativeTeacher::load(&self.checkpoint_folder(name)?)?)

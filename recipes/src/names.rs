@@ -10,6 +10,8 @@ pub(crate) const UNTRAINED: &str = "untrained";
 pub(crate) const QUESTION_ONLY: &str = "question-only";
 /// The baseline of images that are brought down to a pixel a token, and up again.
 pub(crate) const BILINEAR: &str = "bilinear";
+/// The images that texts tell of, beside those that are drawn of them.
+pub(crate) const REAL_IMAGES: &str = "real-images";
 /// The baseline of pictures with descriptions that does not see the picture.
 pub(crate) const TEXT_ONLY: &str = "text-only";
 /// The baseline that gives each text the class whose name is nearest to it.

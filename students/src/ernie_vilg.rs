@@ -78,6 +78,9 @@ settings! {
         pub states: StatesOfImage = StatesOfImage::Reading,
         /// Whether its gradients stop before the transformer.
         pub detach: bool = false,
+        /// A teacher in CLIP's or SigLIP's layout that chooses the best of several images of a text, `predict --candidates`: it lies in the
+        /// model's folder. Left out: the likeliest image is the best.
+        pub re_ranker: Option<At<String>>,
         /// Maximum number of tokens of a text.
         #[range(4..=1_048_576)]
         pub max_length: usize = 64,
@@ -166,6 +169,10 @@ impl StudentBuilder for ErnieVilg {
 
     fn source_models(&self) -> Vec<&At<String>> {
         vec![&self.image_tokenizer]
+    }
+
+    fn re_ranker(&self) -> Option<&At<String>> {
+        self.re_ranker.as_ref()
     }
 
     /// An image tokenizer reads no texts.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::digests::relative;
 use alambic_files::read;
-use alambic_inference::detector_folder;
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::{Head, pair_activation};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles};
@@ -18,7 +17,7 @@ use crate::outputs::{OutputDifference, Outputs, outputs};
 use crate::pali_parts::save_parts;
 use crate::samples::samples;
 use crate::save_pretrained::{
-    add_detector, save_pretrained, write_json, write_module_weights, write_settings,
+    copy_inner_models, save_pretrained, write_json, write_module_weights, write_settings,
 };
 
 /// Format of an exported model.
@@ -104,9 +103,7 @@ pub fn export(
                 let read = ModelFolder::open(&path)?;
                 let network = architecture::open(&read)?;
                 let found = outputs(&config, &*network, &comparison.batch)?;
-                if let Some(detector) = detector_folder(model) {
-                    add_detector(&path, &detector)?;
-                }
+                copy_inner_models(model, &path)?;
                 keep(&path.join("config.json"), &config, &folder)?;
                 keep_generation(&path, &config, &folder)?;
                 if let Config::Pali(own) = &config {

@@ -85,7 +85,7 @@ pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
 pub use pali::{ImageEncoderSizes, LanguageModelSizes, Pali, PatchBias, T5Layout};
 pub use pali_layers::PaliLayers;
-pub use save_pretrained::{add_detector, rename_tags, save_pretrained};
+pub use save_pretrained::{add_detector, add_re_ranker, copy_inner_models, rename_tags, save_pretrained};
 pub use script::ScriptUnification;
 pub use sizes::TransformerSizes;
 pub use static_embeddings::{StaticEmbedding, TokenVectors};

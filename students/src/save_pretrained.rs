@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_files::write;
-use alambic_inference::DETECTOR_FOLDER;
+use alambic_inference::{DETECTOR_FOLDER, RE_RANKER_FOLDER, detector_folder, re_ranker_folder};
 use alambic_models::text_encoder::Pooling;
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerFiles, write_weights};
 use alambic_tensor::candle::Tensor;
@@ -131,6 +131,28 @@ fn write_module(place: &Path, weights: &Weights, precision: Precision) -> Result
 /// When a file cannot be read or written.
 pub fn add_detector(folder: &Path, detector: &Path) -> Result<(), StudentError> {
     copy(detector, &folder.join(DETECTOR_FOLDER))
+}
+
+/// Puts the folder of a model that chooses among drawn images into that of a model that draws them.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn add_re_ranker(folder: &Path, re_ranker: &Path) -> Result<(), StudentError> {
+    copy(re_ranker, &folder.join(RE_RANKER_FOLDER))
+}
+
+/// Copies the models that lie in a model's folder, of which it makes use, into another.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn copy_inner_models(from: &Path, to: &Path) -> Result<(), StudentError> {
+    if let Some(detector) = detector_folder(from) {
+        add_detector(to, &detector)?;
+    }
+    if let Some(re_ranker) = re_ranker_folder(from) {
+        add_re_ranker(to, &re_ranker)?;
+    }
+    Ok(())
 }
 
 /// Writes the folder of a detector anew, with its tags in other words.

@@ -130,6 +130,11 @@ pub trait StudentBuilder {
         None
     }
 
+    /// Model that chooses among the images that it draws.
+    fn re_ranker(&self) -> Option<&At<String>> {
+        None
+    }
+
     /// Language of the tags that it reads; none for the detector's own.
     fn tag_language(&self) -> Option<&At<String>> {
         None

@@ -34,6 +34,7 @@ mod candidate;
 mod checkpoint_overrides;
 mod decoding;
 mod digest;
+mod drawing;
 mod encoder;
 pub mod endpoint;
 mod ensemble;
@@ -51,6 +52,7 @@ pub use append_only_cache::{AppendOnlyCache, Fingerprint};
 pub use augment::{AugmentOptions, AugmentedText, Augmenter, Passage};
 pub use candidate::Candidate;
 pub use decoding::{DecodingOptions, Unhurried};
+pub use drawing::{DrawingTeacher, DrawnCodes};
 pub use encoder::EncoderTeacher;
 pub use endpoint::{
     AnsweringEndpoint, EndpointAnswer, EndpointError, EndpointEstimate, EndpointExample, EndpointExamples,

@@ -3,6 +3,7 @@
 use super::caption_parser::{ParsedCaption, Relation};
 use super::colour::Colour;
 use super::languages::{ObjectName, SIDES};
+use super::look::of_tag;
 use super::questions::APART;
 use super::scene::Scene;
 use super::shape::Shape;
@@ -34,6 +35,17 @@ impl Scene {
 }
 
 impl SceneContents {
+    /// The objects of some tags in English, each with its left, top, right and bottom edge in shares of the sides; what no tag of a scene
+    /// names is left out.
+    #[must_use]
+    pub fn of_tags<'t>(tags: impl IntoIterator<Item = (&'t str, [f32; 4])>) -> Self {
+        let object = |(tag, [left, top, right, bottom]): (&str, [f32; 4])| {
+            let (colour, shape) = of_tag(tag)?;
+            Some((colour, shape, [f32::midpoint(left, right), f32::midpoint(top, bottom)]))
+        };
+        Self { objects: tags.into_iter().filter_map(object).collect() }
+    }
+
     /// Whether all that a caption says is so, in any of the languages of scenes: every object that it names is there, as often as one
     /// sentence names it, and every relation holds between two of them. A caption in which no object is recognized is not true,
     /// unless it says that nothing is there, and nothing is.

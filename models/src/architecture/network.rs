@@ -19,6 +19,15 @@ pub trait Architecture: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Vectors of images in the space that they share with texts, `[batch, width]`, as they are projected and before they are brought to
+    /// length one; none where there is no such space.
+    ///
+    /// # Errors
+    /// When images do not fit the model.
+    fn project_images(&self, _: &Image) -> Result<Option<Tensor>, ModelError> {
+        Ok(None)
+    }
+
     /// The same model as one that writes texts of images, a row for each source that it is given; none where it reads no images, or
     /// writes no texts.
     fn translator_of_images(&self, _: &Image) -> Option<Box<dyn Translator + '_>> {

@@ -1,13 +1,14 @@
 //! Declarations of the architecture, and its forward pass.
 
 use alambic_tensor::Streams;
+use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::ClipConfig;
 use super::model::{Clip, ClipInput};
-use crate::architecture::{Architecture, Batch, missing};
+use crate::architecture::{Architecture, Batch, Image, missing};
 use crate::config_summary::ConfigSummary;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
@@ -84,5 +85,11 @@ impl Architecture for Clip {
             return Err(missing("text (`input_ids`) and no image (`pixel_values`)"));
         }
         self.trace(&input, pass, wanted)
+    }
+
+    fn project_images(&self, image: &Image) -> Result<Option<Tensor>, ModelError> {
+        let patches = image.patches(self.config().vision_config.patch_size, -1)?;
+        let mut untapped = Trace::new(TapSelection::nothing());
+        self.project(&patches, Pass::Evaluate, &mut untapped).map(Some)
     }
 }

@@ -170,14 +170,24 @@ impl Clip {
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
+        let embedding = unit_length(&self.project(patches, pass, trace)?)?;
+        trace.record("image.embedding", &embedding);
+        Ok(embedding)
+    }
+
+    /// The same before they are brought to length one.
+    pub(super) fn project(
+        &self,
+        patches: &Patches,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
         let states = self.image.forward(patches, pass, trace)?;
         if trace.wants(IMAGE_PATCHES) {
             trace.record(IMAGE_PATCHES, &self.image.projected_patches(&states, &self.image_projection)?);
         }
         let pooled = self.image.class_state(&states)?;
-        let embedding = unit_length(&self.image_projection.forward(&pooled, Activation::Identity)?)?;
-        trace.record("image.embedding", &embedding);
-        Ok(embedding)
+        self.image_projection.forward(&pooled, Activation::Identity)
     }
 }
 

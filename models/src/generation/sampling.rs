@@ -26,7 +26,8 @@ pub struct Sampling {
 
 impl Sampling {
     /// Identity, for digests.
-    pub(super) fn identity(&self) -> String {
+    #[must_use]
+    pub fn identity(&self) -> String {
         let Self { temperature, top_k, top_p, seed } = self;
         format!("temperature {temperature} top-k {top_k:?} top-p {top_p} seed {seed}")
     }

@@ -9,11 +9,13 @@ use alambic_tensor::precision::MatmulPrecision;
 use super::checker::{Checker, list};
 use super::text_languages::LANGUAGE_KEYS;
 use crate::evaluation::metrics::document_frequencies;
-use crate::names::{BILINEAR, FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, SAME_START, UNTRAINED};
+use crate::names::{
+    BILINEAR, FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, REAL_IMAGES, SAME_START, UNTRAINED,
+};
 use crate::tasks::task::Task;
 
 /// Keys of the evaluation that tasks of some kinds read.
-const OF_SOME_TASKS: [&str; 20] = [
+const OF_SOME_TASKS: [&str; 23] = [
     "directions",
     "except",
     "references",
@@ -27,6 +29,9 @@ const OF_SOME_TASKS: [&str; 20] = [
     "top-k",
     "top-p",
     "sampling-seed",
+    "scorer",
+    "detector",
+    "candidates",
     "student-languages",
     "teacher-language",
     LANGUAGE_KEYS[0],
@@ -122,6 +127,7 @@ impl Checker<'_> {
                 UPPER_BOUND,
                 QUESTION_ONLY,
                 BILINEAR,
+                REAL_IMAGES,
             ];
             if reserved.contains(&name.as_str()) {
                 let message = format!("`{}` is what another model is called in reports", name.value);

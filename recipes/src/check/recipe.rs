@@ -267,9 +267,11 @@ impl<'a> Uses<'a> {
         uses.data.extend(recipe.evaluation.data.iter().map(|name| name.as_str()));
         let evaluated = recipe.evaluation.teacher.iter().chain(&recipe.evaluation.compare_with);
         uses.teachers.extend(evaluated.map(|name| name.as_str()));
+        uses.teachers.extend(recipe.evaluation.judges().map(|name| name.as_str()));
         uses.teachers.extend(recipe.evaluation.nearest_label_name.iter().map(|own| own.teacher.as_str()));
         for student in recipe.model.values() {
             let own = student.inner().source_models().into_iter().chain(student.inner().detector());
+            let own = own.chain(student.inner().re_ranker());
             uses.teachers.extend(own.map(|name| name.as_str()));
         }
         for options in recipe.data.values() {

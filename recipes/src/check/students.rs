@@ -19,7 +19,8 @@ impl Checker<'_> {
             Student::EncoderDecoder(options) => self.check_heads(name, options),
             Student::EncoderDecoderLayers(options) => self.check_layers(options, position),
             Student::Pali(_) | Student::ErnieVilg(_) => {
-                for teacher in student.inner().source_models() {
+                for teacher in student.inner().source_models().into_iter().chain(student.inner().re_ranker())
+                {
                     if self.check_checkpoint(teacher) {
                         self.check_order(teacher, position);
                     }

@@ -146,13 +146,21 @@ pub(crate) enum ModelRole {
     Changed(InputChange),
 }
 
-/// Change of the inputs of examples, by which it is seen whether a model makes use of them.
+/// Change of the inputs of examples, or of the way in which a model is used, by which it is seen what each part does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InputChange {
     /// No image is shown.
     WithoutImages,
     /// The image of another example is shown.
     OtherImages,
+    /// The codes that it writes are made into images by its image tokenizer, and not by its reconstructor.
+    TokenizerDecoder,
+    /// It is given the codes of the real image in place of those that it would write.
+    RealTokens,
+    /// The codes of the real image are made into an image by its image tokenizer.
+    RealTokensByTokenizer,
+    /// It draws several images, of which the best is taken.
+    BestOfSeveral,
 }
 
 impl InputChange {
@@ -161,6 +169,10 @@ impl InputChange {
         match self {
             Self::WithoutImages => "student without images",
             Self::OtherImages => "student with other images",
+            Self::TokenizerDecoder => "student through the image tokenizer",
+            Self::RealTokens => "student with real tokens",
+            Self::RealTokensByTokenizer => "image tokenizer with real tokens",
+            Self::BestOfSeveral => "student, best of several",
         }
     }
 
@@ -169,6 +181,16 @@ impl InputChange {
         match self {
             Self::WithoutImages => "the student, which is given the texts and no image",
             Self::OtherImages => "the student, which is given the texts with the image of another example",
+            Self::TokenizerDecoder => {
+                "the student, of whose tokens the decoder of its image tokenizer makes the images"
+            }
+            Self::RealTokens => "the student, which is given the tokens of the real images",
+            Self::RealTokensByTokenizer => {
+                "the decoder of the student's image tokenizer, which is given the tokens of the real images"
+            }
+            Self::BestOfSeveral => {
+                "the student, which draws several images of each text: the best by its re-ranker, or the likeliest"
+            }
         }
     }
 }

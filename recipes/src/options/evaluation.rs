@@ -58,6 +58,14 @@ settings! {
         /// Beams of the teacher's decoding, where a student that writes greedily is compared with a teacher that searches. Left out: `beam`.
         #[range(1..=1024)]
         pub teacher_beam: Option<usize>,
+        /// A teacher in CLIP's layout, trained on other images, by whose vectors drawn images are measured.
+        pub scorer: Option<At<String>>,
+        /// A detector among the teachers, trained on other images, by which objects are looked for in drawn images.
+        pub detector: Option<At<String>>,
+        /// Images that the student draws of a text, of which the best one has a row of its own. The teacher is measured by the best of as
+        /// many.
+        #[range(1..=1024)]
+        pub candidates: usize = 1,
         /// Largest number of tokens of an output.
         #[range(1..=1_048_576)]
         pub max_new_tokens: usize = 64,
@@ -82,6 +90,11 @@ impl EvaluationOptions {
     /// Decoding of every model that writes, the teacher aside.
     pub(crate) fn generation(&self) -> GenerationConfig {
         self.decoding.generation(self.beam, self.max_new_tokens)
+    }
+
+    /// The models that measure drawn images.
+    pub(crate) fn judges(&self) -> impl Iterator<Item = &At<String>> {
+        self.scorer.iter().chain(&self.detector)
     }
 
     /// Beams of the teacher's decoding.

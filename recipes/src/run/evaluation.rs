@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
-use alambic_inference::detector_folder;
 use alambic_models::{ModelFolder, Precision, TokenizerFiles};
 use alambic_reports::document::Image;
 use alambic_reports::layers::LayerRetrieval;
@@ -16,7 +15,7 @@ use alambic_reports::outcome::{Latency, ModelOutcome};
 use alambic_reports::report::{IllustratedExamples, Noun, Text};
 use alambic_reports::transfer::LanguageSets;
 use alambic_settings::IndexMap;
-use alambic_students::{InitialModel, add_detector, save_pretrained};
+use alambic_students::{InitialModel, copy_inner_models, save_pretrained};
 use alambic_teachers::Teacher;
 use alambic_tensor::precision::{self, MatmulPrecision};
 
@@ -85,9 +84,7 @@ fn save_untrained(initial: &InitialModel, trained: &ModelFolder, folder: &Path) 
     write::begin_folder(&partial)?;
     let tokenizer = TokenizerFiles::read(trained.path())?;
     save_pretrained(&partial, &initial.config, &initial.weights, &tokenizer, Precision::F32)?;
-    if let Some(detector) = detector_folder(trained.path()) {
-        add_detector(&partial, &detector)?;
-    }
+    copy_inner_models(trained.path(), &partial)?;
     Ok(digests::publish(&partial, folder)?)
 }
 

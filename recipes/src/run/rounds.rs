@@ -106,6 +106,7 @@ impl Rounds<'_, '_, '_> {
             steps: round.steps,
             cache: own.cache.clone(),
             detector: own.detector.clone(),
+            re_ranker: own.re_ranker.clone(),
             ..*own
         };
         let output = train(self.context, &training, self.events, self.observer)?;

@@ -8,7 +8,7 @@ use alambic_models::{Config, Initialiser, ModelFolder, Precision, Tokenizer};
 use alambic_reports::numbers::{metric_title, metric_value};
 use alambic_reports::record::{EventLog, LogMark, ProgressEvent};
 use alambic_settings::At;
-use alambic_students::{InitialModel, Student, add_detector, save_pretrained};
+use alambic_students::{InitialModel, Student, add_detector, add_re_ranker, save_pretrained};
 use alambic_teachers::Teacher;
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
@@ -91,6 +91,8 @@ pub(crate) struct Training<'a> {
     pub(crate) from: Option<PathBuf>,
     /// The folder of the detector whose regions the student reads.
     pub(crate) detector: Option<PathBuf>,
+    /// The folder of the model that chooses among the images that the student draws.
+    pub(crate) re_ranker: Option<PathBuf>,
     /// The vocabulary, decided by the caller.
     pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) cache: CacheScope<'a>,
@@ -479,6 +481,9 @@ fn write_finished(
     save_pretrained(&partial, &initial.config, &part(true), &tokenizer, Precision::F32)?;
     if let Some(detector) = &training.detector {
         add_detector(&partial, detector)?;
+    }
+    if let Some(re_ranker) = &training.re_ranker {
+        add_re_ranker(&partial, re_ranker)?;
     }
     let projections = part(false);
     if !projections.is_empty() {

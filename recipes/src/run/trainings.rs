@@ -158,6 +158,7 @@ fn train_stage(
             seed,
             from,
             detector: ranks.first(|| context.models.detector(student, &context.corpora))?,
+            re_ranker: context.models.re_ranker(student)?,
             tokenizer: &tokenizer,
             cache: cache_scope(
                 recipe,
@@ -262,6 +263,7 @@ fn baselines(
                 seed: run.seed,
                 from: None,
                 detector: context.ranks.first(|| context.models.detector(own, &context.corpora))?,
+                re_ranker: context.models.re_ranker(own)?,
                 tokenizer: &tokenizer,
                 cache: cache_scope(
                     recipe,

@@ -6,7 +6,7 @@ use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
     accuracy, agreement, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total, chrf, chunk_f1,
-    cider_d, colour_accuracy, correlation, exact_match, f1, image, matthews, meteor, mlqa, pair_f1,
+    cider_d, colour_accuracy, correlation, drawing, exact_match, f1, image, matthews, meteor, mlqa, pair_f1,
     phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1,
     text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
 };
@@ -68,6 +68,12 @@ pub static METRICS: &[&Metric] = &[
     &image::L1,
     &image::CODES_USED,
     &image::CODE_PERPLEXITY,
+    &drawing::FRECHET_DISTANCE,
+    &drawing::KERNEL_DISTANCE,
+    &drawing::DRAWN_OBJECTS,
+    &drawing::DRAWN_EXACTLY,
+    &drawing::DRAWING_TRUTH,
+    &drawing::DRAWING_FOUND,
     &agreement::METRIC,
     &recall::AGREEMENT,
 ];
@@ -166,6 +172,7 @@ pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'stat
         | PredictionKind::Scene
         | PredictionKind::Pair
         | PredictionKind::Image
+        | PredictionKind::Drawing
         | PredictionKind::Nothing => &[],
     }
 }

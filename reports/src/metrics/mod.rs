@@ -24,6 +24,7 @@ mod cider_d;
 mod colour_accuracy;
 mod correlation;
 mod document_frequencies;
+mod drawing;
 mod exact_match;
 mod f1;
 mod image;
@@ -64,7 +65,7 @@ pub use list::{
 pub use metric::{Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDescription};
 #[cfg(test)]
 pub(crate) use prediction::examples;
-pub use prediction::{ImagePrediction, Prediction, PredictionKind, SceneReference};
+pub use prediction::{Drawing, ImagePrediction, Prediction, PredictionKind, SceneReference};
 pub use scores::{Scores, SliceValue};
 pub use tag_scheme::TagScheme;
 pub use writing::BleuTokenizer;

@@ -31,6 +31,8 @@ pub enum Prediction {
     Pair([String; 2]),
     /// An image that is made of tokens, or the one that they were made of.
     Image(ImagePrediction),
+    /// An image that is drawn of a text, or the one that the text tells of.
+    Drawing(Drawing),
     /// No answer; of a reference that nothing is known of the example.
     #[default]
     Nothing,
@@ -54,6 +56,23 @@ pub struct ImagePrediction {
     pub tokens: Vec<u32>,
     /// Codes out of which they are; 0 where there are no tokens.
     pub codes: usize,
+}
+
+/// An image that is drawn of a text, or the one that the text tells of, with what other models see in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// Its pixels.
+    pub raster: Raster,
+    /// Its tokens, row by row; none of an image that no model made.
+    pub tokens: Vec<u32>,
+    /// Its vector by the scorer; empty without one.
+    pub vector: Vec<f32>,
+    /// The tags of the objects in it: of a drawn one as a detector finds them, and none without one; of a real one those that are known.
+    pub objects: Option<Vec<String>>,
+    /// Whether what the text says is true of what the detector finds; none where nobody can tell.
+    pub is_as_told: Option<bool>,
+    /// Whether the scorer puts its text first among others; none without one.
+    pub is_found: Option<bool>,
 }
 
 /// What a prediction consists of.
@@ -83,6 +102,8 @@ pub enum PredictionKind {
     Pair,
     /// [`Prediction::Image`].
     Image,
+    /// [`Prediction::Drawing`].
+    Drawing,
     /// [`Prediction::Nothing`].
     Nothing,
 }
@@ -102,6 +123,7 @@ impl PredictionKind {
         Self::Scene,
         Self::Pair,
         Self::Image,
+        Self::Drawing,
     ];
 
     /// The plural noun for messages, as in `class names`.
@@ -120,6 +142,7 @@ impl PredictionKind {
             Self::Scene => "made-up scenes",
             Self::Pair => "pairs of ids",
             Self::Image => "images",
+            Self::Drawing => "drawn images",
             Self::Nothing => "nothing",
         }
     }
@@ -154,6 +177,7 @@ impl Prediction {
             Self::Scene(_) => PredictionKind::Scene,
             Self::Pair(_) => PredictionKind::Pair,
             Self::Image(_) => PredictionKind::Image,
+            Self::Drawing(_) => PredictionKind::Drawing,
             Self::Nothing => PredictionKind::Nothing,
         }
     }
@@ -189,6 +213,7 @@ impl Prediction {
             (_, Self::Nothing | Self::Number(_) | Self::Image(_)) | (Self::Number(_) | Self::Image(_), _) => {
                 None
             }
+            (Self::Drawing(drawn), Self::Drawing(_)) => drawn.is_as_told,
             (Self::Text(text), Self::Texts(all)) => Some(match all.as_slice() {
                 [] => text.is_empty(),
                 _ => all.iter().any(|right| nfc(right) == nfc(text)),
@@ -242,6 +267,7 @@ impl Prediction {
             | Self::Ranking(_)
             | Self::Relevance(_)
             | Self::Image(_)
+            | Self::Drawing(_)
             | Self::Nothing => true,
         };
         if is_normalized {
@@ -266,6 +292,7 @@ impl Prediction {
             | Self::Ranking(_)
             | Self::Relevance(_)
             | Self::Image(_)
+            | Self::Drawing(_)
             | Self::Nothing => self.clone(),
         })
     }
@@ -292,18 +319,22 @@ impl fmt::Display for Prediction {
                 formatter.write_str(&grades.join(" "))
             }
             Self::Pair(ids) => formatter.write_str(&ids.join(" ")),
-            Self::Image(image) if image.tokens.is_empty() => {
-                let Raster { width, height, rgb } = &image.raster;
-                // The digest tells images of one size apart.
-                write!(formatter, "{width} × {height} pixels, {}", &blake3::hash(rgb).to_hex()[..16])
-            }
-            Self::Image(image) => {
-                let tokens: Vec<String> = image.tokens.iter().map(ToString::to_string).collect();
-                formatter.write_str(&tokens.join(" "))
-            }
+            Self::Image(image) => write_image(formatter, &image.raster, &image.tokens),
+            Self::Drawing(drawing) => write_image(formatter, &drawing.raster, &drawing.tokens),
             Self::Nothing => Ok(()),
         }
     }
+}
+
+/// The tokens of an image; of one without any its size.
+fn write_image(formatter: &mut fmt::Formatter<'_>, raster: &Raster, tokens: &[u32]) -> fmt::Result {
+    if tokens.is_empty() {
+        let Raster { width, height, rgb } = raster;
+        // The digest tells images of one size apart.
+        return write!(formatter, "{width} × {height} pixels, {}", &blake3::hash(rgb).to_hex()[..16]);
+    }
+    let tokens: Vec<String> = tokens.iter().map(ToString::to_string).collect();
+    formatter.write_str(&tokens.join(" "))
 }
 
 fn nfc(text: &str) -> String {

@@ -39,24 +39,21 @@ pub(super) fn run(path: &Path, draw: &Path, arguments: &Arguments) -> Result<(),
         candidates: arguments.candidates.map_or(1, usize::from),
     };
     let several = arguments.inputs.len() > 1 || arguments.table.is_some();
-    let mut count = 0;
     in_batches(arguments, |batch| {
         let texts: Vec<&str> = batch.iter().map(|line| line.text.as_str()).collect();
-        if let Some(line) = batch.iter().find(|line| line.text.trim().is_empty()) {
-            return Err(Failure::message("an empty text: an image is drawn of words").at(line.number));
+        if batch.iter().any(|line| line.text.trim().is_empty()) {
+            return Err(Failure::message("an empty text: an image is drawn of words"));
         }
         let mut answers = Vec::with_capacity(batch.len());
         for (line, drawn) in batch.iter().zip(pipeline.draw(&texts, &options)?) {
-            count += 1;
-            // Lines of standard input are as many as come; the first one has the name as it is where it is alone.
-            if count == 2 && !several {
+            // Nobody knows how many lines are still to come.
+            if line.number > 0 && !several {
                 return Err(Failure::Usage(
                     "`--draw` writes one image of standard input, and there are several lines: pass texts as arguments".into(),
-                )
-                .at(line.number));
+                ));
             }
             let shown = if arguments.all { drawn.as_slice() } else { &drawn[..drawn.len().min(1)] };
-            let files = write_images(draw, shown, several.then_some(count))?;
+            let files = write_images(draw, shown, several.then_some(line.number + 1))?;
             let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             let images: Vec<_> =
                 shown.iter().zip(&names).map(|(image, file)| described(image, file)).collect();

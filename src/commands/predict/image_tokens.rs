@@ -47,7 +47,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
                 Input::Tokens(tokens) if draw.is_some() => tokens,
                 Input::Tokens(_) => {
                     let message = "tokens are made into an image by `--draw OUT.png`".to_owned();
-                    return Err(Failure::Usage(message).at(line.number));
+                    return Err(Failure::Usage(message));
                 }
             };
             if let Some(draw) = draw {
@@ -86,9 +86,7 @@ impl<'l> Input<'l> {
             return Ok(Self::File(Path::new(line.text.trim())));
         }
         let number = |part: &&str| {
-            part.parse().map_err(|_| {
-                Failure::message(format!("there is no image token {}", quoted(part))).at(line.number)
-            })
+            part.parse().map_err(|_| Failure::message(format!("there is no image token {}", quoted(part))))
         };
         Ok(Self::Tokens(parts.iter().map(number).collect::<Result<_, _>>()?))
     }

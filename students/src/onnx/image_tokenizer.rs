@@ -69,30 +69,41 @@ fn decoder(
     storage: Storage,
 ) -> Result<Finished, ModelError> {
     let mut graph = Builder::new("decoder", storage);
-    let (side, layers, blocks) = (config.image_size, config.num_layers, config.num_resnet_blocks);
-    let (grid, width) = (config.grid() as i64, config.codebook_dim as i64);
     let tokens = graph.whole_numbers("tokens", &["batch".into(), config.places().into()]);
     let vectors = graph.look_up(CODES, source.get(CODES)?, &tokens)?;
-    let vectors = graph.node("Transpose", &[&vectors], vec![integers("perm", &[0, 2, 1])]);
+    reconstruct(&mut graph, config, source, &vectors)?;
+    Ok(graph.finish())
+}
+
+/// The output `reconstruction`, an image of the vectors of its places, `[batch, places, width]`.
+pub(super) fn reconstruct(
+    graph: &mut Builder,
+    config: &ImageTokenizerConfig,
+    source: &OnnxWeights<'_>,
+    vectors: &str,
+) -> Result<(), ModelError> {
+    let (side, layers, blocks) = (config.image_size, config.num_layers, config.num_resnet_blocks);
+    let (grid, width) = (config.grid() as i64, config.codebook_dim as i64);
+    let vectors = graph.node("Transpose", &[vectors], vec![integers("perm", &[0, 2, 1])]);
     let places = graph.integers("rows and columns", &[4], &[0, width, grid, grid]);
     let mut grid = graph.node("Reshape", &[&vectors, &places], Vec::new());
     let start = usize::from(blocks > 0);
     if blocks > 0 {
-        grid = convolution(&mut graph, source, &grid, "decoder.0", ("Conv", 1, 1))?;
+        grid = convolution(graph, source, &grid, "decoder.0", ("Conv", 1, 1))?;
     }
     for index in 0..blocks {
-        grid = block(&mut graph, source, &grid, &format!("decoder.{}", start + index))?;
+        grid = block(graph, source, &grid, &format!("decoder.{}", start + index))?;
     }
     for layer in 0..layers {
         let name = format!("decoder.{}.0", start + blocks + layer);
-        grid = convolution(&mut graph, source, &grid, &name, ("ConvTranspose", 4, 2))?;
+        grid = convolution(graph, source, &grid, &name, ("ConvTranspose", 4, 2))?;
         grid = graph.node("Relu", &[&grid], Vec::new());
     }
     let name = format!("decoder.{}", start + blocks + layers);
-    let colours = convolution(&mut graph, source, &grid, &name, ("Conv", 1, 1))?;
+    let colours = convolution(graph, source, &grid, &name, ("Conv", 1, 1))?;
     let shape = ["batch".into(), config.num_channels.into(), side.into(), side.into()];
     graph.output(&colours, "reconstruction", &shape);
-    Ok(graph.finish())
+    Ok(())
 }
 
 /// A convolution of a kernel and a stride, with a margin that keeps the sides, or halves or doubles them.

@@ -5,6 +5,7 @@ mod builder;
 mod clip;
 mod dual;
 mod encoder_decoder;
+mod ernie_vilg;
 mod image_tokenizer;
 mod images;
 mod matrix_embeddings;
@@ -84,6 +85,12 @@ pub(crate) const FOLDER: &str = "onnx";
 /// An image tokenizer is two. `encoder.onnx` takes `pixel_values`, squares of its size, to `tokens` `[batch, places]` and the
 /// `latents` behind them; `decoder.onnx` takes `tokens` to `reconstruction`, pixels again.
 ///
+/// A transformer that writes images and texts is six, or seven: these two; `text_prefix.onnx`, which takes `input_ids` and
+/// `attention_mask` to keys and values, `present.LAYER.key` and `present.LAYER.value`, and `image_step.onnx`, which takes these as
+/// `past_key_values.LAYER.key`, the texts' `attention_mask` and tokens of images as `input_ids` to `logits` and keys and values again;
+/// `image_prefix.onnx` and `text_step.onnx`, the same of texts behind images; and where it has one, `reconstructor.onnx`, which takes texts
+/// and `image_ids`, an image in tokens behind the one with which it begins, to `reconstruction`.
+///
 /// # Errors
 /// When the architecture has no such form, the weights do not fit the configuration, or a file cannot be written or does
 /// not read back as it was.
@@ -110,6 +117,7 @@ pub fn export(
         Config::Vilt(config) => vec![("model", vilt::graph(config, weights, storage)?)],
         Config::Oscar(config) => vec![("model", oscar::graph(config, weights, storage)?)],
         Config::ImageTokenizer(config) => image_tokenizer::graphs(config, weights, storage)?,
+        Config::ErnieVilg(config) => ernie_vilg::graphs(config, weights, storage)?,
         other => {
             return Err(StudentError::Incompatible(format!(
                 "a {} has no ONNX form here; `hf` is the form that it has",

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use alambic_models::architecture::{Batch, Image};
+use alambic_models::ernie_vilg::ErnieVilgConfig;
 use alambic_models::siglip::SiglipTextConfig;
 use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelError};
 
-use super::runtime::{Session, Values, numbers, of_integers, of_numbers};
+use super::runtime::{Session, Values, numbers, of_integers, of_numbers, whole_numbers};
 use crate::StudentError;
 use crate::outputs::{Outputs, Rows, declared};
 
@@ -35,6 +36,9 @@ pub(crate) fn run_files(
                 let decoding = Decoding { path, session: &session, values: &values, batch, target };
                 decoding.run(&mut past)?
             }
+            (Config::ErnieVilg(own), Some(target)) => {
+                both_ways(own, path, &session, name, &mut values, target)?
+            }
             _ => session.run(&values)?,
         };
         found.push(counted(config, name, batch, &outputs));
@@ -53,6 +57,47 @@ pub(crate) fn run_files(
         }
     }
     Ok(found)
+}
+
+/// The outputs of a file of a transformer that writes images for texts and texts for images, which is given what those before it give:
+/// the tokens of the images, the texts, and keys and values. Of the tokens of images the logits are not among the model's outputs here.
+fn both_ways(
+    config: &ErnieVilgConfig,
+    path: &Path,
+    session: &Session,
+    name: &str,
+    values: &mut Values,
+    target: &alambic_models::Tokens,
+) -> Result<Values, StudentError> {
+    let count = config.image_tokens() + 1;
+    let image = || -> Vec<i32> {
+        let codes = values.get(TOKENS).map(whole_numbers).unwrap_or_default();
+        let codes: Vec<u32> = codes.into_iter().map(|code| code as u32).collect();
+        codes.chunks(count - 1).flat_map(|own| as_integers(&config.image(own))).collect()
+    };
+    let mut given = values.clone();
+    match name {
+        "image_step" | "image_prefix" => {
+            given.insert("input_ids".into(), of_integers(path, &[target.batch, count], image())?);
+        }
+        "text_step" => {
+            let shape = [target.batch, target.length];
+            given.insert("input_ids".into(), of_integers(path, &shape, as_integers(&target.ids))?);
+        }
+        "reconstructor" => {
+            given.insert("image_ids".into(), of_integers(path, &[target.batch, count], image())?);
+        }
+        _ => {}
+    }
+    let mut outputs = session.run(&given)?;
+    if name.ends_with("_prefix") {
+        remember(values, outputs.clone());
+    }
+    if name == "image_step" {
+        outputs.shift_remove("logits");
+    }
+    outputs.retain(|name, _| !name.starts_with("present."));
+    Ok(outputs)
 }
 
 /// The outputs that the model has as well, without padding.

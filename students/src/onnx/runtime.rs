@@ -72,6 +72,14 @@ pub(super) fn numbers(value: &Value) -> Vec<f32> {
     }
 }
 
+/// Whole numbers of a value, row by row; none of one of other numbers.
+pub(super) fn whole_numbers(value: &Value) -> Vec<i32> {
+    match value.as_view() {
+        ValueView::Int32Tensor(tensor) => tensor.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
 /// A value of numbers.
 pub(super) fn of_numbers(path: &Path, shape: &[usize], values: Vec<f32>) -> Result<Value, StudentError> {
     Value::from_shape(shape, values).map_err(|error| failed(path, &error))

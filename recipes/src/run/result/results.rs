@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use alambic_files::{digests, write};
-use alambic_inference::detector_folder;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles};
 use alambic_ranks::share;
 use alambic_reports::layers::LayerRetrieval;
@@ -13,7 +12,7 @@ use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT
 use alambic_reports::record::tables_from_events;
 use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
-use alambic_students::{add_detector, save_pretrained};
+use alambic_students::{copy_inner_models, save_pretrained};
 use alambic_teachers::Teacher;
 use alambic_tensor::precision;
 
@@ -355,9 +354,7 @@ impl Results<'_> {
             tokenizer = tokenizer.with_similarity(similarity)?;
         }
         save_pretrained(&partial, &config, &config.weights(&finished)?, &tokenizer, precision)?;
-        if let Some(detector) = detector_folder(finished.path()) {
-            add_detector(&partial, &detector)?;
-        }
+        copy_inner_models(finished.path(), &partial)?;
         for name in [PROJECTIONS, MASKS, DELTA] {
             let own = finished.path().join(name);
             if own.is_file() {

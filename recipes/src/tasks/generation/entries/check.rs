@@ -147,6 +147,9 @@ impl WrittenData {
         if first.writes == Written::Spans {
             return first.check_evaluated_texts(checker);
         }
+        if first.draws() {
+            return first.check_drawings(checker);
+        }
         let references = match first.writes {
             Written::Caption => PredictionKind::Scene,
             Written::Text if has_scenes(checker) => PredictionKind::Scene,

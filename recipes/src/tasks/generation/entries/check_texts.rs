@@ -34,7 +34,7 @@ pub(super) fn check_text_keys(entry: &GenerationEntry, origin: &Origin, checker:
     let are_unlabelled = entry.labelled < 1.0 || !entry.labelled_languages.is_empty();
     if are_unlabelled && matches!(entry.writes, Written::Text | Written::Spans) {
         let label = "a translation and a span are known wherever their text is";
-        return error("`labelled` is of answers and captions", origin, label);
+        return error("`labelled` is of answers, captions and images", origin, label);
     }
     if let Some(direction) = entry.directions.first() {
         if !writes {

@@ -230,9 +230,10 @@ impl WrittenEvaluator<'_> {
         let mut inputs = Vec::with_capacity(examples.len());
         for (index, own) in examples.iter().map(|&index| (index, &self.asked[index])) {
             let picture = match change {
-                None => own.picture,
                 Some(InputChange::WithoutImages) => None,
                 Some(InputChange::OtherImages) => self.other_picture(index),
+                // The others are of images that are drawn.
+                _ => own.picture,
             };
             let picture = picture.filter(|_| own.reads_image);
             let image = picture.map(|picture| store.add(picture)).transpose()?;

@@ -1,13 +1,16 @@
 //! Examples in tokens, with their images.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use alambic_data::{Picture, Split};
 use alambic_inference::ImageProcessor;
 use alambic_models::Config;
 
+use super::examples::AboutImage;
 use super::image_codes::ImageCodes;
 use super::options::{GenerationEntry, Written};
+use super::teacher_images::{TeacherImage, TeacherImages};
 use super::teacher_texts::{TeacherTexts, Unlabelled};
 use crate::context::RunContext;
 use crate::error::RunError;
@@ -24,6 +27,14 @@ pub(super) struct EncodedVersion {
     pub(super) target: Vec<u32>,
     /// Whether the teacher wrote the target.
     pub(super) is_teacher_target: bool,
+    /// The image that the teacher drew.
+    pub(super) drawn: Option<Arc<TeacherImage>>,
+}
+
+/// A caption in tokens, and the image of it that the teacher drew.
+pub(super) struct DrawnVersion {
+    pub(super) caption: Vec<u32>,
+    pub(super) teacher: Option<Arc<TeacherImage>>,
 }
 
 /// What is read and written of an example.
@@ -32,8 +43,8 @@ pub(super) enum EncodedContent {
     Versions(Vec<EncodedVersion>),
     /// A text without its end, of which spans are left out anew in every epoch: as the entry of this number says.
     Text(Vec<u32>, usize),
-    /// A caption in each language, of which the image is drawn.
-    Drawn(Vec<Vec<u32>>),
+    /// A caption in each language, of which the image is drawn: the one that the caption tells of, or that the teacher drew.
+    Drawn(Vec<DrawnVersion>),
 }
 
 /// An example in tokens.
@@ -59,7 +70,8 @@ impl Encoded {
     pub(super) fn has_label(&self) -> bool {
         match &self.content {
             EncodedContent::Versions(versions) => versions.iter().any(|own| !own.is_teacher_target),
-            EncodedContent::Text(..) | EncodedContent::Drawn(_) => true,
+            EncodedContent::Text(..) => true,
+            EncodedContent::Drawn(versions) => versions.iter().any(|own| own.teacher.is_none()),
         }
     }
 }
@@ -90,7 +102,9 @@ impl<'a> ExampleSet<'a> {
         let store = self.store.as_mut();
         let own = match entry.writes {
             Written::Spans => texts(entry, index, context, split, job, statistics)?,
-            Written::ImageTokens => drawn_images(entry, context, split, job, store, statistics)?,
+            Written::ImageTokens => {
+                drawn_images((index, entry), (context, job), split, store, statistics, observer)?
+            }
             _ => about_images((index, entry), (context, job), split, store, statistics, observer)?,
         };
         self.examples.extend(own);
@@ -98,29 +112,43 @@ impl<'a> ExampleSet<'a> {
     }
 }
 
-/// The captions of an entry's split, at most so many, in tokens, and the images that are drawn of them.
+/// The captions of an entry's split, at most so many, in tokens, and the images that are drawn of them, for some of which the teacher
+/// draws.
 fn drawn_images<'a>(
-    entry: &'a GenerationEntry,
-    context: &'a RunContext<'_>,
+    (index, entry): (usize, &'a GenerationEntry),
+    (context, job): (&'a RunContext<'_>, &Job<'_>),
     (split, most): (Split, usize),
-    job: &Job<'_>,
     mut store: Option<&mut ImageStore<'a>>,
     statistics: &mut DatasetStatistics,
+    observer: &mut dyn Observer,
 ) -> Result<Vec<Encoded>, RunError> {
     let tokenizer = job.tokenizer.with_max_length(entry.max_length.min(job.config.max_length()))?;
     let mut about = entry.examples(&context.corpora, split)?;
     subsample(&mut about, most);
+    let is_known = |example: &AboutImage<'_>, language: Option<&str>| {
+        example.picture.is_some_and(|picture| entry.is_labelled(picture, language))
+    };
+    let unknown: Vec<&str> = about
+        .iter()
+        .flat_map(|example| {
+            let own = example.versions.iter().filter(|own| !is_known(example, own.language));
+            own.map(|own| own.prompt.as_str())
+        })
+        .collect();
+    let drawn = TeacherImages::draw((index, entry), &unknown, split, (context, job), statistics, observer)?;
     let mut examples = Vec::with_capacity(about.len());
     for example in &about {
         let (Some(picture), Some(store)) = (example.picture, store.as_deref_mut()) else { continue };
-        let mut captions = Vec::with_capacity(example.versions.len());
+        let mut versions = Vec::with_capacity(example.versions.len());
         for version in &example.versions {
             let caption = tokenizer.encode_text(&version.prompt, None)?;
             statistics.truncated += usize::from(caption.truncated);
-            captions.push(caption.ids);
+            let teacher = drawn.of(&version.prompt).filter(|_| !is_known(example, version.language));
+            versions.push(DrawnVersion { caption: caption.ids, teacher });
         }
-        let image = Some(store.add(picture)?);
-        examples.push(Encoded { image, content: EncodedContent::Drawn(captions) });
+        let needs_image = versions.iter().any(|own| own.teacher.is_none());
+        let image = needs_image.then(|| store.add(picture)).transpose()?;
+        examples.push(Encoded { image, content: EncodedContent::Drawn(versions) });
     }
     Ok(examples)
 }
@@ -183,7 +211,12 @@ fn about_images<'a>(
                 continue;
             }
             statistics.truncated += usize::from(prompt.truncated);
-            versions.push(EncodedVersion { prompt: prompt.ids, target, is_teacher_target: label.is_none() });
+            versions.push(EncodedVersion {
+                prompt: prompt.ids,
+                target,
+                is_teacher_target: label.is_none(),
+                drawn: None,
+            });
         }
         if versions.is_empty() {
             continue;

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use alambic_data::Raster;
 use alambic_inference::ProcessedImage;
 use alambic_losses::Targets;
 use alambic_models::architecture::Image;
 use alambic_models::ernie_vilg::{ErnieVilg, ErnieVilgConfig};
-use alambic_models::{Config, ModelError, Patches, Tokens};
+use alambic_models::{Config, ImageNormalization, Images, ModelError, Patches, Tokens};
 use alambic_tensor::parameters::Weights;
 
+use super::teacher_images::TeacherImage;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
 use crate::images::views::Views;
@@ -84,23 +86,49 @@ impl<'a> ImageCodes<'a> {
 
     /// What a decoder is forced on that draws images, and what it is to predict. The last token is read as well, since a reconstructor
     /// makes images of states that have read theirs.
-    pub(super) fn drawn(&self, images: &CodedImages) -> Result<(Tokens, Targets), RunError> {
-        let tokens = |codes: &Vec<u32>| codes.iter().map(|&code| self.config.token_of_code(code)).collect();
-        let written: Vec<Vec<u32>> = images.codes.iter().map(tokens).collect();
+    pub(super) fn forced(&self, rows: &[DrawnRow]) -> (Tokens, Targets) {
+        let tokens = |row: &DrawnRow| row.codes.iter().map(|&code| self.config.token_of_code(code)).collect();
+        let written: Vec<Vec<u32>> = rows.iter().map(tokens).collect();
         let written: Vec<&[u32]> = written.iter().map(Vec::as_slice).collect();
         let (start, padding) = (self.config.image_start(), self.config.pad_token_id);
-        let (_, mut targets) = forced_targets(&written, |_| start, padding, |_| false);
+        let (_, mut targets) = forced_targets(&written, |_| start, padding, |row| rows[row].is_teachers);
+        // The teacher is forced on real images as on those that it drew.
         targets.teacher_mask = Arc::new(vec![1.0; targets.classes.len()]);
-        let tokenizer = &self.config.image_tokenizer;
-        let whole = images.patches.whole_images(tokenizer.num_channels, tokenizer.factor())?;
-        let pixels = whole.pixels.flatten_all().and_then(|pixels| pixels.to_vec1());
-        targets.pixels = Arc::new(pixels.map_err(ModelError::from)?);
-        let read: Vec<Vec<u32>> = images.codes.iter().map(|codes| self.config.image(codes)).collect();
-        Ok((Tokens::pad(&read, padding), targets))
+        targets.pixels = Arc::new(rows.iter().flat_map(|row| row.pixels.iter().copied()).collect());
+        let read: Vec<Vec<u32>> = rows.iter().map(|row| self.config.image(&row.codes)).collect();
+        (Tokens::pad(&read, padding), targets)
+    }
+}
+
+/// An image that is drawn: its codes, and its pixels from -1 to 1.
+pub(super) struct DrawnRow {
+    codes: Vec<u32>,
+    pixels: Vec<f32>,
+    is_teachers: bool,
+}
+
+impl DrawnRow {
+    /// An image that the teacher drew.
+    pub(super) fn of_teacher(image: &TeacherImage) -> Result<Self, RunError> {
+        let Raster { width, height, rgb } = &image.raster;
+        let images = Images::of_rgb(&[(*width, *height, rgb.as_slice())], ImageNormalization::VILT)?;
+        let pixels = images.pixels.flatten_all().and_then(|pixels| pixels.to_vec1());
+        let pixels = pixels.map_err(ModelError::from)?;
+        Ok(Self { codes: image.codes.clone(), pixels, is_teachers: true })
     }
 }
 
 impl CodedImages {
+    /// The images one by one, with their pixels.
+    pub(super) fn into_rows(self, codes: &ImageCodes<'_>) -> Result<Vec<DrawnRow>, RunError> {
+        let tokenizer = &codes.config.image_tokenizer;
+        let whole = self.patches.whole_images(tokenizer.num_channels, tokenizer.factor())?;
+        let pixels = whole.pixels.flatten_from(1).and_then(|pixels| pixels.to_vec2());
+        let pixels: Vec<Vec<f32>> = pixels.map_err(ModelError::from)?;
+        let row = |(codes, pixels)| DrawnRow { codes, pixels, is_teachers: false };
+        Ok(self.codes.into_iter().zip(pixels).map(row).collect())
+    }
+
     /// The images as a network reads them.
     pub(super) fn image(&self) -> Image {
         Image::Codes(Arc::new(self.codes.concat()))

@@ -32,9 +32,6 @@ pub(super) fn check_image_token_keys(
         let message = "captions are to be in several languages, and nothing says which is asked for";
         return error(message, &entry.languages[1].origin, "name one language");
     }
-    if entry.draws() && (entry.labelled < 1.0 || !entry.labelled_languages.is_empty()) {
-        return error("`labelled` is of answers and captions", origin, "an image is drawn here");
-    }
     for (key, place) in [
         ("hide", entry.hide.as_ref().map(|own| &own.origin)),
         ("directions", entry.directions.first().map(|own| &own.origin)),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use alambic_data::{Picture, is_in_labelled_share};
 use alambic_settings::{Diagnostic, Origin};
 
-use super::examples::AboutImage;
+use super::examples::{AboutImage, Version};
 use super::options::{GenerationEntry, Written, WrittenData};
 use super::teacher_texts::address;
 use crate::check::checker::{Checker, Site, list};
@@ -32,8 +32,14 @@ impl GenerationEntry {
 
     /// For how many of some examples the teacher is to write.
     pub(super) fn count_unlabelled(&self, examples: &[AboutImage<'_>]) -> usize {
-        if !self.has_labels_apart() {
-            return 0;
+        if self.draws() {
+            let unknown = examples.iter().flat_map(|example| {
+                let is_unknown = |own: &&Version<'_>| {
+                    example.picture.is_some_and(|picture| !self.is_labelled(picture, own.language))
+                };
+                example.versions.iter().filter(is_unknown).map(|own| own.prompt.as_str())
+            });
+            return unknown.collect::<HashSet<_>>().len();
         }
         let unlabelled = examples.iter().flat_map(|example| {
             let without = example.versions.iter().filter(|version| version.targets.is_empty());
@@ -49,7 +55,7 @@ impl GenerationEntry {
 
     /// Whether labels are known of images, and not of texts with their translations or spans.
     fn has_labels_apart(&self) -> bool {
-        matches!(self.writes, Written::Answer | Written::Caption)
+        matches!(self.writes, Written::Answer | Written::Caption | Written::ImageTokens)
     }
 }
 

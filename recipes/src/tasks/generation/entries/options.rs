@@ -72,7 +72,7 @@ settings! {
         #[range(0.0..=1.0)]
         pub fraction: f64 = 1.0,
         /// Share of the images whose labels are trained on; smaller shares lie within larger ones. For the others the stage's teacher
-        /// writes, and what it wrote is the target of `sequence` and of `word-level`.
+        /// writes, or draws, and what it wrote is the target of `sequence` and of `word-level`.
         #[range(0.0..=1.0)]
         pub labelled: f64 = 1.0,
         /// The languages among `languages` in which labels are trained on; in the others the teacher writes. Left out: all.
@@ -80,6 +80,10 @@ settings! {
         /// Beams of the teacher where it writes.
         #[range(1..=1024)]
         pub teacher_beam: usize = 4,
+        /// Images that the teacher draws of a caption where it draws, of which the best is learnt: by the re-ranker in its folder, or the
+        /// likeliest.
+        #[range(1..=1024)]
+        pub teacher_candidates: usize = 8,
         /// Share of the tokens of a text that are left out, where spans are written.
         #[range(0.001..=0.999)]
         pub noise_density: f64 = 0.15,

@@ -8,6 +8,7 @@ use alambic_settings::{At, Diagnostic};
 use alambic_students::{Student, TaskKind};
 
 use super::contrast::ContrastEvaluator;
+use super::drawings::DrawingEvaluator;
 use super::evaluate::WrittenEvaluator;
 use super::options::{GenerationEntry, Written, WrittenData};
 use super::span_evaluate::SpanEvaluator;
@@ -169,6 +170,9 @@ impl Task for WrittenData {
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
+        if self.evaluated_drawing().is_some() {
+            return &["temperature", "top-k", "top-p", "sampling-seed", "scorer", "detector", "candidates"];
+        }
         &[
             "beam",
             "max-new-tokens",
@@ -215,6 +219,9 @@ impl Task for WrittenData {
     ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
         if let Some(entry) = self.evaluated_spans() {
             return Ok(vec![Box::new(SpanEvaluator::new(entry, context, observer)?)]);
+        }
+        if let Some(entry) = self.evaluated_drawing() {
+            return Ok(vec![Box::new(DrawingEvaluator::new(entry, context, observer)?)]);
         }
         let mut evaluators: Vec<Box<dyn Evaluator + 'a>> = Vec::new();
         if !self.evaluated().is_empty() {

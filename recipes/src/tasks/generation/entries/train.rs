@@ -16,8 +16,8 @@ use alambic_tensor::Streams;
 use rand::Rng;
 
 use super::contrast::{ContrastTraining, counts_over_pairs};
-use super::example_set::{Encoded, EncodedContent, EncodedVersion, ExampleSet, picture_read};
-use super::image_codes::{self, ImageCodes};
+use super::example_set::{DrawnVersion, Encoded, EncodedContent, EncodedVersion, ExampleSet, picture_read};
+use super::image_codes::{self, DrawnRow, ImageCodes};
 use super::options::{Written, WrittenData};
 use super::span_corruption::SpanCorruption;
 use super::teacher_texts::{TeacherTexts, Unlabelled};
@@ -190,14 +190,16 @@ impl<'a> WrittenTraining<'a> {
                     Some(corruption) => corruption.corrupt(tokens, epoch),
                     None => [tokens.clone(), tokens.clone()],
                 };
-                Cow::Owned(EncodedVersion { prompt, target, is_teacher_target: false })
+                Cow::Owned(EncodedVersion { prompt, target, is_teacher_target: false, drawn: None })
             }
-            EncodedContent::Drawn(captions) => {
-                let prompt = match captions.as_slice() {
-                    [only] => only.clone(),
-                    several => several[drawn(several.len())].clone(),
+            EncodedContent::Drawn(versions) => {
+                let DrawnVersion { caption, teacher } = match versions.as_slice() {
+                    [only] => only,
+                    several => &several[drawn(several.len())],
                 };
-                Cow::Owned(EncodedVersion { prompt, target: Vec::new(), is_teacher_target: false })
+                let (prompt, is_teacher_target) = (caption.clone(), teacher.is_some());
+                let drawn = teacher.clone();
+                Cow::Owned(EncodedVersion { prompt, target: Vec::new(), is_teacher_target, drawn })
             }
         }
     }
@@ -211,20 +213,53 @@ impl<'a> WrittenTraining<'a> {
         pass: Pass<'_>,
         context: &ForwardContext<'_>,
     ) -> Result<ForwardOutputs, RunError> {
+        if set.draws(rows) {
+            return self.drawn_outputs(set, (rows, versions), views, pass, context);
+        }
         // Batches are of one entry: of all rows images are read, or of none.
         let places: Option<Vec<usize>> = rows.iter().map(|&row| set.examples[row].image).collect();
-        let (Some(places), Some(store)) = (places, &set.store) else {
-            return self.outputs(versions, None, pass, context);
+        let image = match (places, &set.store, &set.codes) {
+            (Some(places), Some(store), Some(codes)) => {
+                Some(codes.of(store, &places, views, context.weights)?.image())
+            }
+            (Some(places), Some(store), None) => image_codes::read(store, &places, views)?,
+            _ => None,
         };
-        let Some(codes) = &set.codes else {
-            return self.outputs(versions, image_codes::read(store, &places, views)?, pass, context);
+        self.outputs(versions, image, pass, context)
+    }
+
+    /// The same over rows of which images are drawn.
+    fn drawn_outputs(
+        &self,
+        set: &ExampleSet<'_>,
+        (rows, versions): (&[usize], &[Cow<'_, EncodedVersion>]),
+        views: Option<Views>,
+        pass: Pass<'_>,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let (Some(store), Some(codes)) = (&set.store, &set.codes) else {
+            return Err(RunError::Recipe("images are drawn by a model that has an image tokenizer".into()));
         };
-        let images = codes.of(store, &places, views, context.weights)?;
-        if !set.draws(rows) {
-            return self.outputs(versions, Some(images.image()), pass, context);
+        let known = rows.iter().zip(versions).filter(|(_, version)| version.drawn.is_none());
+        let places: Vec<usize> = known.filter_map(|(&row, _)| set.examples[row].image).collect();
+        let known = if places.is_empty() {
+            Vec::new()
+        } else {
+            codes.of(store, &places, views, context.weights)?.into_rows(codes)?
+        };
+        let mut known = known.into_iter();
+        let mut drawn = Vec::with_capacity(versions.len());
+        for version in versions {
+            let row = match &version.drawn {
+                Some(image) => DrawnRow::of_teacher(image)?,
+                None => known
+                    .next()
+                    .ok_or_else(|| RunError::Recipe("an image is to be drawn that is not known".into()))?,
+            };
+            drawn.push(row);
         }
-        let (decoder, targets) = codes.drawn(&images)?;
-        self.forced_outputs(versions, None, (decoder, targets), pass, context)
+        let forced = codes.forced(&drawn);
+        self.forced_outputs(versions, None, forced, pass, context)
     }
 
     /// The losses' inputs over a batch.
