@@ -121,19 +121,16 @@ impl RetrievalPipeline {
     /// # Errors
     /// When an image was processed for another model.
     pub fn project_images(&self, images: &[&ProcessedImage]) -> Result<Vec<Vec<f32>>, InferenceError> {
-        let rows = rows_in_batches(images, BATCH, |some| {
+        rows_in_batches(images, BATCH, |some| {
             let (image, _) = self.image_processor.batch(some, None)?;
             let projected = image.as_ref().map(|image| self.network.project_images(image)).transpose()?;
-            match projected.flatten() {
-                Some(projected) => Ok(projected.to_vec2().map_err(ModelError::from)?),
-                None => {
-                    let wanted = TapSelection::named(["image.embedding"]);
-                    let batch = Batch { image, ..Batch::default() };
-                    rows_of(&self.network.forward(&batch, Pass::Evaluate, wanted)?, "image.embedding")
-                }
+            if let Some(projected) = projected.flatten() {
+                return Ok(projected.to_vec2().map_err(ModelError::from)?);
             }
-        })?;
-        Ok(rows)
+            let batch = Batch { image, ..Batch::default() };
+            let wanted = TapSelection::named(["image.embedding"]);
+            rows_of(&self.network.forward(&batch, Pass::Evaluate, wanted)?, "image.embedding")
+        })
     }
 
     fn embed<T>(

@@ -63,23 +63,22 @@ impl ErnieVilg {
             (WeightSource::new(weights), config.hidden_size, config.image_tokenizer.grid());
         let mut own = tokenizer_weights(weights);
         let tokenizer = ImageTokenizer::new(&config.image_tokenizer, &own)?;
-        let reconstructor = match config.reconstructor {
-            None => None,
-            Some(_) => {
-                own.extend(
-                    part(weights, ErnieVilgConfig::RECONSTRUCTOR)
-                        .map(|(name, tensor)| (ImageTokenizerConfig::decoder_name(&name), tensor)),
-                );
-                let [first, last] = ErnieVilgConfig::MAPPING;
-                let codes = config.image_tokenizer.codebook_dim;
-                Some(StateDecoder {
-                    mapping: [
-                        Linear::load(source, first, width, width)?,
-                        Linear::load(source, last, width, codes)?,
-                    ],
-                    images: ImageTokenizer::new(&config.image_tokenizer, &own)?,
-                })
-            }
+        let reconstructor = if config.reconstructor.is_some() {
+            own.extend(
+                part(weights, ErnieVilgConfig::RECONSTRUCTOR)
+                    .map(|(name, tensor)| (ImageTokenizerConfig::decoder_name(&name), tensor)),
+            );
+            let [first, last] = ErnieVilgConfig::MAPPING;
+            let codes = config.image_tokenizer.codebook_dim;
+            Some(StateDecoder {
+                mapping: [
+                    Linear::load(source, first, width, width)?,
+                    Linear::load(source, last, width, codes)?,
+                ],
+                images: ImageTokenizer::new(&config.image_tokenizer, &own)?,
+            })
+        } else {
+            None
         };
         Ok(Self {
             words: source.tensor(ErnieVilgConfig::WORDS, &[config.tokens(), width])?,

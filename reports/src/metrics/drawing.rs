@@ -9,6 +9,22 @@ use super::metric::{
 };
 use super::prediction::{Drawing, Prediction, PredictionKind};
 
+/// What the metrics of drawings have in common: a share that is the better the higher it is.
+const OF_DRAWINGS: Metric = Metric {
+    name: "",
+    summary: "",
+    undefined: "",
+    direction: Direction::Higher,
+    is_share: true,
+    reference_source: ReferenceSource::Labels,
+    accepts: &[PredictionKind::Drawing],
+    references: &[PredictionKind::Drawing],
+    suits: always,
+    is_default: always,
+    contributions: |_, _| Vec::new(),
+    value: Value::OfSums(ratio),
+};
+
 /// Fréchet distance of the scorer's vectors of drawn images and of real ones, each taken for normally distributed (Heusel et al., 2017,
 /// there of Inception's): `|m - n|² + tr(A + B - 2 (A^½ B A^½)^½)` for means m, n and covariances A, B, which divide by one less than the
 /// number of images. With other vectors it is another number, and of few images a larger one.
@@ -18,16 +34,12 @@ pub(super) static FRECHET_DISTANCE: Metric = Metric {
     undefined: "fewer than two images, or no scorer",
     direction: Direction::Lower,
     is_share: false,
-    reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Drawing],
-    references: &[PredictionKind::Drawing],
-    suits: always,
-    is_default: always,
     contributions: vectors,
     value: Value::OfContributions(|all| {
         let [drawn, real] = moments(all)?;
         frechet(&drawn, &real)
     }),
+    ..OF_DRAWINGS
 };
 
 /// Kernel distance of the same vectors: the unbiased estimate of the squared maximum mean discrepancy under `k(x, y) = (x·y / d + 1)³`
@@ -38,13 +50,10 @@ pub(super) static KERNEL_DISTANCE: Metric = Metric {
     undefined: "fewer than two images, or no scorer",
     direction: Direction::Lower,
     is_share: false,
-    reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Drawing],
-    references: &[PredictionKind::Drawing],
-    suits: always,
     is_default: never,
     contributions: vectors,
     value: Value::OfContributions(kernel),
+    ..OF_DRAWINGS
 };
 
 /// F1 of the objects that a detector finds in drawn images, by their tags, compared with those that are in the images which the texts
@@ -53,13 +62,6 @@ pub(super) static DRAWN_OBJECTS: Metric = Metric {
     name: "drawn-objects",
     summary: "F1 of the objects that a detector finds in drawn images",
     undefined: "no image whose objects are known, or no detector",
-    direction: Direction::Higher,
-    is_share: true,
-    reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Drawing],
-    references: &[PredictionKind::Drawing],
-    suits: always,
-    is_default: always,
     contributions: |pairs, _| {
         each(pairs, |drawn, real| {
             let (found, there) = (drawn.objects.as_ref()?, real.objects.as_ref()?);
@@ -71,6 +73,7 @@ pub(super) static DRAWN_OBJECTS: Metric = Metric {
         [right, found, there] => f1(right, found - right, there - right),
         _ => None,
     }),
+    ..OF_DRAWINGS
 };
 
 /// Share of the drawn images in which a detector finds exactly the objects of the image that the text tells of.
@@ -78,20 +81,13 @@ pub(super) static DRAWN_EXACTLY: Metric = Metric {
     name: "drawn-exactly",
     summary: "share of drawn images in which a detector finds exactly the objects that are to be there",
     undefined: "no image whose objects are known, or no detector",
-    direction: Direction::Higher,
-    is_share: true,
-    reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Drawing],
-    references: &[PredictionKind::Drawing],
-    suits: always,
-    is_default: always,
     contributions: |pairs, _| {
         each(pairs, |drawn, real| {
             let (found, there) = (drawn.objects.as_ref()?, real.objects.as_ref()?);
             Some(Contribution::of_hit(found.len() == there.len() && common(found, there) == there.len()))
         })
     },
-    value: Value::OfSums(ratio),
+    ..OF_DRAWINGS
 };
 
 /// Share of the drawn images of which what the text says is true, as far as the detector sees it: every object that is named, and every
@@ -100,15 +96,8 @@ pub(super) static DRAWING_TRUTH: Metric = Metric {
     name: "drawing-truth",
     summary: "share of drawn images in which the objects and relations that the text names are found",
     undefined: "no text of a made-up scene, or no detector",
-    direction: Direction::Higher,
-    is_share: true,
-    reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Drawing],
-    references: &[PredictionKind::Drawing],
-    suits: always,
-    is_default: always,
     contributions: |pairs, _| each(pairs, |drawn, _| drawn.is_as_told.map(Contribution::of_hit)),
-    value: Value::OfSums(ratio),
+    ..OF_DRAWINGS
 };
 
 /// Share of the drawn images whose text is nearest to them among a hundred, by the scorer.
@@ -116,15 +105,8 @@ pub(super) static DRAWING_FOUND: Metric = Metric {
     name: "drawing-found",
     summary: "share of drawn images whose text a scorer puts first among a hundred",
     undefined: "no image, or no scorer",
-    direction: Direction::Higher,
-    is_share: true,
-    reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Drawing],
-    references: &[PredictionKind::Drawing],
-    suits: always,
-    is_default: always,
     contributions: |pairs, _| each(pairs, |drawn, _| drawn.is_found.map(Contribution::of_hit)),
-    value: Value::OfSums(ratio),
+    ..OF_DRAWINGS
 };
 
 /// The contribution of each pair of drawings; none where either is another prediction.
@@ -295,7 +277,7 @@ mod tests {
         [0.03, -0.49, 0.3],
     ];
     /// By `reports/tests/golden/drawing.py`.
-    const FRECHET: f64 = 3.779031693686382;
+    const FRECHET: f64 = 3.779_031_693_686_382;
     /// The same.
-    const KERNEL: f64 = -0.5204852041539194;
+    const KERNEL: f64 = -0.520_485_204_153_919_4;
 }

@@ -4,11 +4,24 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::write;
 use alambic_inference::{DrawingOptions, DrawnImage, ImageGenerationPipeline};
+use clap::Args;
 use serde_json::json;
 
 use super::Arguments;
 use super::lines::{Answer, in_batches};
 use crate::failure::Failure;
+
+/// Flags about how many images are drawn
+#[derive(Args, Clone)]
+pub(super) struct Drawing {
+    /// Images that are drawn of a text, of which the best is written: by the re-ranker in the model's folder, or without one by the mean
+    /// log-probability of its tokens
+    #[arg(long, value_name = "N", requires = "draw", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) candidates: Option<u16>,
+    /// Writes all of them, the best first, with their numbers before the ending of the name
+    #[arg(long, requires = "candidates")]
+    all: bool,
+}
 
 /// Draws an image of each text, or several, into files of the name that is given.
 pub(super) fn run(path: &Path, draw: &Path, arguments: &Arguments) -> Result<(), Failure> {
@@ -36,7 +49,7 @@ pub(super) fn run(path: &Path, draw: &Path, arguments: &Arguments) -> Result<(),
     let pipeline = ImageGenerationPipeline::load(path)?;
     let options = DrawingOptions {
         sampling: Some(arguments.decoding.sampling()),
-        candidates: arguments.candidates.map_or(1, usize::from),
+        candidates: arguments.drawing.candidates.map_or(1, usize::from),
     };
     let several = arguments.inputs.len() > 1 || arguments.table.is_some();
     in_batches(arguments, |batch| {
@@ -52,7 +65,7 @@ pub(super) fn run(path: &Path, draw: &Path, arguments: &Arguments) -> Result<(),
                     "`--draw` writes one image of standard input, and there are several lines: pass texts as arguments".into(),
                 ));
             }
-            let shown = if arguments.all { drawn.as_slice() } else { &drawn[..drawn.len().min(1)] };
+            let shown = if arguments.drawing.all { drawn.as_slice() } else { &drawn[..drawn.len().min(1)] };
             let files = write_images(draw, shown, several.then_some(line.number + 1))?;
             let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             let images: Vec<_> =

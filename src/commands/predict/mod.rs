@@ -27,6 +27,7 @@ use clap::Args;
 use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
 use decoding::Decoding;
+use drawings::Drawing;
 use table::TableInput;
 
 /// Runs a model on texts: arguments, lines of standard input, or a table
@@ -84,13 +85,8 @@ pub(crate) struct Arguments {
     /// each has its number before the ending of the name
     #[arg(long, value_name = "FILE", conflicts_with = "output")]
     draw: Option<PathBuf>,
-    /// Images that are drawn of a text, of which the best is written: by the re-ranker in the model's folder, or without one by the mean
-    /// log-probability of its tokens
-    #[arg(long, value_name = "N", requires = "draw", value_parser = clap::value_parser!(u16).range(1..))]
-    candidates: Option<u16>,
-    /// Writes all of them, the best first, with their numbers before the ending of the name
-    #[arg(long, requires = "candidates")]
-    all: bool,
+    #[command(flatten)]
+    drawing: Drawing,
     /// Beams in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
@@ -140,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
         ("--image", arguments.image.is_some(), "reads images"),
         ("--draw", arguments.draw.is_some() && !draws_texts, "makes tokens of images"),
-        ("--candidates", arguments.candidates.is_some() && !draws_texts, "draws images of texts"),
+        ("--candidates", arguments.drawing.candidates.is_some() && !draws_texts, "draws images of texts"),
     ] {
         let has_image_as_well = needed == "reads images" && config.reads_images();
         if given && kind != needed && !has_image_as_well {

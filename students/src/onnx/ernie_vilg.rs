@@ -54,6 +54,9 @@ struct Graphs<'a> {
 /// Keys and values of a layer, `[batch, heads, sequence, width of a head]`.
 type KeyValue = [Name; 2];
 
+/// Makes the bias of a pattern.
+type MakeBias<'a> = dyn Fn(&mut Builder, Option<ImagePattern>) -> Result<Name, ModelError> + 'a;
+
 /// Biases of the scores by what tokens of an image see of it.
 #[derive(Default)]
 struct Biases(Vec<(Option<ImagePattern>, Name)>);
@@ -137,11 +140,7 @@ impl Graphs<'_> {
     }
 
     /// Makes a bias of each pattern that there is.
-    fn biases(
-        &self,
-        graph: &mut Builder,
-        make: &dyn Fn(&mut Builder, Option<ImagePattern>) -> Result<Name, ModelError>,
-    ) -> Result<Biases, ModelError> {
+    fn biases(&self, graph: &mut Builder, make: &MakeBias<'_>) -> Result<Biases, ModelError> {
         let mut biases = Biases::default();
         for layer in 0..self.config.num_hidden_layers {
             let pattern = self.config.pattern(layer);
@@ -256,9 +255,10 @@ impl Graphs<'_> {
             })
             .collect();
         let before = size(&mut graph, &past[0][0], 2);
-        let source = match &mask {
-            Some(mask) => size(&mut graph, mask, 1),
-            None => graph.integers("tokens of an image", &[], &[self.config.image_tokens() as i64 + 1]),
+        let source = if let Some(mask) = &mask {
+            size(&mut graph, mask, 1)
+        } else {
+            graph.integers("tokens of an image", &[], &[self.config.image_tokens() as i64 + 1])
         };
         let first = graph.node("Sub", &[&before, &source], Vec::new());
         let length = size(&mut graph, &ids, 1);
@@ -266,15 +266,12 @@ impl Graphs<'_> {
         let one = graph.integers("one", &[], &[1]);
         let places = graph.node("Range", &[&first, &end, &one], Vec::new());
         let embedded = self.embed(&mut graph, &ids, &places, written)?;
-        let biases = match &mask {
-            Some(mask) => {
-                let seen = Seen { mask, length: &length, places: &places, end: Some(&end) };
-                self.biases(&mut graph, &|graph, pattern| self.behind_text(graph, &seen, pattern))?
-            }
-            None => {
-                let bias = blocks::causal_bias(&mut graph, &ids, &before);
-                self.biases(&mut graph, &|_, _| Ok(bias.clone()))?
-            }
+        let biases = if let Some(mask) = &mask {
+            let seen = Seen { mask, length: &length, places: &places, end: Some(&end) };
+            self.biases(&mut graph, &|graph, pattern| self.behind_text(graph, &seen, pattern))?
+        } else {
+            let bias = blocks::causal_bias(&mut graph, &ids, &before);
+            self.biases(&mut graph, &|_, _| Ok(bias.clone()))?
         };
         let (hidden, present) = self.layers(&mut graph, embedded, Some(&past), &biases)?;
         let logits = self.logits(&mut graph, &hidden, written)?;

@@ -202,10 +202,9 @@ fn plural(entry: &GenerationEntry) -> &'static str {
 fn what(entry: &GenerationEntry) -> &'static str {
     match entry.writes {
         Written::Answer => "question with a known answer",
-        Written::Caption => "image with a caption",
+        Written::Caption | Written::ImageTokens => "image with a caption",
         Written::Text => "text with a translation",
         Written::Spans => "text",
-        Written::ImageTokens => "image with a caption",
     }
 }
 

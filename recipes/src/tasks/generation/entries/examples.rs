@@ -137,11 +137,11 @@ impl GenerationEntry {
                 }
                 Written::ImageTokens => {
                     for picture in corpora.pictures(std::slice::from_ref(name), split)? {
-                        let captions = |language: &Option<&'c str>| {
-                            Some((*language, picture.captions_in(*language, &details.languages)?))
+                        let captions = |language: Option<&'c str>| {
+                            Some((language, picture.captions_in(language, &details.languages)?))
                         };
                         let captions: Vec<(Option<&str>, Vec<&str>)> =
-                            languages.iter().filter_map(captions).collect();
+                            languages.iter().copied().filter_map(captions).collect();
                         examples.extend(drawn(picture, &captions, split));
                     }
                 }

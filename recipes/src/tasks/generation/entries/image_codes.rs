@@ -62,17 +62,16 @@ impl<'a> ImageCodes<'a> {
             let codes = self.made(&patches, &ErnieVilg::new(self.config, weights)?)?;
             return Ok(CodedImages { codes, patches });
         }
-        let held = match self.held.get() {
-            Some(held) => held,
-            None => {
-                let network = ErnieVilg::new(self.config, weights)?;
-                let all: Vec<usize> = (0..store.count()).collect();
-                let mut codes = Vec::with_capacity(all.len());
-                for some in all.chunks(BATCH) {
-                    codes.extend(self.made(&self::patches(store, some, None)?, &network)?);
-                }
-                self.held.get_or_init(|| codes)
+        let held = if let Some(held) = self.held.get() {
+            held
+        } else {
+            let network = ErnieVilg::new(self.config, weights)?;
+            let all: Vec<usize> = (0..store.count()).collect();
+            let mut codes = Vec::with_capacity(all.len());
+            for some in all.chunks(BATCH) {
+                codes.extend(self.made(&self::patches(store, some, None)?, &network)?);
             }
+            self.held.get_or_init(|| codes)
         };
         Ok(CodedImages { codes: places.iter().map(|&place| held[place].clone()).collect(), patches })
     }

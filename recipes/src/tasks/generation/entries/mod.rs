@@ -20,6 +20,7 @@ mod span_texts;
 mod task;
 mod teacher_images;
 mod teacher_texts;
+mod token_losses;
 mod train;
 mod translations;
 mod writer;

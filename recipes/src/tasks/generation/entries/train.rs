@@ -10,7 +10,9 @@ use alambic_losses::{TargetKind, Targets, Term};
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{Config, Pass, Tokenizer, Tokens};
+use alambic_ranks::in_turns;
 use alambic_reports::metrics::{Metric, Prediction, PredictionKind};
+use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use rand::Rng;
@@ -21,6 +23,7 @@ use super::image_codes::{self, DrawnRow, ImageCodes};
 use super::options::{Written, WrittenData};
 use super::span_corruption::SpanCorruption;
 use super::teacher_texts::{TeacherTexts, Unlabelled};
+use super::token_losses::{figures, token_losses};
 use super::writer::{ToWrite, Writer};
 use crate::context::RunContext;
 use crate::error::RunError;
@@ -31,6 +34,7 @@ use crate::subsample::subsample;
 use crate::tasks::generation::targets::forced_targets;
 use crate::training::job::Job;
 use crate::training::masking::VALIDATION;
+use crate::training::sampler::validation_batches;
 use crate::training::statistics::DatasetStatistics;
 use crate::training::taps::Taps;
 use crate::training::task::{BatchGroup, ForwardContext, ForwardOutputs, PrimaryMetric, TrainingTask};
@@ -65,7 +69,7 @@ enum Validation<'a> {
     Pairs(&'static Metric),
     /// The losses: over texts, of which the same spans are left out each time, or over images that are drawn and what else is written,
     /// each entry's examples by themselves.
-    Loss(ExampleSet<'a>, Vec<Range<usize>>),
+    Loss(Box<ExampleSet<'a>>, Vec<Range<usize>>),
 }
 
 /// What is written about images in validation, and what is right.
@@ -126,7 +130,7 @@ impl<'a> WrittenTraining<'a> {
                     let split = (Split::Validation, most);
                     ranges.push(held.add(entry, (context, job), split, ignored, observer)?);
                 }
-                Validation::Loss(held, ranges)
+                Validation::Loss(Box::new(held), ranges)
             }
         };
         let examples = &training.examples;
@@ -260,6 +264,20 @@ impl<'a> WrittenTraining<'a> {
         }
         let forced = codes.forced(&drawn);
         self.forced_outputs(versions, None, forced, pass, context)
+    }
+
+    /// The same of rows of a range of examples that are held out, counted from its beginning.
+    fn held_outputs(
+        &self,
+        held: &ExampleSet<'_>,
+        range: &Range<usize>,
+        rows: &[usize],
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
+        let rows: Vec<usize> = rows.iter().map(|row| range.start + row).collect();
+        let version = |&row: &usize| self.version_of(&held.examples[row], VALIDATION, |_| 0);
+        let versions: Vec<Cow<'_, EncodedVersion>> = rows.iter().map(version).collect();
+        self.batch_outputs(held, (&rows, &versions), None, Pass::Evaluate, context)
     }
 
     /// The losses' inputs over a batch.
@@ -449,15 +467,30 @@ impl TrainingTask for WrittenTraining<'_> {
                 for range in ranges {
                     let counts = |term: &Term| !is_over_images(term) || held.draws(&[range.start]);
                     let value = validation_loss_of(counts, range.len(), self.batch_size, context, |rows| {
-                        let rows: Vec<usize> = rows.iter().map(|row| range.start + row).collect();
-                        let version = |&row: &usize| self.version_of(&held.examples[row], VALIDATION, |_| 0);
-                        let versions: Vec<Cow<'_, EncodedVersion>> = rows.iter().map(version).collect();
-                        self.batch_outputs(held, (&rows, &versions), None, Pass::Evaluate, context)
+                        self.held_outputs(held, range, rows, context)
                     })?;
                     sum += value * range.len() as f64;
                 }
                 Ok(sum / held.examples.len().max(1) as f64)
             }
         }
+    }
+
+    fn validate_all(&self, context: &ForwardContext<'_>) -> Result<IndexMap<String, f64>, RunError> {
+        let value = (self.primary_metric().name.to_owned(), self.validate(context)?);
+        let mut values: IndexMap<String, f64> = [value].into_iter().collect();
+        if let Validation::Loss(held, ranges) = &self.validation {
+            let mut losses = Vec::new();
+            for range in ranges.iter().filter(|range| held.draws(&[range.start])) {
+                let batches = validation_batches(range.len(), self.batch_size, context.terms);
+                let own = in_turns(batches, |rows| {
+                    let outputs = self.held_outputs(held, range, &rows, context)?;
+                    token_losses(&outputs.student, &outputs.targets)
+                })?;
+                losses.extend(own.concat());
+            }
+            values.extend(figures(&losses));
+        }
+        Ok(values)
     }
 }

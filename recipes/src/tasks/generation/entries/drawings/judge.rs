@@ -26,6 +26,9 @@ struct Scorer {
     texts: Vec<Vec<f32>>,
 }
 
+/// The tags of the objects that a detector finds in an image, and whether what its caption says is true of them.
+type SeenObjects = (Option<Vec<String>>, Option<bool>);
+
 /// A drawn image: its pixels and its codes.
 pub(super) type DrawnCodes = (Raster, Vec<u32>);
 
@@ -125,7 +128,7 @@ impl Judge {
         pictures: &[&Picture],
         captions: &[&str],
         images: &[Raster],
-    ) -> Result<Vec<(Option<Vec<String>>, Option<bool>)>, RunError> {
+    ) -> Result<Vec<SeenObjects>, RunError> {
         let Some(detector) = &self.detector else { return Ok(vec![(None, None); images.len()]) };
         let all: Vec<usize> = (0..images.len()).collect();
         let of = |&place: &usize| {
