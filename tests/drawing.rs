@@ -91,6 +91,7 @@ fn texts_become_images_and_images_texts() {
         (vec!["a", "--draw", "out.png", "--beam", "2"], 2, "`--beam` is for texts that are written"),
         (vec!["a", "--draw", "out.png", "--image", "alone.png"], 2, "leave out one of them"),
         (vec!["a red circle"], 2, "`--draw OUT.png`"),
+        (vec!["what is it?", "--image", "alone.png"], 2, "reads no prompt"),
     ] {
         let ended = run(at, &[&["predict", "run/student"][..], &arguments].concat());
         assert!(ended.code == Some(code) && ended.stderr.contains(expected), "{}", ended.stderr);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use alambic_files::text::visible;
 use alambic_inference::{ImagePrompt, ImageTextToTextPipeline, ProcessedImage};
+use alambic_models::Config;
 use serde_json::json;
 
 use super::images::{Lines, open};
@@ -23,10 +24,16 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let common = arguments.image.as_deref().map(|file| open(pipeline.image_processor(), file)).transpose()?;
     let target =
         Target { languages: pipeline.generation().languages(), code: arguments.target_language.clone() };
+    let reads_prompts = !matches!(pipeline.config(), Config::ErnieVilg(_));
     let arguments = Arguments { has_empty_line: common.is_some(), ..arguments.clone() };
     in_batches(&arguments, |batch| {
         let Lines { images, texts } = Lines::read(batch, pipeline.image_processor(), common.is_some())?;
         let prompts = texts.iter().map(|(text, _)| target.prompt(text)).collect::<Result<Vec<_>, _>>()?;
+        if !reads_prompts && prompts.iter().any(|(prompt, _)| !prompt.trim().is_empty()) {
+            let message =
+                "this model writes the text of an image and reads no prompt beside it: leave it out";
+            return Err(Failure::Usage(message.into()));
+        }
         let image = |place: &Option<usize>| -> Option<&ProcessedImage> {
             place.map_or(common.as_ref(), |place| images.get(place))
         };

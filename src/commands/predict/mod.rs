@@ -193,7 +193,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             image_tokens::run(&path, arguments)
         } else if let Some(draw) = arguments.draw.as_deref().filter(|_| draws_texts) {
             drawings::run(&path, draw, arguments)
-        } else if draws_texts && arguments.image.is_none() {
+        } else if draws_texts && is_text_alone(arguments) {
             Err(Failure::Usage(
                 "this model draws an image of a text with `--draw OUT.png`, and writes a text of an image with `--image FILE`".into(),
             ))
@@ -215,6 +215,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             questions::run(&path, arguments)
         }
     })
+}
+
+/// Whether texts are given as arguments, with no image to any of them.
+fn is_text_alone(arguments: &Arguments) -> bool {
+    let has_path = |text: &String| text.contains('\t');
+    arguments.image.is_none() && !arguments.inputs.is_empty() && !arguments.inputs.iter().any(has_path)
 }
 
 /// What a model does, as messages have it.
