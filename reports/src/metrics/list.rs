@@ -5,9 +5,9 @@ use super::metric::{Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDes
 use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
-    accuracy, agreement, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total, chrf, chunk_f1,
-    cider_d, colour_accuracy, correlation, exact_match, f1, image, matthews, meteor, mlqa, pair_f1,
-    phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1,
+    accuracy, agreement, average_precision, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total,
+    chrf, chunk_f1, cider_d, colour_accuracy, correlation, exact_match, f1, image, matthews, meteor, mlqa,
+    pair_f1, phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1,
     text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
 };
 use crate::error::{ReportError, Result};
@@ -68,6 +68,9 @@ pub static METRICS: &[&Metric] = &[
     &image::L1,
     &image::CODES_USED,
     &image::CODE_PERPLEXITY,
+    &average_precision::MAP,
+    &average_precision::MAP_50,
+    &average_precision::ATTRIBUTE_MAP,
     &agreement::METRIC,
     &recall::AGREEMENT,
 ];
@@ -166,6 +169,7 @@ pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'stat
         | PredictionKind::Scene
         | PredictionKind::Pair
         | PredictionKind::Image
+        | PredictionKind::Objects
         | PredictionKind::Nothing => &[],
     }
 }
@@ -344,6 +348,7 @@ mod tests {
             (PredictionKind::Number, &["spearman", "pearson"][..]),
             (PredictionKind::Choice, &["accuracy", "accuracy-of-majority"]),
             (PredictionKind::Ranking, &["recall-at-1", "recall-at-5", "recall-at-10"]),
+            (PredictionKind::Objects, &["map", "map-50", "attribute-map"]),
             (PredictionKind::Nothing, &[]),
         ] {
             assert_eq!(names(suitable(kind)), expected);
