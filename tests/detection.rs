@@ -24,11 +24,11 @@ fn detector_learns_objects_and_attributes_and_its_regions_are_read_again() {
         json(&run(at, &[&["run", RECIPE, "--out", "run", "--json"][..], &DETECT].concat()).done());
     let model = &outcome["models"]["student"];
     let figure = |name: &str| model["metrics"][name].as_f64().unwrap();
-    // 200 steps of 16 scenes show that it learns; a detector that finds nothing has 0.
-    assert!(figure("map-50") > 0.3 && figure("map") > 0.05, "{model}");
+    // 1,000 steps of 16 scenes show that it learns; a detector that finds nothing has 0.
+    assert!(figure("map-50") > 0.15 && figure("map") > 0.03, "{model}");
     assert!(figure("map-50") > figure("map"), "{model}");
     // Of attributes by chance the mean precision is their share.
-    assert!(figure("attribute-map") > 0.6, "{model}");
+    assert!(figure("attribute-map") > 0.55, "{model}");
     let slices: Vec<&String> = model["slices"].as_object().unwrap().keys().collect();
     assert!(slices.iter().any(|slice| slice.contains("kept out")), "{slices:?}");
     assert!(model["intervals"]["map-50"][0].as_f64().unwrap() <= figure("map-50"), "{model}");
@@ -76,7 +76,7 @@ fn detector_learns_objects_and_attributes_and_its_regions_are_read_again() {
         let details = QuestionDetails { images: images.to_vec(), ..QuestionDetails::default() };
         let mut corpus: Dataset<Question> =
             Dataset::new(Vec::new(), details, ReadStatistics::default(), "before".into());
-        assert_eq!(files.attach(&mut corpus, Extent::Whole).unwrap(), 24);
+        assert_eq!(files.attach(&mut corpus, Extent::Whole).unwrap(), 32);
         corpus.details.images[0].regions.as_ref().unwrap().load().unwrap()
     };
     let vinvl = read("regions.tsv", [None, None]);
@@ -135,7 +135,7 @@ fn oscar_reads_the_regions_of_a_detector_with_attributes() {
         json(&run(at, &[&["run", RECIPE, "--out", "run", "--json"], few.as_slice()].concat()).done());
     assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
     let config = json_of(&at.join("run/student/config.json"));
-    assert_eq!((&config["img_feature_dim"], &config["max_img_seq_length"]), (&30.into(), &10.into()));
+    assert_eq!((&config["img_feature_dim"], &config["max_img_seq_length"]), (&38.into(), &10.into()));
     let detector = json_of(&at.join("run/student/detector/config.json"));
     assert_eq!(detector["selection"], "vinvl");
     write_image(&at.join("scene.png"), (32, 32), |value| (value % 251) as u8);

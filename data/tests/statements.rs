@@ -206,7 +206,9 @@ fn retrieval_of_oscar_takes_rows_by_their_index() {
     let text =
         "oscar-retrieval = { folder = 'regions', captions = 'train.json', test-captions = 'test.json' }";
     let dataset = corpus(root, text).unwrap();
-    let image = |id: &str| dataset.details.images.iter().find(|image| image.name == id).unwrap().clone();
+    let image = |id: &str| {
+        dataset.details.images.iter().find(|image| image.name == format!("./{id}")).unwrap().clone()
+    };
     let (train, test) = (image("522418"), image("391895"));
     let captions = |image: &Picture| -> Vec<String> {
         image.captions.iter().map(|caption| caption.text.clone()).collect()
@@ -243,7 +245,7 @@ fn retrieval_of_oscar_takes_rows_by_their_index() {
         (
             "regions/imageid2idx.json",
             r#"{"391895": 0}"#,
-            "no regions of 1 of the corpus's images, the first of them 522418",
+            "no regions of 1 of the corpus's images, the first of them ./522418",
         ),
         (
             "regions/imageid2idx.json",
@@ -252,7 +254,7 @@ fn retrieval_of_oscar_takes_rows_by_their_index() {
         ),
         ("train.json", r#"{"522418": "a dog"}"#, "the captions of `522418` are no list of texts"),
         ("train.json", r#"{"522418": 3}"#, "train.json:1: not the JSON that is expected"),
-        ("train.json", r#"{"522419": ["a cat"]}"#, "the first of them 522419"),
+        ("train.json", r#"{"522419": ["a cat"]}"#, "the first of them ./522419"),
     ] {
         let before = std::fs::read_to_string(root.join(file)).unwrap();
         write(root, file, content);

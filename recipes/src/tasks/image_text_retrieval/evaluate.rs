@@ -226,6 +226,10 @@ impl Evaluator for RetrievalEvaluator<'_> {
         examples: &[usize],
         models: &[(&str, &Path)],
     ) -> Result<IllustratedExamples, RunError> {
+        // Of images whose regions alone are known there is nothing to see.
+        if !self.set.pictures.iter().all(|picture| picture.has_pixels()) {
+            return Ok(IllustratedExamples::default());
+        }
         let mut all: Vec<(&str, Vec<Prediction>)> = Vec::new();
         all.extend(self.test_set.teacher.clone().map(|results| (TEACHER, results)));
         for (name, folder) in models {
@@ -270,13 +274,13 @@ impl Evaluator for RetrievalEvaluator<'_> {
     }
 
     fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
-        self.set.picture(index).map(thumbnail).transpose()
+        self.set.picture(index).filter(|picture| picture.has_pixels()).map(thumbnail).transpose()
     }
 
     fn shown_image(&self, index: usize, prediction: &Prediction) -> Result<Option<Image>, RunError> {
         match self.first(index, prediction) {
-            Some(FirstResult::Picture(picture)) => thumbnail(picture).map(Some),
-            Some(FirstResult::Caption(_)) | None => Ok(None),
+            Some(FirstResult::Picture(picture)) if picture.has_pixels() => thumbnail(picture).map(Some),
+            Some(FirstResult::Picture(_) | FirstResult::Caption(_)) | None => Ok(None),
         }
     }
 
