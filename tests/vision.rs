@@ -160,7 +160,7 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
     let refused = ask("out/hf").bad(1);
     assert!(refused.contains("its folder has no detector"), "{refused}");
     let refused = run(folder.path(), &["predict", "oscar/student/detector", "--image", "scene.png", "what?"]);
-    assert!(refused.code == Some(1) && refused.stderr.contains("detector"), "{}", refused.stderr);
+    assert!(refused.code == Some(2) && refused.stderr.contains("detector"), "{}", refused.stderr);
 
     // What is drawn at random is a function of the seed.
     let again = [&["run", recipe, "--out", "again"][..], &FEW].concat();

@@ -97,7 +97,7 @@ pub use picture_choices::{PictureChoice, PictureChoiceDetails, PictureChoices, U
 pub use pictures::{Caption, Object, Picture, Pixels};
 pub use questions::{Question, QuestionDetails, is_in_labelled_share, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
-pub use regions::{DetectedRegions, ImageRegions, RegionFiles};
+pub use regions::{DetectedRegions, ImageRegions, RegionFiles, RegionLayout, RegionVocabulary};
 pub use sampling::{LanguageSampler, LanguageSampling};
 pub use scenes::{
     CaptionColours, CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle,

@@ -115,10 +115,8 @@ impl ShapeBoxes {
             let left = own.place * (SIDE + GAP) + own.left;
             let edges = [left, left + own.size].map(|edge| edge as f32 / width);
             let heights = [own.top, own.top + own.size].map(|edge| edge as f32 / SIDE as f32);
-            Object {
-                tag: format!("{} {}", own.colour.word(), own.shape.name()),
-                bounds: [edges[0], heights[0], edges[1], heights[1]],
-            }
+            let tag = format!("{} {}", own.colour.word(), own.shape.name());
+            Object::new(tag, [edges[0], heights[0], edges[1], heights[1]])
         };
         self.shapes.iter().map(object).collect()
     }

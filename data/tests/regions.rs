@@ -8,6 +8,8 @@ use std::path::Path;
 
 use alambic_data::{Dataset, DetectedRegions, Extent, Picture, Question, RegionFiles};
 use alambic_settings::{Location, OneOrMany};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 use common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
 
@@ -295,4 +297,140 @@ fn features_beyond_the_memory_are_read_again() {
     std::fs::write(&tsv, "gone").unwrap();
     let error = filed.details.images[0].regions.as_ref().unwrap().load().unwrap_err().to_string();
     assert!(error.contains("features.tsv"), "{error}");
+}
+
+#[test]
+fn confidences_and_attributes_go_with_their_regions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions.tsv");
+    let object = |class: &str, more: &str| {
+        let feature = base64(&[1.0, 2.0]);
+        format!("{{\"rect\": [0, 0, 8, 2], \"class\": \"{class}\", \"feature\": \"{feature}\"{more}}}")
+    };
+    let write = |objects: &[String]| {
+        let size = "\"image_h\": 8, \"image_w\": 16";
+        let row = format!("1\t{{{size}, \"objects\": [{}]}}", objects.join(", "));
+        std::fs::write(&path, row).unwrap();
+        attach(&RegionFiles { max_regions: 2, ..files(&path) }, &["1.jpg"])
+    };
+    let whole = [
+        object(
+            "cat",
+            ", \"conf\": 0.9, \"attributes\": [\"gris \u{e9}\", \"old\"], \"attr_scores\": [0.75, 0.5]",
+        ),
+        object("dog", ", \"conf\": 0.5"),
+        object("mat", ", \"conf\": 0.25, \"attributes\": [\"flat\"]"),
+    ];
+    let (read, _) = write(&whole).unwrap();
+    let found = loaded(&read.details.images[0]);
+    assert_eq!((found.tags.len(), found.confidences.as_slice()), (2, &[0.9, 0.5][..]));
+    assert_eq!(found.attributes[0], [("gris \u{e9}".to_owned(), 0.75), ("old".to_owned(), 0.5)]);
+    assert!(found.attributes[1].is_empty());
+    // Without confidences an attribute is sure; a region without any has none.
+    let (read, _) = write(&[object("mat", ", \"attributes\": [\"flat\"]")]).unwrap();
+    let found = loaded(&read.details.images[0]);
+    assert_eq!((found.confidence(0), found.attributes[0][0].1), (1.0, 1.0));
+    assert!(found.confidences.is_empty());
+    // Other confidences, another corpus.
+    let (other, _) = write(&[object("mat", ", \"conf\": 0.25, \"attributes\": [\"flat\"]")]).unwrap();
+    assert_ne!(read.fingerprint, other.fingerprint);
+
+    for (objects, expected) in [
+        (
+            vec![object("cat", ", \"conf\": 0.9"), object("dog", "")],
+            "the number of confidences is 1, that of regions 2",
+        ),
+        (vec![object("cat", ", \"conf\": 1.5")], "a confidence of region 1 is 1.5, which is not from 0 to 1"),
+        (vec![object("cat", ", \"conf\": -0.1")], "a confidence of region 1 is -0.1"),
+        (
+            vec![object("cat", ", \"attributes\": [\"old\"], \"attr_scores\": [0.5, 0.5]")],
+            "object 1 has 1 attributes, and 2 `attr_scores`",
+        ),
+        (
+            vec![object("cat", ", \"attributes\": [\"old\"], \"attr_scores\": [2]")],
+            "a confidence of region 1 is 2, which is not from 0 to 1",
+        ),
+    ] {
+        let said = write(&objects).unwrap_err().to_string();
+        assert!(said.contains("predictions.tsv:1: ") && said.contains(expected), "{expected}: {said}");
+        assert!(said.contains("\n  help: "), "{said}");
+    }
+}
+
+#[test]
+fn confidences_of_a_file_of_tags_are_those_of_its_tags() {
+    let folder = tempfile::tempdir().unwrap();
+    let (features, tags) = (folder.path().join("features.tsv"), folder.path().join("labels.tsv"));
+    std::fs::write(&features, format!("1\t2\t{}\n", base64(&oscar(1.0, &[UPPER, LOWER])))).unwrap();
+    std::fs::write(&tags, "1\t[{\"class\": \"cat\", \"conf\": 0.9}, {\"class\": \"mat\", \"conf\": 0.8}]")
+        .unwrap();
+    let options = RegionFiles { tags: one(&tags), ..files(&features) };
+    let (read, _) = attach(&options, &["1.jpg"]).unwrap();
+    assert_eq!(loaded(&read.details.images[0]).confidences, [0.9, 0.8]);
+    std::fs::write(&tags, "1\t[{\"class\": \"cat\", \"conf\": 0.9}, {\"class\": \"mat\"}]").unwrap();
+    let said = attach(&options, &["1.jpg"]).unwrap_err().to_string();
+    assert!(said.contains("labels.tsv:1: the number of confidences is 1, that of regions 2"), "{said}");
+}
+
+#[test]
+fn numbers_of_lxmert_have_the_names_of_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let ids = |ids: &[i64]| {
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        BASE64_STANDARD.encode(bytes)
+    };
+    let boxes = base64(&[0.0, 0.0, 100.0, 25.0, 50.0, 50.0, 200.0, 100.0]);
+    let write = |objects: &str, sure: &str, attributes: &str| {
+        let features = base64(&[1.0, 2.0]);
+        let half = base64(&[0.5, 0.25]);
+        let row = format!("1\t100\t200\t{objects}\t{sure}\t{attributes}\t{half}\t2\t{boxes}\t{features}\n");
+        std::fs::write(path("lxmert.tsv"), row).unwrap();
+    };
+    std::fs::write(path("objects.txt"), "\u{feff}yolk\r\nman,men\r\ncafé au lait\r\n\r\n").unwrap();
+    std::fs::write(path("attributes.txt"), "floral\nblue,blues").unwrap();
+    let named = RegionFiles {
+        object_names: Some(Location::File(path("objects.txt"))),
+        attribute_names: Some(Location::File(path("attributes.txt"))),
+        ..files(&path("lxmert.tsv"))
+    };
+    let sure = base64(&[0.9, 0.5]);
+    write(&ids(&[1, 2]), &sure, &ids(&[1, -1]));
+    let found = loaded(&attach(&named, &["1.jpg"]).unwrap().0.details.images[0]);
+    assert_eq!(
+        (found.tags, found.confidences),
+        (vec!["man".to_owned(), "café au lait".into()], vec![0.9, 0.5])
+    );
+    assert_eq!(found.attributes, [vec![("blue".to_owned(), 0.5)], Vec::new()]);
+
+    for (objects, sure, attributes, expected) in [
+        (
+            ids(&[1, 3]),
+            sure.clone(),
+            ids(&[0, 0]),
+            "there is no object of number 3: 3 have names, counted from 0",
+        ),
+        (ids(&[1, -1]), sure.clone(), ids(&[0, 0]), "there is no object of number -1"),
+        (ids(&[1, 1]), sure.clone(), ids(&[2, 0]), "there is no attribute of number 2"),
+        (ids(&[1]), sure.clone(), ids(&[0, 0]), "the number of tags is 1, that of regions 2"),
+        (ids(&[1, 1]), sure.clone(), ids(&[0]), "the number of tags is 1, that of regions 2"),
+        (ids(&[1, 1]), base64(&[0.9]), ids(&[0, 0]), "the number of confidences is 1, that of regions 2"),
+        (
+            base64(&[1.0]),
+            sure.clone(),
+            ids(&[0, 0]),
+            "`objects_id` holds 4 bytes, which is not a multiple of eight",
+        ),
+    ] {
+        write(&objects, &sure, &attributes);
+        let said = attach(&named, &["1.jpg"]).unwrap_err().to_string();
+        assert!(said.contains("lxmert.tsv:1: ") && said.contains(expected), "{expected}: {said}");
+    }
+    write(&ids(&[0, 0]), &sure, &ids(&[0, 0]));
+    std::fs::write(path("objects.txt"), "yolk\n\nman\n").unwrap();
+    let said = attach(&named, &["1.jpg"]).unwrap_err().to_string();
+    assert!(said.contains("objects.txt:2: the line has no name"), "{said}");
+    std::fs::write(path("objects.txt"), "\n").unwrap();
+    let said = attach(&named, &["1.jpg"]).unwrap_err().to_string();
+    assert!(said.contains("objects.txt"), "{said}");
 }

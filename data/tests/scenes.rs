@@ -220,3 +220,33 @@ fn statements_about_two_scenes_are_half_true_and_right() {
     let fewer = scenes("pairs = 6, images = 40, languages = ['en', 'hi', 'ja']");
     assert_eq!(fewer.splits.train[..], pairs.splits.train[..fewer.splits.train.len()]);
 }
+
+#[test]
+fn attributes_stand_beside_shapes_and_change_nothing_that_is_drawn_or_said() {
+    let plain = scenes("captions = 2, styles = ['plain', 'dark']");
+    let attributed = scenes("captions = 2, styles = ['plain', 'dark'], attributes = true");
+    assert_ne!(plain.fingerprint, attributed.fingerprint);
+    // Left out, it is no part of what a corpus is known by.
+    let written = scenes("captions = 2, styles = ['plain', 'dark'], attributes = false");
+    assert_eq!(plain.fingerprint, written.fingerprint);
+    let mut seen = std::collections::BTreeSet::new();
+    for (one, other) in plain.details.images.iter().zip(&attributed.details.images) {
+        assert_eq!((&one.pixels, &one.captions), (&other.pixels, &other.captions));
+        assert_eq!(one.objects.len(), other.objects.len());
+        for (whole, parts) in one.objects.iter().zip(&other.objects) {
+            assert!(whole.attributes.is_empty() && whole.bounds == parts.bounds);
+            let [colour, size, style] = parts.attributes.as_slice() else { unreachable!("three attributes") };
+            assert_eq!(whole.tag, format!("{colour} {}", parts.tag));
+            assert_eq!(Some(style), other.style.as_ref());
+            let [left, top, right, bottom] = parts.bounds;
+            // The largest circles are wider than the smallest ones.
+            if parts.tag == "circle" && left > 0.0 && right < 1.0 && top > 0.0 && bottom < 1.0 {
+                assert!(size != "large" || right - left > 0.3, "{parts:?}");
+                assert!(size != "small" || right - left < 0.26, "{parts:?}");
+            }
+            seen.insert(size.clone());
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["large", "medium", "small"]);
+    assert!(["hi", "ja"].iter().all(|code| attributed.details.tags[*code]["circle"] != "circle"));
+}

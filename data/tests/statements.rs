@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -178,4 +180,89 @@ fn captions_of_oscar_come_by_a_yaml() {
     assert!(corpus(root, text).unwrap_err().to_string().contains("no key `caption`"));
     write(root, "train.yaml", "caption: a.json\ncaption: b.json\n");
     assert!(corpus(root, text).unwrap_err().to_string().contains("occurs twice"));
+}
+
+#[test]
+fn retrieval_of_oscar_takes_rows_by_their_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let row = |id: &str, first: f32| {
+        let features = common::oscar(first, &[[0.0, 0.0, 0.5, 0.25], [0.25, 0.5, 1.0, 1.0]]);
+        format!("{id}\t2\t{}\n", common::base64(&features))
+    };
+    let objects = |id: &str, tags: [&str; 2]| {
+        let [one, other] =
+            tags.map(|tag| format!("{{\"class\": \"{tag}\", \"rect\": [1, 1, 4, 4], \"conf\": 0.5}}"));
+        format!("{id}\t{{\"image_h\": 8, \"image_w\": 8, \"objects\": [{one}, {other}]}}\n")
+    };
+    std::fs::create_dir(root.join("regions")).unwrap();
+    write(root, "regions/features.tsv", &(row("391895", 1.0) + &row("7", 3.0) + &row("0000522418", 5.0)));
+    write(root, "regions/imageid2idx.json", r#"{"391895": 0, "522418": 2}"#);
+    let predictions = objects("522418", ["dog", "mat"]) + &objects("391895", ["man", "bike"]);
+    write(root, "regions/predictions.tsv", &predictions);
+    write(root, "train.json", r#"{"522418": ["a dog ", "it sits"]}"#);
+    // As the published dictionaries have them: lists as texts.
+    write(root, "test.json", r#"{"391895": "[\"un v\u00e9lo\"]"}"#);
+    let text =
+        "oscar-retrieval = { folder = 'regions', captions = 'train.json', test-captions = 'test.json' }";
+    let dataset = corpus(root, text).unwrap();
+    let image = |id: &str| {
+        dataset.details.images.iter().find(|image| image.name == format!("./{id}")).unwrap().clone()
+    };
+    let (train, test) = (image("522418"), image("391895"));
+    let captions = |image: &Picture| -> Vec<String> {
+        image.captions.iter().map(|caption| caption.text.clone()).collect()
+    };
+    assert_eq!(
+        (captions(&train), captions(&test)),
+        (vec!["a dog".into(), "it sits".into()], vec!["un vélo".into()])
+    );
+    assert_eq!(test.splits, [Some("test".to_owned())]);
+    let regions = train.regions.unwrap().load().unwrap();
+    assert_eq!(
+        (regions.features[0], regions.tags, regions.confidences),
+        (5.0, vec!["dog".to_owned(), "mat".into()], vec![0.5; 2])
+    );
+    assert_eq!(test.regions.unwrap().load().unwrap().features[0], 1.0);
+    // Tags may be left out, and with them their file.
+    std::fs::remove_file(root.join("regions/predictions.tsv")).unwrap();
+    let said = corpus(root, text).unwrap_err().to_string();
+    assert!(said.contains("predictions.tsv"), "{said}");
+    let without = text.replace(" }", ", tags = false }");
+    assert!(corpus(root, &without).unwrap().details.images[0].regions.as_ref().unwrap().tags().is_empty());
+
+    for (file, content, expected) in [
+        (
+            "regions/imageid2idx.json",
+            r#"{"391895": 2, "522418": 0}"#,
+            "row 0, counted from 0, is of the image `391895`, and `imageid2idx.json` has `522418` there",
+        ),
+        (
+            "regions/imageid2idx.json",
+            r#"{"391895": 0, "522418": 0}"#,
+            "row 0 is that of the images `391895` and `522418`",
+        ),
+        (
+            "regions/imageid2idx.json",
+            r#"{"391895": 0}"#,
+            "no regions of 1 of the corpus's images, the first of them ./522418",
+        ),
+        (
+            "regions/imageid2idx.json",
+            r#"{"391895": -1}"#,
+            "imageid2idx.json:1: not the JSON that is expected",
+        ),
+        ("train.json", r#"{"522418": "a dog"}"#, "the captions of `522418` are no list of texts"),
+        ("train.json", r#"{"522418": 3}"#, "train.json:1: not the JSON that is expected"),
+        ("train.json", r#"{"522419": ["a cat"]}"#, "the first of them ./522419"),
+    ] {
+        let before = std::fs::read_to_string(root.join(file)).unwrap();
+        write(root, file, content);
+        let said = corpus(root, &without).unwrap_err().to_string();
+        assert!(said.contains(expected), "{expected}: {said}");
+        write(root, file, &before);
+    }
+    let pickled = without.replace("train.json", "train_captions.pt");
+    let said = corpus(root, &pickled).unwrap_err().to_string();
+    assert!(said.contains("it is a file of PyTorch") && said.contains("json.dump"), "{said}");
 }

@@ -32,6 +32,7 @@ mod extractive_question_answering;
 mod generation;
 mod image_generation;
 mod image_text_attention;
+mod image_text_matching;
 mod image_text_to_text;
 mod image_tokenizer;
 mod images;
@@ -51,6 +52,7 @@ pub use image_generation::{
     DrawingOptions, DrawnImage, ImageGenerationPipeline, RE_RANKER_FOLDER, re_ranker_folder,
 };
 pub use image_text_attention::WordAttention;
+pub use image_text_matching::{ImageTextMatchingPipeline, MATCHING_LABELS, log_odds};
 pub use image_text_to_text::{ImagePrompt, ImageTextToTextPipeline};
 pub use image_tokenizer::ImageTokenizerPipeline;
 pub use images::image_processor::{DETECTOR_FOLDER, ImageInputs, ImageProcessor, detector_folder};

@@ -23,10 +23,10 @@ choices! {
     }
 }
 
-/// Fails unless a model scores passages: by one logit of a pair, or by embeddings.
+/// Fails unless a model scores passages: by one logit of a pair, or by embeddings, also of texts and images.
 pub(crate) fn check_scores(term: &'static str, side: &str, outline: &Outline) -> Result<(), LossError> {
     let is_cross_encoder = outline.classes == 1 && !outline.classes_of_tokens;
-    if is_cross_encoder || embeds(outline) {
+    if is_cross_encoder || embeds(outline) || outline.pairs {
         return Ok(());
     }
     Err(LossError::Incompatible {

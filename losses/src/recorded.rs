@@ -58,7 +58,8 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// count. `labels` of the student's
 /// trace are classes if they are whole numbers, of which negative ones do not count, and else numbers; of pairs of texts they are
 /// scores. `texts` numbers the texts of embeddings, of more than two an example as a matrix with a row for each; `relation_labels`
-/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative. `pixel_values` are the images that are made again. Of lists of passages,
+/// are the classes of `relation`, and `box_labels` the boxes of cells whose label is not negative, with `attribute_labels`, the
+/// shares of their attributes. `pixel_values` are the images that are made again. Of lists of passages,
 /// `list_mask` shows which of `relevance` stand in a list, `relevance_labels` are their grades, and `relevance_scores` the scores of
 /// the data. `word_ids` of both traces, `[batch, length]`, number the word of each token, the words of a text from 0 and -1 for none, and
 /// `keyword_scores` and `word_lots` of the student's, `[batch, words]`, are what words are chosen by. Projections are read from the
@@ -165,6 +166,7 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             "relation" => outline.relations = last(tensor),
             "objectness" => outline.detects = true,
             "reconstruction" => outline.reconstruction = Some(tensor.elem_count()),
+            "attributes" => outline.attributes = last(tensor),
             "latents" | "quantized" => {
                 let width = |name: &str| trace.get(name).map_or(0, last);
                 outline.codes = Some(ImageCodes {
@@ -408,6 +410,11 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     {
         targets.numbers = Arc::new(numbers(boxes)?);
         targets.scores = Arc::clone(&targets.labelled);
+    }
+    if let Some(shares) =
+        student.get("attribute_labels").filter(|_| term.student_taps.contains(&"attributes".to_owned()))
+    {
+        targets.attributes = Arc::new(numbers(shares)?);
     }
     Ok(targets)
 }

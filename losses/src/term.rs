@@ -32,6 +32,8 @@ pub struct Targets {
     pub numbers: Arc<Vec<f32>>,
     /// `[rows, classes]`: the score of each class, where several may be right.
     pub scores: Arc<Vec<f32>>,
+    /// `[rows, attributes]`: the share of each attribute of an object; 0 in rows without an object, or of one without attributes.
+    pub attributes: Arc<Vec<f32>>,
     /// 1 in rows whose scores are those of the data, else 0; empty where all are.
     pub scored: Arc<Vec<f32>>,
     /// `[images, channels, height, width]`: the colours of images that are made again, from -1 to 1.

@@ -78,8 +78,10 @@ pub struct Outline {
     pub labels: Vec<String>,
     /// Width of the tap `relation`, logits of how a text and an image belong together; 0 if there is none.
     pub relations: usize,
-    /// Whether there are the taps `objectness` and `boxes`, of cells in which objects may be.
+    /// Whether there are the taps `objectness`, `boxes` and `features`, of cells in which objects may be.
     pub detects: bool,
+    /// Width of the tap `attributes`, logits of what objects are like; 0 if there is none.
+    pub attributes: usize,
     /// Codes by which images are read and made again: the taps `latents`, `tokens` and `quantized`; none where there are none.
     pub codes: Option<ImageCodes>,
     /// Numbers of the tap `reconstruction`, an image; none where no image is made.
@@ -182,6 +184,8 @@ impl Outline {
             ("relation", self.relations > 0),
             ("objectness", self.detects),
             ("boxes", self.detects),
+            ("attributes", self.attributes > 0),
+            ("features", self.detects),
             ("latents", self.codes.is_some()),
             ("tokens", self.codes.is_some()),
             ("quantized", self.codes.is_some()),
@@ -200,6 +204,12 @@ impl Outline {
             "logits" => return Some(TapShape::Text { width: self.classes }),
             "objectness" => return self.detects.then_some(TapShape::Tokens { width: 1 }),
             "boxes" => return self.detects.then_some(TapShape::Tokens { width: 4 }),
+            "features" if self.detects => {
+                return self.streams.get("").map(|stream| TapShape::Tokens { width: stream.width });
+            }
+            "attributes" => {
+                return (self.attributes > 0).then_some(TapShape::Tokens { width: self.attributes });
+            }
             "relation" => return (self.relations > 0).then_some(TapShape::Text { width: self.relations }),
             "pooled" => return self.pooled.map(|width| TapShape::Text { width }),
             "latents" => return self.codes.map(|own| TapShape::Tokens { width: own.latent_width }),
@@ -264,8 +274,10 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
     ("pooled", "Output of the pooler"),
     ("logits", "Logits of the head or the decoder; of a model for retrieval, of every image with every text"),
     ("relation", "Logits of the relation of a text and an image"),
-    ("objectness", "Logits that an object is in a cell"),
-    ("boxes", "Box of the object in a cell"),
+    ("objectness", "Logits that an object is in a cell, for each object that a cell may have"),
+    ("boxes", "Box of each object that a cell may have"),
+    ("attributes", "Logits of what each object that a cell may have is like"),
+    ("features", "Features of each object that a cell may have, before the heads"),
     (
         "latents",
         "What the encoder of an image tokenizer gives of each place: a vector, or logits of the codes",

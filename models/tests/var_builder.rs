@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use alambic_models::architecture::Batch;
-use alambic_models::detector::DetectorConfig;
+use alambic_models::detector::{
+    ATTRIBUTE_HIDDEN_SIZE, CLASS_EMBEDDING_SIZE, DetectorConfig, RegionSelection,
+};
 use alambic_models::dual::DualConfig;
 use alambic_models::{Config, ModelConfig, ModelFolder, Pass, TapSelection, var_builder};
 use alambic_tensor::Streams;
@@ -83,8 +85,22 @@ fn architectures_of_our_own_layout_are_made_of_a_builder_of_their_weights() {
         layer_norm_eps: 1e-5,
         vocab_size: 10,
         tags: vec!["one".into(), "two".into()],
+        stages: Vec::new(),
+        slots: 1,
+        attributes: Vec::new(),
+        class_embedding_size: CLASS_EMBEDDING_SIZE,
+        attribute_hidden_size: ATTRIBUTE_HIDDEN_SIZE,
+        selection: RegionSelection::Agnostic,
     };
-    let configs: [&dyn ModelConfig; 2] = [&detector, &dual];
+    let staged = DetectorConfig {
+        stages: vec![1, 1],
+        num_hidden_layers: 2,
+        slots: 2,
+        attributes: vec!["red".into(), "small".into(), "dark".into()],
+        selection: RegionSelection::VinVl,
+        ..detector.clone()
+    };
+    let configs: [&dyn ModelConfig; 3] = [&detector, &staged, &dual];
     for config in configs {
         let weights = config.initial_weights(&Streams::new(1)).unwrap();
         let found = config.weights_from(&var_builder(&weights)).unwrap();

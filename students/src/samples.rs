@@ -59,7 +59,7 @@ pub(crate) fn samples(
             _ => None,
         },
     };
-    Ok(Batch { text, target, image, regions })
+    Ok(Batch { text, target, image, regions, classes: None })
 }
 
 /// The tokens that an image tokenizer makes of images.

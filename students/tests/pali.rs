@@ -88,6 +88,7 @@ fn assert_whole(model: &InitialModel) {
         image: Some(Image::Pixels(images)),
         target: Some(Tokens::pad(&[[0, 4]], 0)),
         regions: None,
+        classes: None,
     };
     let network = architecture::build(&model.config, &model.weights).unwrap();
     let trace = network.forward(&batch, Pass::Evaluate, TapSelection::All).unwrap();

@@ -256,7 +256,14 @@ fn attached(features: &Path) -> Vec<String> {
     let mut said = Vec::new();
     for (extent, memory_gb) in [(Extent::Head, 1.0), (Extent::Whole, 1.0), (Extent::Whole, 0.0)] {
         let features = OneOrMany(vec![Location::File(features.to_owned())]);
-        let files = RegionFiles { features, tags: OneOrMany(Vec::new()), max_regions: 50, memory_gb };
+        let files = RegionFiles {
+            features,
+            tags: OneOrMany(Vec::new()),
+            object_names: None,
+            attribute_names: None,
+            max_regions: 50,
+            memory_gb,
+        };
         let images = vec![Picture::of_file("1.jpg".into())];
         let details = QuestionDetails { images, ..QuestionDetails::default() };
         let mut corpus = Dataset::new(Vec::new(), details, ReadStatistics::default(), String::new());

@@ -53,6 +53,8 @@ impl BenchmarkImages {
         Some(RegionFiles {
             features: below(&own.features),
             tags: below(&own.tags),
+            object_names: None,
+            attribute_names: None,
             max_regions: own.max_regions,
             memory_gb: MEMORY_GB,
         })

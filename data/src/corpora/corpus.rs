@@ -6,7 +6,7 @@ use super::{
     Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Flickr30kEntities, Gqa, ImageCaptions,
     ImageQuestions, ImageSheet, Karpathy, MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages,
     MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, Nlvr, Nlvr2,
-    OscarCaptions, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
+    OscarCaptions, OscarRetrieval, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -67,6 +67,8 @@ kinds! {
         Flickr30kEntities(Flickr30kEntities) = "flickr30k-entities",
         /// Captions of images whose regions are on record, as Oscar and VinVL publish them.
         OscarCaptions(OscarCaptions) = "oscar-captions",
+        /// Images with captions whose regions are on record, as Oscar's and VinVL's retrieval is fine-tuned on them.
+        OscarRetrieval(OscarRetrieval) = "oscar-retrieval",
         /// Statements about three boxes of coloured shapes, as NLVR publishes them.
         Nlvr(Nlvr) = "nlvr",
         /// Statements about two photographs, as NLVR2 publishes them.

@@ -125,7 +125,11 @@ impl ReadCorpus for MadeUpScenes {
             let is_kept_out = scene.has_any(&kept_out);
             let split = is_kept_out.then(|| TEST.to_owned());
             if self.look.pairs > 0 {
-                let picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
+                let mut picture =
+                    scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
+                if self.look.attributes {
+                    picture.objects = scene.attributed_objects(&options);
+                }
                 if let Some((joined, stated)) =
                     pairs.add(scene, picture, is_kept_out, images.len(), &mut random)
                 {
@@ -157,6 +161,9 @@ impl ReadCorpus for MadeUpScenes {
                 })
             }));
             let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
+            if self.look.attributes {
+                picture.objects = scene.attributed_objects(&options);
+            }
             let visible = scene.visible();
             picture.captions =
                 (0..self.captions).map(|_| caption(&visible.describe(&mut random), spoken)).collect();
@@ -242,7 +249,8 @@ impl MadeUpScenes {
     fn fingerprint(&self) -> String {
         let written = format!("{NAME} {self:?}");
         let usual = format!(", look: {:?}", SceneLook::usual());
-        blake3::hash(written.replacen(&usual, "", 1).as_bytes()).to_hex().to_string()
+        let written = written.replacen(&usual, "", 1).replacen(", attributes: false", "", 1);
+        blake3::hash(written.as_bytes()).to_hex().to_string()
     }
 }
 

@@ -90,6 +90,8 @@ impl ReadCorpus for OscarCaptions {
             let regions = RegionFiles {
                 features: OneOrMany(features),
                 tags: OneOrMany(labels),
+                object_names: None,
+                attribute_names: None,
                 max_regions: self.max_regions,
                 memory_gb: self.memory_gb,
             };

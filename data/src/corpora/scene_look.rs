@@ -23,6 +23,9 @@ settings! {
         /// image, and the answers are NLVR2's `False` and `True`. Half of each kind are true.
         #[range(0..=100)]
         pub pairs: usize = 0,
+        /// Whether the tags of objects are their shapes alone, for detectors that have attributes: colour, size (`small`, `medium` or
+        /// `large`, by thirds of the range of radii) and style. Left out, a tag is a colour and a shape, and there are no attributes.
+        pub attributes: bool = false,
     }
 }
 
@@ -42,6 +45,7 @@ impl SceneLook {
             curtain: 0.0,
             curtain_text: false,
             pairs: 0,
+            attributes: false,
         }
     }
 

@@ -69,7 +69,7 @@ impl<'o> ScenePairs<'o> {
         let halves = [(&left_picture, 0.0), (&picture, 0.5)].into_iter().flat_map(|(picture, left)| {
             picture.objects.iter().map(move |object| {
                 let [x1, y1, x2, y2] = object.bounds;
-                Object { tag: object.tag.clone(), bounds: [left + x1 / 2.0, y1, left + x2 / 2.0, y2] }
+                Object { bounds: [left + x1 / 2.0, y1, left + x2 / 2.0, y2], ..object.clone() }
             })
         });
         let joined = Picture {

@@ -152,6 +152,75 @@ pub enum RegionFault {
         /// Its regions.
         regions: usize,
     },
+    /// A row of another image than an index has it.
+    #[error(
+        "row {row}, counted from 0, is of the image `{found}`, and `imageid2idx.json` has `{expected}` there"
+    )]
+    OtherRow {
+        /// The row.
+        row: usize,
+        /// Its image.
+        found: String,
+        /// The image of the index.
+        expected: String,
+    },
+    /// A row that an index gives two images.
+    #[error("row {row} is that of the images `{first}` and `{second}`")]
+    SharedRow {
+        /// The row.
+        row: usize,
+        /// An image.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Confidences that do not fit the number of regions.
+    #[error("the number of confidences is {confidences}, that of regions {regions}")]
+    ConfidenceCount {
+        /// Confidences of the image.
+        confidences: usize,
+        /// Its regions.
+        regions: usize,
+    },
+    /// A confidence that is no share.
+    #[error("a confidence of region {region} is {found}, which is not from 0 to 1")]
+    Confidence {
+        /// The region, counted from 1.
+        region: usize,
+        /// The confidence.
+        found: String,
+    },
+    /// Attributes of an object without a confidence each.
+    #[error("object {object} has {attributes} attributes, and {confidences} `attr_scores`")]
+    AttributeCount {
+        /// The object, counted from 1.
+        object: usize,
+        /// Its attributes.
+        attributes: usize,
+        /// Their confidences.
+        confidences: usize,
+    },
+    /// Bytes that are cut off within a number of 64 bits.
+    #[error("`{column}` holds {bytes} bytes, which is not a multiple of eight")]
+    NotIds {
+        /// The column.
+        column: &'static str,
+        /// The bytes.
+        bytes: usize,
+    },
+    /// A number of an object or attribute without a name.
+    #[error("there is no {what} of number {number}: {known} have names, counted from 0")]
+    UnknownNumber {
+        /// Object or attribute.
+        what: &'static str,
+        /// The number.
+        number: i64,
+        /// How many names there are.
+        known: usize,
+    },
+    /// A line without a name before the last one.
+    #[error("the line has no name, and those behind it would have other numbers")]
+    EmptyName,
     /// An array that is needed and not there.
     #[error("there is no array {wanted}; there are {found}")]
     NoArray {
@@ -219,7 +288,7 @@ impl RegionFault {
             Self::UnknownFormat(_) => "give a .tsv, a .safetensors or a folder of .npz; of other files, save each image's regions as tensors NAME.features and NAME.boxes of a .safetensors".into(),
             Self::LongLine(_) => "check that it is a TSV with one image a line".into(),
             Self::Columns { .. } => "check that it is the file that the key asks for, and that its columns are tab-separated".into(),
-            Self::NotBase64 { .. } | Self::NotNumbers { .. } | Self::NotNpz(_) | Self::NotSafetensors(_) => {
+            Self::NotBase64 { .. } | Self::NotNumbers { .. } | Self::NotIds { .. } | Self::NotNpz(_) | Self::NotSafetensors(_) => {
                 "fetch the file anew; it may be cut off".into()
             }
             Self::NoFeatures => "VinVL's features have `num_boxes` and `features` in each row, its predictions.tsv `objects`, each with `rect`, `class` and its own `feature`; of other layouts, save each image's regions as tensors NAME.features and NAME.boxes of a .safetensors".into(),
@@ -239,6 +308,14 @@ impl RegionFault {
             Self::FileChanged => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
             Self::FeatureWidth { .. } => "give files of one detector only".into(),
             Self::TagCount { .. } => "give the tags that the same detector found, in the same order".into(),
+            Self::ConfidenceCount { .. } | Self::Confidence { .. } | Self::AttributeCount { .. } => {
+                "write the detector's predictions anew: a confidence from 0 to 1 for each object and attribute, or none at all".into()
+            }
+            Self::OtherRow { .. } | Self::SharedRow { .. } => {
+                "take features.tsv and imageid2idx.json of one folder, as they were written together".into()
+            }
+            Self::UnknownNumber { .. } => "give the file of names that belongs to the detector".into(),
+            Self::EmptyName => "take the empty line out, or write the name of its number".into(),
             Self::NoArray { .. } => "rename the array".into(),
             Self::ArrayShape { .. } => "transpose the array, or leave out its padding".into(),
             Self::ArrayType { .. } => "save it as float32".into(),

@@ -57,7 +57,7 @@ mod tests {
     use crate::pictures::{Caption, Object};
 
     fn picture(captions: &[(&str, &str)], tags: &[&str]) -> Picture {
-        let object = |tag: &&str| Object { tag: (*tag).to_owned(), bounds: [0.0, 0.0, 1.0, 1.0] };
+        let object = |tag: &&str| Object::new((*tag).to_owned(), [0.0, 0.0, 1.0, 1.0]);
         Picture {
             captions: captions
                 .iter()

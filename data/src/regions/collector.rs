@@ -8,8 +8,9 @@ use alambic_files::text::quoted;
 use super::feature_place::FeaturePlace;
 use super::image_regions::ImageRegions;
 use super::labels::LabelsById;
+use super::names::RegionNames;
 use super::raw_regions::RawRegions;
-use super::wanted::WantedImages;
+use super::wanted::{WantedImages, is_same_image};
 use crate::error::{DataError, Fault, Place, Problems, RegionFault};
 use crate::source::Extent;
 
@@ -18,6 +19,9 @@ use crate::source::Extent;
 pub(super) struct RegionCollector<'a> {
     wanted: &'a WantedImages,
     labels: LabelsById,
+    names: &'a RegionNames,
+    /// The ids of rows, by their numbers from 0; none where rows are taken by their own.
+    pub(super) index: Option<&'a HashMap<usize, String>>,
     max_regions: usize,
     /// By the key of the image.
     pub(super) found: HashMap<String, ImageRegions>,
@@ -35,10 +39,17 @@ pub(super) struct RegionCollector<'a> {
 }
 
 impl<'a> RegionCollector<'a> {
-    pub(super) fn new(wanted: &'a WantedImages, labels: LabelsById, max_regions: usize, room: usize) -> Self {
+    pub(super) fn new(
+        wanted: &'a WantedImages,
+        (labels, names): (LabelsById, &'a RegionNames),
+        max_regions: usize,
+        room: usize,
+    ) -> Self {
         Self {
             wanted,
             labels,
+            names,
+            index: None,
             max_regions,
             found: HashMap::new(),
             digests: HashMap::new(),
@@ -50,9 +61,31 @@ impl<'a> RegionCollector<'a> {
         }
     }
 
+    /// Names of what files have by its number.
+    pub(super) fn names(&self) -> &'a RegionNames {
+        self.names
+    }
+
     /// Whether the image of an id is to be read.
     pub(super) fn wants(&self, id: &str) -> bool {
         self.wanted.key(id).is_some()
+    }
+
+    /// Checks the id of a row against the index, and says whether the row is to be read.
+    ///
+    /// # Errors
+    /// When the index has another id for it.
+    pub(super) fn wants_row(&self, row: usize, id: &str) -> Result<bool, RegionFault> {
+        if let Some(index) = self.index {
+            match index.get(&row) {
+                None => return Ok(false),
+                Some(own) if is_same_image(own, id) => {}
+                Some(own) => {
+                    return Err(RegionFault::OtherRow { row, found: quoted(id), expected: quoted(own) });
+                }
+            }
+        }
+        Ok(self.wants(id))
     }
 
     /// Whether nothing more of a file is to be read.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// Regions that a detector found in an image.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DetectedRegions {
     /// Numbers of one region's features.
     pub width: usize,
@@ -13,6 +13,10 @@ pub struct DetectedRegions {
     pub bounds: Vec<[f32; 4]>,
     /// Tag of each region, in words; empty where there are none.
     pub tags: Vec<String>,
+    /// Confidence in the tag of each region, from 0 to 1; empty where it is not known.
+    pub confidences: Vec<f32>,
+    /// Attributes of each region with the confidence in each, the likeliest first; empty where there are none.
+    pub attributes: Vec<Vec<(String, f32)>>,
 }
 
 impl DetectedRegions {
@@ -27,6 +31,8 @@ impl DetectedRegions {
         if self.bounds.len() > max_regions {
             self.bounds.truncate(max_regions);
             self.tags.truncate(max_regions);
+            self.confidences.truncate(max_regions);
+            self.attributes.truncate(max_regions);
             self.features =
                 Arc::new(self.features[..(max_regions * self.width).min(self.features.len())].to_vec());
         }
@@ -42,6 +48,11 @@ impl DetectedRegions {
         for tag in &self.tags {
             bytes.extend(tag.as_bytes());
             bytes.push(b'\n');
+        }
+        bytes.extend(self.confidences.iter().flat_map(|number| number.to_le_bytes()));
+        for (attribute, confidence) in self.attributes.iter().flatten() {
+            bytes.extend(attribute.as_bytes());
+            bytes.extend(confidence.to_le_bytes());
         }
         blake3::hash(&bytes)
     }

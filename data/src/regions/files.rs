@@ -6,6 +6,7 @@ use alambic_settings::{Location, OneOrMany, settings};
 
 use super::collector::RegionCollector;
 use super::labels;
+use super::names::RegionNames;
 use super::readers::read;
 use super::wanted::WantedImages;
 use crate::dataset::Dataset;
@@ -31,6 +32,8 @@ settings! {
     /// checked against them, and rows of zeros beyond that number are padding. A `.safetensors` holds
     /// `NAME.features` and `NAME.boxes` of each image, NAME being its id.
     ///
+    /// Confidences are read where a file has them: `conf` of an object, with `attributes` and `attr_scores`, or LXMERT's columns.
+    ///
     /// Features are kept as they are published. Boxes are left, top, right and bottom edge; those in pixels become shares by
     /// the width and height of the image, in an npz `image_w` and `image_h`. Where a file has no boxes and features have
     /// 2,054 numbers, as those of Oscar and VinVL, the box is in the numbers 2,049 to 2,052 of these; where they have
@@ -42,6 +45,11 @@ settings! {
         /// `objects`, `image_w` and `image_h`; an object has a `class` and may have a `rect` in pixels. They hold the objects
         /// of the features' detector in the same order. Left out: regions have no tags.
         pub tags: OneOrMany<Location> = OneOrMany(Vec::new()),
+        /// A file with the names of the objects that LXMERT's TSV has by their numbers, a line each, the number 0 first; of several
+        /// names with commas between the first counts. Left out: their regions have no tags.
+        pub object_names: Option<Location> = None,
+        /// The same of attributes. Left out: regions have no attributes.
+        pub attribute_names: Option<Location> = None,
         /// Greatest number of regions that are kept of an image: the first, which are those of the highest confidence in published
         /// files.
         #[range(1..=65_536)]
@@ -75,6 +83,25 @@ impl RegionFiles {
     /// have the same id. The corpus is then as it was.
     pub fn attach(&self, corpus: &mut Dataset<Question>, extent: Extent) -> Result<usize, DataError> {
         let attached = self.attach_to(&mut corpus.details.images, extent)?;
+        Ok(self.record(corpus, attached, extent))
+    }
+
+    /// The same of rows whose ids an index has, by their numbers from 0; rows that it has not are passed over.
+    ///
+    /// # Errors
+    /// As for [`Self::attach`]; and where a row has another id than the index, or an image of the corpus no row.
+    pub(crate) fn attach_rows(
+        &self,
+        corpus: &mut Dataset<Question>,
+        index: &HashMap<usize, String>,
+        extent: Extent,
+    ) -> Result<usize, DataError> {
+        let attached = self.attach_indexed(&mut corpus.details.images, Some(index), extent)?;
+        Ok(self.record(corpus, attached, extent))
+    }
+
+    /// Puts what was attached into the fingerprint and the statistics of a corpus.
+    fn record(&self, corpus: &mut Dataset<Question>, attached: AttachedRegions, extent: Extent) -> usize {
         if extent == Extent::Whole {
             // Of what is kept, for the files are too long to be hashed.
             let mut hasher = blake3::Hasher::new();
@@ -88,7 +115,7 @@ impl RegionFiles {
                 *corpus.statistics.dropped.entry(reason).or_default() += attached.dropped;
             }
         }
-        Ok(attached.width)
+        attached.width
     }
 
     /// Gives images their regions; see [`Self::attach`].
@@ -98,6 +125,15 @@ impl RegionFiles {
     pub(crate) fn attach_to(
         &self,
         images: &mut [Picture],
+        extent: Extent,
+    ) -> Result<AttachedRegions, DataError> {
+        self.attach_indexed(images, None, extent)
+    }
+
+    fn attach_indexed(
+        &self,
+        images: &mut [Picture],
+        index: Option<&HashMap<usize, String>>,
         extent: Extent,
     ) -> Result<AttachedRegions, DataError> {
         let first = |locations: &[Location]| {
@@ -117,8 +153,10 @@ impl RegionFiles {
             wanted.missing("tags", images, has).map_err(at(first(&self.tags)))?;
         }
 
-        let mut collector =
-            RegionCollector::new(&wanted, labels, self.max_regions, (self.memory_gb * GB) as usize);
+        let names = RegionNames::read(self.object_names.as_ref(), self.attribute_names.as_ref())?;
+        let room = (self.memory_gb * GB) as usize;
+        let mut collector = RegionCollector::new(&wanted, (labels, &names), self.max_regions, room);
+        collector.index = index;
         let mut faults: Option<DataError> = None;
         for location in self.features.iter() {
             DataError::note(&mut faults, read(location, &mut collector));

@@ -25,6 +25,7 @@ struct LabelFile {
 struct Object {
     class: String,
     rect: Option<[f32; 4]>,
+    conf: Option<f32>,
 }
 
 /// Reads the labels of the images that are wanted.
@@ -66,11 +67,17 @@ fn parse(columns: &[&str]) -> Result<Labels, Fault> {
         let size = whole.image_w.zip(whole.image_h).map(|(width, height)| [width, height]);
         (whole.objects, size)
     };
-    let (mut tags, mut numbers) = (Vec::with_capacity(objects.len()), Vec::new());
-    for Object { class, rect } in objects {
+    let (mut tags, mut numbers, mut confidences) =
+        (Vec::with_capacity(objects.len()), Vec::new(), Vec::new());
+    for Object { class, rect, conf } in objects {
         tags.push(class);
         numbers.extend(rect.into_iter().flatten());
+        confidences.extend(conf);
     }
     let boxes = (numbers.len() == 4 * tags.len()).then_some(Boxes { numbers, size });
-    Ok(Labels { tags, boxes })
+    if !confidences.is_empty() && confidences.len() != tags.len() {
+        let fault = RegionFault::ConfidenceCount { confidences: confidences.len(), regions: tags.len() };
+        return Err(fault.into());
+    }
+    Ok(Labels { tags, boxes, confidences })
 }

@@ -8,13 +8,17 @@ mod features;
 mod files;
 mod image_regions;
 mod labels;
+mod names;
 mod npz;
 mod raw_regions;
 mod readers;
 mod rows;
+mod scored;
 mod tensors;
 mod wanted;
+mod written;
 
 pub use detected_regions::DetectedRegions;
 pub use files::RegionFiles;
 pub use image_regions::ImageRegions;
+pub use written::{RegionLayout, RegionVocabulary};

@@ -4,13 +4,14 @@ use std::mem;
 use std::sync::Arc;
 
 use super::detected_regions::DetectedRegions;
+use super::scored::{ScoredAttribute, check_confidences};
 use crate::error::{OSCAR_PLACES, OSCAR_WIDTH, RegionFault};
 
 /// How far over the edge of an image a box may be, as a share of the image: detectors round.
 const TOLERANCE: f32 = 0.01;
 
 /// An image's regions as a file has them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RawRegions {
     /// How many there are.
     pub(super) regions: usize,
@@ -20,6 +21,10 @@ pub(super) struct RawRegions {
     pub(super) boxes: Option<Boxes>,
     /// What each is, in words, where the file says it; else nothing.
     pub(super) tags: Vec<String>,
+    /// Confidence in each of the tags, where the file says it; else nothing.
+    pub(super) confidences: Vec<f32>,
+    /// Attributes of each, where the file says them; else nothing.
+    pub(super) attributes: Vec<Vec<ScoredAttribute>>,
 }
 
 /// The boxes of an image's regions.
@@ -38,6 +43,8 @@ pub(super) struct Labels {
     pub(super) tags: Vec<String>,
     /// Where each is, if all say so.
     pub(super) boxes: Option<Boxes>,
+    /// Confidence in each of the tags, where the file says it; else nothing.
+    pub(super) confidences: Vec<f32>,
 }
 
 impl RawRegions {
@@ -70,8 +77,12 @@ impl RawRegions {
         max_regions: usize,
     ) -> Result<DetectedRegions, RegionFault> {
         let width = self.width()?;
-        let (mut tags, beside) =
-            labels.map_or_else(|| (mem::take(&mut self.tags), None), |labels| (labels.tags, labels.boxes));
+        let (mut tags, mut confidences, beside) = match labels {
+            None => (mem::take(&mut self.tags), mem::take(&mut self.confidences), None),
+            // Confidences of other tags say nothing of these.
+            Some(Labels { tags, boxes, confidences }) => (tags, confidences, boxes),
+        };
+        check_confidences(&confidences, self.regions)?;
         let boxes = match self.boxes.take() {
             Some(boxes) => boxes,
             None if width == OSCAR_WIDTH => {
@@ -85,7 +96,11 @@ impl RawRegions {
         self.features.truncate(max_regions.saturating_mul(width));
         bounds.truncate(max_regions);
         tags.truncate(max_regions);
-        Ok(DetectedRegions { width, features: Arc::new(self.features), bounds, tags })
+        confidences.truncate(max_regions);
+        let mut attributes = self.attributes;
+        attributes.truncate(max_regions);
+        let features = Arc::new(self.features);
+        Ok(DetectedRegions { width, features, bounds, tags, confidences, attributes })
     }
 }
 

@@ -46,8 +46,8 @@ fn read_lines(location: &Location, collector: &mut RegionCollector<'_>) -> Resul
     let mut rows = Rows::open(location)?;
     while !collector.is_done() && rows.advance()? {
         let taken = rows.id().and_then(|id| {
-            if collector.wants(&id) {
-                collector.take(&id, features::parse(&rows.columns()?), rows.origin())
+            if collector.wants_row(rows.row(), &id)? {
+                collector.take(&id, features::parse(&rows.columns()?, collector.names()), rows.origin())
             } else {
                 Ok(())
             }

@@ -64,6 +64,11 @@ impl Rows {
         }
     }
 
+    /// Number of the line, from 0.
+    pub(super) fn row(&self) -> usize {
+        self.line.saturating_sub(1)
+    }
+
     /// Where the line stands.
     pub(super) fn place(&self) -> Place {
         Place::line(&self.name, self.line)

@@ -36,6 +36,11 @@ fn key(name: &str) -> String {
     }
 }
 
+/// Whether two names are of one image.
+pub(super) fn is_same_image(one: &str, other: &str) -> bool {
+    key(one) == key(other)
+}
+
 /// The images whose regions are wanted.
 #[derive(Debug)]
 pub(super) struct WantedImages {

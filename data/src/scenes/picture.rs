@@ -8,24 +8,26 @@ use rand_chacha::ChaCha8Rng;
 
 use super::colour::Colour;
 use super::drawing::{Drawing, NOISES, shade};
-use super::languages::SceneLanguage;
+use super::languages::{SceneAnswer, SceneLanguage};
 use super::scene::{Scene, SceneObject, SceneOptions};
 use super::shape::Shape;
 use crate::pictures::{Object, Picture, Pixels};
 
 /// Tags of objects in a language, by the English ones.
 pub(crate) fn tags(language: SceneLanguage) -> IndexMap<String, String> {
+    let english = SceneLanguage::English;
     let all = Colour::ALL.into_iter().flat_map(|colour| Shape::ALL.map(|shape| (colour, shape)));
-    all.map(|(colour, shape)| (SceneLanguage::English.tag(colour, shape), language.tag(colour, shape)))
-        .collect()
+    let whole = all.map(|(colour, shape)| (english.tag(colour, shape), language.tag(colour, shape)));
+    let shapes = Shape::ALL.map(SceneAnswer::Shape);
+    whole.chain(shapes.map(|shape| (english.answer(shape), language.answer(shape)))).collect()
 }
 
 impl Scene {
     /// The picture of the scene, with every object in it. The random numbers go on as if it were drawn at once.
     pub(crate) fn picture(&self, options: &SceneOptions, name: String, random: &mut ChaCha8Rng) -> Picture {
-        let object = |thing: &SceneObject| Object {
-            tag: SceneLanguage::English.tag(thing.colour, thing.shape),
-            bounds: thing.bounds(),
+        let object = |thing: &SceneObject| {
+            let tag = SceneLanguage::English.tag(thing.colour, thing.shape);
+            Object::new(tag, thing.bounds())
         };
         let drawing = Drawing {
             scene: self.clone(),
@@ -47,6 +49,28 @@ impl Scene {
             objects: self.visible().things.iter().map(object).collect(),
             ..Picture::of_file(PathBuf::new())
         }
+    }
+
+    /// Objects of the scene by their shapes, with colour, size and style as attributes.
+    pub(crate) fn attributed_objects(&self, options: &SceneOptions) -> Vec<Object> {
+        let object = |thing: &SceneObject| Object {
+            attributes: [thing.colour.name(), size(thing.radius, options.radii), self.style()]
+                .map(str::to_owned)
+                .to_vec(),
+            ..Object::new(thing.shape.name().to_owned(), thing.bounds())
+        };
+        self.visible().things.iter().map(object).collect()
+    }
+}
+
+/// The third of a range of radii in which a radius lies, in words. Objects of a crowded scene may be smaller than the range has
+/// them.
+fn size(radius: f32, (smallest, largest): (f32, f32)) -> &'static str {
+    let third = (largest - smallest) / 3.0;
+    match radius {
+        _ if radius < smallest + third => "small",
+        _ if radius < largest - third => "medium",
+        _ => "large",
     }
 }
 

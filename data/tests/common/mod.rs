@@ -30,7 +30,14 @@ pub(crate) fn corpus(names: &[&str]) -> Dataset<Question> {
 
 /// What reads one file of features.
 pub(crate) fn files(features: &Path) -> RegionFiles {
-    RegionFiles { features: one(features), tags: OneOrMany(Vec::new()), max_regions: 50, memory_gb: 2.0 }
+    RegionFiles {
+        features: one(features),
+        tags: OneOrMany(Vec::new()),
+        object_names: None,
+        attribute_names: None,
+        max_regions: 50,
+        memory_gb: 2.0,
+    }
 }
 
 pub(crate) fn one(path: &Path) -> OneOrMany<Location> {

@@ -6,3 +6,4 @@ pub(crate) mod object_detector;
 pub(crate) mod patch_processor;
 pub(crate) mod processed_image;
 pub(crate) mod region_processor;
+mod region_selection;

@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use alambic_data::{DetectedRegions, Raster};
 use alambic_files::digests::hash_file;
-use alambic_models::detector::{CellBox, Detector, DetectorConfig};
+use alambic_models::detector::{CellBox, Detector, DetectorConfig, RegionSelection, cell, object_places};
 use alambic_models::{
-    Config, ImageNormalization, Images, ModelError, ModelFolder, Patches, TapSelection, tap, vilt_size,
+    Config, ImageNormalization, Images, ModelError, ModelFolder, Patches, TapSelection, vilt_size,
 };
 
+use super::region_selection;
 use crate::InferenceError;
 
-/// Minimum probability of an object in a cell.
-const MIN_PROBABILITY: f32 = 0.4;
-
-/// Maximum intersection over union of two regions of an image; of two that overlap more the likelier one is kept.
-const MAX_OVERLAP: f32 = 0.5;
+/// Probability of an attribute from which on a region has it.
+const MIN_ATTRIBUTE: f32 = 0.05;
 
 /// Detector of objects in images: regions, their features and tags.
 #[derive(Debug, Clone)]
@@ -25,11 +23,20 @@ pub struct ObjectDetector {
     digest: String,
 }
 
-/// Object that a cell predicts.
-struct Candidate {
-    cell: usize,
-    logit: f32,
-    bounds: [f32; 4],
+/// What the network says of each object that the cells of an image may have.
+struct CellOutputs {
+    /// Rows and columns of cells.
+    grid: [usize; 2],
+    /// Logits that there is an object.
+    objectness: Vec<f32>,
+    bounds: Vec<[f32; 4]>,
+    /// Logits of the classes.
+    logits: Vec<Vec<f32>>,
+    /// Confidence in each class: that there is an object, and that it is of the class.
+    scores: Vec<Vec<f32>>,
+    features: Vec<Vec<f32>>,
+    /// Probabilities of attributes; none of a detector without.
+    attributes: Vec<Vec<f32>>,
 }
 
 impl ObjectDetector {
@@ -76,62 +83,125 @@ impl ObjectDetector {
     /// Image in the size of the detector's input.
     #[must_use]
     pub fn resize(config: &DetectorConfig, image: &Raster) -> Raster {
-        let (width, height) = vilt_size((image.width, image.height), config.image_size, config.patch_size);
+        let (width, height) = vilt_size((image.width, image.height), config.image_size, config.stride());
         image.resize(width, height)
     }
 
-    /// Objects of an image, the likeliest first; the features of each are the hidden state of its cell.
+    /// Objects of an image, the likeliest first; the features of each are those from which its class and its box are predicted.
     ///
     /// # Errors
     /// When the image does not fit the detector.
     pub fn detect(&self, image: &Raster) -> Result<DetectedRegions, InferenceError> {
+        Ok(self.regions(&self.outputs(image)?))
+    }
+
+    /// The same, and the probability of each attribute of objects whose edges are given, of the classes that are predicted at their
+    /// places; empty of a detector without attributes.
+    ///
+    /// # Errors
+    /// When the image does not fit the detector.
+    pub fn detect_and_describe(
+        &self,
+        image: &Raster,
+        objects: &[[f32; 4]],
+    ) -> Result<(DetectedRegions, Vec<Vec<f32>>), InferenceError> {
+        let outputs = self.outputs(image)?;
+        let slots = self.config().slots;
+        let places = object_places(objects, outputs.grid, slots).into_iter().zip(objects);
+        let described = places.filter_map(|(place, bounds)| {
+            // An object for which its cell has no room is read at the last place of the cell.
+            let place = place.unwrap_or_else(|| (cell(*bounds, outputs.grid) + 1) * slots - 1);
+            outputs.attributes.get(place).cloned()
+        });
+        Ok((self.regions(&outputs), described.collect()))
+    }
+
+    /// The regions that are chosen.
+    fn regions(&self, outputs: &CellOutputs) -> DetectedRegions {
+        let config = self.config();
+        let kept = match config.selection {
+            RegionSelection::Agnostic => {
+                let CellOutputs { objectness, bounds, logits, scores, .. } = outputs;
+                region_selection::agnostic(objectness, bounds, logits, scores)
+            }
+            RegionSelection::VinVl => region_selection::vinvl(&outputs.bounds, &outputs.scores),
+        };
+        let attributes = |place: usize| {
+            let named = config.attributes.iter().zip(&outputs.attributes[place]);
+            let mut all: Vec<(String, f32)> = named
+                .filter(|(_, probability)| **probability >= MIN_ATTRIBUTE)
+                .map(|(name, probability)| (name.clone(), *probability))
+                .collect();
+            all.sort_by(|one, other| other.1.total_cmp(&one.1));
+            all
+        };
+        let features = kept.iter().flat_map(|own| outputs.features[own.place].iter().copied());
+        DetectedRegions {
+            width: config.hidden_size,
+            features: Arc::new(features.collect()),
+            bounds: kept.iter().map(|own| outputs.bounds[own.place]).collect(),
+            tags: kept.iter().map(|own| config.tags.get(own.class).cloned().unwrap_or_default()).collect(),
+            confidences: kept.iter().map(|own| own.confidence.clamp(0.0, 1.0)).collect(),
+            attributes: if config.attributes.is_empty() {
+                Vec::new()
+            } else {
+                kept.iter().map(|own| attributes(own.place)).collect()
+            },
+        }
+    }
+
+    /// Runs the network over an image.
+    fn outputs(&self, image: &Raster) -> Result<CellOutputs, InferenceError> {
         let config = self.detector.config();
         let image = Self::resize(config, image);
         let images =
             Images::of_rgb(&[(image.width, image.height, image.rgb.as_slice())], ImageNormalization::VILT)?;
         let patches = Patches::of(&images, config.patch_size)?;
-        let grid = patches.rectangle()?;
-        let features = tap("", "hidden", config.num_hidden_layers);
-        let wanted = ["objectness", "boxes", "logits", features.as_str()];
-        let trace = self.detector.trace(&patches, TapSelection::named(wanted))?;
+        let grid = config.grid(patches.rectangle()?);
+        let mut wanted = vec!["objectness", "boxes", "logits", "features"];
+        if !config.attributes.is_empty() {
+            wanted.push("attributes");
+        }
+        let trace = self.detector.trace(&patches, None, TapSelection::named(wanted))?;
         let rows = |tap: &str| -> Result<Vec<Vec<f32>>, InferenceError> {
             let tensor = trace.get(tap).ok_or_else(|| ModelError::MissingTensor(tap.to_owned()))?;
             let tensor = if tensor.rank() == 2 { tensor.unsqueeze(2) } else { Ok(tensor.clone()) };
             let rows = tensor.and_then(|tensor| tensor.squeeze(0)).and_then(|tensor| tensor.to_vec2());
             Ok(rows.map_err(ModelError::from)?)
         };
-        let (objectness, boxes, tags, cells) =
-            (rows("objectness")?, rows("boxes")?, rows("logits")?, rows(&features)?);
-        let min_logit = (MIN_PROBABILITY / (1.0 - MIN_PROBABILITY)).ln();
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (cell, (logit, numbers)) in objectness.iter().zip(&boxes).enumerate() {
-            let (logit, numbers) = (logit[0], [numbers[0], numbers[1], numbers[2], numbers[3]]);
-            if logit >= min_logit {
-                let place = [cell / grid[1], cell % grid[1]];
-                let bounds = CellBox { cell: place, numbers }.bounds(grid);
-                candidates.push(Candidate { cell, logit, bounds });
-            }
-        }
-        candidates.sort_by(|one, other| other.logit.total_cmp(&one.logit).then(one.cell.cmp(&other.cell)));
-        let mut kept: Vec<Candidate> = Vec::new();
-        for next in candidates {
-            if kept.iter().all(|other| box_iou(other.bounds, next.bounds) <= MAX_OVERLAP) {
-                kept.push(next);
-            }
-        }
-        let tag = |cell: usize| {
-            let row = &tags[cell];
-            let best =
-                (0..row.len()).max_by(|&one, &other| row[one].total_cmp(&row[other]).then(other.cmp(&one)));
-            best.and_then(|index| config.tags.get(index).cloned()).unwrap_or_default()
+        let objectness: Vec<f32> = rows("objectness")?.concat();
+        let bounds = |(place, numbers): (usize, Vec<f32>)| {
+            let cell = place / config.slots;
+            let numbers = [numbers[0], numbers[1], numbers[2], numbers[3]];
+            CellBox { cell: [cell / grid[1], cell % grid[1]], numbers }.bounds(grid)
         };
-        Ok(DetectedRegions {
-            width: config.hidden_size,
-            features: Arc::new(kept.iter().flat_map(|own| cells[own.cell].iter().copied()).collect()),
-            bounds: kept.iter().map(|own| own.bounds).collect(),
-            tags: kept.iter().map(|own| tag(own.cell)).collect(),
+        let logits = rows("logits")?;
+        let scores = |(logits, objectness): (&Vec<f32>, &f32)| {
+            let there = 1.0 / (1.0 + (-objectness).exp());
+            softmax(logits).into_iter().map(|probability| there * probability).collect()
+        };
+        Ok(CellOutputs {
+            grid,
+            bounds: rows("boxes")?.into_iter().enumerate().map(bounds).collect(),
+            scores: logits.iter().zip(&objectness).map(scores).collect(),
+            logits,
+            features: rows("features")?,
+            attributes: if config.attributes.is_empty() {
+                Vec::new()
+            } else {
+                rows("attributes")?.iter().map(|logits| softmax(logits)).collect()
+            },
+            objectness,
         })
     }
+}
+
+/// The softmax of logits.
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - most).exp()).collect();
+    let sum: f32 = exponentials.iter().sum();
+    exponentials.into_iter().map(|value| value / sum).collect()
 }
 
 /// Intersection over union of two boxes, given by their left, top, right and bottom edges.

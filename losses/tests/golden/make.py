@@ -590,12 +590,26 @@ CASES += [
     ("targeted without words or confidence", "targeted", ['parts=["image", "text"]', 'confidence="none"'], "chooser",
      targeted(("image", "text"), confidence="none")),
 ]
+# Cells of a detector with attributes; one object has none of them, and another two.
+DESCRIPTION = torch.Generator().manual_seed(12)
+DESCRIBED = {name: (2 * torch.randn(BATCH, CELLS, *shape, generator=DESCRIPTION)).float().double().requires_grad_()
+             for name, shape in (("objectness", ()), ("boxes", (4,)), ("logits", FOUND["logits"].shape[2:]), ("attributes", (5,)))}
+ATTRIBUTE_SHARES = torch.zeros(BATCH, CELLS, 5).double()
+for place, own in zip(HERE_IS.nonzero()[1:], ([0], [1, 4], [2, 3, 4], [1], [0, 2])):
+    ATTRIBUTE_SHARES[tuple(place)][own] = 1 / len(own)
+CASES += [
+    ("detection of attributes", "detection", ["attributes=0.7"], "described",
+     (F.binary_cross_entropy_with_logits(DESCRIBED["objectness"], HERE_IS.double(), reduction="sum")
+      + (DESCRIBED["boxes"] - BOXES)[HERE_IS].abs().sum()) / HERE_IS.sum()
+     + F.cross_entropy(DESCRIBED["logits"][HERE_IS], CELL_LABELS[HERE_IS])
+     - 0.7 * (ATTRIBUTE_SHARES * DESCRIBED["attributes"].log_softmax(-1)).sum() / (ATTRIBUTE_SHARES.sum(-1) > 0).sum()),
+]
 # Weights have no gradient.
 WEIGHED = ("targeted", "targeted by relevance", "targeted at all words")
 
 expected = {f"{name}/logits": torch.zeros(BATCH, CLASSES) for name in WEIGHED}
 for name, _, _, whose, value in CASES:
-    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "matched": MATCHED, "paired": PAIRED,
+    trace = {"student": STUDENT, "peer": PEER, "asked": ASKED, "found": FOUND, "described": DESCRIBED, "matched": MATCHED, "paired": PAIRED,
              "beside": BESIDE, "triples": TRIPLES, "scored": SCORED, "vectors": VECTORS, "listed": LISTED, "tagged": TAGGED, "chooser": CHOOSER,
              "contrasted": CONTRASTED}[whose]
     expected[f"{name}/value"] = value.detach().reshape(())
@@ -609,6 +623,8 @@ save_file({**single(STUDENT), **inputs, "labels": LABELS}, HERE / "student.safet
 save_file({**single(PEER), **inputs, "labels": LABELS}, HERE / "peer.safetensors")
 save_file({**single(ASKED), "labels": SCORES.float()}, HERE / "asked.safetensors")
 save_file({**single(FOUND), "labels": CELL_LABELS, "box_labels": BOXES.float()}, HERE / "found.safetensors")
+save_file({**single(DESCRIBED), "labels": CELL_LABELS, "box_labels": BOXES.float(),
+           "attribute_labels": ATTRIBUTE_SHARES.float()}, HERE / "described.safetensors")
 save_file({**single(MATCHED), "relation_labels": RELATIONS}, HERE / "matched.safetensors")
 save_file({**single(BESIDE), "texts": TEXTS}, HERE / "beside.safetensors")
 save_file({**single(CONTRASTED), "texts": TEXTS}, HERE / "contrasted.safetensors")

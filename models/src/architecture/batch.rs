@@ -21,6 +21,9 @@ pub struct Batch {
     pub image: Option<Image>,
     /// Regions of images.
     pub regions: Option<Regions>,
+    /// Classes of the objects that are in an image, for a detector that is told them in training: one for each object that a cell may
+    /// have.
+    pub classes: Option<Arc<Vec<u32>>>,
 }
 
 /// Images, as far as they have been prepared.
@@ -51,6 +54,7 @@ impl Batch {
             regions: features
                 .map(|features| Regions::from_tensors(features, inputs.get("visual_pos"), mask))
                 .transpose()?,
+            classes: None,
         })
     }
 

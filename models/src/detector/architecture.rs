@@ -56,7 +56,7 @@ impl ModelConfig for DetectorConfig {
 
     fn image_input(&self) -> Option<ImageInput> {
         Some(ImageInput::Patches(PatchInput {
-            processor: ImageProcessorConfig::vilt(self.image_size, self.patch_size),
+            processor: ImageProcessorConfig::vilt(self.image_size, self.stride()),
             num_channels: self.num_channels,
             image_size: self.image_size,
             patch_size: self.patch_size,
@@ -67,6 +67,7 @@ impl ModelConfig for DetectorConfig {
 
 impl Architecture for Detector {
     fn forward(&self, batch: &Batch, _: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
-        self.trace(&batch.patches(self.config().patch_size, -1)?, wanted)
+        let patches = batch.patches(self.config().patch_size, -1)?;
+        self.trace(&patches, batch.classes.as_ref(), wanted)
     }
 }

@@ -1,21 +1,17 @@
 //! The network.
 
+use std::sync::Arc;
+
 use alambic_tensor::Streams;
-use alambic_tensor::candle::{Module, Tensor};
+use alambic_tensor::candle::Module;
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
 use super::DetectorConfig;
-use super::config::KERNEL;
+use super::attributes::AttributeHead;
+use super::layers::Layers;
 use crate::layers::{Linear, Norm, WeightSource};
 use crate::{Initialiser, ModelError, Patches, TapSelection, Trace};
-
-/// A convolution over cells with what follows it.
-#[derive(Debug, Clone)]
-struct Block {
-    convolution: Linear,
-    norm: Norm,
-}
 
 /// A detector over given weights.
 #[derive(Debug, Clone)]
@@ -23,10 +19,13 @@ pub struct Detector {
     config: DetectorConfig,
     embedding: Linear,
     embedding_norm: Norm,
-    blocks: Vec<Block>,
+    layers: Layers,
+    /// Features of each object that a cell may have; none where a cell has one, whose features are the cell's.
+    slots: Option<(Linear, Norm)>,
     objectness: Linear,
     tags: Linear,
     boxes: Linear,
+    attributes: Option<AttributeHead>,
 }
 
 /// Bounding box of an object, relative to its cell.
@@ -81,15 +80,9 @@ impl Detector {
         let norm = |name: &str| Norm::load(source, name, width, config.layer_norm_eps);
         let [objectness, tags, boxes] =
             config.heads().map(|(name, outputs)| Linear::load(source, name, width, outputs));
-        let block = |index: usize| {
-            Ok(Block {
-                convolution: Linear::load_convolution(
-                    source,
-                    &format!("layer.{index}.convolution"),
-                    [width, KERNEL, width],
-                )?,
-                norm: norm(&format!("layer.{index}.norm"))?,
-            })
+        let slots = || {
+            let linear = Linear::load(source, "slots", width, config.slots * width)?;
+            Ok::<_, ModelError>((linear, norm("slot_norm")?))
         };
         Ok(Self {
             embedding: Linear::load_patches(
@@ -99,10 +92,14 @@ impl Detector {
                 true,
             )?,
             embedding_norm: norm("embeddings.norm")?,
-            blocks: (0..config.num_hidden_layers).map(block).collect::<Result<_, ModelError>>()?,
+            layers: Layers::load(config, source)?,
+            slots: (config.slots > 1).then(slots).transpose()?,
             objectness: objectness?,
             tags: tags?,
             boxes: boxes?,
+            attributes: (!config.attributes.is_empty())
+                .then(|| AttributeHead::load(config, source))
+                .transpose()?,
             config: config.clone(),
         })
     }
@@ -130,56 +127,54 @@ impl Detector {
         &self.config
     }
 
-    /// One forward pass over whole grids of patches that reads the wanted taps. There is nothing to drop in training.
+    /// One forward pass over whole grids of patches that reads the wanted taps. There is nothing to drop in training. Attributes are
+    /// those of objects of the given classes, one for each object that a cell may have; of the predicted ones where none are given.
     ///
     /// # Errors
-    /// When the patches do not fill a rectangle.
-    pub fn trace(&self, patches: &Patches, wanted: TapSelection) -> Result<Trace, ModelError> {
+    /// When the patches do not fill a rectangle, or there are more or fewer classes than objects that cells may have.
+    pub fn trace(
+        &self,
+        patches: &Patches,
+        classes: Option<&Arc<Vec<u32>>>,
+        wanted: TapSelection,
+    ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
-        let [rows, columns] = patches.rectangle()?;
+        let grid = patches.rectangle()?;
         let batch = patches.values.dim(0)?;
-        let mut hidden =
+        let embedded =
             self.embedding_norm.forward(&self.embedding.forward(&patches.values, Activation::Gelu)?)?;
-        trace.record("hidden.0", &hidden);
-        for (index, block) in self.blocks.iter().enumerate() {
-            let grid = hidden.reshape((batch, rows, columns, self.config.hidden_size))?;
-            let around = neighbourhood(&grid)?.reshape((batch, rows * columns, ()))?;
-            let seen = block.convolution.forward(&around, Activation::Gelu)?;
-            hidden = block.norm.forward(&(hidden + seen)?)?;
-            trace.record(&format!("hidden.{}", index + 1), &hidden);
-        }
+        trace.record("hidden.0", &embedded);
+        let cells = self.layers.forward(embedded, grid, &mut trace)?;
+        let features = match &self.slots {
+            None => cells,
+            Some((linear, norm)) => {
+                let (_, count, width) = cells.dims3()?;
+                let slots = linear.forward(&cells, Activation::Gelu)?;
+                norm.forward(&slots.reshape((batch, count * self.config.slots, width))?)?
+            }
+        };
+        trace.record("features", &features);
         if trace.wants("objectness") {
-            let logits = self.objectness.forward(&hidden, Activation::Identity)?;
+            let logits = self.objectness.forward(&features, Activation::Identity)?;
             trace.record("objectness", &logits.squeeze(2)?);
         }
-        for (tap, head) in [("logits", &self.tags), ("boxes", &self.boxes)] {
-            if trace.wants(tap) {
-                trace.record(tap, &head.forward(&hidden, Activation::Identity)?);
+        let attributes = self.attributes.as_ref().filter(|_| trace.wants("attributes"));
+        if trace.wants("logits") || attributes.is_some() {
+            let logits = self.tags.forward(&features, Activation::Identity)?;
+            if let Some(attributes) = attributes {
+                trace.record("attributes", &attributes.forward(&features, &logits, classes)?);
             }
+            trace.record("logits", &logits);
+        }
+        if trace.wants("boxes") {
+            trace.record("boxes", &self.boxes.forward(&features, Activation::Identity)?);
         }
         Ok(trace)
     }
 }
 
-/// Each cell with the cells around it, row by row, and nothing beyond the edges: `[batch, rows, columns, 9 * width]` of
-/// `[batch, rows, columns, width]`.
-fn neighbourhood(grid: &Tensor) -> Result<Tensor, ModelError> {
-    let (_, rows, columns, _) = grid.dims4()?;
-    let margin = KERNEL / 2;
-    let padded = grid.pad_with_zeros(1, margin, margin)?.pad_with_zeros(2, margin, margin)?;
-    let mut around = Vec::with_capacity(KERNEL * KERNEL);
-    for down in 0..KERNEL {
-        for across in 0..KERNEL {
-            around.push(padded.narrow(1, down, rows)?.narrow(2, across, columns)?);
-        }
-    }
-    Ok(Tensor::cat(&around, 3)?)
-}
-
 #[cfg(test)]
 mod tests {
-    use alambic_tensor::candle::{DType, Device};
-
     use super::*;
 
     #[test]
@@ -194,27 +189,5 @@ mod tests {
         // The output of an untrained network is within the image all the same.
         let wild = CellBox { cell: [3, 3], numbers: [-50.0, 50.0, 100.0, -100.0] };
         assert!(wild.bounds([4, 4]).iter().all(|edge| (0.0..=1.0).contains(edge)));
-    }
-
-    #[test]
-    fn cells_are_surrounded_by_their_neighbours_as_a_convolution_sees_them() {
-        let device = &Device::Cpu;
-        let grid = Tensor::rand(0.0f32, 1.0, (2, 4, 5, 3), device).unwrap();
-        let weight = Tensor::rand(-1.0f32, 1.0, (6, 3, 3, 3), device).unwrap();
-        let expected = grid
-            .permute((0, 3, 1, 2))
-            .unwrap()
-            .contiguous()
-            .unwrap()
-            .conv2d(&weight, 1, 1, 1, 1)
-            .unwrap()
-            .permute((0, 2, 3, 1))
-            .unwrap();
-        let bias = Tensor::zeros(6, DType::F32, device).unwrap();
-        let weights = [("c.weight".to_owned(), weight), ("c.bias".to_owned(), bias)].into_iter().collect();
-        let linear = Linear::load_convolution(WeightSource::new(&weights), "c", [3, 3, 6]).unwrap();
-        let found = linear.forward(&neighbourhood(&grid).unwrap(), Activation::Identity).unwrap();
-        let difference = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
-        assert!(difference.to_scalar::<f32>().unwrap() < 1e-5);
     }
 }

@@ -145,6 +145,13 @@ impl Corpora {
         Ok(tags.collect::<BTreeSet<String>>().into_iter().collect())
     }
 
+    /// The attributes of the objects in the training splits of several corpora, each once and in the order of the alphabet.
+    pub(crate) fn object_attributes(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
+        let pictures = self.pictures(names, Split::Train)?;
+        let all = pictures.iter().flat_map(|picture| &picture.objects).flat_map(|object| &object.attributes);
+        Ok(all.cloned().collect::<BTreeSet<String>>().into_iter().collect())
+    }
+
     /// The tags of the regions in the training splits of several corpora, as they are on record.
     pub(crate) fn region_tags(&self, names: &[At<String>]) -> Result<Vec<String>, RunError> {
         let pictures = self.pictures(names, Split::Train)?;

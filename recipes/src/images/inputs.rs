@@ -98,6 +98,8 @@ pub(crate) struct TeacherInputs<'a> {
     wanted: TapSelection,
     /// Its own inputs, where they are not the same.
     own: Option<PairedInputs<'a>>,
+    /// Cuts its texts; none where the teacher reads no texts by itself.
+    tokenizer: Option<Tokenizer>,
 }
 
 impl<'a> TeacherInputs<'a> {
@@ -113,7 +115,7 @@ impl<'a> TeacherInputs<'a> {
         let is_read = wanted.names().is_none_or(|names| !names.is_empty());
         let Some(teacher) = teacher.filter(|_| is_read) else { return Ok(None) };
         let (Some(folder), Some(tokenizer)) = (teacher.folder(), teacher.tokenizer()) else {
-            return Ok(Some(Self { teacher, wanted, own: None }));
+            return Ok(Some(Self { teacher, wanted, own: None, tokenizer: None }));
         };
         let config = Config::open(&ModelFolder::open(folder)?)?;
         let image_processor = ImageProcessor::load(&config, folder)?;
@@ -122,13 +124,39 @@ impl<'a> TeacherInputs<'a> {
         };
         let same_images =
             image_processor.has_same_inputs(student.image_processor) && !pairs.iter().any(is_plain);
+        let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
         let own = if student.same_texts && same_images {
             None
         } else {
-            let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
             Some(PairedInputs::new(pairs, image_processor, &tokenizer, config.padding())?)
         };
-        Ok(Some(Self { teacher, wanted, own }))
+        Ok(Some(Self { teacher, wanted, own, tokenizer: Some(tokenizer) }))
+    }
+
+    /// The same teacher, of which other taps are wanted.
+    pub(crate) fn wanting(self, wanted: TapSelection) -> Self {
+        Self { wanted, ..self }
+    }
+
+    /// Forward pass over the images of these rows with other texts; `batch` is what the student reads of them, if it reads the same.
+    pub(crate) fn trace_texts(
+        &self,
+        rows: &[usize],
+        texts: &[&str],
+        batch: &Batch,
+        sampler: PatchSampler<'_>,
+        views: Option<Views>,
+    ) -> Result<Trace, RunError> {
+        let views = views.map(Views::of_teacher);
+        let own = match (&self.own, &self.tokenizer) {
+            (Some(inputs), Some(tokenizer)) => {
+                let encoded = rows.iter().zip(texts).map(|(&row, text)| inputs.encode(row, text, tokenizer));
+                let encoded: Vec<EncodedText> = encoded.collect::<Result<_, _>>()?;
+                Some(inputs.batch_of(rows, &encoded.iter().collect::<Vec<_>>(), sampler, views)?)
+            }
+            _ => None,
+        };
+        Ok(self.teacher.trace(own.as_ref().unwrap_or(batch).into(), &self.wanted)?)
     }
 
     /// Forward pass over the texts of a batch; `batch` is the student's.

@@ -50,6 +50,8 @@ settings! {
         pub source_language: Option<At<String>>,
         /// Groups of languages by name, each with an average of its own: `{ held = ["da", "sr"], unreadable = ["ru"] }`.
         pub language_groups: IndexMap<String, Vec<At<String>>> = IndexMap::new(),
+        /// Captions that are right of an image, where images are found by captions and captions by images.
+        pub caption_relevance: CaptionRelevance = CaptionRelevance::Own,
         /// References that outputs are compared with.
         pub references: References = References::Corpus,
         /// Beams in decoding, of every model alike; 1 is greedy decoding.
@@ -100,6 +102,16 @@ impl EvaluationOptions {
     /// Beams of the teacher's decoding.
     pub(crate) fn beam_of_teacher(&self) -> usize {
         self.teacher_beam.unwrap_or(self.beam)
+    }
+}
+
+choices! {
+    /// Captions that are right of an image.
+    pub enum CaptionRelevance {
+        /// Those that the corpus has of it.
+        Own = "own",
+        /// Those that are true of it as well: of a made-up scene the captions of others that say what it shows.
+        True = "true",
     }
 }
 

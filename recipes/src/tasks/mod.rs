@@ -2,6 +2,7 @@
 
 mod fractions;
 mod generation;
+mod image_text_matching;
 mod image_text_pretraining;
 mod image_text_retrieval;
 mod image_tokenization;

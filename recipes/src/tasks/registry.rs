@@ -6,6 +6,7 @@ use alambic_settings::settings;
 use super::fractions::ScaleFractions;
 use super::generation::entries::options::WrittenData;
 use super::generation::options::GenerationData;
+use super::image_text_matching::options::MatchingsData;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::image_tokenization::options::ImagesData;
@@ -65,9 +66,10 @@ tasks! {
     text: TextsData,
     sentence_embedding: SentencesData,
     image_text_retrieval: CaptionsData,
+    image_text_matching: MatchingsData,
+    object_detection: ObjectsData,
     visual_question_answering: QuestionsData,
     image_text_pretraining: ImageTextsData,
-    object_detection: ObjectsData,
     question_answering: PassagesData,
     search: SearchData,
     multiple_choice: ChoicesData,

@@ -5,10 +5,10 @@ use super::metric::{Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDes
 use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
-    accuracy, agreement, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total, chrf, chunk_f1,
-    cider_d, colour_accuracy, correlation, drawing, exact_match, f1, image, matthews, meteor, mlqa, pair_f1,
-    phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1, squad_v1,
-    text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
+    accuracy, agreement, average_precision, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total,
+    chrf, chunk_f1, cider_d, colour_accuracy, correlation, drawing, exact_match, f1, image, matthews, meteor,
+    mlqa, pair_f1, phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1,
+    squad_v1, text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
 };
 use crate::error::{ReportError, Result};
 
@@ -74,6 +74,9 @@ pub static METRICS: &[&Metric] = &[
     &drawing::DRAWN_EXACTLY,
     &drawing::DRAWING_TRUTH,
     &drawing::DRAWING_FOUND,
+    &average_precision::MAP,
+    &average_precision::MAP_50,
+    &average_precision::ATTRIBUTE_MAP,
     &agreement::METRIC,
     &recall::AGREEMENT,
 ];
@@ -173,6 +176,7 @@ pub fn fidelity_metrics(kind: PredictionKind) -> &'static [(&'static str, &'stat
         | PredictionKind::Pair
         | PredictionKind::Image
         | PredictionKind::Drawing
+        | PredictionKind::Objects
         | PredictionKind::Nothing => &[],
     }
 }
@@ -351,6 +355,7 @@ mod tests {
             (PredictionKind::Number, &["spearman", "pearson"][..]),
             (PredictionKind::Choice, &["accuracy", "accuracy-of-majority"]),
             (PredictionKind::Ranking, &["recall-at-1", "recall-at-5", "recall-at-10"]),
+            (PredictionKind::Objects, &["map", "map-50", "attribute-map"]),
             (PredictionKind::Nothing, &[]),
         ] {
             assert_eq!(names(suitable(kind)), expected);

@@ -10,6 +10,7 @@
 
 mod accuracy;
 mod agreement;
+mod average_precision;
 mod bleu;
 mod bleu_4;
 pub mod bootstrap;
@@ -65,7 +66,9 @@ pub use list::{
 pub use metric::{Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, TaskDescription};
 #[cfg(test)]
 pub(crate) use prediction::examples;
-pub use prediction::{Drawing, ImagePrediction, Prediction, PredictionKind, SceneReference};
+pub use prediction::{
+    Drawing, ImagePrediction, ObjectPrediction, ObjectsPrediction, Prediction, PredictionKind, SceneReference,
+};
 pub use scores::{Scores, SliceValue};
 pub use tag_scheme::TagScheme;
 pub use writing::BleuTokenizer;

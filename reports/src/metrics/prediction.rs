@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use alambic_data::{Raster, SceneContents};
+use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A model's prediction for one example, or the reference that it is compared with.
@@ -33,6 +34,8 @@ pub enum Prediction {
     Image(ImagePrediction),
     /// An image that is drawn of a text, or the one that the text tells of.
     Drawing(Drawing),
+    /// Objects in an image.
+    Objects(ObjectsPrediction),
     /// No answer; of a reference that nothing is known of the example.
     #[default]
     Nothing,
@@ -75,6 +78,27 @@ pub struct Drawing {
     pub is_found: Option<bool>,
 }
 
+/// Objects in an image: those that a model finds, or those that are there.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ObjectsPrediction {
+    /// The objects.
+    pub objects: Vec<ObjectPrediction>,
+    /// Attributes of each object that is there, with the probability of each by a model, or 1 for those that it has; a model that
+    /// predicts none has none.
+    pub attributes: Vec<Vec<(String, f32)>>,
+}
+
+/// An object in an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectPrediction {
+    /// Its class.
+    pub class: String,
+    /// Left, top, right and bottom edge, as shares of the image's width and height.
+    pub bounds: [f32; 4],
+    /// How sure a model is of it, from 0 to 1.
+    pub confidence: f32,
+}
+
 /// What a prediction consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PredictionKind {
@@ -104,6 +128,8 @@ pub enum PredictionKind {
     Image,
     /// [`Prediction::Drawing`].
     Drawing,
+    /// [`Prediction::Objects`].
+    Objects,
     /// [`Prediction::Nothing`].
     Nothing,
 }
@@ -124,6 +150,7 @@ impl PredictionKind {
         Self::Pair,
         Self::Image,
         Self::Drawing,
+        Self::Objects,
     ];
 
     /// The plural noun for messages, as in `class names`.
@@ -143,6 +170,7 @@ impl PredictionKind {
             Self::Pair => "pairs of ids",
             Self::Image => "images",
             Self::Drawing => "drawn images",
+            Self::Objects => "objects in images",
             Self::Nothing => "nothing",
         }
     }
@@ -178,6 +206,7 @@ impl Prediction {
             Self::Pair(_) => PredictionKind::Pair,
             Self::Image(_) => PredictionKind::Image,
             Self::Drawing(_) => PredictionKind::Drawing,
+            Self::Objects(_) => PredictionKind::Objects,
             Self::Nothing => PredictionKind::Nothing,
         }
     }
@@ -205,14 +234,13 @@ impl Prediction {
         }
     }
 
-    /// Whether it is right, by the reference; none of numbers and images, of which one is only more or less right, and where nothing
-    /// is known of the example.
+    /// Whether it is right, by the reference; none of numbers, images and objects in images, of which one is only more or less right,
+    /// and where nothing is known of the example.
     #[must_use]
     pub fn is_right(&self, reference: &Self) -> Option<bool> {
         match (self, reference) {
-            (_, Self::Nothing | Self::Number(_) | Self::Image(_)) | (Self::Number(_) | Self::Image(_), _) => {
-                None
-            }
+            (_, Self::Nothing | Self::Number(_) | Self::Image(_) | Self::Objects(_))
+            | (Self::Number(_) | Self::Image(_) | Self::Objects(_), _) => None,
             (Self::Drawing(drawn), Self::Drawing(_)) => drawn.is_as_told,
             (Self::Text(text), Self::Texts(all)) => Some(match all.as_slice() {
                 [] => text.is_empty(),
@@ -262,6 +290,10 @@ impl Prediction {
             Self::Scores(answers) => answers.iter().all(|(answer, _)| is_nfc(answer)),
             Self::Scene(scene) => scene.captions.iter().all(|text| is_nfc(text)),
             Self::Pair(ids) => ids.iter().all(|id| is_nfc(id)),
+            Self::Objects(own) => {
+                own.objects.iter().all(|object| is_nfc(&object.class))
+                    && own.attributes.iter().flatten().all(|(name, _)| is_nfc(name))
+            }
             Self::Choice(_)
             | Self::Number(_)
             | Self::Ranking(_)
@@ -287,6 +319,12 @@ impl Prediction {
                 contents: scene.contents.clone(),
             }),
             Self::Pair(ids) => Self::Pair(ids.each_ref().map(|id| nfc(id))),
+            Self::Objects(own) => {
+                let mut own = own.clone();
+                own.objects.iter_mut().for_each(|object| object.class = nfc(&object.class));
+                own.attributes.iter_mut().flatten().for_each(|(name, _)| *name = nfc(name));
+                Self::Objects(own)
+            }
             Self::Choice(_)
             | Self::Number(_)
             | Self::Ranking(_)
@@ -321,6 +359,16 @@ impl fmt::Display for Prediction {
             Self::Pair(ids) => formatter.write_str(&ids.join(" ")),
             Self::Image(image) => write_image(formatter, &image.raster, &image.tokens),
             Self::Drawing(drawing) => write_image(formatter, &drawing.raster, &drawing.tokens),
+            Self::Objects(own) => {
+                let shown = |object: &ObjectPrediction| {
+                    if object.confidence < 1.0 {
+                        format!("{} {:.0} %", object.class, 100.0 * object.confidence)
+                    } else {
+                        object.class.clone()
+                    }
+                };
+                formatter.write_str(&own.objects.iter().map(shown).collect::<Vec<_>>().join(", "))
+            }
             Self::Nothing => Ok(()),
         }
     }

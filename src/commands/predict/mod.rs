@@ -9,6 +9,7 @@ mod image_tokens;
 mod images;
 mod lines;
 mod matches;
+mod objects;
 mod passages;
 mod questions;
 mod table;
@@ -17,12 +18,14 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use alambic_data::RegionLayout;
 use alambic_files::text::quoted;
 use alambic_inference::PictureChoicePipeline;
 use alambic_models::text_encoder::Head;
 use alambic_models::{Config, ModelError, ModelFolder, Role, first_not_finite};
 use alambic_tensor::precision::{self, MatmulPrecision};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{model_folder, precisions, warn_fallback, warn_unread_tensors};
 use crate::failure::Failure;
@@ -41,7 +44,9 @@ use table::TableInput;
 /// that chooses among descriptions of an image takes these, with tabs between, and prints the chosen one; one
 /// that retrieves images by texts gives the similarity of such a text and the image, from -1 to 1. A model that makes tokens of
 /// images reads the path of an image in each line, and prints its tokens; with `--draw` it makes an image of them, or of tokens that a
-/// line holds. A model that draws images of texts takes these with `--draw`, and writes the text of `--image` without it. The prediction is printed
+/// line holds. A model that draws images of texts takes these with `--draw`, and writes the text of `--image` without it. One that
+/// finds objects reads the path of an image, too, and prints them with their confidence, attributes and boxes in pixels; with
+/// `--regions` it writes their features to a file. The prediction is printed
 /// as a further column: the text, the class, the number, the words with their tags, or the embedding; control characters are
 /// shown as their numbers. A text that is longer than the model reads is truncated, with a warning and `truncated` in JSON.
 #[derive(Args, Clone)]
@@ -87,6 +92,14 @@ pub(crate) struct Arguments {
     draw: Option<PathBuf>,
     #[command(flatten)]
     drawing: Drawing,
+    /// The TSV file in which the regions of images are written, with their features, for a model that finds objects. The id of an image
+    /// is its file's name without the extension
+    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    regions: Option<PathBuf>,
+    /// Layout of that file. With `lxmert`, names of objects and attributes go to `NAME.objects_vocab.txt` and
+    /// `NAME.attributes_vocab.txt` beside it
+    #[arg(long, value_name = "LAYOUT", default_value = "vinvl", value_parser = layouts(), requires = "regions")]
+    layout: RegionLayout,
     /// Beams in decoding; left out or 1, it is greedy
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     beam: Option<u16>,
@@ -121,6 +134,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config::open(&folder)?;
     let makes_images = config.role() == Role::ImageTokenizer;
     let draws_texts = matches!(config, Config::ErnieVilg(_));
+    let finds_objects = config.role() == Role::ObjectDetector;
     let kind = kind(&config);
     for (flag, given, needed) in [
         ("--target-language", arguments.target_language.is_some(), "generates texts"),
@@ -137,13 +151,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("--image", arguments.image.is_some(), "reads images"),
         ("--draw", arguments.draw.is_some() && !draws_texts, "makes tokens of images"),
         ("--candidates", arguments.drawing.candidates.is_some() && !draws_texts, "draws images of texts"),
+        ("--regions", arguments.regions.is_some(), "finds objects in images"),
     ] {
         let has_image_as_well = needed == "reads images" && config.reads_images();
         if given && kind != needed && !has_image_as_well {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
     }
-    if !config.reads_texts() && !makes_images {
+    if !config.reads_texts() && !makes_images && !finds_objects {
         return Err(Failure::message(format!(
             "a {} reads images alone, and takes no prompt: `predict` runs models that read texts",
             config.model_type()
@@ -156,7 +171,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         ));
     }
     for text in &arguments.inputs {
-        if !makes_images && Path::new(text).is_file() {
+        if !makes_images && !finds_objects && Path::new(text).is_file() {
             return Err(Failure::Usage(format!(
                 "`{}` is a file: `--input` reads a table; as a text by itself, pass it on standard input",
                 quoted(text)
@@ -171,7 +186,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let most = match (kind, is_pair) {
             ("chooses", _) => usize::MAX,
             _ if PictureChoicePipeline::is_scored_by(&config) && !config.outline().pairs => usize::MAX,
-            ("encodes texts", Some(false)) | ("makes tokens of images", _) => 1,
+            ("encodes texts", Some(false)) | ("makes tokens of images" | "finds objects in images", _) => 1,
             // A tagger and an encoder without a head read a text each, unless they are told otherwise.
             ("encodes texts", None) if own.is_none_or(|own| own.head != Head::Sequence) => 1,
             _ => 2,
@@ -197,6 +212,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Err(Failure::Usage(
                 "this model draws an image of a text with `--draw OUT.png`, and writes a text of an image with `--image FILE`".into(),
             ))
+        } else if finds_objects {
+            objects::run(&path, arguments)
         } else if config.writes_texts() && config.reads_images() {
             image_prompts::run(&path, arguments)
         } else if config.writes_texts() {
@@ -223,10 +240,18 @@ fn is_text_alone(arguments: &Arguments) -> bool {
     arguments.image.is_none() && !arguments.inputs.is_empty() && !arguments.inputs.iter().any(has_path)
 }
 
+/// The layouts of files of regions, by their names.
+fn layouts() -> impl TypedValueParser<Value = RegionLayout> {
+    let names: Vec<&str> = RegionLayout::LIST.iter().map(|(name, _)| *name).collect();
+    PossibleValuesParser::new(names).map(|name| RegionLayout::from_name(&name).unwrap_or(RegionLayout::VinVl))
+}
+
 /// What a model does, as messages have it.
 fn kind(config: &Config) -> &'static str {
     if config.role() == Role::ImageTokenizer {
         "makes tokens of images"
+    } else if config.role() == Role::ObjectDetector {
+        "finds objects in images"
     } else if config.writes_texts() {
         "generates texts"
     } else if config.reads_images() {

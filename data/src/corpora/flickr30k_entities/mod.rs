@@ -141,7 +141,7 @@ fn image(
         })?;
         for AnnotatedBox { chains, bounds } in boxes {
             let tags = chains.iter().filter_map(|chain| phrases.get(chain)).flatten();
-            objects.extend(tags.map(|tag| Object { tag: tag.clone(), bounds }));
+            objects.extend(tags.map(|tag| Object::new(tag.clone(), bounds)));
         }
     }
     let image = crate::image_files::ImageFile::named(&format!("{id}.jpg"), images);

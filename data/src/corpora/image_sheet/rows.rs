@@ -112,6 +112,6 @@ fn tags(columns: &[TextColumn<'_>], row: usize) -> Vec<Object> {
     let mut seen = HashSet::new();
     let all = columns.iter().flat_map(|column| column.texts[row].split('|')).map(str::trim);
     all.filter(|tag| !tag.is_empty() && seen.insert(*tag))
-        .map(|tag| Object { tag: tag.to_owned(), bounds: WHOLE })
+        .map(|tag| Object::new(tag.to_owned(), WHOLE))
         .collect()
 }

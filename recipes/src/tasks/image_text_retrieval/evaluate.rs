@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use alambic_data::{Picture, Split};
 use alambic_files::text::shell_word;
-use alambic_inference::{ProcessedImage, RetrievalPipeline, nearest_neighbours};
+use alambic_inference::{ImageTextMatchingPipeline, ProcessedImage, RetrievalPipeline, nearest_neighbours};
+use alambic_models::{Config, ModelFolder};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{Prediction, PredictionKind};
 use alambic_reports::outcome::{Latency, STUDENT, TEACHER};
@@ -15,6 +16,7 @@ use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 use alambic_tensor::candle::Tensor;
 
+use super::ranker::{Ranker, best, pair_scores};
 use super::set::{CaptionedPicture, RetrievalSet, prepared};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet};
@@ -22,6 +24,7 @@ use crate::evaluation::retrieval::{RESULTS, first};
 use crate::evaluation::timing::{Model, measure};
 use crate::images::thumbnail::thumbnail;
 use crate::observer::Observer;
+use crate::options::evaluation::CaptionRelevance;
 use crate::subsample::subsample;
 
 /// Evaluates models that retrieve images by captions, and captions by images.
@@ -29,12 +32,14 @@ pub(crate) struct RetrievalEvaluator<'a> {
     set: RetrievalSet<'a>,
     test_set: TestSet,
     teacher: Option<EvaluatedTeacher>,
+    /// Whether the student reads each caption with each image.
+    reads_pairs: bool,
 }
 
 /// The teacher, read as the student is.
 struct EvaluatedTeacher {
     teacher: Arc<EncoderTeacher>,
-    pipeline: RetrievalPipeline,
+    ranker: Ranker,
 }
 
 impl<'a> RetrievalEvaluator<'a> {
@@ -51,7 +56,11 @@ impl<'a> RetrievalEvaluator<'a> {
             return Err(RunError::Recipe("the evaluation's test splits hold no image with a caption".into()));
         }
         let of_languages = |picture| CaptionedPicture::new(picture, &options.student_languages);
-        let set = RetrievalSet::new(pictures.into_iter().map(of_languages).collect());
+        let are_told = options.caption_relevance == CaptionRelevance::True;
+        let set = RetrievalSet::new(pictures.into_iter().map(of_languages).collect(), are_told);
+        let pairs = set.captions.len() * set.pictures.len();
+        let student = Config::open(&ModelFolder::open(context.student)?)?;
+        let reads_pairs = !student.outline().pairs;
         let test_set = TestSet {
             slices: set.slices(),
             ..TestSet::new("query", "queries", PredictionKind::Ranking, set.relevant().to_vec())
@@ -59,14 +68,18 @@ impl<'a> RetrievalEvaluator<'a> {
         let mut test_set = test_set.with_metrics(options)?;
         let mut teacher = None;
         if let Some(name) = &options.teacher {
-            observer.task("evaluation: teacher's results", test_set.references.len(), 0);
             let own = context.run.models.encoder(name)?;
-            let pipeline = RetrievalPipeline::from_model(own.model())?;
-            test_set.teacher = Some(set.rank_by(&pipeline)?);
+            let ranker = Ranker::from_model(own.model())?;
+            if ranker.reads_pairs() {
+                observer.task("evaluation: pairs that the teacher reads", pairs, 0);
+            } else {
+                observer.task("evaluation: teacher's results", test_set.references.len(), 0);
+            }
+            test_set.teacher = Some(set.rank_by(&ranker)?);
             observer.finished(&format!("{} queries", test_set.references.len()));
-            teacher = Some(EvaluatedTeacher { teacher: own, pipeline });
+            teacher = Some(EvaluatedTeacher { teacher: own, ranker });
         }
-        Ok(Self { set, test_set, teacher })
+        Ok(Self { set, test_set, teacher, reads_pairs })
     }
 
     /// The first result of a query, or the only right one.
@@ -77,6 +90,53 @@ impl<'a> RetrievalEvaluator<'a> {
         } else {
             self.set.captions.get(place).copied().map(FirstResult::Caption)
         }
+    }
+}
+
+/// Images that a model searches.
+enum SearchedImages<'m> {
+    /// Embeddings of all images, and some images to be read.
+    Stored { pipeline: &'m RetrievalPipeline, images: Vec<ProcessedImage>, stored: Tensor },
+    /// All images, each of which is read with a text.
+    Read { pipeline: &'m ImageTextMatchingPipeline, images: Vec<ProcessedImage> },
+}
+
+impl<'m> SearchedImages<'m> {
+    fn new(ranker: &'m Ranker, set: &RetrievalSet<'_>, some: &[&Picture]) -> Result<Self, RunError> {
+        let image_processor = ranker.image_processor();
+        Ok(match ranker {
+            Ranker::Towers(pipeline) => Self::Stored {
+                pipeline,
+                images: prepared(image_processor, some)?,
+                stored: set.embed_images(pipeline)?,
+            },
+            Ranker::Fusion(pipeline) => {
+                Self::Read { pipeline, images: prepared(image_processor, &set.pictures)? }
+            }
+        })
+    }
+
+    /// Finds images by texts.
+    fn search(&self, texts: &[&str]) -> Result<(), RunError> {
+        match self {
+            Self::Stored { pipeline, stored, .. } => {
+                nearest_neighbours(&pipeline.embed_texts(texts)?, stored, RESULTS)?;
+            }
+            Self::Read { pipeline, images } => {
+                for scores in pair_scores(pipeline, texts, images)? {
+                    best(&scores, RESULTS)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads images, so that they can be searched.
+    fn read(&self, batch: &[usize]) -> Result<(), RunError> {
+        if let Self::Stored { pipeline, images, .. } = self {
+            pipeline.embed_images(&batch.iter().map(|&index| &images[index]).collect::<Vec<_>>())?;
+        }
+        Ok(())
     }
 }
 
@@ -112,7 +172,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
         _: ModelRole,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Prediction>, RunError> {
-        let results = self.set.rank_by(&RetrievalPipeline::load(folder)?)?;
+        let results = self.set.rank_by(&Ranker::load(folder)?)?;
         progress(results.len());
         Ok(results)
     }
@@ -127,38 +187,35 @@ impl Evaluator for RetrievalEvaluator<'_> {
         student: &Path,
         max: usize,
     ) -> Result<IndexMap<String, IndexMap<String, Latency>>, RunError> {
-        let student = RetrievalPipeline::load(student)?;
-        let teacher = self.teacher.as_ref().map(|own| (TEACHER, &own.pipeline));
+        let student = Ranker::load(student)?;
+        let teacher = self.teacher.as_ref().map(|own| (TEACHER, &own.ranker));
         let mut pictures = self.set.pictures.clone();
         subsample(&mut pictures, max);
-        let ready = teacher.into_iter().chain([(STUDENT, &student)]).map(|(name, pipeline)| {
-            Ok((name, pipeline, prepared(pipeline, &pictures)?, self.set.embed_images(pipeline)?))
-        });
-        let ready: Vec<(&str, &RetrievalPipeline, Vec<ProcessedImage>, Tensor)> =
-            ready.collect::<Result<_, RunError>>()?;
+        let ready = teacher
+            .into_iter()
+            .chain([(STUDENT, &student)])
+            .map(|(name, ranker)| Ok((name, SearchedImages::new(ranker, &self.set, &pictures)?)));
+        let ready: Vec<(&str, SearchedImages<'_>)> = ready.collect::<Result<_, RunError>>()?;
         let searches: Vec<_> = ready
             .iter()
-            .map(|(name, pipeline, _, stored)| {
+            .map(|(name, searched)| {
                 let search = |batch: &[usize]| {
                     let texts: Vec<&str> = batch.iter().map(|&index| self.set.captions[index]).collect();
-                    nearest_neighbours(&pipeline.embed_texts(&texts)?, stored, RESULTS)?;
-                    Ok(())
+                    searched.search(&texts)
                 };
                 (*name, search)
             })
             .collect();
+        // An image of which nothing is stored is read with each text.
         let reads: Vec<_> = ready
             .iter()
-            .map(|(name, pipeline, processed, _)| {
-                let read = |batch: &[usize]| {
-                    pipeline
-                        .embed_images(&batch.iter().map(|&index| &processed[index]).collect::<Vec<_>>())?;
-                    Ok(())
-                };
-                (*name, read)
-            })
+            .filter(|(_, searched)| matches!(searched, SearchedImages::Stored { .. }))
+            .map(|(name, searched)| (*name, |batch: &[usize]| searched.read(batch)))
             .collect();
         let mut times = measure(self.set.captions.len(), max, &turns(&searches))?;
+        if reads.is_empty() {
+            return Ok(times);
+        }
         let images = measure(pictures.len(), max, &turns(&reads))?;
         times.extend(images.into_iter().map(|(setting, own)| (format!("{setting}, reading an image"), own)));
         Ok(times)
@@ -169,10 +226,14 @@ impl Evaluator for RetrievalEvaluator<'_> {
         examples: &[usize],
         models: &[(&str, &Path)],
     ) -> Result<IllustratedExamples, RunError> {
+        // Of images whose regions alone are known there is nothing to see.
+        if !self.set.pictures.iter().all(|picture| picture.has_pixels()) {
+            return Ok(IllustratedExamples::default());
+        }
         let mut all: Vec<(&str, Vec<Prediction>)> = Vec::new();
         all.extend(self.test_set.teacher.clone().map(|results| (TEACHER, results)));
         for (name, folder) in models {
-            all.push((name, self.set.rank_by(&RetrievalPipeline::load(folder)?)?));
+            all.push((name, self.set.rank_by(&Ranker::load(folder)?)?));
         }
         let image = |caption: String, picture: &Picture| {
             Ok::<_, RunError>(Image { caption, png: picture.load()?.to_png()? })
@@ -213,17 +274,24 @@ impl Evaluator for RetrievalEvaluator<'_> {
     }
 
     fn source_image(&self, index: usize) -> Result<Option<Image>, RunError> {
-        self.set.picture(index).map(thumbnail).transpose()
+        self.set.picture(index).filter(|picture| picture.has_pixels()).map(thumbnail).transpose()
     }
 
     fn shown_image(&self, index: usize, prediction: &Prediction) -> Result<Option<Image>, RunError> {
         match self.first(index, prediction) {
-            Some(FirstResult::Picture(picture)) => thumbnail(picture).map(Some),
-            Some(FirstResult::Caption(_)) | None => Ok(None),
+            Some(FirstResult::Picture(picture)) if picture.has_pixels() => thumbnail(picture).map(Some),
+            Some(FirstResult::Picture(_) | FirstResult::Caption(_)) | None => Ok(None),
         }
     }
 
     fn purpose(&self) -> Option<String> {
+        if self.reads_pairs {
+            return Some(
+                "A fusion encoder reads a text and an image together, and nothing of either can be stored: a query is read with each of \
+                 the images, so that its time grows with their number. Two towers that learn from it encode each image once."
+                    .to_owned(),
+            );
+        }
         Some(
             "A dual encoder is for searching images that are encoded before: each image is encoded once and stored, and a \
              query costs the encoding of its text and the comparison with what is stored. Its time is that of such a query; \
@@ -251,7 +319,7 @@ impl Evaluator for RetrievalEvaluator<'_> {
         let caption = self.set.captions.first().copied().unwrap_or_default();
         CardMetadata {
             task: "zero-shot-image-classification",
-            tags: vec!["clip"],
+            tags: vec![if self.reads_pairs { "oscar" } else { "clip" }],
             languages: Vec::new(),
             command: format!("alambic predict student --image IMAGE.png {}", shell_word(caption)),
             example: UsageExample { text: caption.to_owned(), ..UsageExample::default() },

@@ -17,6 +17,10 @@ settings! {
         /// Most tokens of a caption, the special ones included; what is longer is cut.
         #[range(4..=1_048_576)]
         pub max_length: usize = 77,
+        /// Wrong texts of each image, and wrong images of each text, that a teacher which reads both together scores for losses over
+        /// lists: of a batch those that the student finds nearest, anew in every step.
+        #[range(1..=1024)]
+        pub negatives: usize = 15,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Images and captions that are retrieved by one another.
 
 use alambic_data::{Caption, Picture};
-use alambic_inference::{ProcessedImage, RetrievalPipeline};
+use alambic_inference::{ImageProcessor, ImageTextMatchingPipeline, ProcessedImage, RetrievalPipeline};
 use alambic_ranks::in_turns;
 use alambic_reports::metrics::Prediction;
 use alambic_settings::At;
@@ -10,13 +10,17 @@ use alambic_tensor::device;
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use super::ranker::{Ranker, best, is_told_by, pair_scores};
 use crate::corpora::images::captions;
 use crate::error::RunError;
-use crate::evaluation::retrieval::{Relevance, rank};
+use crate::evaluation::retrieval::{RESULTS, Relevance, rank};
 
 /// The two kinds of queries.
 const BY_TEXT: &str = "text to image";
 const BY_IMAGE: &str = "image to text";
+
+/// Images that a model reads with all captions before the next ones.
+const READ_TOGETHER: usize = 16;
 
 /// Images that are in memory together, and which ranks take in turns.
 const MAX_IN_MEMORY: usize = 128;
@@ -46,7 +50,8 @@ pub(super) struct RetrievalSet<'a> {
 }
 
 impl<'a> RetrievalSet<'a> {
-    pub(super) fn new(all: Vec<CaptionedPicture<'a>>) -> Self {
+    /// Images with their captions. Where `are_told`, captions of others that are true of an image are right of it as well.
+    pub(super) fn new(all: Vec<CaptionedPicture<'a>>, are_told: bool) -> Self {
         let mut captions: IndexMap<&str, Option<&str>> = IndexMap::new();
         let mut pairs = Vec::new();
         for (image, own) in all.iter().enumerate() {
@@ -54,6 +59,12 @@ impl<'a> RetrievalSet<'a> {
                 let entry = captions.entry(caption.text.as_str());
                 pairs.push((entry.index(), image));
                 entry.or_insert(caption.language.as_deref());
+            }
+        }
+        if are_told {
+            for (image, own) in all.iter().enumerate() {
+                let told = captions.keys().enumerate().filter(|(_, text)| is_told_by(own.picture, text));
+                pairs.extend(told.map(|(caption, _)| (caption, image)));
             }
         }
         let relevance = Relevance::new(&pairs, (captions.len(), all.len()));
@@ -82,8 +93,29 @@ impl<'a> RetrievalSet<'a> {
     }
 
     /// The results of each query by a model, the nearest first.
-    pub(super) fn rank_by(&self, pipeline: &RetrievalPipeline) -> Result<Vec<Prediction>, RunError> {
-        rank(&pipeline.embed_texts(&self.captions)?, &self.embed_images(pipeline)?)
+    pub(super) fn rank_by(&self, ranker: &Ranker) -> Result<Vec<Prediction>, RunError> {
+        match ranker {
+            Ranker::Towers(pipeline) => {
+                rank(&pipeline.embed_texts(&self.captions)?, &self.embed_images(pipeline)?)
+            }
+            Ranker::Fusion(pipeline) => self.rank_pairs(pipeline),
+        }
+    }
+
+    /// The results by a model that reads each caption with each image.
+    fn rank_pairs(&self, pipeline: &ImageTextMatchingPipeline) -> Result<Vec<Prediction>, RunError> {
+        let by_image: Vec<Vec<Vec<f32>>> = in_turns(self.pictures.chunks(READ_TOGETHER), |pictures| {
+            let processed = prepared(pipeline.image_processor(), pictures)?;
+            pair_scores(pipeline, &self.captions, &processed)
+        })?;
+        let row = |caption: usize| -> Vec<f32> {
+            by_image.iter().flat_map(|part| part[caption].iter().copied()).collect()
+        };
+        let scores: Vec<Vec<f32>> = (0..self.captions.len()).map(row).collect();
+        let column = |image: usize| -> Vec<f32> { scores.iter().map(|row| row[image]).collect() };
+        let texts = scores.iter().map(|row| best(row, RESULTS));
+        let images = (0..self.pictures.len()).map(|image| best(&column(image), RESULTS));
+        texts.chain(images).map(|places| Ok(Prediction::Ranking(places?))).collect()
     }
 
     /// The embeddings of all images.
@@ -103,7 +135,7 @@ pub(crate) fn embed_pictures(
     pictures: &[&Picture],
 ) -> Result<Tensor, RunError> {
     let rows: Vec<Vec<Vec<f32>>> = in_turns(pictures.chunks(MAX_IN_MEMORY), |pictures| {
-        let processed = prepared(pipeline, pictures)?;
+        let processed = prepared(pipeline.image_processor(), pictures)?;
         let vectors = pipeline.embed_images(&processed.iter().collect::<Vec<_>>())?;
         Ok::<_, RunError>(vectors.to_vec2()?)
     })?;
@@ -112,8 +144,8 @@ pub(crate) fn embed_pictures(
 
 /// Images as a model reads them.
 pub(super) fn prepared(
-    pipeline: &RetrievalPipeline,
+    image_processor: &ImageProcessor,
     pictures: &[&Picture],
 ) -> Result<Vec<ProcessedImage>, RunError> {
-    pictures.par_iter().map(|picture| Ok(pipeline.image_processor().process(picture)?)).collect()
+    pictures.par_iter().map(|picture| Ok(image_processor.process(picture)?)).collect()
 }

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
+use alambic_models::Outline;
 use alambic_models::text_encoder::HeadSpec;
 use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
+use super::check::{check_retrieval, check_scores_of_teacher};
 use super::evaluate::RetrievalEvaluator;
 use super::options::CaptionsData;
 use super::train::CaptionTraining;
@@ -55,7 +57,7 @@ impl Task for CaptionsData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        Some(Vec::new())
+        Some(vec![TargetKind::PassageLists])
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
@@ -81,6 +83,14 @@ impl Task for CaptionsData {
         self.captions.iter().map(|options| options.max_length).max().unwrap_or_default()
     }
 
+    /// A fusion encoder's two logits are one score of a pair.
+    fn outline_of_targets(&self, _: &Outline, teacher: Outline) -> Outline {
+        if teacher.pairs || teacher.classes != 2 || teacher.classes_of_tokens {
+            return teacher;
+        }
+        Outline { classes: 1, labels: Vec::new(), ..teacher }
+    }
+
     fn reason_against_caching_ahead(&self) -> Option<&'static str> {
         Some("its teacher reads images, and its outputs are not cached")
     }
@@ -95,6 +105,7 @@ impl Task for CaptionsData {
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {
         checker.check_image_inputs(site, loss, term);
+        check_scores_of_teacher(site, loss, term, checker);
     }
 
     fn evaluates(&self, kind: ContentKind) -> bool {
@@ -102,11 +113,11 @@ impl Task for CaptionsData {
     }
 
     fn evaluation_keys(&self) -> &'static [&'static str] {
-        &["student-languages"]
+        &["student-languages", "caption-relevance"]
     }
 
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
-        super::check::check_evaluation(checker);
+        check_retrieval(checker, false);
     }
 
     fn training<'a>(

@@ -2,13 +2,15 @@
 
 use alambic_data::{Picture, Split, is_in_subsample};
 use alambic_inference::{ImageProcessor, RetrievalPipeline};
-use alambic_losses::Targets;
-use alambic_models::{Config, Pass, Tokenizer, architecture};
+use alambic_losses::{RELEVANCE, Targets};
+use alambic_models::{Config, Pass, TapSelection, Tokenizer, architecture};
 use alambic_reports::metrics::{Metric, PredictionKind};
 use alambic_tensor::Streams;
 use rand::Rng;
 
+use super::lists::HardLists;
 use super::options::{CaptionData, CaptionsData};
+use super::ranker::Ranker;
 use super::set::{CaptionedPicture, RetrievalSet};
 use crate::context::RunContext;
 use crate::corpora::Corpora;
@@ -72,6 +74,12 @@ pub(crate) struct CaptionTraining<'a> {
     /// The first caption of each image among those shown, and how many it has.
     captions: Vec<(usize, usize)>,
     validation: RetrievalSet<'a>,
+    /// Every caption of the training with its image.
+    pairs: Vec<TextImagePair<'a>>,
+    /// Wrong texts and images of a list; none where no loss is over lists.
+    negatives: Option<usize>,
+    /// Whether the teacher scores the pairs of lists, and is not read otherwise.
+    has_scores_of_teacher: bool,
     streams: Streams,
     taps: Taps,
     /// None where no loss reads its taps.
@@ -99,8 +107,16 @@ impl<'a> CaptionTraining<'a> {
         let inputs = PairedInputs::new(&pairs, image_processor.clone(), &tokenizer, config.padding())?;
         let taps = job.taps();
         let student = StudentInputs { image_processor: &image_processor, same_texts: true };
+        let is_of_lists = taps.student.iter().any(|tap| tap == RELEVANCE);
+        let most = data.captions.iter().map(|options| options.negatives).max().unwrap_or_default();
+        let negatives = is_of_lists.then_some(most);
         let teacher =
             TeacherInputs::new(job.teacher, taps.of_teacher(), &pairs, &student, data.max_length())?;
+        // Of pairs the teacher's logits are read, of which the task makes scores.
+        let has_scores_of_teacher = taps.teacher.iter().any(|tap| tap == RELEVANCE);
+        let teacher = teacher.map(|teacher| {
+            if has_scores_of_teacher { teacher.wanting(TapSelection::named(["logits"])) } else { teacher }
+        });
         let mut validation = data.selected(&context.corpora, Split::Validation)?;
         subsample(&mut validation, job.train.validation_examples);
         let statistics = DatasetStatistics {
@@ -115,7 +131,10 @@ impl<'a> CaptionTraining<'a> {
             tokenizer: job.tokenizer,
             inputs,
             captions,
-            validation: RetrievalSet::new(validation),
+            validation: RetrievalSet::new(validation, false),
+            pairs,
+            negatives,
+            has_scores_of_teacher,
             streams: Streams::new(job.seed),
             taps,
             teacher,
@@ -151,8 +170,29 @@ impl TrainingTask for CaptionTraining<'_> {
         let mut all = |count: usize, _: usize| (0..count).collect();
         let shown = self.inputs.batch(&rows, &mut all, views)?;
         let network = architecture::build(self.config, context.weights)?;
-        let wanted = self.taps.of_student();
-        let student = network.forward(&shown, Pass::Train(context.dropout), wanted)?;
+        let mut wanted: Vec<&str> = self.taps.student.iter().map(String::as_str).collect();
+        if self.negatives.is_some() {
+            wanted.push("logits");
+        }
+        let wanted = TapSelection::named(wanted);
+        let mut student = network.forward(&shown, Pass::Train(context.dropout), wanted)?;
+        if let Some(negatives) = self.negatives {
+            let logits = student
+                .get("logits")
+                .cloned()
+                .ok_or_else(|| RunError::Recipe("the student has no logits of images with texts".into()))?;
+            let pairs: Vec<TextImagePair<'_>> = rows.iter().map(|&row| self.pairs[row]).collect();
+            let lists = HardLists::new(&logits.detach().to_vec2()?, &pairs, negatives);
+            student.record(RELEVANCE, &lists.scores(&logits)?);
+            let teacher = match &self.teacher {
+                Some(own) if self.has_scores_of_teacher => {
+                    Some(lists.teacher_scores(own, &rows, &pairs, &shown, views)?)
+                }
+                Some(own) => Some(own.trace(&rows, &shown, &mut all, views)?),
+                None => None,
+            };
+            return Ok(ForwardOutputs { student, teacher, targets: lists.targets() });
+        }
         let teacher = self.teacher.as_ref().map(|teacher| teacher.trace(&rows, &shown, &mut all, views));
         let teacher = teacher.transpose()?;
         Ok(ForwardOutputs { student, teacher, targets: Targets::default() })
@@ -165,6 +205,7 @@ impl TrainingTask for CaptionTraining<'_> {
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::build(self.config, context.weights)?;
         let pipeline = RetrievalPipeline::new(self.config, network.into(), self.tokenizer)?;
-        defined_value(self.metric, &self.validation.rank_by(&pipeline)?, self.validation.relevant())
+        let found = self.validation.rank_by(&Ranker::Towers(pipeline))?;
+        defined_value(self.metric, &found, self.validation.relevant())
     }
 }

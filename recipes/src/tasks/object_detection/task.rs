@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use alambic_data::{ContentKind, Picture, Split, is_in_subsample};
 use alambic_losses::TargetKind;
 use alambic_models::text_encoder::HeadSpec;
+use alambic_reports::metrics::{Metric, PredictionKind, suitable};
 use alambic_settings::At;
 use alambic_students::{Student, TaskKind};
 
+use super::evaluate::ObjectEvaluator;
 use super::options::ObjectsData;
 use super::train::ObjectTraining;
 use crate::check::checker::{Checker, Site};
@@ -72,7 +74,13 @@ impl Task for ObjectsData {
     }
 
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {
-        Ok(HeadSpec { labels: corpora.tags(&self.image_corpora())?, ..HeadSpec::none() })
+        let names = self.image_corpora();
+        let attributes = corpora.object_attributes(&names)?;
+        Ok(HeadSpec { labels: corpora.tags(&names)?, attributes, ..HeadSpec::none() })
+    }
+
+    fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
+        Ok(suitable(PredictionKind::Objects).collect())
     }
 
     fn vocabulary<'c>(
@@ -92,12 +100,13 @@ impl Task for ObjectsData {
         self.check_objects(site, checker);
     }
 
-    /// What it detects is evaluated by the task that reads it.
-    fn evaluates(&self, _: ContentKind) -> bool {
-        false
+    fn evaluates(&self, kind: ContentKind) -> bool {
+        kind == ContentKind::Questions && !self.is_empty()
     }
 
-    fn check_evaluation(&self, _: &mut Checker<'_>) {}
+    fn check_evaluation(&self, checker: &mut Checker<'_>) {
+        super::check::check_evaluation(checker);
+    }
 
     fn training<'a>(
         &'a self,
@@ -110,9 +119,9 @@ impl Task for ObjectsData {
 
     fn evaluators<'a>(
         &'a self,
-        _: &'a EvaluationContext<'a>,
+        context: &'a EvaluationContext<'a>,
         _: &mut dyn Observer,
     ) -> Result<Vec<Box<dyn Evaluator + 'a>>, RunError> {
-        Ok(Vec::new())
+        Ok(vec![Box::new(ObjectEvaluator::new(context)?)])
     }
 }
