@@ -76,6 +76,8 @@ pub struct HeadSpec {
     pub pairs: Option<bool>,
     /// Number of classes of the relation of a text and an image, beside the head; 0 for none.
     pub relations: usize,
+    /// Images that a text is about; models that read one at a time see them side by side.
+    pub images: usize,
 }
 
 impl HeadSpec {
@@ -101,7 +103,7 @@ impl HeadSpec {
     /// No task: an encoder without a head.
     #[must_use]
     pub fn none() -> Self {
-        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 }
+        Self { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0, images: 1 }
     }
 }
 

@@ -50,8 +50,14 @@ fn of_sizes(sizes: EncoderDecoderSizes) -> EncoderDecoder {
 }
 
 /// Models that write have no head.
-static NO_HEAD: HeadSpec =
-    HeadSpec { head: Head::None, labels: Vec::new(), regression: false, pairs: None, relations: 0 };
+static NO_HEAD: HeadSpec = HeadSpec {
+    head: Head::None,
+    labels: Vec::new(),
+    regression: false,
+    pairs: None,
+    relations: 0,
+    images: 1,
+};
 
 fn files() -> TokenizerFiles {
     tokenizer().files(20).unwrap()
