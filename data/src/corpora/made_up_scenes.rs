@@ -7,14 +7,13 @@ use indexmap::IndexMap;
 use rand_chacha::ChaCha8Rng;
 
 use super::scene_pairs::ScenePairs;
-use super::statements::STATEMENT_ANSWERS;
 use super::{ReadCorpus, SceneLook};
 use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
 use crate::image_datasets::TEST;
 use crate::pictures::Caption;
-use crate::questions::{Question, QuestionDetails};
+use crate::questions::{Question, QuestionDetails, STATEMENT_ANSWERS};
 use crate::scenes::{
     Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestion, SceneQuestionKind, SceneTag, Statement,
     answers, is_about, say_hidden, stream, tags,

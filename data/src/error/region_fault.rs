@@ -152,6 +152,24 @@ pub enum RegionFault {
         /// Its regions.
         regions: usize,
     },
+    /// Classes that do not fit the number of regions.
+    #[error("`{column}` holds {found} numbers for {regions} regions")]
+    LabelCount {
+        /// The column.
+        column: &'static str,
+        /// Its numbers.
+        found: usize,
+        /// The image's regions.
+        regions: usize,
+    },
+    /// A confidence that is none.
+    #[error("`{column}` is not between 0 and 1 for region {region}")]
+    Confidence {
+        /// The column.
+        column: &'static str,
+        /// The region, counted from 1.
+        region: usize,
+    },
     /// An array that is needed and not there.
     #[error("there is no array {wanted}; there are {found}")]
     NoArray {
@@ -239,6 +257,7 @@ impl RegionFault {
             Self::FileChanged => "leave the file as it is while it is read, or raise `memory-gb` so that all features are held".into(),
             Self::FeatureWidth { .. } => "give files of one detector only".into(),
             Self::TagCount { .. } => "give the tags that the same detector found, in the same order".into(),
+            Self::LabelCount { .. } | Self::Confidence { .. } => "give a class of 64 bits and a confidence of 32 for each region, as LXMERT's files have them".into(),
             Self::NoArray { .. } => "rename the array".into(),
             Self::ArrayShape { .. } => "transpose the array, or leave out its padding".into(),
             Self::ArrayType { .. } => "save it as float32".into(),

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::Number;
 
+use super::detected_regions::{RegionLabel, RegionLabels};
 use super::raw_regions::{Boxes, RawRegions};
 use super::rows::columns;
 use crate::error::{Fault, RegionFault};
@@ -29,16 +30,61 @@ pub(super) fn parse(columns: &[&str]) -> Result<RawRegions, Fault> {
             features: numbers("features", features)?,
             boxes: None,
             tags: Vec::new(),
+            classes: None,
         }),
-        [_, width, height, regions, boxes, features]
-        | [_, height, width, _, _, _, _, regions, boxes, features] => {
-            let size = [side(width)?, side(height)?];
-            let boxes = Boxes { numbers: numbers("boxes", boxes)?, size: Some(size) };
-            let (regions, features) = (count(regions)?, numbers("features", features)?);
-            Ok(RawRegions { regions, features, boxes: Some(boxes), tags: Vec::new() })
+        [_, width, height, regions, boxes, features] => {
+            sized([width, height], regions, (boxes, features), None)
+        }
+        [_, height, width, objects, object_confidence, attributes, attribute_confidence, rest @ ..]
+            if rest.len() == 3 =>
+        {
+            let regions = count(rest[0])?;
+            let classes = RegionLabels {
+                objects: labels(["objects_id", "objects_conf"], [objects, object_confidence], regions)?,
+                attributes: labels(["attrs_id", "attrs_conf"], [attributes, attribute_confidence], regions)?,
+            };
+            sized([width, height], rest[0], (rest[1], rest[2]), Some(classes))
         }
         _ => Err(RegionFault::Columns { found: columns.len(), expected: "2, 3, 6 or 10" }.into()),
     }
+}
+
+/// Regions with their boxes in pixels of an image of this width and height.
+fn sized(
+    [width, height]: [&str; 2],
+    regions: &str,
+    (boxes, features): (&str, &str),
+    classes: Option<RegionLabels>,
+) -> Result<RawRegions, Fault> {
+    let size = [side(width)?, side(height)?];
+    let boxes = Boxes { numbers: numbers("boxes", boxes)?, size: Some(size) };
+    let (regions, features) = (count(regions)?, numbers("features", features)?);
+    Ok(RawRegions { regions, features, boxes: Some(boxes), tags: Vec::new(), classes })
+}
+
+/// Classes of 64 bits and how sure they are, of 32, the low byte first, in base64; a negative class is not known.
+fn labels(
+    columns: [&'static str; 2],
+    [classes, confidence]: [&str; 2],
+    regions: usize,
+) -> Result<Vec<RegionLabel>, RegionFault> {
+    let bytes = decoded(columns[0], classes)?;
+    let (classes, rest) = bytes.as_chunks::<8>();
+    if classes.len() != regions || !rest.is_empty() {
+        return Err(RegionFault::LabelCount { column: columns[0], found: bytes.len() / 8, regions });
+    }
+    let confidence = numbers(columns[1], confidence)?;
+    if confidence.len() != regions {
+        return Err(RegionFault::LabelCount { column: columns[1], found: confidence.len(), regions });
+    }
+    if let Some(index) = confidence.iter().position(|sure| !(0.0..=1.0).contains(sure)) {
+        return Err(RegionFault::Confidence { column: columns[1], region: index + 1 });
+    }
+    let label = |(class, &confidence): (&[u8; 8], &f32)| RegionLabel {
+        class: u32::try_from(i64::from_le_bytes(*class)).ok(),
+        confidence,
+    };
+    Ok(classes.iter().zip(&confidence).map(label).collect())
 }
 
 /// A row of VinVL: of its features, all in one text, or of its predictions, each object with its own.
@@ -73,6 +119,7 @@ fn of_json(json: &str) -> Result<RawRegions, Fault> {
             features: numbers("features", &features)?,
             boxes: None,
             tags: Vec::new(),
+            classes: None,
         });
     }
     let (regions, mut width) = (row.objects.len(), None);
@@ -99,7 +146,7 @@ fn of_json(json: &str) -> Result<RawRegions, Fault> {
         return Err(RegionFault::TagCount { tags: tags.len(), regions }.into());
     }
     let size = row.image_w.zip(row.image_h).map(|(width, height)| [width, height]);
-    Ok(RawRegions { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags })
+    Ok(RawRegions { regions, features, boxes: Some(Boxes { numbers: bounds, size }), tags, classes: None })
 }
 
 /// How many regions there are.
@@ -114,11 +161,16 @@ fn side(text: &str) -> Result<f32, Fault> {
 
 /// Numbers of 32 bits, the low byte first, in base64.
 fn numbers(column: &'static str, text: &str) -> Result<Vec<f32>, RegionFault> {
-    let bytes = BASE64_STANDARD
-        .decode(text)
-        .map_err(|error| RegionFault::NotBase64 { column, reason: quoted(&error.to_string()) })?;
+    let bytes = decoded(column, text)?;
     match bytes.as_chunks::<4>() {
         (numbers, []) => Ok(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
         _ => Err(RegionFault::NotNumbers { column, bytes: bytes.len() }),
     }
+}
+
+/// Bytes of base64.
+fn decoded(column: &'static str, text: &str) -> Result<Vec<u8>, RegionFault> {
+    BASE64_STANDARD
+        .decode(text)
+        .map_err(|error| RegionFault::NotBase64 { column, reason: quoted(&error.to_string()) })
 }

@@ -15,6 +15,6 @@ mod rows;
 mod tensors;
 mod wanted;
 
-pub use detected_regions::DetectedRegions;
+pub use detected_regions::{DetectedRegions, RegionLabel, RegionLabels};
 pub use files::RegionFiles;
 pub use image_regions::ImageRegions;

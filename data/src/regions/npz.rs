@@ -63,7 +63,7 @@ pub(super) fn parse(path: &Path) -> Result<RawRegions, Fault> {
             Some(Boxes { numbers, size })
         }
     };
-    Ok(RawRegions { regions, features, boxes, tags: Vec::new() })
+    Ok(RawRegions { regions, features, boxes, tags: Vec::new(), classes: None })
 }
 
 /// How many of so many rows of features are regions: all, or as many as an array says, where those beyond are zero.

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::detected_regions::DetectedRegions;
+use super::detected_regions::{DetectedRegions, RegionLabels};
 use crate::error::{OSCAR_PLACES, OSCAR_WIDTH, RegionFault};
 
 /// How far over the edge of an image a box may be, as a share of the image: detectors round.
@@ -20,6 +20,8 @@ pub(super) struct RawRegions {
     pub(super) boxes: Option<Boxes>,
     /// What each is, in words, where the file says it; else nothing.
     pub(super) tags: Vec<String>,
+    /// Classes of objects and attributes, where the file has them.
+    pub(super) classes: Option<RegionLabels>,
 }
 
 /// The boxes of an image's regions.
@@ -85,7 +87,10 @@ impl RawRegions {
         self.features.truncate(max_regions.saturating_mul(width));
         bounds.truncate(max_regions);
         tags.truncate(max_regions);
-        Ok(DetectedRegions { width, features: Arc::new(self.features), bounds, tags })
+        let features = Arc::new(self.features);
+        let mut found = DetectedRegions { width, features, bounds, tags, labels: self.classes.take() };
+        found.truncate_labels(max_regions);
+        Ok(found)
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn parse(
     let name = format!("{id}{BOXES}");
     let boxes = tensors.tensor(&name).ok().map(|tensor| quads(numbers(name, &tensor)?));
     let boxes = boxes.transpose()?.map(|numbers| Boxes { numbers, size: None });
-    Ok(RawRegions { regions, features, boxes, tags: Vec::new() })
+    Ok(RawRegions { regions, features, boxes, tags: Vec::new(), classes: None })
 }
 
 fn numbers(name: String, tensor: &TensorView<'_>) -> Result<Array, RegionFault> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{DetectedRegions, Raster};
+use alambic_data::{DetectedRegions, Raster, RegionLabel, RegionLabels};
 use alambic_files::digests::hash_file;
 use alambic_models::detector::{CellBox, Detector, DetectorConfig};
 use alambic_models::{
@@ -119,17 +119,29 @@ impl ObjectDetector {
                 kept.push(next);
             }
         }
-        let tag = |cell: usize| {
+        let best = |cell: usize| {
             let row = &tags[cell];
-            let best =
-                (0..row.len()).max_by(|&one, &other| row[one].total_cmp(&row[other]).then(other.cmp(&one)));
-            best.and_then(|index| config.tags.get(index).cloned()).unwrap_or_default()
+            (0..row.len()).max_by(|&one, &other| row[one].total_cmp(&row[other]).then(other.cmp(&one)))
         };
+        let tag =
+            |cell: usize| best(cell).and_then(|index| config.tags.get(index).cloned()).unwrap_or_default();
+        // How sure it is of the class of an object that is there.
+        let object = |cell: usize| {
+            let (row, class) = (&tags[cell], best(cell));
+            let largest = class.map_or(0.0, |class| row[class]);
+            let sum: f32 = row.iter().map(|logit| (logit - largest).exp()).sum();
+            RegionLabel { class: class.map(|class| class as u32), confidence: 1.0 / sum.max(1.0) }
+        };
+        let unknown = RegionLabel { class: None, confidence: 0.0 };
         Ok(DetectedRegions {
             width: config.hidden_size,
             features: Arc::new(kept.iter().flat_map(|own| cells[own.cell].iter().copied()).collect()),
             bounds: kept.iter().map(|own| own.bounds).collect(),
             tags: kept.iter().map(|own| tag(own.cell)).collect(),
+            labels: Some(RegionLabels {
+                objects: kept.iter().map(|own| object(own.cell)).collect(),
+                attributes: vec![unknown; kept.len()],
+            }),
         })
     }
 }
