@@ -13,6 +13,7 @@ use super::multiple_choice::options::ChoicesData;
 use super::object_detection::options::ObjectsData;
 use super::picture_choice::options::PictureChoicesData;
 use super::question_answering::options::PassagesData;
+use super::region_text_pretraining::options::RegionTextsData;
 use super::search::options::SearchData;
 use super::sentence_embedding::options::SentencesData;
 use super::sentence_similarity::options::SimilarityData;
@@ -67,6 +68,7 @@ tasks! {
     image_text_retrieval: CaptionsData,
     visual_question_answering: QuestionsData,
     image_text_pretraining: ImageTextsData,
+    region_text_pretraining: RegionTextsData,
     object_detection: ObjectsData,
     question_answering: PassagesData,
     search: SearchData,
