@@ -1,7 +1,5 @@
 //! Detectors with attributes, from a recipe to files of regions that corpora read.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 
 use alambic_data::{

@@ -141,6 +141,7 @@ fn regions(number: usize) -> DetectedRegions {
         tags: vec![tag.to_owned()],
         confidences: vec![0.9],
         attributes: Vec::new(),
+        labels: None,
     }
 }
 

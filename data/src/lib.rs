@@ -36,6 +36,7 @@ mod base_emoji;
 pub mod batches;
 pub mod benchmarks;
 pub mod bm25;
+mod box_statements;
 pub mod choices;
 mod class_tables;
 mod content;
@@ -53,6 +54,7 @@ mod language_code;
 pub mod mining;
 pub mod mixing;
 pub mod normalise;
+mod objects;
 mod overlap;
 pub mod parallel;
 pub mod passages;
@@ -79,6 +81,7 @@ mod words;
 mod written_texts;
 
 pub use bm25::Bm25;
+pub use box_statements::StatementFamily;
 pub use choices::{ChoiceDetails, ChoiceQuestion};
 pub use class_tables::{class_distances, class_names, class_relations};
 pub use content::{Content, ContentKind, Example};
@@ -90,21 +93,24 @@ pub use error::{
     SheetFault,
 };
 pub use examples::SequencePair;
+pub use objects::Object;
 pub use overlap::remove_test_overlap;
 pub use parallel::TranslationDetails;
 pub use passages::{AnswerSpan, PassageQuestion};
 pub use picture_choices::{PictureChoice, PictureChoiceDetails, PictureChoices, UnknownValue};
-pub use pictures::{Caption, Object, Picture, Pixels};
+pub use pictures::{Caption, Picture, Pixels};
 pub use questions::{Question, QuestionDetails, is_in_labelled_share, is_in_subsample};
 pub use raster::{Interpolation, Raster, WeightedBox};
-pub use regions::{DetectedRegions, ImageRegions, RegionFiles, RegionLayout, RegionVocabulary};
+pub use regions::{
+    DetectedRegions, ImageRegions, RegionFiles, RegionLabel, RegionLabels, RegionLayout, RegionVocabulary,
+};
 pub use sampling::{LanguageSampler, LanguageSampling};
 pub use scenes::{
     CaptionColours, CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle,
     has_colour_words, hide_colours,
 };
 pub use search::{ListedPassage, Passage, SearchDetails, SearchQuery};
-pub use shape_boxes::ShapeBoxes;
+pub use shape_boxes::{BoxRegions, BoxView, ShapeBoxes};
 pub use sheets::{Background, Sheet, SheetCell};
 pub use source::Extent;
 pub use split::{HoldOut, Split, SplitError, SplitOptions, SplitReport};

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use crate::augment::Augmentation;
 use crate::decoding;
 use crate::error::{DataError, Fault, Place};
+use crate::objects::Object;
 use crate::raster::Raster;
 use crate::regions::ImageRegions;
 use crate::scenes::{Drawing, SceneContents};
@@ -51,7 +52,7 @@ pub enum Pixels {
     Drawn(Arc<Drawing>),
     /// Images side by side, from left to right, which models that read several images may read one by one.
     Joined(Arc<Vec<Picture>>),
-    /// Of boxes of shapes, to be drawn when they are needed.
+    /// Of boxes of shapes side by side, to be drawn when they are needed.
     Boxes(Arc<ShapeBoxes>),
     /// Of a cell of a sheet.
     Cell(SheetCell),
@@ -111,25 +112,6 @@ pub struct PictureGroup {
     pub(crate) keys: Vec<u128>,
 }
 
-/// Object in an image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Object {
-    /// Its tag, in words.
-    pub tag: String,
-    /// Left, top, right and bottom edge, as shares of the image's width and height.
-    pub bounds: [f32; 4],
-    /// What it is like, in words: `red`, `small`; none where the corpus does not say it.
-    pub attributes: Vec<String>,
-}
-
-impl Object {
-    /// An object of which no attributes are known.
-    #[must_use]
-    pub fn new(tag: String, bounds: [f32; 4]) -> Self {
-        Self { tag, bounds, attributes: Vec::new() }
-    }
-}
-
 impl Picture {
     /// The image of a file of which nothing is known.
     #[must_use]
@@ -185,6 +167,61 @@ impl Picture {
     #[must_use]
     pub fn has_pixels(&self) -> bool {
         self.pixels != Pixels::Unknown
+    }
+
+    /// The images side by side that it is made of; itself where it is one.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match &self.pixels {
+            Pixels::Joined(parts) => parts,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
+    /// Takes as many parts as it has in the place of its own.
+    pub(crate) fn set_parts(&mut self, parts: &mut impl Iterator<Item = Self>) {
+        match &mut self.pixels {
+            Pixels::Joined(own) => *own = Arc::new(parts.take(own.len()).collect()),
+            _ => *self = parts.next().unwrap_or_else(|| self.clone()),
+        }
+    }
+
+    /// Number of its parts side by side, boxes or images, which training sees in a new order in every epoch; 1 where their order
+    /// stays.
+    #[must_use]
+    pub fn shuffled_parts(&self) -> usize {
+        match &self.pixels {
+            // Regions out of files are where they are.
+            Pixels::Boxes(boxes)
+                if boxes.is_shuffled() && self.regions.as_ref().is_none_or(ImageRegions::are_drawn) =>
+            {
+                boxes.count()
+            }
+            Pixels::Joined(parts) if parts.iter().all(Self::is_shuffled_box) => parts.len(),
+            _ => 1,
+        }
+    }
+
+    fn is_shuffled_box(&self) -> bool {
+        matches!(&self.pixels, Pixels::Boxes(boxes) if boxes.is_shuffled())
+    }
+
+    /// The same with its parts in another order: which of them comes first, which second, and so on.
+    #[must_use]
+    pub fn reordered(&self, order: &[usize]) -> Self {
+        let pixels = match &self.pixels {
+            Pixels::Boxes(boxes) => Pixels::Boxes(Arc::new(boxes.reordered(order))),
+            Pixels::Joined(parts) => {
+                let moved = order.iter().filter_map(|&part| parts.get(part).cloned());
+                Pixels::Joined(Arc::new(moved.collect()))
+            }
+            other => other.clone(),
+        };
+        let regions = match &pixels {
+            Pixels::Boxes(boxes) if self.regions.is_some() => Some(ImageRegions::drawn(Arc::clone(boxes))),
+            _ => self.regions.clone(),
+        };
+        Self { pixels, regions, ..self.clone() }
     }
 
     /// The pixels, upright where the file notes how the camera was held.

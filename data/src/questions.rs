@@ -10,8 +10,12 @@ use crate::dataset::{Dataset, SplitExample, Splits};
 use crate::mixing::Mixer;
 use crate::pictures::{Picture, Pixels};
 use crate::raster::Raster;
+use crate::shape_boxes::ShapeBoxes;
 use crate::split::{HoldOut, Overlap, OverlapKeys, Split, SplitOptions, remove_shared_keys};
 use crate::stable_hash::{self, unit_interval};
+
+/// The answers to whether a statement is true, as NLVR2 writes them: the second is true.
+pub const STATEMENT_ANSWERS: [&str; 2] = ["False", "True"];
 
 /// A question about an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +74,12 @@ impl QuestionDetails {
     #[must_use]
     pub fn has_final_answers(&self) -> bool {
         self.min_answer_count.is_none()
+    }
+
+    /// Whether the questions are statements that are true or false.
+    #[must_use]
+    pub fn are_statements(&self) -> bool {
+        self.answers == STATEMENT_ANSWERS
     }
 
     /// An answer, by its index, in a language, if it is known in it; without one, as the corpus has it.
@@ -171,7 +181,9 @@ impl SplitExample for Question {
 /// [`picture_key`].
 #[must_use]
 pub fn picture_keys(picture: &Picture) -> Vec<u128> {
-    if let Pixels::Joined(parts) = &picture.pixels {
+    if let Pixels::Joined(parts) = &picture.pixels
+        && boxes_of(parts).is_none()
+    {
         return parts.iter().flat_map(picture_keys).collect();
     }
     let of_group = picture.group.iter().flat_map(|group| group.keys.iter().copied());
@@ -197,6 +209,9 @@ pub fn picture_key(picture: &Picture) -> u128 {
         Pixels::Drawn(drawing) => of_pixels(drawing.raster()),
         Pixels::Boxes(boxes) => of_pixels(&boxes.raster()),
         Pixels::Joined(parts) => {
+            if let Some(boxes) = boxes_of(parts) {
+                return of_pixels(&boxes.raster());
+            }
             let keys: Vec<String> = parts.iter().map(|part| picture_key(part).to_string()).collect();
             stable_hash::key(&keys.iter().map(String::as_str).collect::<Vec<_>>())
         }
@@ -205,6 +220,16 @@ pub fn picture_key(picture: &Picture) -> u128 {
             Err(_) => stable_hash::key(&["name", &picture.name]),
         },
     }
+}
+
+/// The boxes of an image that is made of them, each shown by itself. One box alone is no image to be known again by: boxes with few shapes
+/// recur.
+fn boxes_of(parts: &[Picture]) -> Option<ShapeBoxes> {
+    let own = parts.iter().map(|part| match &part.pixels {
+        Pixels::Boxes(boxes) => Some(&**boxes),
+        _ => None,
+    });
+    own.collect::<Option<Vec<_>>>().map(|all| ShapeBoxes::together(&all))
 }
 
 /// The split of an image without a question. Where its rows have several values of the split, the split that does not yield

@@ -6,17 +6,27 @@ use alambic_settings::choices;
 use serde::Deserialize;
 
 use crate::error::Fault;
-use crate::pictures::Object;
-use crate::raster::Raster;
+use crate::objects::Object;
+use crate::raster::{Interpolation, Raster};
+use crate::regions::{DetectedRegions, RegionLabel, RegionLabels};
 
 /// Pixels of a box's side.
-const SIDE: usize = 100;
+pub(crate) const SIDE: usize = 100;
 
 /// Pixels from one box to the next.
 const GAP: usize = 50;
 
 /// Boxes of an image.
-const BOXES: usize = 3;
+pub(crate) const BOXES: usize = 3;
+
+/// Pixels of the side of the small picture of a region that is its features.
+const FEATURE_SIDE: usize = 8;
+
+/// Numbers of a region's features: three colours of each pixel of its small picture.
+const FEATURES: usize = FEATURE_SIDE * FEATURE_SIDE * 3;
+
+/// Class of the region of a whole box; shapes have those behind it.
+const BOX_CLASS: u32 = 0;
 
 /// Grey within the boxes.
 const GROUND: [u8; 3] = [211; 3];
@@ -26,7 +36,7 @@ const BETWEEN: [u8; 3] = [128; 3];
 
 choices! {
     /// Shape in a box.
-    enum BoxShape {
+    pub(crate) enum BoxShape {
         /// Square.
         Square = "square",
         /// Circle.
@@ -38,7 +48,7 @@ choices! {
 
 choices! {
     /// Colour in a box, by what the corpus calls it.
-    enum BoxColour {
+    pub(crate) enum BoxColour {
         /// Yellow.
         Yellow = "Yellow",
         /// Black.
@@ -49,6 +59,8 @@ choices! {
 }
 
 impl BoxColour {
+    pub(crate) const ALL: [Self; 3] = [Self::Yellow, Self::Black, Self::Blue];
+
     fn rgb(self) -> [u8; 3] {
         match self {
             Self::Yellow => [255, 255, 0],
@@ -57,7 +69,7 @@ impl BoxColour {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Yellow => "yellow",
             Self::Black => "black",
@@ -79,19 +91,43 @@ pub(crate) struct RawShape {
 
 /// A shape in a box; its square has its corner at `left` and `top` of the box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct BoxedShape {
-    shape: BoxShape,
-    colour: BoxColour,
-    place: usize,
-    left: usize,
-    top: usize,
-    size: usize,
+pub(crate) struct BoxedShape {
+    pub(crate) shape: BoxShape,
+    pub(crate) colour: BoxColour,
+    /// The box, from 0 on from the left.
+    pub(crate) place: usize,
+    pub(crate) left: usize,
+    pub(crate) top: usize,
+    pub(crate) size: usize,
 }
 
-/// Three boxes of coloured shapes.
+/// Boxes of coloured shapes, side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShapeBoxes {
+    count: usize,
     shapes: Vec<BoxedShape>,
+    is_shuffled: bool,
+}
+
+choices! {
+    /// Where the regions of boxes come from.
+    pub enum BoxRegions {
+        /// From what is known of the boxes: each box, and each shape, with its picture of 8 by 8 pixels as 192 features from -1 to
+        /// 1; the object classes are box, square, circle and triangle, the attributes yellow, black and blue.
+        Structure = "structure",
+        /// From nowhere: a detector finds them.
+        None = "none",
+    }
+}
+
+choices! {
+    /// What is an image of boxes.
+    pub enum BoxView {
+        /// All three boxes, 400 by 100 pixels.
+        Whole = "whole",
+        /// Each box by itself, so that a statement is about three images.
+        Boxes = "boxes",
+    }
 }
 
 impl ShapeBoxes {
@@ -105,26 +141,135 @@ impl ShapeBoxes {
         }
         let all =
             boxes.iter().enumerate().flat_map(|(place, shapes)| shapes.iter().map(move |own| (place, own)));
-        Ok(Self { shapes: all.map(|(place, own)| shape(place, own)).collect::<Result<_, _>>()? })
+        Ok(Self::of_shapes(all.map(|(place, own)| shape(place, own)).collect::<Result<_, _>>()?))
+    }
+
+    /// Three boxes of shapes that lie in them.
+    pub(crate) fn of_shapes(shapes: Vec<BoxedShape>) -> Self {
+        Self { count: BOXES, shapes, is_shuffled: false }
+    }
+
+    /// The same, of whose boxes training sees the order anew in every epoch, if it is to.
+    pub(crate) fn shuffled(self, is_shuffled: bool) -> Self {
+        Self { is_shuffled, ..self }
+    }
+
+    /// Whether training sees the boxes in a new order in every epoch.
+    pub(crate) fn is_shuffled(&self) -> bool {
+        self.is_shuffled
+    }
+
+    /// Number of boxes.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The shapes.
+    pub(crate) fn shapes(&self) -> &[BoxedShape] {
+        &self.shapes
+    }
+
+    /// Each box by itself.
+    pub(crate) fn apart(&self) -> Vec<Self> {
+        let of = |place: usize| {
+            let own = self.shapes.iter().filter(|own| own.place == place);
+            let shapes = own.map(|own| BoxedShape { place: 0, ..*own }).collect();
+            Self { count: 1, shapes, is_shuffled: self.is_shuffled }
+        };
+        (0..self.count).map(of).collect()
+    }
+
+    /// Boxes side by side again that were taken apart.
+    pub(crate) fn together(parts: &[&Self]) -> Self {
+        let of = |(place, part): (usize, &&Self)| {
+            part.shapes.iter().map(move |own| BoxedShape { place, ..*own }).collect::<Vec<_>>()
+        };
+        Self {
+            count: parts.len(),
+            shapes: parts.iter().enumerate().flat_map(of).collect(),
+            is_shuffled: parts.iter().all(|part| part.is_shuffled),
+        }
+    }
+
+    /// The boxes in another order: which of them comes first, which second, and so on.
+    pub(crate) fn reordered(&self, order: &[usize]) -> Self {
+        let shapes = self.shapes.iter().filter_map(|own| {
+            let place = order.iter().position(|&before| before == own.place)?;
+            Some(BoxedShape { place, ..*own })
+        });
+        Self { shapes: shapes.collect(), ..self.clone() }
+    }
+
+    fn width(&self) -> usize {
+        self.count * SIDE + self.count.saturating_sub(1) * GAP
+    }
+
+    /// Left edge, top edge and side in pixels of each region: of each box, and of each shape.
+    fn squares(&self) -> Vec<[usize; 3]> {
+        let boxes = (0..self.count).map(|place| [place * (SIDE + GAP), 0, SIDE]);
+        let shapes = self.shapes.iter().map(|own| [own.place * (SIDE + GAP) + own.left, own.top, own.size]);
+        boxes.chain(shapes).collect()
+    }
+
+    /// The boxes and the shapes as regions, without their features.
+    pub(crate) fn regions(&self) -> DetectedRegions {
+        let sure = |class| RegionLabel { class: Some(class), confidence: 1.0 };
+        let unknown = RegionLabel { class: None, confidence: 0.0 };
+        let boxes = std::iter::repeat_n((sure(BOX_CLASS), unknown, "box".to_owned()), self.count);
+        let shapes = self.shapes.iter().map(|own| {
+            let object = sure(BOX_CLASS + 1 + own.shape as u32);
+            (object, sure(own.colour as u32), own.tag())
+        });
+        let (mut labels, mut tags) = (RegionLabels::default(), Vec::new());
+        for (object, attribute, tag) in boxes.chain(shapes) {
+            labels.objects.push(object);
+            labels.attributes.push(attribute);
+            tags.push(tag);
+        }
+        let share = |[left, top, side]: [usize; 3]| self.share([left, top, left + side, top + side]);
+        DetectedRegions {
+            width: FEATURES,
+            features: Arc::default(),
+            bounds: self.squares().into_iter().map(share).collect(),
+            tags,
+            labels: Some(labels),
+            ..DetectedRegions::default()
+        }
+    }
+
+    /// Edges in pixels as shares of the image's sides.
+    fn share(&self, [left, top, right, bottom]: [usize; 4]) -> [f32; 4] {
+        let (width, height) = (self.width() as f32, SIDE as f32);
+        [left as f32 / width, top as f32 / height, right as f32 / width, bottom as f32 / height]
+    }
+
+    /// Features of the regions: the colours of a small picture of each, from -1 to 1.
+    pub(crate) fn features(&self) -> Vec<f32> {
+        let raster = self.raster();
+        let small = |[left, top, side]: [usize; 3]| {
+            let rows = (top..top + side).map(|row| (row * raster.width + left) * 3);
+            let rgb = rows.flat_map(|start| raster.rgb[start..start + side * 3].iter().copied()).collect();
+            let part = Raster { width: side, height: side, rgb: Arc::new(rgb) };
+            part.resize_with(FEATURE_SIDE, FEATURE_SIDE, Interpolation::Linear)
+        };
+        let numbers =
+            |part: Raster| part.rgb.iter().map(|&byte| f32::from(byte) / 127.5 - 1.0).collect::<Vec<_>>();
+        self.squares().into_iter().map(small).flat_map(numbers).collect()
     }
 
     /// The shapes with their edges, as shares of the image's sides.
     pub(crate) fn objects(&self) -> Vec<Object> {
-        let width = (BOXES * SIDE + (BOXES - 1) * GAP) as f32;
-        let object = |own: &BoxedShape| {
-            let left = own.place * (SIDE + GAP) + own.left;
-            let edges = [left, left + own.size].map(|edge| edge as f32 / width);
-            let heights = [own.top, own.top + own.size].map(|edge| edge as f32 / SIDE as f32);
-            let tag = format!("{} {}", own.colour.word(), own.shape.name());
-            Object::new(tag, [edges[0], heights[0], edges[1], heights[1]])
+        let squares = self.squares().into_iter().skip(self.count);
+        let object = |(own, [left, top, side]): (&BoxedShape, [usize; 3])| {
+            Object::new(own.tag(), self.share([left, top, left + side, top + side]))
         };
-        self.shapes.iter().map(object).collect()
+        self.shapes.iter().zip(squares).map(object).collect()
     }
 
-    /// The image: 400 by 100 pixels. A pixel belongs to a shape if its middle does.
+    /// The image: of three boxes 400 by 100 pixels, of one 100 by 100. A pixel belongs to a shape if its middle does.
     #[must_use]
     pub fn raster(&self) -> Raster {
-        let (width, height) = (BOXES * SIDE + (BOXES - 1) * GAP, SIDE);
+        let (width, height) = (self.width(), SIDE);
         let mut rgb = Vec::with_capacity(width * height * 3);
         for _ in 0..height {
             for column in 0..width {
@@ -147,7 +292,16 @@ impl ShapeBoxes {
     }
 }
 
+impl BoxedShape {
+    /// What it is in words.
+    fn tag(&self) -> String {
+        format!("{} {}", self.colour.word(), self.shape.name())
+    }
+}
+
 impl BoxShape {
+    pub(crate) const ALL: [Self; 3] = [Self::Square, Self::Circle, Self::Triangle];
+
     /// Whether a pixel of its square belongs to the shape; doubled numbers, to go by the middles of pixels.
     fn has(self, column: usize, row: usize, size: usize) -> bool {
         let apart = (2 * column + 1).abs_diff(size);
@@ -216,6 +370,34 @@ mod tests {
         let tags: Vec<&str> = objects.iter().map(|object| object.tag.as_str()).collect();
         assert_eq!(tags, ["yellow square", "blue circle", "black triangle"]);
         assert_eq!(objects[1].bounds, [230.0 / 400.0, 0.8, 250.0 / 400.0, 1.0]);
+    }
+
+    #[test]
+    fn regions_are_boxes_and_shapes_and_follow_the_order_of_the_boxes() {
+        let one = r#"{"type": "square", "color": "Yellow", "size": 10, "x_loc": 2, "y_loc": 5}"#;
+        let two = r#"{"type": "triangle", "color": "Black", "size": 30, "x_loc": 0, "y_loc": 0}"#;
+        let boxes = boxes(&format!("[[{one}], [], [{two}]]")).unwrap();
+        let found = boxes.regions();
+        assert_eq!(found.tags, ["box", "box", "box", "yellow square", "black triangle"]);
+        assert_eq!(found.bounds[1], [0.375, 0.0, 0.625, 1.0]);
+        let labels = found.labels.unwrap();
+        let classes = |own: &[RegionLabel]| own.iter().map(|label| label.class).collect::<Vec<_>>();
+        assert_eq!(classes(&labels.objects), [0, 0, 0, 1, 3].map(Some));
+        assert_eq!(classes(&labels.attributes), [None, None, None, Some(0), Some(1)]);
+        let features = boxes.features();
+        assert_eq!(features.len(), 5 * FEATURES);
+        assert_eq!(features[3 * FEATURES..3 * FEATURES + 3], [1.0, 1.0, -1.0], "yellow all over");
+        // The last box comes first: its shape moves with it, and looks as it did.
+        let moved = boxes.reordered(&[2, 0, 1]);
+        assert_eq!(moved.regions().bounds[4], [0.0, 0.0, 0.075, 0.3]);
+        assert_eq!(moved.features()[4 * FEATURES..], features[4 * FEATURES..]);
+        assert_eq!(moved.regions().bounds[3][0], 152.0 / 400.0);
+        let apart = boxes.apart();
+        assert_eq!(apart.iter().map(|own| own.regions().regions()).collect::<Vec<_>>(), [2, 1, 2]);
+        assert_eq!(apart[0].regions().bounds, [[0.0, 0.0, 1.0, 1.0], [0.02, 0.05, 0.12, 0.15]]);
+        assert_eq!(apart[2].raster().width, 100);
+        assert_eq!(apart[2].features()[FEATURES..], features[4 * FEATURES..]);
+        assert_eq!(ShapeBoxes::together(&apart.iter().collect::<Vec<_>>()), boxes);
     }
 
     #[test]

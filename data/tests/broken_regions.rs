@@ -69,6 +69,14 @@ fn lines_that_disagree_with_themselves() {
             pixels((50, 100)).replace(&base64(&[1.0, 1.0, 90.0, 40.0]), &base64(&[1.0, 1.0, 90.0])),
             "boxes have 3 numbers where 4 are expected",
         ),
+        (
+            pixels((50, 100)).replace(&base64(&[0.9]), &base64(&[1.5])),
+            "`objects_conf` is not between 0 and 1 for region 1",
+        ),
+        (
+            pixels((50, 100)).replace(&base64(&[0.9]), &base64(&[0.9, 0.9])),
+            "`objects_conf` holds 2 numbers for 1 regions",
+        ),
         (format!("2\t1\t{encoded}"), "the image `2` occurs twice"),
         (format!("COCO_val2014_000000000002\t1\t{encoded}"), "occurs twice"),
     ] {

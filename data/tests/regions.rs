@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use alambic_data::{Dataset, DetectedRegions, Extent, Picture, Question, RegionFiles};
+use alambic_data::{Dataset, DetectedRegions, Extent, Picture, Pixels, Question, RegionFiles, RegionLabel};
 use alambic_settings::{Location, OneOrMany};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -105,6 +105,31 @@ fn lxmert_and_bottom_up_have_boxes_in_pixels() {
         assert_eq!(found.bounds, [UPPER, LOWER]);
         assert_eq!(found.features.as_slice(), features);
     }
+    // Of the two layouts, LXMERT's says what is in the regions.
+    let labels = loaded(&read.details.images[0]).labels.unwrap();
+    let sure = RegionLabel { class: Some(0), confidence: 0.9 };
+    assert_eq!((labels.objects, labels.attributes), (vec![sure; 2], vec![sure; 2]));
+    assert_eq!(loaded(&read.details.images[1]).labels, None);
+}
+
+#[test]
+fn images_side_by_side_have_regions_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("features.tsv");
+    let rows = [("dev-0-0-img0", 1.0), ("dev-0-0-img1", 2.0), ("alone", 3.0)];
+    let row = |(name, first): &(&str, f32)| {
+        lxmert(name, (100, 200), &[0.0, 0.0, 100.0, 25.0], &[*first, 0.0]) + "\n"
+    };
+    std::fs::write(&file, rows.iter().map(row).collect::<String>()).unwrap();
+    let mut read = corpus(&["dev-0-0-img0.png", "dev-0-0-img1.png", "alone.jpg"]);
+    let alone = read.details.images.pop().unwrap();
+    let pixels = Pixels::Joined(std::sync::Arc::new(std::mem::take(&mut read.details.images)));
+    read.details.images = vec![Picture { pixels, ..Picture::without_pixels("dev-0-0".into()) }, alone];
+    files(&file).attach(&mut read, Extent::Whole).unwrap();
+    let [pair, alone] = &read.details.images[..] else { unreachable!("there are two") };
+    let first = |picture: &Picture| loaded(picture).features[0];
+    assert_eq!((first(&pair.parts()[0]), first(&pair.parts()[1]), first(alone)), (1.0, 2.0, 3.0));
+    assert!(pair.regions.is_none());
 }
 
 #[test]

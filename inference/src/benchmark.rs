@@ -3,8 +3,9 @@
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
-    Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder, Pass, Regions,
-    TapSelection, Tokens, Translator, embedding_tap, tap,
+    ATTRIBUTE_LOGITS, Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder,
+    OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, Regions, TapSelection, Tokens, Translator,
+    embedding_tap, tap,
 };
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
@@ -100,9 +101,10 @@ impl BenchmarkModel {
             }
             Some(ImageInput::Regions(input)) => {
                 let count = input.max_regions.unwrap_or(DEFAULT_REGIONS);
-                let boxes = zeros(&[batch, count, input.box_numbers])?;
+                let images = batch * input.images;
+                let boxes = zeros(&[images, count, input.box_numbers])?;
                 let boxes = (input.box_numbers > 0).then_some(&boxes);
-                let features = zeros(&[batch, count, input.features])?;
+                let features = zeros(&[images, count, input.features])?;
                 (None, Some(Regions::from_tensors(&features, boxes, None)?))
             }
         })
@@ -113,7 +115,8 @@ impl BenchmarkModel {
         let mut taps: Vec<String> = ["logits", "pooled"].map(str::to_owned).to_vec();
         let outline = self.config.outline();
         if self.config.reads_images() {
-            taps.extend(["relation", "objectness", "boxes"].map(str::to_owned));
+            let heads = [PREDICTION_LOGITS, OBJECT_LOGITS, ATTRIBUTE_LOGITS, PREDICTED_FEATURES];
+            taps.extend(["relation", "objectness", "boxes"].into_iter().chain(heads).map(str::to_owned));
             if outline.pairs {
                 taps.extend(outline.streams.keys().map(|stream| embedding_tap(stream)));
             }

@@ -40,6 +40,7 @@
 //! The example `training_loop` has a loss in a loop with two models.
 
 mod affinity;
+mod answers;
 mod arithmetic;
 mod attention;
 mod attention_scores;
@@ -74,12 +75,17 @@ mod logits;
 mod loss;
 mod margin_mse;
 mod mask;
+mod masked_words;
 mod matching;
 mod matryoshka;
 mod multiple_negatives;
 mod pairwise_logistic;
 mod patient;
 pub mod recorded;
+mod region_attributes;
+mod region_features;
+mod region_objects;
+mod regions;
 mod relational;
 mod relations;
 mod representation;
@@ -96,6 +102,7 @@ mod uniform_prior;
 mod word_level;
 
 pub use affinity::Affinity;
+pub use answers::Answers;
 pub use attention::Attention;
 pub use attention_scores::{AttentionScores, HeadMatch, Padding};
 pub use binary_cross_entropy::BinaryCrossEntropy;
@@ -127,11 +134,16 @@ pub use logits::{Divergence, Logits, Reduction};
 pub use loss::{Loss, LossKind, added_losses, loss_kind};
 pub use margin_mse::{MarginMse, MarginPairs};
 pub use mask::mask_names;
+pub use masked_words::MaskedWords;
 pub use matching::Matching;
 pub use matryoshka::Matryoshka;
 pub use multiple_negatives::MultipleNegatives;
 pub use pairwise_logistic::{PairwiseLogistic, PairwiseTarget};
 pub use patient::{Patient, PatientReduction, Scheme};
+pub use region_attributes::RegionAttributes;
+pub use region_features::RegionFeatures;
+pub use region_objects::RegionObjects;
+pub use regions::RegionsCounted;
 pub use relational::{RelationalAngle, RelationalDistance};
 pub use relations::{Related, Relations};
 pub use representation::Representation;
@@ -145,7 +157,8 @@ pub use supervised_contrast::{
 pub use targeted::{Confidence, Targeted, TargetedPart, VectorDistance};
 pub use targeted_words::WordSelection;
 pub use term::{
-    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, TargetKind, Targets, Term,
+    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, RegionTargets, TargetKind,
+    Targets, Term,
 };
 pub use uniform_prior::UniformPrior;
 pub use word_level::WordLevel;

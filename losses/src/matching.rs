@@ -1,10 +1,12 @@
 //! Whether a text and an image belong together.
 
+use std::sync::Arc;
+
 use alambic_models::Outline;
 use alambic_settings::settings;
 use alambic_tensor::ops;
 
-use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
+use crate::{Inputs, LossError, LossTerm, TargetKind, Targets, Term, Weight};
 
 settings! {
     /// Cross-entropy on how text and image belong together, some texts or tags of a batch being those of other images.
@@ -30,12 +32,10 @@ impl LossTerm for Matching {
             });
         }
         let compute = |inputs: &Inputs<'_>| {
-            let relations = &inputs.targets.relations;
-            let settings = ops::CrossEntropy {
-                targets: relations.clone(),
-                weights: vec![1.0; relations.len()].into(),
-                smoothing: 0.0,
-            };
+            let Targets { relations, related, .. } = inputs.targets;
+            let weights =
+                if related.is_empty() { Arc::new(vec![1.0; relations.len()]) } else { related.clone() };
+            let settings = ops::CrossEntropy { targets: relations.clone(), weights, smoothing: 0.0 };
             Ok(ops::cross_entropy(inputs.student("relation")?, settings)?)
         };
         Ok(Term::new(NAME, self.weight, vec!["relation".into()], Vec::new(), Box::new(compute))

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use alambic_files::text::quoted;
 use alambic_models::{
-    ImageCodes, Outline, PATCHES, Stream, TOKENS, TapSelection, Trace, stream_of_embedding,
+    ATTRIBUTE_LOGITS, ImageCodes, OBJECT_LOGITS, Outline, PATCHES, PREDICTED_FEATURES, PREDICTION_LOGITS,
+    Stream, TOKENS, TapSelection, Trace, stream_of_embedding,
 };
 use alambic_settings::merge::merge;
 use alambic_settings::setting::read_kind;
@@ -16,8 +17,8 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use crate::{
-    AlignedWord, BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, TargetKind, Targets, Term,
-    mask_names,
+    AlignedWord, BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, RegionTargets, TargetKind,
+    Targets, Term, mask_names,
 };
 
 /// Value and gradients of a term on two traces.
@@ -62,7 +63,10 @@ pub fn parse(name: &str, flags: &[String], added: &AddedKinds) -> Result<Option<
 /// shares of their attributes. `pixel_values` are the images that are made again. Of lists of passages,
 /// `list_mask` shows which of `relevance` stand in a list, `relevance_labels` are their grades, and `relevance_scores` the scores of
 /// the data. `word_ids` of both traces, `[batch, length]`, number the word of each token, the words of a text from 0 and -1 for none, and
-/// `keyword_scores` and `word_lots` of the student's, `[batch, words]`, are what words are chosen by. Projections are read from the
+/// `keyword_scores` and `word_lots` of the student's, `[batch, words]`, are what words are chosen by. `answer_labels` are answers beside
+/// other targets. Of regions, `object_labels` and `attribute_labels` `[batch, regions]` are classes, negative ones unknown, with
+/// `object_confidence` and `attribute_confidence`; `visual_feats` are their features and `region_mask` is 1 where these are masked;
+/// `visual_attention_mask` is 0 at padding. Projections are read from the
 /// student's trace, and so are learnt numbers, which have their initial values where it has none.
 ///
 /// # Errors
@@ -164,6 +168,10 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
         match name.as_str() {
             "pooled" => outline.pooled = Some(last(tensor)),
             "relation" => outline.relations = last(tensor),
+            PREDICTION_LOGITS => outline.words = last(tensor),
+            OBJECT_LOGITS => outline.regions.get_or_insert_default().objects = last(tensor),
+            ATTRIBUTE_LOGITS => outline.regions.get_or_insert_default().attributes = last(tensor),
+            PREDICTED_FEATURES => outline.regions.get_or_insert_default().features = last(tensor),
             "objectness" => outline.detects = true,
             "reconstruction" => outline.reconstruction = Some(tensor.elem_count()),
             "attributes" => outline.attributes = last(tensor),
@@ -348,12 +356,67 @@ fn words(student: &Weights, teacher: &Weights) -> Result<Vec<Vec<AlignedWord>>, 
     Ok(own.iter().zip(&other).enumerate().map(of_text).collect())
 }
 
+/// Classes, and 1 for each that is known.
+type LabelledClasses = (Arc<Vec<u32>>, Arc<Vec<f32>>);
+
+/// Classes of a tensor of labels, those that are negative as 0, and 1 where they are not negative.
+fn labelled(student: &Weights, name: &str) -> Result<LabelledClasses, LossError> {
+    let missing = || LossError::MissingTap { side: "student", tap: name.to_owned() };
+    let labels = student.get(name).ok_or_else(missing)?;
+    let labels: Vec<i64> = labels.to_dtype(DType::I64)?.flatten_all()?.to_vec1()?;
+    let known = labels.iter().map(|&label| f32::from(u8::from(label >= 0))).collect();
+    let classes = labels.iter().map(|&label| u32::try_from(label.max(0)).unwrap_or(u32::MAX)).collect();
+    Ok((Arc::new(classes), Arc::new(known)))
+}
+
+/// What a student's trace says of the regions that a term counts over.
+fn region_targets(student: &Weights, term: &Term) -> Result<RegionTargets, LossError> {
+    let tap = term.student_taps.first().map(String::as_str).unwrap_or_default();
+    let missing = |tap: &str| LossError::MissingTap { side: "student", tap: tap.to_owned() };
+    let predicted = student.get(tap).ok_or_else(|| missing(tap))?;
+    let (batch, regions, _) = predicted.dims3()?;
+    let numbers = |name: &str| -> Result<Option<Arc<Vec<f32>>>, LossError> {
+        let found = student.get(name).map(|tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1());
+        Ok(found.transpose()?.map(Arc::new))
+    };
+    let needed = |name: &str| numbers(name)?.ok_or_else(|| missing(name));
+    let real = numbers("visual_attention_mask")?.unwrap_or_else(|| Arc::new(vec![1.0; batch * regions]));
+    let mut own = RegionTargets { real, ..RegionTargets::default() };
+    let sure = |confidence: &str, known: &Arc<Vec<f32>>| -> Result<Arc<Vec<f32>>, LossError> {
+        let confidence = needed(confidence)?;
+        Ok(Arc::new(confidence.iter().zip(known.iter()).map(|(sure, known)| sure * known).collect()))
+    };
+    match tap {
+        OBJECT_LOGITS => {
+            let (objects, known) = labelled(student, "object_labels")?;
+            (own.objects, own.object_confidence) = (objects, sure("object_confidence", &known)?);
+        }
+        ATTRIBUTE_LOGITS => {
+            let (attributes, known) = labelled(student, "attribute_labels")?;
+            (own.attributes, own.attribute_confidence) = (attributes, sure("attribute_confidence", &known)?);
+        }
+        _ => (own.features, own.masked) = (needed("visual_feats")?, needed("region_mask")?),
+    }
+    Ok(own)
+}
+
 /// The targets of a student's trace: its labels, and every row that is no padding for the teacher.
 fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
     let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
     if let Some(labels) = student.get("relation_labels").filter(|_| term.student_taps == ["relation"]) {
         let relations = labels.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
         return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
+    }
+    if term.targets == [TargetKind::Regions] {
+        return Ok(Targets { regions: region_targets(student, term)?, ..Targets::default() });
+    }
+    if term.targets == [TargetKind::Answers] {
+        let (answers, answered) = labelled(student, "answer_labels")?;
+        return Ok(Targets { answers, answered, ..Targets::default() });
+    }
+    if term.targets == [TargetKind::MaskedWords] {
+        let (classes, labelled) = labelled(student, "labels")?;
+        return Ok(Targets { classes, labelled, ..Targets::default() });
     }
     if let Some(scores) = student.get(RELEVANCE).filter(|_| term.student_taps == [RELEVANCE]) {
         return Ok(Targets { lists: list_targets(student, scores)?, ..Targets::default() });

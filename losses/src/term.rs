@@ -44,6 +44,14 @@ pub struct Targets {
     pub texts_per_example: usize,
     /// How each text and image belong together, as a class of the tap `relation`.
     pub relations: Arc<Vec<u32>>,
+    /// 1 where that counts, else 0; empty where it counts everywhere.
+    pub related: Arc<Vec<f32>>,
+    /// The answer of each text and image, as a class of the tap `logits` that stands beside the classes of words.
+    pub answers: Arc<Vec<u32>>,
+    /// 1 where the answer is known, else 0.
+    pub answered: Arc<Vec<f32>>,
+    /// What is known of the regions of each image.
+    pub regions: RegionTargets,
     /// What is known of the passages of each query's list.
     pub lists: ListTargets,
     /// The words of each text of which student and teacher have the same characters, in the order of the text.
@@ -61,6 +69,25 @@ pub struct AlignedWord {
     pub keyword_score: f32,
     /// A number by lot, for words that are chosen so.
     pub lot: f32,
+}
+
+/// What is known of the regions of images: `[batch, regions]` row by row, with padding behind the regions of images that have fewer.
+#[derive(Debug, Clone, Default)]
+pub struct RegionTargets {
+    /// The class of the object in each region.
+    pub objects: Arc<Vec<u32>>,
+    /// How sure that is, from 0 to 1; 0 where it is not known.
+    pub object_confidence: Arc<Vec<f32>>,
+    /// The attribute of the object in each region.
+    pub attributes: Arc<Vec<u32>>,
+    /// How sure that is, from 0 to 1; 0 where it is not known.
+    pub attribute_confidence: Arc<Vec<f32>>,
+    /// `[batch, regions, width]`: the features as they are, masked ones too.
+    pub features: Arc<Vec<f32>>,
+    /// 1 where the features that are read are masked, else 0.
+    pub masked: Arc<Vec<f32>>,
+    /// 1 where there is a region, and 0 for padding.
+    pub real: Arc<Vec<f32>>,
 }
 
 /// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
@@ -107,6 +134,12 @@ pub enum TargetKind {
     ContrastPairs,
     /// Words that the tokenizers of student and teacher both cut out of a text.
     Words,
+    /// Words that are masked, of texts about images.
+    MaskedWords,
+    /// Objects, attributes and features of regions, some of which are masked.
+    Regions,
+    /// Answers to questions about images, beside other targets.
+    Answers,
 }
 
 impl TargetKind {
@@ -127,6 +160,9 @@ impl TargetKind {
             Self::PassageScores => "scores of queries' passages",
             Self::ContrastPairs => "pairs of images and texts, or of texts and translations",
             Self::Words => "words of student and teacher",
+            Self::MaskedWords => "masked words",
+            Self::Regions => "regions of images",
+            Self::Answers => "answers",
         }
     }
 
@@ -147,6 +183,9 @@ impl TargetKind {
             Self::PassageScores => "margin-mse",
             Self::ContrastPairs => "info-nce",
             Self::Words => "targeted",
+            Self::MaskedWords => "masked-words",
+            Self::Regions => "region-features",
+            Self::Answers => "answers",
         }
     }
 }

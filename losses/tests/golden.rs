@@ -1,5 +1,5 @@
 //! Values and gradients of the layer-wise terms against what PyTorch computed in double precision
-//! (`golden/make.py`): for each tensor the largest absolute difference over the largest absolute value is at most 1e-5.
+//! (`golden/make.py`), and of those of LXMERT's pre-training against transformers (`golden/lxmert.py`): for each tensor the largest absolute difference over the largest absolute value is at most 1e-5.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -30,18 +30,33 @@ fn relative_difference(found: &[f64], expected: &[f64]) -> f64 {
     differences.fold(0.0, f64::max) / if largest > 0.0 { largest } else { 1.0 }
 }
 
+/// The cases of a folder.
+fn cases(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("cases.json")).unwrap()).unwrap()
+}
+
 #[test]
 fn values_and_gradients_agree_with_pytorch() {
-    let cases: Value = serde_json::from_slice(&std::fs::read(golden("cases.json")).unwrap()).unwrap();
-    let expected = load(&golden("expected.safetensors")).unwrap();
+    agree(&golden(""));
+}
+
+#[test]
+fn values_and_gradients_of_pretraining_agree_with_transformers() {
+    agree(&golden("lxmert"));
+}
+
+/// Compares all cases of a folder with what is expected.
+fn agree(folder: &Path) {
+    let cases = cases(folder);
+    let expected = load(&folder.join("expected.safetensors")).unwrap();
     let mut compared = 0;
     for case in cases.as_array().unwrap() {
         let text = |key: &str| case[key].as_str().unwrap();
         let options: Vec<String> =
             case["options"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
         let loss = parse(text("loss"), &options, &AddedKinds::default()).unwrap().unwrap();
-        let [student, teacher] =
-            ["student", "teacher"].map(|side| load(&golden(&format!("{}.safetensors", text(side)))).unwrap());
+        let [student, teacher] = ["student", "teacher"]
+            .map(|side| load(&folder.join(format!("{}.safetensors", text(side)))).unwrap());
         let found = evaluate(&loss, &student, &teacher).unwrap();
         let name = text("name");
         for (key, expected) in &expected {
@@ -61,9 +76,9 @@ fn values_and_gradients_agree_with_pytorch() {
 
 #[test]
 fn every_term_but_those_of_sequences_is_among_the_cases() {
-    let cases: Value = serde_json::from_slice(&std::fs::read(golden("cases.json")).unwrap()).unwrap();
-    let known: Vec<&str> =
-        cases.as_array().unwrap().iter().map(|case| case["loss"].as_str().unwrap()).collect();
+    let cases = ["", "lxmert"].map(|folder| cases(&golden(folder)));
+    let all = cases.iter().flat_map(|cases| cases.as_array().unwrap());
+    let known: Vec<&str> = all.map(|case| case["loss"].as_str().unwrap()).collect();
     // The distances of `label-prior` are given to it after it is bound, which its own tests do; those of image tokenizers are counted
     // by hand beside them.
     let elsewhere = [

@@ -78,6 +78,8 @@ pub struct HeadSpec {
     pub relations: usize,
     /// Attributes of objects, for detectors that predict them; empty for none.
     pub attributes: Vec<String>,
+    /// Images that a text is about; models that read one at a time see them side by side.
+    pub images: usize,
 }
 
 impl HeadSpec {
@@ -110,6 +112,7 @@ impl HeadSpec {
             pairs: None,
             relations: 0,
             attributes: Vec::new(),
+            images: 1,
         }
     }
 }

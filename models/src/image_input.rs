@@ -40,4 +40,6 @@ pub struct RegionInput {
     pub max_regions: Option<usize>,
     /// Whether the tags of the regions are read as a second text.
     pub reads_tags: bool,
+    /// Images that a text is about, each of which is read by itself.
+    pub images: usize,
 }

@@ -78,6 +78,10 @@ pub struct Outline {
     pub labels: Vec<String>,
     /// Width of the tap `relation`, logits of how a text and an image belong together; 0 if there is none.
     pub relations: usize,
+    /// Width of the tap [`PREDICTION_LOGITS`], logits of the vocabulary at each token beside other logits; 0 if there is none.
+    pub words: usize,
+    /// What is predicted of each region; none without such heads.
+    pub regions: Option<RegionHeads>,
     /// Whether there are the taps `objectness`, `boxes` and `features`, of cells in which objects may be.
     pub detects: bool,
     /// Width of the tap `attributes`, logits of what objects are like; 0 if there is none.
@@ -91,6 +95,29 @@ pub struct Outline {
     /// Languages that it is told by their numbers; none where it has no embedding of them.
     pub languages: Option<LanguageNumbers>,
 }
+
+/// What is predicted of each region of an image in pre-training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RegionHeads {
+    /// Classes of objects: width of the tap [`OBJECT_LOGITS`]; 0 if there is none.
+    pub objects: usize,
+    /// Attributes: width of the tap [`ATTRIBUTE_LOGITS`]; 0 if there is none.
+    pub attributes: usize,
+    /// Numbers of a region's features: width of the tap [`PREDICTED_FEATURES`]; 0 if there is none.
+    pub features: usize,
+}
+
+/// The tap of logits of the vocabulary that stands beside other logits.
+pub const PREDICTION_LOGITS: &str = "prediction_logits";
+
+/// The tap of logits of the object in each region.
+pub const OBJECT_LOGITS: &str = "object_logits";
+
+/// The tap of logits of the attribute of the object in each region.
+pub const ATTRIBUTE_LOGITS: &str = "attribute_logits";
+
+/// The tap of the features that are predicted of each region.
+pub const PREDICTED_FEATURES: &str = "predicted_features";
 
 /// Codes of a tokenizer of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +209,10 @@ impl Outline {
             ("pooled", self.pooled.is_some()),
             ("logits", self.classes > 0 || self.pairs),
             ("relation", self.relations > 0),
+            (PREDICTION_LOGITS, self.words > 0),
+            (OBJECT_LOGITS, self.region_heads().objects > 0),
+            (ATTRIBUTE_LOGITS, self.region_heads().attributes > 0),
+            (PREDICTED_FEATURES, self.region_heads().features > 0),
             ("objectness", self.detects),
             ("boxes", self.detects),
             ("attributes", self.attributes > 0),
@@ -195,9 +226,15 @@ impl Outline {
         taps
     }
 
+    /// What is predicted of each region, none of which is there without such heads.
+    fn region_heads(&self) -> RegionHeads {
+        self.regions.unwrap_or_default()
+    }
+
     /// Shape of a tap, for one text; none for a tap that there is not, or that is of a whole batch.
     #[must_use]
     pub fn tap_shape(&self, tap: &str) -> Option<TapShape> {
+        let tokens = |width| (width > 0).then_some(TapShape::Tokens { width });
         match tap {
             "logits" if self.pairs || self.classes == 0 => return None,
             "logits" if self.classes_of_tokens => return Some(TapShape::Tokens { width: self.classes }),
@@ -211,6 +248,10 @@ impl Outline {
                 return (self.attributes > 0).then_some(TapShape::Tokens { width: self.attributes });
             }
             "relation" => return (self.relations > 0).then_some(TapShape::Text { width: self.relations }),
+            PREDICTION_LOGITS => return tokens(self.words),
+            OBJECT_LOGITS => return tokens(self.region_heads().objects),
+            ATTRIBUTE_LOGITS => return tokens(self.region_heads().attributes),
+            PREDICTED_FEATURES => return tokens(self.region_heads().features),
             "pooled" => return self.pooled.map(|width| TapShape::Text { width }),
             "latents" => return self.codes.map(|own| TapShape::Tokens { width: own.latent_width }),
             "tokens" => return self.codes.map(|_| TapShape::Tokens { width: 1 }),

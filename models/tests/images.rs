@@ -13,7 +13,20 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters, Weights};
 
-const MODELS: [&str; 6] = ["clip", "lxmert", "vilt", "visual-bert", "oscar/answers", "oscar/pretraining"];
+const MODELS: [&str; 8] = [
+    "clip",
+    "lxmert",
+    "lxmert-heads/pretraining",
+    "lxmert-heads/images",
+    "vilt",
+    "visual-bert",
+    "oscar/answers",
+    "oscar/pretraining",
+];
+
+/// Taps of outputs, of which a model has some.
+const OUTPUTS: [&str; 6] =
+    ["logits", "relation", "prediction_logits", "object_logits", "attribute_logits", "predicted_features"];
 
 fn folder(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
@@ -121,8 +134,7 @@ fn a_loss_on_the_outputs_reaches_every_parameter() {
         let parameters = Parameters::from_weights(&config.initial_weights(&streams).unwrap()).unwrap();
         let network = architecture::build(&config, &parameters.tracked()).unwrap();
         let batch = Batch::from_tensors(&inputs).unwrap();
-        let trace =
-            network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits", "relation"])).unwrap();
+        let trace = network.forward(&batch, Pass::Evaluate, TapSelection::named(OUTPUTS)).unwrap();
         let loss = trace.taps().values().fold(None, |sum: Option<Tensor>, tap| {
             let loss = tap.sqr().unwrap().mean_all().unwrap();
             Some(sum.map_or_else(|| loss.clone(), |sum| (sum + &loss).unwrap()))
@@ -131,7 +143,7 @@ fn a_loss_on_the_outputs_reaches_every_parameter() {
         // VisualBERT answers from a token of the text, and LXMERT from its first token.
         let unread = |name: &String| {
             model == "visual-bert" && name.contains("pooler")
-                || model == "lxmert" && name.contains("x_layers.1.visn")
+                || ["lxmert", "lxmert-heads/images"].contains(&model) && name.contains("x_layers.1.visn")
                 || name.ends_with("visual_token_type_embeddings.weight")
         };
         let unreached: Vec<String> =
@@ -248,4 +260,66 @@ fn a_loss_on_the_logits_reaches_every_parameter_of_a_dual_encoder() {
     std::fs::write(written.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
     write_weights(written.path(), &weights, alambic_models::Precision::F32).unwrap();
     assert_eq!(Config::open(&ModelFolder::open(written.path()).unwrap()).unwrap(), Config::Dual(config));
+}
+
+#[test]
+fn a_text_about_several_images_is_read_once_with_each() {
+    let (config, opened, inputs) = open("lxmert-heads/images");
+    let Config::Lxmert(own) = &config else { panic!("it is a {}", config.model_type()) };
+    assert_eq!((own.num_images, config.outline().labels), (2, vec!["False".to_owned(), "True".to_owned()]));
+    let trace = run(&opened, &inputs, TapSelection::All).unwrap();
+    assert_eq!(trace.get("pooled").unwrap().dims(), [6, 32]);
+    assert_eq!(trace.get("logits").unwrap().dims(), [3, 2]);
+    // Of as many images as texts there are too few.
+    let mut fewer = inputs.clone();
+    for name in ["visual_feats", "visual_pos", "visual_attention_mask"] {
+        fewer.insert(name.into(), inputs[name].narrow(0, 0, 3).unwrap().contiguous().unwrap());
+    }
+    let said = run(&opened, &fewer, TapSelection::All).unwrap_err().to_string();
+    assert!(said.contains("there are 6 texts and regions of 3 images"), "{said}");
+}
+
+#[test]
+fn weights_of_layers_are_those_of_each_encoder() {
+    let (config, opened, _) = open("lxmert");
+    let Config::Lxmert(teacher) = &config else { panic!("it is a {}", config.model_type()) };
+    let weights = config.weights(&opened).unwrap();
+    let mut own = teacher.clone();
+    (own.l_layers, own.r_layers, own.x_layers) = (1, 1, 1);
+    let given = own.weights_of_layers(&weights, [&[1], &[0], &[1]]);
+    assert_eq!(given.keys().collect::<Vec<_>>(), own.shapes().keys().collect::<Vec<_>>());
+    for (name, from) in [
+        (
+            "lxmert.encoder.layer.0.intermediate.dense.weight",
+            "lxmert.encoder.layer.1.intermediate.dense.weight",
+        ),
+        (
+            "lxmert.encoder.x_layers.0.visn_inter.dense.bias",
+            "lxmert.encoder.x_layers.1.visn_inter.dense.bias",
+        ),
+        ("lxmert.pooler.dense.weight", "lxmert.pooler.dense.weight"),
+        ("answer_head.logit_fc.3.weight", "answer_head.logit_fc.3.weight"),
+    ] {
+        assert_eq!(largest_difference(&given[name], &weights[from]), 0.0, "{name}");
+    }
+}
+
+#[test]
+fn files_of_the_authors_are_read_by_their_names() {
+    let (config, opened, inputs) = open("lxmert-heads/images");
+    let weights = config.weights(&opened).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json"), config.to_json().unwrap().to_string()).unwrap();
+    for wrapper in ["lxrt_encoder.model.bert.", "lxrt_encoder.model.module.bert."] {
+        let renamed = weights.iter().map(|(name, tensor)| {
+            let name = name.strip_prefix("lxmert.").map_or(name.clone(), |bare| format!("{wrapper}{bare}"));
+            (name, tensor.clone())
+        });
+        write_weights(folder.path(), &renamed.collect(), alambic_models::Precision::F32).unwrap();
+        let written = ModelFolder::open(folder.path()).unwrap();
+        let [own, other] = [&opened, &written].map(|folder| {
+            run(folder, &inputs, TapSelection::named(["logits"])).unwrap().get("logits").unwrap().clone()
+        });
+        assert_eq!(largest_difference(&own, &other), 0.0);
+    }
 }

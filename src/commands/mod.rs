@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Trace(trace::Arguments),
     Loss(loss::Arguments),
     Export(export::Arguments),
-    Predict(predict::Arguments),
+    Predict(Box<predict::Arguments>),
     Compare(compare::Arguments),
     Evaluate(evaluate::Arguments),
     Score(score::Arguments),

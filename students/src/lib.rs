@@ -46,6 +46,8 @@ mod export_card;
 mod export_folder;
 mod fusion;
 mod image_tokenizer;
+mod lxmert;
+mod lxmert_layers;
 mod matrix_embeddings;
 mod narrow;
 pub mod onnx;
@@ -80,6 +82,8 @@ pub use error::StudentError;
 pub use export::{ExportFormat, ExportedFile, export};
 pub use fusion::Fusion;
 pub use image_tokenizer::{CodebookUpdate, ImageTokenizerSizes, Quantizer};
+pub use lxmert::LxmertSizes;
+pub use lxmert_layers::LxmertLayers;
 pub use matrix_embeddings::{BackwardOrder, MatrixDirections, MatrixEmbedding, MatrixHead, PairJoin};
 pub use oscar::OscarSizes;
 pub use outputs::OutputDifference;
@@ -122,6 +126,10 @@ kinds! {
         DualEncoder(DualEncoder) = "dual-encoder",
         /// A fusion encoder over text, object tags and regions, from random weights or a text encoder's.
         Oscar(OscarSizes) = "oscar",
+        /// An encoder of texts, one of regions and a cross-modal one, from random weights at any size.
+        Lxmert(LxmertSizes) = "lxmert",
+        /// The same from chosen layers of each encoder of a teacher.
+        LxmertLayers(LxmertLayers) = "lxmert-layers",
         /// An encoder of texts and one of images into one space, from random weights or a teacher's layers.
         Clip(ClipSizes) = "clip",
         /// A detector of objects from random weights.

@@ -57,6 +57,7 @@ static NO_HEAD: HeadSpec = HeadSpec {
     pairs: None,
     relations: 0,
     attributes: Vec::new(),
+    images: 1,
 };
 
 fn files() -> TokenizerFiles {

@@ -63,6 +63,18 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &bytes]).stream(5)
     }
 
+    /// For masking tokens of one example in one epoch: a stream of its own for each example, whatever other examples have its text.
+    #[must_use]
+    pub fn masking_of_example(&self, epoch: u64, example: u64) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(17)
+    }
+
+    /// For masking regions of an example's image in one epoch: a stream of its own for each example and epoch.
+    #[must_use]
+    pub fn masking_of_regions(&self, epoch: u64, example: u64) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(18)
+    }
+
     /// For pairing the texts of one image with those of others in one epoch: a stream of its own for each example and epoch.
     #[must_use]
     pub fn pairing(&self, epoch: u64, example: u64) -> ChaCha8Rng {

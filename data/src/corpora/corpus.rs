@@ -4,9 +4,10 @@ use alambic_settings::kinds;
 
 use super::{
     Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Flickr30kEntities, Gqa, ImageCaptions,
-    ImageQuestions, ImageSheet, Karpathy, MadeUpChoices, MadeUpOrders, MadeUpPairs, MadeUpPassages,
-    MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, Nlvr, Nlvr2,
-    OscarCaptions, OscarRetrieval, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts, Tmx, Vqa,
+    ImageQuestions, ImageSheet, Karpathy, MadeUpBoxes, MadeUpChoices, MadeUpOrders, MadeUpPairs,
+    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, Nlvr,
+    Nlvr2, OscarCaptions, OscarRetrieval, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts,
+    Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -73,6 +74,8 @@ kinds! {
         Nlvr(Nlvr) = "nlvr",
         /// Statements about two photographs, as NLVR2 publishes them.
         Nlvr2(Nlvr2) = "nlvr2",
+        /// Made-up boxes of shapes with statements and questions about them, for trying a recipe without data.
+        MadeUpBoxes(MadeUpBoxes) = "made-up-boxes",
         /// Made-up passages with questions about them, for trying a recipe without data.
         MadeUpPassages(MadeUpPassages) = "made-up-passages",
         /// Made-up causes and effects to choose from, for trying a recipe without data.

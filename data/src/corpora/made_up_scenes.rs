@@ -7,14 +7,13 @@ use indexmap::IndexMap;
 use rand_chacha::ChaCha8Rng;
 
 use super::scene_pairs::ScenePairs;
-use super::statements::STATEMENT_ANSWERS;
 use super::{ReadCorpus, SceneLook};
 use crate::content::Content;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Place};
 use crate::image_datasets::TEST;
-use crate::pictures::Caption;
-use crate::questions::{Question, QuestionDetails};
+use crate::pictures::{Caption, Picture};
+use crate::questions::{Question, QuestionDetails, STATEMENT_ANSWERS};
 use crate::scenes::{
     Scene, SceneAnswer, SceneLanguage, SceneOptions, SceneQuestion, SceneQuestionKind, SceneTag, Statement,
     answers, is_about, say_hidden, stream, tags,
@@ -125,11 +124,7 @@ impl ReadCorpus for MadeUpScenes {
             let is_kept_out = scene.has_any(&kept_out);
             let split = is_kept_out.then(|| TEST.to_owned());
             if self.look.pairs > 0 {
-                let mut picture =
-                    scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
-                if self.look.attributes {
-                    picture.objects = scene.attributed_objects(&options);
-                }
+                let picture = self.picture(&scene, image, &mut random);
                 if let Some((joined, stated)) =
                     pairs.add(scene, picture, is_kept_out, images.len(), &mut random)
                 {
@@ -160,10 +155,7 @@ impl ReadCorpus for MadeUpScenes {
                     split: split.clone(),
                 })
             }));
-            let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), &mut random);
-            if self.look.attributes {
-                picture.objects = scene.attributed_objects(&options);
-            }
+            let mut picture = self.picture(&scene, image, &mut random);
             let visible = scene.visible();
             picture.captions =
                 (0..self.captions).map(|_| caption(&visible.describe(&mut random), spoken)).collect();
@@ -219,6 +211,16 @@ impl MadeUpScenes {
     /// Numbers of shapes and of colours.
     fn variety(&self) -> (usize, usize) {
         (self.shapes, self.colours)
+    }
+
+    /// The picture of a scene, with what its objects are like where that is asked for.
+    fn picture(&self, scene: &Scene, image: usize, random: &mut ChaCha8Rng) -> Picture {
+        let options = self.scene_options();
+        let mut picture = scene.picture(&options, format!("{NAME} {} {image}", self.seed), random);
+        if self.look.attributes {
+            picture.objects = scene.attributed_objects(&options);
+        }
+        picture
     }
 
     fn scene_options(&self) -> SceneOptions {

@@ -44,6 +44,7 @@ impl ReadCorpus for Nlvr2 {
             test_paths: &self.test_paths,
             nested: &[],
             optional: "directory",
+            kind: "nlvr2",
         };
         let image = |row: &StatementRow<'_>| {
             let [split, set, pair] = parts(row.identifier)?;

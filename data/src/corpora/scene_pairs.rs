@@ -7,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::SceneLook;
 use crate::image_datasets::TEST;
-use crate::pictures::{Object, Picture, Pixels};
+use crate::objects::Object;
+use crate::pictures::{Picture, Pixels};
 use crate::questions::Question;
 use crate::scenes::{PairStatements, Scene, SceneLanguage};
 

@@ -7,14 +7,11 @@ use crate::dataset::Dataset;
 use crate::error::{DataError, Fault, Problems};
 use crate::image_datasets::TEST;
 use crate::pictures::{Picture, PictureGroup};
-use crate::questions::{Question, QuestionDetails};
+use crate::questions::{Question, QuestionDetails, STATEMENT_ANSWERS};
 use crate::source::{Extent, TableSource, for_each_file};
 use crate::stable_hash::join_fingerprints;
 use crate::statistics::ReadStatistics;
 use crate::table::{Columns, Table};
-
-/// The answers to whether a statement is true, as NLVR2 writes them: the second is true.
-pub(super) const STATEMENT_ANSWERS: [&str; 2] = ["False", "True"];
 
 /// Files of a corpus of statements, and the further columns that are read of them.
 pub(super) struct StatementFiles<'o> {
@@ -25,6 +22,8 @@ pub(super) struct StatementFiles<'o> {
     pub(super) nested: &'o [&'o str],
     /// A column that may be there.
     pub(super) optional: &'o str,
+    /// Kind of the statements, which tells them apart from those of other corpora.
+    pub(super) kind: &'o str,
 }
 
 /// A statement before its image is known.
@@ -111,7 +110,7 @@ pub(super) fn read_statements(
                         translations: IndexMap::new(),
                         image,
                         answers,
-                        kind: String::new(),
+                        kind: files.kind.to_owned(),
                         split,
                     });
                 }

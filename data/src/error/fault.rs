@@ -74,6 +74,9 @@ pub enum Fault {
     /// Two options of a corpus, the first of which may not be above the second.
     #[error("`{0}` is above `{1}`")]
     MinAboveMax(&'static str, &'static str),
+    /// Families of statements of which none is left to train on.
+    #[error("all of `families` are in `kept-out-families`")]
+    NoFamily,
     /// An answer that would be two classes, one of which is never right.
     #[error("the answer `{}` is listed twice", quoted(.0))]
     DuplicateAnswer(String),
@@ -393,6 +396,7 @@ impl Fault {
             Self::DuplicateAnnotation(_) => "give each annotation once; files of two splits may not share ids".into(),
             Self::DuplicateAnswer(_) => "list each answer once, in the order of their ids".into(),
             Self::MinAboveMax(least, most) => format!("raise `{most}`, or lower `{least}`"),
+            Self::NoFamily => "leave a family out of `kept-out-families`, or name more under `families`".into(),
             Self::NotFolder => "give the path of a folder".into(),
             Self::WrongFormat(_) => "`alambic list corpora` shows which formats each corpus has".into(),
             Self::NotUtf8(_) => {

@@ -221,6 +221,16 @@ pub enum RegionFault {
     /// A line without a name before the last one.
     #[error("the line has no name, and those behind it would have other numbers")]
     EmptyName,
+    /// Classes that do not fit the number of regions.
+    #[error("`{column}` holds {found} numbers for {regions} regions")]
+    LabelCount {
+        /// The column.
+        column: &'static str,
+        /// Its numbers.
+        found: usize,
+        /// The image's regions.
+        regions: usize,
+    },
     /// An array that is needed and not there.
     #[error("there is no array {wanted}; there are {found}")]
     NoArray {
@@ -316,6 +326,7 @@ impl RegionFault {
             }
             Self::UnknownNumber { .. } => "give the file of names that belongs to the detector".into(),
             Self::EmptyName => "take the empty line out, or write the name of its number".into(),
+            Self::LabelCount { .. } => "give a class of 64 bits and a confidence of 32 for each region, as LXMERT's files have them".into(),
             Self::NoArray { .. } => "rename the array".into(),
             Self::ArrayShape { .. } => "transpose the array, or leave out its padding".into(),
             Self::ArrayType { .. } => "save it as float32".into(),

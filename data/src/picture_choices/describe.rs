@@ -54,7 +54,8 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::pictures::{Caption, Object};
+    use crate::objects::Object;
+    use crate::pictures::Caption;
 
     fn picture(captions: &[(&str, &str)], tags: &[&str]) -> Picture {
         let object = |tag: &&str| Object::new((*tag).to_owned(), [0.0, 0.0, 1.0, 1.0]);

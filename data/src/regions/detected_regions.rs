@@ -17,6 +17,33 @@ pub struct DetectedRegions {
     pub confidences: Vec<f32>,
     /// Attributes of each region with the confidence in each, the likeliest first; empty where there are none.
     pub attributes: Vec<Vec<(String, f32)>>,
+    /// Classes of the object of each region and of its attribute; none where they are not known.
+    pub labels: Option<RegionLabels>,
+}
+
+/// Classes of the objects of regions and of their attributes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RegionLabels {
+    /// Object of each region.
+    pub objects: Vec<RegionLabel>,
+    /// Attribute of the object of each region.
+    pub attributes: Vec<RegionLabel>,
+}
+
+/// A class, and how sure a detector is of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RegionLabel {
+    /// The class; none where it is not known.
+    pub class: Option<u32>,
+    /// From 0 to 1.
+    pub confidence: f32,
+}
+
+impl RegionLabels {
+    fn truncate(&mut self, max_regions: usize) {
+        self.objects.truncate(max_regions);
+        self.attributes.truncate(max_regions);
+    }
 }
 
 impl DetectedRegions {
@@ -33,8 +60,16 @@ impl DetectedRegions {
             self.tags.truncate(max_regions);
             self.confidences.truncate(max_regions);
             self.attributes.truncate(max_regions);
+            self.truncate_labels(max_regions);
             self.features =
                 Arc::new(self.features[..(max_regions * self.width).min(self.features.len())].to_vec());
+        }
+    }
+
+    /// Leaves the classes of the first of the regions.
+    pub(super) fn truncate_labels(&mut self, max_regions: usize) {
+        if let Some(labels) = &mut self.labels {
+            labels.truncate(max_regions);
         }
     }
 
@@ -53,6 +88,12 @@ impl DetectedRegions {
         for (attribute, confidence) in self.attributes.iter().flatten() {
             bytes.extend(attribute.as_bytes());
             bytes.extend(confidence.to_le_bytes());
+        }
+        for labels in self.labels.iter().flat_map(|labels| [&labels.objects, &labels.attributes]) {
+            for RegionLabel { class, confidence } in labels {
+                bytes.extend(class.map_or(-1, i64::from).to_le_bytes());
+                bytes.extend(confidence.to_le_bytes());
+            }
         }
         blake3::hash(&bytes)
     }

@@ -8,8 +8,9 @@ use alambic_files::read as files;
 use safetensors::Dtype;
 
 use crate::error::{Fault, Place};
+use crate::shape_boxes::ShapeBoxes;
 
-/// Place of features in a file, from which they can be read again.
+/// Place of features, in a file for the most part, from which they can be read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FeaturePlace {
     /// A line of TSV, from its first byte on.
@@ -18,6 +19,8 @@ pub(super) enum FeaturePlace {
     Archive(PathBuf),
     /// A tensor in a file of safetensors, from its first byte on.
     Tensor { path: Arc<PathBuf>, start: u64, length: usize, dtype: Dtype },
+    /// No file: they are made of a drawing.
+    Drawing(Arc<ShapeBoxes>),
 }
 
 impl FeaturePlace {
@@ -26,6 +29,7 @@ impl FeaturePlace {
         Place::file(&match self {
             Self::Line { path, .. } | Self::Tensor { path, .. } => path.display().to_string(),
             Self::Archive(path) => path.display().to_string(),
+            Self::Drawing(_) => String::new(),
         })
     }
 }

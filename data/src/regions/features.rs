@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::Number;
 
+use super::detected_regions::{RegionLabel, RegionLabels};
 use super::names::{RegionNames, name};
 use super::raw_regions::{Boxes, RawRegions};
 use super::rows::columns;
@@ -39,38 +40,56 @@ pub(super) fn parse(columns: &[&str], names: &RegionNames) -> Result<RawRegions,
         }
         [id, height, width, objects, objects_conf, attributes, attributes_conf, regions, boxes, features] => {
             let whole = parse(&[id, width, height, regions, boxes, features], names)?;
-            let sure = numbers("objects_conf", objects_conf)?;
+            let of = whole.regions;
+            let objects = labels(["objects_id", "objects_conf"], [objects, objects_conf], of)?;
+            let attributes = labels(["attrs_id", "attrs_conf"], [attributes, attributes_conf], of)?;
             let tags = match names.objects.as_slice() {
                 [] => Vec::new(),
                 known => {
-                    let ids = ids("objects_id", objects)?.into_iter();
-                    ids.map(|id| name(known, "object", id)).collect::<Result<_, _>>()?
+                    let tag = |own: &RegionLabel| name(known, "object", number(own));
+                    objects.iter().map(tag).collect::<Result<_, _>>()?
                 }
             };
-            let attributes = match names.attributes.as_slice() {
+            let named = match names.attributes.as_slice() {
                 [] => Vec::new(),
                 known => {
-                    let (ids, sure) = (ids("attrs_id", attributes)?, numbers("attrs_conf", attributes_conf)?);
-                    check_confidences(&sure, whole.regions)?;
-                    if ids.len() != whole.regions {
-                        return Err(RegionFault::TagCount { tags: ids.len(), regions: whole.regions }.into());
-                    }
-                    let attribute = |(id, confidence): (i64, f32)| match id {
+                    let attribute = |own: &RegionLabel| match own.class {
                         // Written where a detector knows no attribute of a region.
-                        -1 => Ok(Vec::new()),
-                        id => Ok(vec![(name(known, "attribute", id)?, confidence)]),
+                        None => Ok(Vec::new()),
+                        Some(_) => Ok(vec![(name(known, "attribute", number(own))?, own.confidence)]),
                     };
-                    let sure = sure.into_iter().chain(std::iter::repeat(1.0));
-                    ids.into_iter().zip(sure).map(attribute).collect::<Result<_, RegionFault>>()?
+                    attributes.iter().map(attribute).collect::<Result<_, RegionFault>>()?
                 }
             };
-            if !tags.is_empty() && tags.len() != whole.regions {
-                return Err(RegionFault::TagCount { tags: tags.len(), regions: whole.regions }.into());
-            }
-            Ok(RawRegions { tags, confidences: sure, attributes, ..whole })
+            let confidences = objects.iter().map(|own| own.confidence).collect();
+            let classes = Some(RegionLabels { objects, attributes });
+            Ok(RawRegions { tags, confidences, attributes: named, classes, ..whole })
         }
         _ => Err(RegionFault::Columns { found: columns.len(), expected: "2, 3, 6 or 10" }.into()),
     }
+}
+
+/// The number of a class; -1 of one that is not known.
+fn number(label: &RegionLabel) -> i64 {
+    label.class.map_or(-1, i64::from)
+}
+
+/// Classes and how sure they are, one for each region; a negative class is not known.
+fn labels(
+    columns: [&'static str; 2],
+    [classes, confidences]: [&str; 2],
+    regions: usize,
+) -> Result<Vec<RegionLabel>, RegionFault> {
+    let (classes, confidences) = (ids(columns[0], classes)?, numbers(columns[1], confidences)?);
+    for (column, found) in columns.into_iter().zip([classes.len(), confidences.len()]) {
+        if found != regions {
+            return Err(RegionFault::LabelCount { column, found, regions });
+        }
+    }
+    check_confidences(&confidences, regions)?;
+    let label =
+        |(class, confidence): (i64, f32)| RegionLabel { class: u32::try_from(class).ok(), confidence };
+    Ok(classes.into_iter().zip(confidences).map(label).collect())
 }
 
 /// A row of VinVL: of its features, all in one text, or of its predictions, each object with its own.
@@ -141,7 +160,7 @@ fn of_json(json: &str) -> Result<RawRegions, Fault> {
     }
     let size = row.image_w.zip(row.image_h).map(|(width, height)| [width, height]);
     let boxes = Some(Boxes { numbers: bounds, size });
-    Ok(RawRegions { regions, features, boxes, tags, confidences, attributes })
+    Ok(RawRegions { regions, features, boxes, tags, confidences, attributes, classes: None })
 }
 
 /// How many regions there are.

@@ -73,7 +73,8 @@ pub(crate) struct AttachedRegions {
 }
 
 impl RegionFiles {
-    /// Gives each image of a corpus its regions, and says how many numbers the features of one region have. They go into
+    /// Gives each image of a corpus its regions, of images side by side each of them its own, and says how many numbers the features of
+    /// one region have. They go into
     /// the fingerprint of the corpus, and regions that are not kept are counted among what was dropped.
     ///
     /// Of heads, only the first image of each file is read, whichever it is, and no image is given anything.
@@ -82,8 +83,14 @@ impl RegionFiles {
     /// All faults of the files, each with its line or image; images of the corpus of which they say nothing; images that
     /// have the same id. The corpus is then as it was.
     pub fn attach(&self, corpus: &mut Dataset<Question>, extent: Extent) -> Result<usize, DataError> {
-        let attached = self.attach_to(&mut corpus.details.images, extent)?;
-        Ok(self.record(corpus, attached, extent))
+        let mut parts: Vec<Picture> =
+            corpus.details.images.iter().flat_map(|image| image.parts().iter().cloned()).collect();
+        let attached = self.attach_to(&mut parts, extent)?;
+        let mut parts = parts.into_iter();
+        for image in &mut corpus.details.images {
+            image.set_parts(&mut parts);
+        }
+        Ok(self.record(corpus, &attached, extent))
     }
 
     /// The same of rows whose ids an index has, by their numbers from 0; rows that it has not are passed over.
@@ -97,11 +104,11 @@ impl RegionFiles {
         extent: Extent,
     ) -> Result<usize, DataError> {
         let attached = self.attach_indexed(&mut corpus.details.images, Some(index), extent)?;
-        Ok(self.record(corpus, attached, extent))
+        Ok(self.record(corpus, &attached, extent))
     }
 
     /// Puts what was attached into the fingerprint and the statistics of a corpus.
-    fn record(&self, corpus: &mut Dataset<Question>, attached: AttachedRegions, extent: Extent) -> usize {
+    fn record(&self, corpus: &mut Dataset<Question>, attached: &AttachedRegions, extent: Extent) -> usize {
         if extent == Extent::Whole {
             // Of what is kept, for the files are too long to be hashed.
             let mut hasher = blake3::Hasher::new();

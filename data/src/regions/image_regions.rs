@@ -4,11 +4,12 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::detected_regions::DetectedRegions;
+use super::detected_regions::{DetectedRegions, RegionLabels};
 use super::feature_place::{FeaturePlace, open};
 use super::{features, npz};
 use crate::arrays::decoded;
 use crate::error::{DataError, Fault, RegionFault};
+use crate::shape_boxes::ShapeBoxes;
 
 /// Regions of an image, whose features are in memory or in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,10 +30,32 @@ impl ImageRegions {
         Self { found: DetectedRegions { features: Arc::default(), ..found }, origin: Some(origin) }
     }
 
+    /// Regions of boxes of shapes: each box, and each shape; their features are drawn when they are needed.
+    pub(crate) fn drawn(boxes: Arc<ShapeBoxes>) -> Self {
+        Self::filed(boxes.regions(), FeaturePlace::Drawing(boxes))
+    }
+
+    /// Whether they are those of a drawing, and come from no file.
+    pub(crate) fn are_drawn(&self) -> bool {
+        matches!(self.origin, Some(FeaturePlace::Drawing(_)))
+    }
+
+    /// Classes of the objects of regions and of their attributes; none where they are not known.
+    #[must_use]
+    pub fn labels(&self) -> Option<&RegionLabels> {
+        self.found.labels.as_ref()
+    }
+
     /// Numbers of one region's features.
     #[must_use]
     pub fn width(&self) -> usize {
         self.found.width
+    }
+
+    /// Left, top, right and bottom edge of each, as shares of the image's width and height.
+    #[must_use]
+    pub fn bounds(&self) -> &[[f32; 4]] {
+        &self.found.bounds
     }
 
     /// Tag of each region, in words; empty where there are none.
@@ -71,6 +94,7 @@ impl FeaturePlace {
         Ok(match self {
             Self::Line { path, start, length } => features::of_line(&bytes(path, *start, *length)?)?.features,
             Self::Archive(path) => npz::parse(path)?.features,
+            Self::Drawing(boxes) => boxes.features(),
             Self::Tensor { path, start, length, dtype } => {
                 let bytes = bytes(path, *start, *length)?;
                 decoded(*dtype, &bytes).unwrap_or_default()

@@ -18,7 +18,7 @@ mod tensors;
 mod wanted;
 mod written;
 
-pub use detected_regions::DetectedRegions;
+pub use detected_regions::{DetectedRegions, RegionLabel, RegionLabels};
 pub use files::RegionFiles;
 pub use image_regions::ImageRegions;
 pub use written::{RegionLayout, RegionVocabulary};

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::detected_regions::DetectedRegions;
+use super::detected_regions::{DetectedRegions, RegionLabels};
 use super::scored::{ScoredAttribute, check_confidences};
 use crate::error::{OSCAR_PLACES, OSCAR_WIDTH, RegionFault};
 
@@ -25,6 +25,8 @@ pub(super) struct RawRegions {
     pub(super) confidences: Vec<f32>,
     /// Attributes of each, where the file says them; else nothing.
     pub(super) attributes: Vec<Vec<ScoredAttribute>>,
+    /// Classes of objects and attributes, where the file has them.
+    pub(super) classes: Option<RegionLabels>,
 }
 
 /// The boxes of an image's regions.
@@ -100,7 +102,10 @@ impl RawRegions {
         let mut attributes = self.attributes;
         attributes.truncate(max_regions);
         let features = Arc::new(self.features);
-        Ok(DetectedRegions { width, features, bounds, tags, confidences, attributes })
+        let labels = self.classes.take();
+        let mut found = DetectedRegions { width, features, bounds, tags, confidences, attributes, labels };
+        found.truncate_labels(max_regions);
+        Ok(found)
     }
 }
 

@@ -11,7 +11,8 @@ use super::drawing::{Drawing, NOISES, shade};
 use super::languages::{SceneAnswer, SceneLanguage};
 use super::scene::{Scene, SceneObject, SceneOptions};
 use super::shape::Shape;
-use crate::pictures::{Object, Picture, Pixels};
+use crate::objects::Object;
+use crate::pictures::{Picture, Pixels};
 
 /// Tags of objects in a language, by the English ones.
 pub(crate) fn tags(language: SceneLanguage) -> IndexMap<String, String> {

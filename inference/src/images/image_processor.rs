@@ -87,7 +87,7 @@ impl ImageProcessor {
     pub fn has_same_patches(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Patches(own), Self::Patches(other)) => own == other,
-            (Self::Regions(_), Self::Regions(_)) => true,
+            (Self::Regions(own), Self::Regions(other)) => own.images() == other.images(),
             _ => false,
         }
     }
@@ -99,7 +99,7 @@ impl ImageProcessor {
     pub fn process(&self, picture: &Picture) -> Result<ProcessedImage, InferenceError> {
         match self {
             Self::Patches(own) => Ok(ProcessedImage::Image(own.process(&load_image(picture)?))),
-            Self::Regions(own) => Ok(ProcessedImage::Regions(own.process(picture)?)),
+            Self::Regions(own) => own.process(picture),
         }
     }
 
@@ -161,8 +161,7 @@ impl ImageProcessor {
     pub fn patch_boxes(&self, image: &ProcessedImage) -> Vec<[f32; 4]> {
         match (self, image) {
             (Self::Patches(own), ProcessedImage::Image(raster)) => own.boxes(raster),
-            (_, ProcessedImage::Regions(found)) => found.bounds.clone(),
-            _ => Vec::new(),
+            _ => image.detected().iter().flat_map(|found| found.bounds.iter().copied()).collect(),
         }
     }
 }

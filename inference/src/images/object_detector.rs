@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::{DetectedRegions, Raster};
+use alambic_data::{DetectedRegions, Raster, RegionLabel, RegionLabels};
 use alambic_files::digests::hash_file;
 use alambic_models::detector::{CellBox, Detector, DetectorConfig, RegionSelection, cell, object_places};
 use alambic_models::{
@@ -136,6 +136,18 @@ impl ObjectDetector {
             all
         };
         let features = kept.iter().flat_map(|own| outputs.features[own.place].iter().copied());
+        // How sure it is of the class of an object that is there.
+        let object = |own: &region_selection::Selected| {
+            let class = softmax(&outputs.logits[own.place]).get(own.class).copied();
+            RegionLabel { class: Some(own.class as u32), confidence: class.unwrap_or_default() }
+        };
+        let attribute = |own: &region_selection::Selected| {
+            let of = outputs.attributes.get(own.place);
+            let best =
+                of.and_then(|all| (0..all.len()).max_by(|&one, &other| all[one].total_cmp(&all[other])));
+            let confidence = of.zip(best).map_or(0.0, |(all, best)| all[best]);
+            RegionLabel { class: best.map(|best| best as u32), confidence }
+        };
         DetectedRegions {
             width: config.hidden_size,
             features: Arc::new(features.collect()),
@@ -147,6 +159,10 @@ impl ObjectDetector {
             } else {
                 kept.iter().map(|own| attributes(own.place)).collect()
             },
+            labels: Some(RegionLabels {
+                objects: kept.iter().map(object).collect(),
+                attributes: kept.iter().map(attribute).collect(),
+            }),
         }
     }
 

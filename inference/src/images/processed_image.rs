@@ -1,6 +1,6 @@
 //! Images as models read them.
 
-use alambic_data::{DetectedRegions, Raster};
+use alambic_data::{DetectedRegions, Picture, Raster};
 
 use crate::InferenceError;
 
@@ -11,6 +11,8 @@ pub enum ProcessedImage {
     Image(Raster),
     /// Regions with their features.
     Regions(DetectedRegions),
+    /// Regions of several images that a text is about, for a model that reads each by itself.
+    Several(Vec<DetectedRegions>),
 }
 
 impl ProcessedImage {
@@ -20,20 +22,59 @@ impl ProcessedImage {
         match self {
             Self::Image(raster) => raster.rgb.len(),
             Self::Regions(found) => std::mem::size_of_val(found.features.as_slice()),
+            Self::Several(all) => {
+                all.iter().map(|found| std::mem::size_of_val(found.features.as_slice())).sum()
+            }
+        }
+    }
+
+    /// The same with its parts in another order, those of `picture`; see [`Picture::reordered`]. None where pixels have to be drawn
+    /// anew.
+    #[must_use]
+    pub fn reordered(&self, picture: &Picture, order: &[usize]) -> Option<Self> {
+        match (self, &picture.regions) {
+            (Self::Several(all), _) => {
+                Some(Self::Several(order.iter().filter_map(|&part| all.get(part).cloned()).collect()))
+            }
+            // Boxes and shapes keep their features, and are in other places.
+            (Self::Regions(found), Some(_)) => {
+                let bounds = picture.reordered(order).regions.as_ref()?.bounds().to_vec();
+                (bounds.len() >= found.bounds.len()).then(|| {
+                    let bounds = bounds[..found.bounds.len()].to_vec();
+                    Self::Regions(DetectedRegions { bounds, ..found.clone() })
+                })
+            }
+            _ => None,
         }
     }
 
     pub(super) fn image(&self) -> Result<&Raster, InferenceError> {
         match self {
             Self::Image(raster) => Ok(raster),
-            Self::Regions(_) => Err(other_processor("regions", "patches")),
+            Self::Regions(_) | Self::Several(_) => Err(other_processor("regions", "patches")),
         }
     }
 
-    pub(super) fn regions(&self) -> Result<&DetectedRegions, InferenceError> {
+    /// Regions of its images, `images` of them.
+    pub(super) fn regions(&self, images: usize) -> Result<&[DetectedRegions], InferenceError> {
+        let found = self.detected();
         match self {
-            Self::Regions(found) => Ok(found),
             Self::Image(_) => Err(other_processor("patches", "regions")),
+            _ if found.len() == images => Ok(found),
+            _ => Err(InferenceError::Unsupported(format!(
+                "the regions of {} images were found for a text; the model reads those of {images}",
+                found.len()
+            ))),
+        }
+    }
+
+    /// Regions of its images, one after another; none of pixels.
+    #[must_use]
+    pub fn detected(&self) -> &[DetectedRegions] {
+        match self {
+            Self::Image(_) => &[],
+            Self::Regions(found) => std::slice::from_ref(found),
+            Self::Several(all) => all,
         }
     }
 }

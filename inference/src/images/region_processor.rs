@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alambic_data::{DetectedRegions, Picture, Raster};
+use alambic_data::{DetectedRegions, Picture, Pixels, Raster};
 use alambic_models::{ModelError, RegionInput, Regions};
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -31,6 +31,8 @@ pub struct RegionProcessor {
     position_width: usize,
     /// Whether the tags of the regions are a second text.
     has_tags: bool,
+    /// Images that a text is about, each of which is read by itself.
+    images: usize,
 }
 
 impl RegionProcessor {
@@ -42,6 +44,7 @@ impl RegionProcessor {
             feature_width: input.features,
             position_width: input.box_numbers,
             has_tags: input.reads_tags,
+            images: input.images,
         }
     }
 
@@ -59,14 +62,43 @@ impl RegionProcessor {
 
     /// Whether both read the same regions in the same form.
     pub(super) fn is_equal(&self, other: &Self) -> bool {
-        (self.max_regions, self.feature_width, self.position_width, self.has_tags)
-            == (other.max_regions, other.feature_width, other.position_width, other.has_tags)
+        let form =
+            |own: &Self| (own.max_regions, own.feature_width, own.position_width, own.has_tags, own.images);
+        form(self) == form(other)
             && self.detector.as_ref().map(|detector| detector.identity())
                 == other.detector.as_ref().map(|detector| detector.identity())
     }
 
+    /// Regions of an image, or of each of the images that a text is about.
+    pub(super) fn process(&self, picture: &Picture) -> Result<ProcessedImage, InferenceError> {
+        if self.images == 1 {
+            return Ok(ProcessedImage::Regions(self.regions_of(picture)?));
+        }
+        match &picture.pixels {
+            Pixels::Joined(parts) if parts.len() == self.images => {
+                let found = parts.iter().map(|part| self.regions_of(part));
+                Ok(ProcessedImage::Several(found.collect::<Result<_, _>>()?))
+            }
+            _ => Err(InferenceError::Unsupported(format!(
+                "the model reads texts about {} images side by side, and {} is {}",
+                self.images,
+                alambic_files::text::elided(&picture.name),
+                match &picture.pixels {
+                    Pixels::Joined(parts) => format!("made of {}", parts.len()),
+                    _ => "one".to_owned(),
+                }
+            ))),
+        }
+    }
+
+    /// Images that a text is about.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
     /// Regions of an image, those of its corpus or else the detector's.
-    pub(super) fn process(&self, picture: &Picture) -> Result<DetectedRegions, InferenceError> {
+    fn regions_of(&self, picture: &Picture) -> Result<DetectedRegions, InferenceError> {
         let mut found = match (&picture.regions, &self.detector) {
             (Some(found), _) => found.load()?,
             (None, Some(detector)) => detector.detect(&load_image(picture)?)?,
@@ -108,10 +140,11 @@ impl RegionProcessor {
             .contains(&self.feature_width)
     }
 
-    /// Regions of images padded to the most of an image, at least one.
+    /// Regions of images padded to the most of an image, at least one; those of the images of one text lie one behind another.
     pub(super) fn batch(&self, images: &[&ProcessedImage]) -> Result<Regions, InferenceError> {
-        let found: Vec<&DetectedRegions> =
-            images.iter().map(|image| image.regions()).collect::<Result<_, _>>()?;
+        let found: Vec<&[DetectedRegions]> =
+            images.iter().map(|image| image.regions(self.images)).collect::<Result<_, _>>()?;
+        let found: Vec<&DetectedRegions> = found.into_iter().flatten().collect();
         let (batch, most) = (found.len(), found.iter().map(|own| own.bounds.len()).max().unwrap_or(0).max(1));
         let mut features = vec![0.0; batch * most * self.feature_width];
         let mut positions = vec![0.0; batch * most * self.position_width];

@@ -72,16 +72,17 @@ pub(super) fn vinvl(bounds: &[[f32; 4]], scores: &[Vec<f32>]) -> Vec<Selected> {
         })
         .collect();
     let mut left: Vec<Option<Selected>> = vec![None; bounds.len()];
+    let sure_of = |place: usize, class: usize| scores[place][class];
     for class in 0..classes {
         let mut order: Vec<usize> = (0..bounds.len()).collect();
-        order.sort_by(|&one, &other| scores[other][class].total_cmp(&scores[one][class]));
+        order.sort_by(|&one, &other| sure_of(other, class).total_cmp(&sure_of(one, class)));
         let mut suppressed = vec![false; bounds.len()];
         for place in order {
             if suppressed[place] {
                 continue;
             }
             overlapping[place].iter().for_each(|&other| suppressed[other] = true);
-            let confidence = scores[place][class];
+            let confidence = sure_of(place, class);
             // A class of confidence 0 is none.
             if confidence > left[place].map_or(0.0, |own| own.confidence) {
                 left[place] = Some(Selected { place, class, confidence });

@@ -5,10 +5,11 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::config::LxmertConfig;
+use super::config::{LxmertConfig, WORDS};
 use super::model::{Lxmert, LxmertInput};
 use crate::architecture::{Architecture, Batch};
 use crate::config_summary::ConfigSummary;
+use crate::head::HeadSpec;
 use crate::image_input::{ImageInput, RegionInput};
 use crate::model_config::{ModelConfig, Role};
 use crate::text_input::TextInput;
@@ -69,13 +70,33 @@ impl ModelConfig for LxmertConfig {
             box_numbers: self.visual_pos_dim,
             max_regions: None,
             reads_tags: false,
+            images: self.images(),
         }))
+    }
+
+    fn other_tensors(&self) -> Vec<String> {
+        let is_tied = self.is_pretraining(self.task_mask_lm);
+        is_tied.then(|| WORDS.output.to_owned()).into_iter().collect()
+    }
+
+    fn with_head(self, head: &HeadSpec) -> Self {
+        self.with_head(head)
+    }
+
+    fn with_head_weights(
+        &self,
+        weights: Weights,
+        head: &HeadSpec,
+        streams: &Streams,
+    ) -> Result<(Self, Weights), ModelError> {
+        Lxmert::with_head(self, &weights, head, streams)
     }
 }
 
 impl Architecture for Lxmert {
     fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
-        let TextInput { tokens, segments, .. } = batch.text()?.clone();
-        self.trace(&LxmertInput { tokens, segments, regions: batch.regions()?.clone() }, pass, wanted)
+        let TextInput { tokens, segments, selected, .. } = batch.text()?.clone();
+        let input = LxmertInput { tokens, segments, regions: batch.regions()?.clone(), selected };
+        self.trace(&input, pass, wanted)
     }
 }

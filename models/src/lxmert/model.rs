@@ -7,14 +7,17 @@ use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::ops::{Activation, AttentionMask};
 use alambic_tensor::parameters::Weights;
 
-use super::LxmertConfig;
 use super::config::EPSILON;
+use super::pretraining::PretrainingHeads;
+use super::{LxmertConfig, LxmertHead};
 use crate::initialise::deviation;
 use crate::layers::{
     CrossAttention, Layer, Linear, Norm, Pass, Place, Sequences, TextEmbeddings, TextTables, WeightSource,
     counted_positions,
 };
 use crate::outline::tap;
+use crate::published::complete;
+use crate::text_encoder::HeadSpec;
 use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
 
 /// Texts and regions as LXMERT reads them.
@@ -24,8 +27,10 @@ pub struct LxmertInput {
     pub tokens: Tokens,
     /// `[batch, length]`, the segment of each token; all 0 if left out.
     pub segments: Option<Arc<Vec<u32>>>,
-    /// The regions of each image, with their boxes.
+    /// The regions of each image, with their boxes. Where a text is about several images, those of one text lie one behind another.
     pub regions: Regions,
+    /// The tokens whose logits are wanted, as indices into `[batch * length]`; left out, those of all tokens.
+    pub selected: Option<Arc<Vec<u32>>>,
 }
 
 /// One side of a cross-modal layer: what it reads of the other, and then of itself.
@@ -55,6 +60,7 @@ pub struct Lxmert {
     vision: Vec<Layer>,
     cross: Vec<CrossLayer>,
     pooler: Linear,
+    pretraining: PretrainingHeads,
     answers: Option<(Linear, Norm, Linear)>,
 }
 
@@ -104,11 +110,12 @@ impl Lxmert {
             })
         };
         let answers = || {
-            let norm = Norm::load(source, "answer_head.logit_fc.2", 2 * width, EPSILON)?;
+            let name = |part: usize| format!("{}.{part}", config.answer_head());
+            let norm = Norm::load(source, &name(2), 2 * width, EPSILON)?;
             Ok::<_, ModelError>((
-                linear("answer_head.logit_fc.0", width, 2 * width)?,
+                linear(&name(0), config.images() * width, 2 * width)?,
                 norm,
-                linear("answer_head.logit_fc.3", 2 * width, config.num_qa_labels)?,
+                linear(&name(3), 2 * width, config.num_qa_labels)?,
             ))
         };
         Ok(Self {
@@ -119,7 +126,8 @@ impl Lxmert {
             vision: stack("r_layers", config.r_layers, VISION)?,
             cross: (0..config.x_layers).map(cross).collect::<Result<_, ModelError>>()?,
             pooler: linear(&config.base("pooler.dense"), width, width)?,
-            answers: config.answers.then(answers).transpose()?,
+            pretraining: PretrainingHeads::load(source, config)?,
+            answers: config.has_answers().then(answers).transpose()?,
             config: config.clone(),
         })
     }
@@ -131,6 +139,39 @@ impl Lxmert {
     pub fn initial_weights(config: &LxmertConfig, streams: &Streams) -> Result<Weights, ModelError> {
         let shapes = config.shapes();
         Initialiser::new(streams).fill(&shapes, shapes.keys(), deviation(config.hidden_size))
+    }
+
+    /// Given weights as far as they go and have the right shape, under any of the names that files have for them, and
+    /// initial ones for the rest.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn complete(
+        config: &LxmertConfig,
+        given: &Weights,
+        streams: &Streams,
+    ) -> Result<Weights, ModelError> {
+        complete(&config.shapes(), given, LxmertConfig::spellings, deviation(config.hidden_size), *streams)
+    }
+
+    /// The same encoders for a task, and weights for it: the given ones, with new layers over answers where these are others.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn with_head(
+        config: &LxmertConfig,
+        given: &Weights,
+        head: &HeadSpec,
+        streams: &Streams,
+    ) -> Result<(LxmertConfig, Weights), ModelError> {
+        let own = config.clone().with_head(head);
+        let mut given = given.clone();
+        let changes_head = (own.head == LxmertHead::Images) != (config.head == LxmertHead::Images);
+        if config.labels != own.labels || changes_head {
+            given.retain(|name, _| !name.contains("logit_fc."));
+        }
+        let weights = Self::complete(&own, &given, streams)?;
+        Ok((own, weights))
     }
 
     /// The configuration.
@@ -150,17 +191,19 @@ impl Lxmert {
         wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
-        let (tokens, dropout) = (&input.tokens, self.config.hidden_dropout_prob);
+        let images = self.config.images();
+        let repeated = (images > 1).then(|| input.repeated(images));
+        let LxmertInput { tokens, segments, regions, selected } = repeated.as_ref().unwrap_or(input);
+        let dropout = self.config.hidden_dropout_prob;
         trace.record_mask(LANGUAGE, &tokens.mask);
-        trace.record_mask(VISION, &input.regions.mask);
-        let masks = [&tokens.mask, &input.regions.mask];
+        trace.record_mask(VISION, &regions.mask);
+        let masks = [&tokens.mask, &regions.mask];
         let sequences = Sequences::together(masks, tokens.batch, trace.wanted())?;
         let [of_language, of_vision] = &sequences;
         let positions = counted_positions(tokens, self.config.max_position_embeddings)?;
-        let segments = input.segments.as_ref();
-        let words = self.words.sum(tokens, of_language, &positions, [segments, None])?;
+        let words = self.words.sum(tokens, of_language, &positions, [segments.as_ref(), None])?;
         let mut language = pass.dropout(&self.word_norm.forward(&words)?, dropout)?;
-        let regions = of_vision.unpad(&self.embed(&input.regions, tokens.batch)?)?;
+        let regions = of_vision.unpad(&self.embed(regions, tokens.batch)?)?;
         let mut vision = pass.dropout(&regions, dropout)?;
         let masks = sequences.each_ref().map(Sequences::attention);
         let across = [of_language.attention_to(of_vision), of_vision.attention_to(of_language)];
@@ -179,11 +222,17 @@ impl Lxmert {
             of_language.record(&tap(LANGUAGE, "hidden", own), &language, &mut trace)?;
             of_vision.record(&tap(VISION, "hidden", other), &vision, &mut trace)?;
         }
+        let table = &self.words.words;
+        self.pretraining.record_words((&language, of_language), table, selected.as_ref(), &mut trace)?;
+        self.pretraining.record_regions((&vision, of_vision), &mut trace)?;
         let logits = self.answers.as_ref().filter(|_| trace.wants("logits"));
-        if logits.is_some() || trace.wants("pooled") {
+        if logits.is_some() || trace.wants("pooled") || self.pretraining.reads_pooled(&trace) {
             let pooled = self.pooler.forward(&of_language.first(&language)?, Activation::Tanh)?;
             trace.record("pooled", &pooled);
+            self.pretraining.record_relation(&pooled, &mut trace)?;
             if let Some((inner, norm, outer)) = logits {
+                let (rows, width) = pooled.dims2()?;
+                let pooled = pooled.reshape((rows / images, images * width))?;
                 let inner = norm.forward(&inner.forward(&pooled, Activation::Gelu)?)?;
                 trace.record("logits", &outer.forward(&inner, Activation::Identity)?);
             }
@@ -209,6 +258,30 @@ impl Lxmert {
         };
         Ok(((embed(features, &regions.features)? + embed(places, boxes)?)? * 0.5)?)
     }
+}
+
+impl LxmertInput {
+    /// The same with each text so many times, one behind another, once for each of its images.
+    fn repeated(&self, images: usize) -> Self {
+        let Tokens { batch, length, .. } = self.tokens;
+        let rows = |values: &[u32]| -> Arc<Vec<u32>> { Arc::new(repeated_rows(values, length, images)) };
+        Self {
+            tokens: Tokens {
+                ids: rows(&self.tokens.ids),
+                mask: Arc::new(repeated_rows(&self.tokens.mask, length, images)),
+                batch: batch * images,
+                length,
+            },
+            segments: self.segments.as_ref().map(|segments| rows(segments)),
+            regions: self.regions.clone(),
+            selected: None,
+        }
+    }
+}
+
+/// Rows of so many values, each so many times.
+fn repeated_rows<T: Copy>(values: &[T], length: usize, times: usize) -> Vec<T> {
+    values.chunks(length.max(1)).flat_map(|row| std::iter::repeat_n(row, times)).flatten().copied().collect()
 }
 
 impl CrossLayer {

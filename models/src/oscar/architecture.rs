@@ -70,6 +70,7 @@ impl ModelConfig for OscarConfig {
             box_numbers: 0,
             max_regions: Some(self.regions),
             reads_tags: self.tags,
+            images: 1,
         }))
     }
 

@@ -88,6 +88,7 @@ impl ModelConfig for VisualBertConfig {
             box_numbers: 0,
             max_regions: None,
             reads_tags: false,
+            images: 1,
         }))
     }
 }

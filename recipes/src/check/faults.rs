@@ -60,6 +60,7 @@ pub(super) fn code(fault: &Fault) -> &'static str {
         | Fault::DuplicateAnswer(_)
         | Fault::DuplicateAnnotation(_)
         | Fault::MinAboveMax(..)
+        | Fault::NoFamily
         | Fault::BrokenXml(_) => "data::value",
         Fault::DuplicateId(_)
         | Fault::UnknownPassage(_)

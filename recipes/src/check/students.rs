@@ -1,10 +1,11 @@
 //! Checks of students: their sizes, the models whose weights they take, what is frozen.
 
+use alambic_models::Config;
 use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Node};
 use alambic_students::{
-    ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, MatrixEmbedding, OscarSizes, PaliLayers,
-    Student,
+    ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, LxmertLayers, LxmertSizes, MatrixEmbedding,
+    OscarSizes, PaliLayers, Student,
 };
 
 use super::checker::{Checker, list};
@@ -27,6 +28,11 @@ impl Checker<'_> {
                 }
             }
             Student::PaliLayers(options) => self.check_pali_layers(options, position),
+            Student::Lxmert(LxmertSizes { detector, .. }) => self.check_detector(detector.as_ref(), position),
+            Student::LxmertLayers(options) => {
+                self.check_lxmert_layers(options, position);
+                self.check_detector(options.detector.as_ref(), position);
+            }
             // Its sizes are compared with each other where it is configured.
             Student::Encoder(_) | Student::Fusion(_) | Student::Detector(_) | Student::ImageTokenizer(_) => {}
             Student::Matrix(options) => self.check_matrices(name, options),
@@ -53,6 +59,15 @@ impl Checker<'_> {
             }
         }
         self.found.count() == before
+    }
+
+    /// Checks the detector of a student's regions.
+    fn check_detector(&mut self, detector: Option<&At<String>>, position: usize) {
+        if let Some(teacher) = detector
+            && self.check_checkpoint(teacher)
+        {
+            self.check_order(teacher, position);
+        }
     }
 
     /// Warns of keys of a student that another key overrides.
@@ -145,7 +160,36 @@ impl Checker<'_> {
         let streams = info.config.outline().streams;
         // The only stream of a text encoder has no name.
         let Some(stream) = streams.get(stack).or_else(|| streams.get("")) else { return };
-        let layers = stream.layers;
+        self.check_kept_layers(stack, stream.layers, source_model, chosen);
+    }
+
+    /// Checks an LXMERT whose layers are taken, and those chosen of each of its encoders.
+    fn check_lxmert_layers(&mut self, options: &LxmertLayers, position: usize) {
+        if !self.check_checkpoint(&options.teacher) {
+            return;
+        }
+        self.check_order(&options.teacher, position);
+        let info = self.models.checkpoint(&options.teacher);
+        let Some(Config::Lxmert(teacher)) = info.map(|info| info.config.clone()) else { return };
+        for (stack, layers, chosen) in [
+            ("text encoder", teacher.l_layers, &options.language_layers),
+            ("region encoder", teacher.r_layers, &options.vision_layers),
+            ("cross-modal encoder", teacher.x_layers, &options.cross_layers),
+        ] {
+            if let Some(chosen) = chosen {
+                self.check_kept_layers(stack, layers, &options.teacher, chosen);
+            }
+        }
+    }
+
+    /// Checks the layers chosen of a stack of so many.
+    fn check_kept_layers(
+        &mut self,
+        stack: &str,
+        layers: usize,
+        source_model: &At<String>,
+        chosen: &At<Vec<usize>>,
+    ) {
         let message = match chosen.iter().find(|&&layer| layer == 0 || layer > layers) {
             Some(layer) => format!("the {stack} of `{}` has no layer {layer}", source_model.value),
             None if chosen.is_empty() => format!("no layer of the {stack} is kept"),

@@ -62,6 +62,18 @@ impl Corpora {
             .all(|corpus| corpus.details.has_final_answers())
     }
 
+    /// Images side by side that each question of these corpora is about; 1 where that is not the same for all.
+    pub(crate) fn images_per_text(&self, names: &[At<String>]) -> Result<usize, RunError> {
+        let mut counts = BTreeSet::new();
+        for corpus in self.datasets::<Question>(names)? {
+            counts.extend(corpus.details.images.iter().map(|picture| picture.parts().len()));
+        }
+        Ok(match counts.into_iter().collect::<Vec<_>>()[..] {
+            [count] => count,
+            _ => 1,
+        })
+    }
+
     /// The questions of one split of several corpora that are asked in these languages, one after another.
     pub(crate) fn questions(
         &self,

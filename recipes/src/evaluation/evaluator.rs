@@ -74,6 +74,9 @@ pub(crate) struct TestSet {
     pub(crate) has_languages: bool,
     /// The language with which the others are compared, unless the recipe names one.
     pub(crate) source_language: Option<String>,
+    /// The group of each example, where several tell of one sentence: they are drawn together by the bootstrap. None where each is by
+    /// itself.
+    pub(crate) groups: Vec<usize>,
     /// The length of each example, for a plot; none where length has little effect.
     pub(crate) lengths: Option<Vec<usize>>,
     /// What of the test split is not evaluated, and why.
@@ -95,6 +98,7 @@ impl TestSet {
             slices: Vec::new(),
             has_languages: false,
             source_language: None,
+            groups: Vec::new(),
             lengths: None,
             left_out: None,
             trivial: None,
@@ -109,6 +113,7 @@ impl TestSet {
         TaskDescription::new(self.kind, &self.classes)
             .with_references(known.unwrap_or(self.kind))
             .graded(self.references.iter().any(Prediction::is_graded))
+            .grouped(!self.groups.is_empty())
     }
 
     /// Code of the language in which each example is written: its slice, or the target where slices are directions; an empty one where

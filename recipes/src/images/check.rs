@@ -24,6 +24,11 @@ impl Checker<'_> {
         Some(answers)
     }
 
+    /// Reports names that are not of corpora of images; false if there are any.
+    pub(crate) fn check_image_corpora(&mut self, names: &[At<String>], origin: &Origin) -> bool {
+        self.check_corpora(names, origin, ContentKind::Questions)
+    }
+
     /// Reports names that are not of corpora whose images have captions; false if there are any.
     pub(crate) fn check_captions(&mut self, names: &[At<String>], origin: &Origin) -> bool {
         if !self.check_corpora(names, origin, ContentKind::Questions) {
@@ -136,7 +141,24 @@ impl Checker<'_> {
             let Some(picture) = pictures.ok().and_then(|pictures| pictures.first().copied()) else {
                 continue;
             };
-            let message = match &picture.regions {
+            let images = image_processor.images();
+            if images > 1 && picture.parts().len() != images {
+                let message = format!(
+                    "{who} reads texts about {images} images, and those of `{}` are about {}",
+                    name.value,
+                    picture.parts().len()
+                );
+                let place = self.places.key_origin(&["data", &name.value]);
+                self.report(
+                    Diagnostic::error("student::images", message)
+                        .label(declared, "reads several images")
+                        .label(&place, "has these images")
+                        .help("evaluate it on data like those of its last stage: `view` of boxes, `pairs` of scenes"),
+                );
+                continue;
+            }
+            let of_part = if images > 1 { &picture.parts()[0].regions } else { &picture.regions };
+            let message = match of_part {
                 None if model.detector => continue,
                 None => format!("{who} reads regions, and nothing is known of any in `{}`", name.value),
                 Some(found) if !image_processor.is_compatible_width(found.width()) => format!(

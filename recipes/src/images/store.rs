@@ -86,7 +86,11 @@ impl<'p> ImageStore<'p> {
         places: &[usize],
         views: Option<Views>,
     ) -> Result<Vec<Cow<'_, ProcessedImage>>, RunError> {
-        let is_ready = |&place: &usize| matches!(self.images[place].held, Some(HeldImage::Processed(_)));
+        let is_ready = |&place: &usize| {
+            let StoredImage { picture, held, .. } = &self.images[place];
+            let is_moved = views.is_some() && picture.shuffled_parts() > 1;
+            matches!(held, Some(HeldImage::Processed(_))) && !is_moved
+        };
         let processed = |&place: &usize| self.processed_image(&self.images[place], views);
         if places.iter().all(is_ready) {
             return places.iter().map(processed).collect();
@@ -99,6 +103,9 @@ impl<'p> ImageStore<'p> {
         StoredImage { picture, held, .. }: &'s StoredImage<'p>,
         views: Option<Views>,
     ) -> Result<Cow<'s, ProcessedImage>, RunError> {
+        if let Some(order) = views.and_then(|views| views.order(picture)) {
+            return self.reordered_image(picture, held.as_ref(), &order).map(Cow::Owned);
+        }
         let view = views.and_then(|views| Some((views, picture.augmentation.as_ref()?)));
         let (raster, view) = match (held, view) {
             (Some(HeldImage::Processed(processed)), _) => return Ok(Cow::Borrowed(processed)),
@@ -124,6 +131,23 @@ impl<'p> ImageStore<'p> {
     /// Whether views are drawn of any of them.
     pub(crate) fn has_views(&self) -> bool {
         self.images.values().any(|stored| stored.picture.augmentation.is_some())
+    }
+
+    /// An image whose parts are in another order.
+    fn reordered_image(
+        &self,
+        picture: &Picture,
+        held: Option<&HeldImage>,
+        order: &[usize],
+    ) -> Result<ProcessedImage, RunError> {
+        let moved = match held {
+            Some(HeldImage::Processed(processed)) => processed.reordered(picture, order),
+            _ => None,
+        };
+        match moved {
+            Some(moved) => Ok(moved),
+            None => Ok(self.image_processor.process(&picture.reordered(order))?),
+        }
     }
 
     /// The second text that the model reads with the image of a place.

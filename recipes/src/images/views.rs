@@ -3,6 +3,7 @@
 use alambic_data::augment::{Augmentation, ImageView, TeacherView};
 use alambic_data::{Picture, Raster};
 use alambic_tensor::Streams;
+use rand::seq::SliceRandom;
 
 /// The views of all images in one epoch.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,16 @@ impl Views {
     /// Whether whoever looks sees views: a teacher may see images as they are.
     pub(crate) fn are_seen(self, augmentation: &Augmentation) -> bool {
         !self.is_teacher || augmentation.teacher_view == TeacherView::Same
+    }
+
+    /// The order in which the parts of an image are seen, the same for student and teacher; none where it stays as it is.
+    pub(crate) fn order(self, picture: &Picture) -> Option<Vec<usize>> {
+        let parts = picture.shuffled_parts();
+        (parts > 1).then(|| {
+            let mut order: Vec<usize> = (0..parts).collect();
+            order.shuffle(&mut self.streams.view(self.epoch, &picture.name));
+            order
+        })
     }
 
     /// The view of an image, whose pixels these are.

@@ -88,6 +88,18 @@ fn save_untrained(initial: &InitialModel, trained: &ModelFolder, folder: &Path) 
     Ok(digests::publish(&partial, folder)?)
 }
 
+/// The group of each example of several test sets, one after another; none where no set has groups.
+fn groups<'s>(sets: impl Iterator<Item = &'s TestSet>) -> Vec<usize> {
+    let (mut all, mut has_groups) = (Vec::new(), false);
+    for set in sets {
+        let first = all.iter().max().map_or(0, |last: &usize| last + 1);
+        has_groups |= !set.groups.is_empty();
+        let own = |example: usize| set.groups.get(example).copied().unwrap_or(example);
+        all.extend((0..set.references.len()).map(|example| first + own(example)));
+    }
+    if has_groups { all } else { Vec::new() }
+}
+
 /// The test splits and every model's predictions for them.
 ///
 /// Several evaluators are one after another: an example of the second comes after those of the first, and a metric counts the
@@ -100,6 +112,8 @@ pub(crate) struct Evaluation<'a> {
     languages: Option<LanguageSets>,
     /// Code of the language in which each example is written, as metrics that tokenize need it; an empty one where it is not known.
     written_languages: Vec<String>,
+    /// The group of each example; none where each is by itself.
+    groups: Vec<usize>,
     /// Weights of n-grams for CIDEr-D, where the recipe names a file of them.
     document_frequencies: Option<DocumentFrequencies>,
     teacher: Option<Vec<Prediction>>,
@@ -130,6 +144,7 @@ impl<'a> Evaluation<'a> {
         let slices = slices.collect();
         let languages = sets().next().and_then(|set| language_sets(options, set));
         let written_languages = sets().flat_map(TestSet::written_languages).collect();
+        let groups = groups(sets());
         let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
         let teacher = teacher.map(|predictions| predictions.concat());
         let folders = compared(options, context, untrained)?;
@@ -202,6 +217,7 @@ impl<'a> Evaluation<'a> {
             slices,
             languages,
             written_languages,
+            groups,
             document_frequencies: document_frequencies(options)?,
             teacher,
             student,
@@ -438,6 +454,7 @@ impl<'a> Evaluation<'a> {
             classes,
             seed: SHUFFLE_SEED,
             languages: &self.written_languages,
+            groups: &self.groups,
             document_frequencies: self.document_frequencies.as_ref(),
             ..ScoringContext::default()
         }

@@ -10,6 +10,7 @@ mod multiple_choice;
 mod object_detection;
 mod picture_choice;
 mod question_answering;
+mod region_text_pretraining;
 mod registry;
 mod search;
 mod sentence_embedding;

@@ -14,6 +14,7 @@ use super::multiple_choice::options::ChoicesData;
 use super::object_detection::options::ObjectsData;
 use super::picture_choice::options::PictureChoicesData;
 use super::question_answering::options::PassagesData;
+use super::region_text_pretraining::options::RegionTextsData;
 use super::search::options::SearchData;
 use super::sentence_embedding::options::SentencesData;
 use super::sentence_similarity::options::SimilarityData;
@@ -70,6 +71,7 @@ tasks! {
     object_detection: ObjectsData,
     visual_question_answering: QuestionsData,
     image_text_pretraining: ImageTextsData,
+    region_text_pretraining: RegionTextsData,
     question_answering: PassagesData,
     search: SearchData,
     multiple_choice: ChoicesData,

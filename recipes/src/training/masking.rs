@@ -22,6 +22,8 @@ pub(crate) struct Masking {
     mask: u32,
     /// Tokens that are not special: what may be masked, and what may stand in its place. Sorted.
     ordinary: Vec<u32>,
+    /// Whether every token is chosen or not by itself.
+    is_independent: bool,
 }
 
 impl Masking {
@@ -32,7 +34,13 @@ impl Masking {
             streams: Streams::new(seed),
             mask: tokenizer.mask()?,
             ordinary: tokenizer.ordinary(),
+            is_independent: false,
         })
+    }
+
+    /// The same, by which every token of a text is chosen or not by itself, so that none may be.
+    pub(crate) fn independently(self) -> Self {
+        Self { is_independent: true, ..self }
     }
 
     /// Whether a text has a token that may be masked.
@@ -45,14 +53,16 @@ impl Masking {
     }
 
     /// A text in an epoch: its tokens, some of them masked, and for each token whether it was chosen.
-    fn mask(&self, tokens: &[u32], epoch: u64) -> (Vec<u32>, Vec<bool>) {
-        let mut random = self.streams.masking(epoch, tokens);
+    fn mask(&self, tokens: &[u32], mut random: impl Rng) -> (Vec<u32>, Vec<bool>) {
         let mut places: Vec<usize> =
             (0..tokens.len()).filter(|&place| self.is_ordinary(tokens[place])).collect();
         // Rounded up with the probability of its fraction, so that the mean is what is asked for.
         let wanted = self.options.probability * places.len() as f64;
         let up = random.random_bool(wanted.fract());
-        let count = (wanted as usize + usize::from(up)).max(1).min(places.len());
+        let mut count = (wanted as usize + usize::from(up)).max(1).min(places.len());
+        if self.is_independent {
+            count = (0..places.len()).filter(|_| random.random_bool(self.options.probability)).count();
+        }
         let (mut masked, mut chosen) = (tokens.to_vec(), vec![false; tokens.len()]);
         for index in 0..count {
             let other = random.random_range(index..places.len());
@@ -71,7 +81,26 @@ impl Masking {
 
     /// A batch of texts in an epoch, which student and teacher read alike. The targets are a row for each token whose
     /// logits are wanted.
-    pub(crate) fn batch(&self, mut input: TextInput, epoch: u64) -> (TextInput, Targets) {
+    pub(crate) fn batch(&self, input: TextInput, epoch: u64) -> (TextInput, Targets) {
+        self.batch_by(input, |_, tokens| self.streams.masking(epoch, tokens))
+    }
+
+    /// The same of the texts of examples, of which those of one text are masked in their own ways.
+    pub(crate) fn batch_of_examples(
+        &self,
+        input: TextInput,
+        epoch: u64,
+        examples: &[usize],
+    ) -> (TextInput, Targets) {
+        self.batch_by(input, |row, _| self.streams.masking_of_example(epoch, examples[row] as u64))
+    }
+
+    /// The same with the random stream of each row's tokens.
+    fn batch_by<R: Rng>(
+        &self,
+        mut input: TextInput,
+        stream: impl Fn(usize, &[u32]) -> R,
+    ) -> (TextInput, Targets) {
         let (original, length) = (Arc::clone(&input.tokens.ids), input.tokens.length);
         let mut ids = original.to_vec();
         let (mut selected, mut classes, mut labelled) = (Vec::new(), Vec::new(), Vec::new());
@@ -80,7 +109,8 @@ impl Masking {
             let real: usize =
                 input.tokens.mask[start..start + length].iter().map(|&real| usize::from(real)).sum();
             let text = start..start + real;
-            let (masked, chosen) = self.mask(&original[text.clone()], epoch);
+            let own = &original[text.clone()];
+            let (masked, chosen) = self.mask(own, stream(row, own));
             ids[text.clone()].copy_from_slice(&masked);
             for (place, chosen) in text.zip(chosen) {
                 if chosen || self.options.logits == Compared::All {
@@ -90,8 +120,12 @@ impl Masking {
                 }
             }
         }
+        if selected.is_empty() {
+            // Logits have a row, which does not count.
+            (selected, classes, labelled) = (vec![0], vec![original[0]], vec![0.0]);
+        }
         let targets = Targets {
-            teacher_mask: Arc::new(vec![1.0; classes.len()]),
+            teacher_mask: Arc::new(labelled.iter().map(|_| 1.0).collect()),
             classes: Arc::new(classes),
             labelled: Arc::new(labelled),
             ..Targets::default()
@@ -141,7 +175,7 @@ mod tests {
             let texts = texts(length, 4000 / length);
             let (mut chosen_all, mut masks, mut others) = (0, 0, 0);
             for text in &texts {
-                let (masked, chosen) = masking.mask(&text.ids, 0);
+                let (masked, chosen) = masking.mask(&text.ids, masking.streams.masking(0, &text.ids));
                 for ((&token, &now), chosen) in text.ids.iter().zip(&masked).zip(chosen) {
                     assert!(chosen || token == now, "what is not chosen is kept");
                     assert!(!chosen || masking.is_ordinary(token), "a special token is chosen");
@@ -164,7 +198,9 @@ mod tests {
     fn masks_depend_on_seed_epoch_and_text_alone() {
         let (options, texts) = (published(), texts(20, 8));
         let all = |seed: u64, epoch: u64| -> Vec<_> {
-            texts.iter().map(|text| masking(&options, seed).mask(&text.ids, epoch)).collect()
+            let own = masking(&options, seed);
+            let mask = |text: &EncodedText| own.mask(&text.ids, own.streams.masking(epoch, &text.ids));
+            texts.iter().map(mask).collect()
         };
         assert_eq!(all(1, 3), all(1, 3));
         assert_ne!(all(1, 3), all(1, 4));
@@ -205,6 +241,9 @@ mod tests {
         let masking = masking(&published(), 1);
         let unknown = tokenizer().encode_text("ξ ξ", None).unwrap();
         assert!(!masking.takes(&unknown.ids) && masking.takes(&texts(1, 1)[0].ids));
-        assert_eq!(masking.mask(&unknown.ids, 0), (unknown.ids.clone(), vec![false; unknown.ids.len()]));
+        assert_eq!(
+            masking.mask(&unknown.ids, masking.streams.masking(0, &unknown.ids)),
+            (unknown.ids.clone(), vec![false; unknown.ids.len()])
+        );
     }
 }

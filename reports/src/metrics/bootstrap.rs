@@ -2,7 +2,8 @@
 //!
 //! Percentile intervals at 95 % from [`RESAMPLES`] resamples, seeded, so that a report can be made again to the
 //! digit. For two models scored on the same examples each resample draws the same examples for both (paired
-//! bootstrap, Koehn 2004), which takes out what is hard for either.
+//! bootstrap, Koehn 2004), which takes out what is hard for either. Where examples come in groups, whole groups are drawn (cluster
+//! bootstrap, Davison and Hinkley 1997, 3.8): examples of one sentence are not independent.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,7 +40,7 @@ impl Scores {
 #[must_use]
 pub fn interval(scores: &Scores, seed: u64) -> Option<[f64; 2]> {
     scores.value()?;
-    percentiles(resample(scores.examples(), seed, |drawn| scores.value_over(drawn)))
+    percentiles(resample_scores(scores, seed, |drawn| scores.value_over(drawn)))
 }
 
 /// Compares two models scored on the same examples with the same metric; none where one of them has no value.
@@ -50,7 +51,7 @@ pub fn interval(scores: &Scores, seed: u64) -> Option<[f64; 2]> {
 pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<Option<PairedDifference>> {
     check_same_examples(first, second)?;
     let (Some(one), Some(other)) = (first.value(), second.value()) else { return Ok(None) };
-    let differences = resample(first.examples(), seed, |drawn| {
+    let differences = resample_scores(first, seed, |drawn| {
         let value = |scores: &Scores| scores.value_over(drawn);
         Some(value(first)? - value(second)?)
     });
@@ -60,6 +61,18 @@ pub fn paired_difference(first: &Scores, second: &Scores, seed: u64) -> Result<O
         interval,
         examples,
     }))
+}
+
+/// The statistic of each resample of some scores' examples, or of their groups, without those in which it has no value.
+fn resample_scores<T>(scores: &Scores, seed: u64, statistic: impl Fn(&[usize]) -> Option<T>) -> Vec<T> {
+    match scores.groups() {
+        [] => resample(scores.examples(), seed, statistic),
+        groups => resample(groups.len(), seed, |drawn| {
+            let examples: Vec<usize> =
+                drawn.iter().flat_map(|&group| groups[group].iter().copied()).collect();
+            statistic(&examples)
+        }),
+    }
 }
 
 /// The statistic of each resample, without those in which it has no value.
@@ -123,6 +136,21 @@ mod tests {
         let paired = paired_difference(&first, &second, 7).unwrap().unwrap();
         assert!((paired.difference - 0.05).abs() < 1e-12);
         assert!(paired.interval[0] > 0.03 && paired.interval[1] < 0.07, "{paired:?}");
+    }
+
+    #[test]
+    fn groups_are_drawn_as_a_whole() {
+        // 1,000 examples in 100 groups, all of a group right or wrong: as wide as of 100 examples.
+        let predictions: Vec<&str> = (0..1000).map(|i| if i / 10 % 2 == 0 { "a" } else { "b" }).collect();
+        let groups: Vec<usize> = (0..1000).map(|i| i / 10).collect();
+        let context = ScoringContext { groups: &groups, ..ScoringContext::default() };
+        let references = texts(&["a"; 1000]);
+        let scores = score_all(&["word-accuracy"], &texts(&predictions), &references, context).unwrap();
+        let [low, high] = scores[0].interval(7).unwrap();
+        assert!((low - 0.40).abs() < 0.02 && (high - 0.60).abs() < 0.02, "{low} {high}");
+        let other = score_all(&["word-accuracy"], &texts(&["b"; 1000]), &references, context).unwrap();
+        let paired = paired_difference(&scores[0], &other[0], 7).unwrap().unwrap();
+        assert_eq!((paired.interval, paired.examples), ([low, high], 1000));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use super::prediction::{Prediction, PredictionKind};
 use super::scores::Scores;
 use super::{
     accuracy, agreement, average_precision, bleu, bleu_4, caption_objects, caption_truth, cer, cer_total,
-    chrf, chunk_f1, cider_d, colour_accuracy, correlation, drawing, exact_match, f1, image, matthews, meteor,
-    mlqa, pair_f1, phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval, rouge_l, span_f1,
-    squad_v1, text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
+    chrf, chunk_f1, cider_d, colour_accuracy, consistency, correlation, drawing, exact_match, f1, image,
+    matthews, meteor, mlqa, pair_f1, phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval,
+    rouge_l, span_f1, squad_v1, text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
 };
 use crate::error::{ReportError, Result};
 
@@ -45,6 +45,7 @@ pub static METRICS: &[&Metric] = &[
     &vqa_accuracy::METRIC,
     &accuracy::METRIC,
     &accuracy::MAJORITY,
+    &consistency::METRIC,
     &recall::AT_1,
     &recall::AT_5,
     &recall::AT_10,

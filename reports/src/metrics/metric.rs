@@ -90,19 +90,27 @@ pub struct TaskDescription<'a> {
     pub classes: &'a [String],
     /// Whether a reference holds several answers, or one that is only partly right; see [`Prediction::is_graded`].
     pub is_graded: bool,
+    /// Whether examples come in groups; see [`ScoringContext::groups`].
+    pub is_grouped: bool,
 }
 
 impl<'a> TaskDescription<'a> {
     /// A task whose references are of the same kind as its predictions.
     #[must_use]
     pub fn new(kind: PredictionKind, classes: &'a [String]) -> Self {
-        Self { predictions: kind, references: kind, classes, is_graded: false }
+        Self { predictions: kind, references: kind, classes, is_graded: false, is_grouped: false }
     }
 
     /// The same task with references of another kind.
     #[must_use]
     pub fn with_references(self, references: PredictionKind) -> Self {
         Self { references, ..self }
+    }
+
+    /// The same task, with or without examples in groups.
+    #[must_use]
+    pub fn grouped(self, is_grouped: bool) -> Self {
+        Self { is_grouped, ..self }
     }
 
     /// The same task, with or without references that are only partly right.
@@ -132,6 +140,9 @@ pub struct ScoringContext<'a> {
     /// Code of the language of each example's text, an empty one where it is not known; empty where there is one for all, or none is
     /// known.
     pub languages: &'a [String],
+    /// The group of each example, by a number: examples of a group are drawn together by the bootstrap, and are right together or
+    /// not for `consistency`. Empty where each is by itself.
+    pub groups: &'a [usize],
     /// How many images have each n-gram in their captions, for CIDEr-D; none: as the references that are compared have them.
     pub document_frequencies: Option<&'a DocumentFrequencies>,
 }

@@ -23,6 +23,7 @@ mod chrf;
 mod chunk_f1;
 mod cider_d;
 mod colour_accuracy;
+mod consistency;
 mod correlation;
 mod document_frequencies;
 mod drawing;

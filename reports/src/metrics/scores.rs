@@ -9,6 +9,8 @@ pub struct Scores {
     metric: &'static Metric,
     /// Seed by seed, over the same examples.
     seeds: Vec<Vec<Contribution>>,
+    /// The examples of each group; none where each is by itself.
+    groups: Vec<Vec<usize>>,
 }
 
 /// A metric over part of the examples.
@@ -28,7 +30,13 @@ impl Metric {
         pairs: &[ScoredPair<'_>],
         context: impl Into<ScoringContext<'c>>,
     ) -> Scores {
-        Scores { metric: self, seeds: vec![(self.contributions)(pairs, &context.into())] }
+        let context = context.into();
+        let mut groups: IndexMap<usize, Vec<usize>> = IndexMap::new();
+        for (example, group) in context.groups.iter().take(pairs.len()).enumerate() {
+            groups.entry(*group).or_default().push(example);
+        }
+        let seeds = vec![(self.contributions)(pairs, &context)];
+        Scores { metric: self, seeds, groups: groups.into_values().collect() }
     }
 }
 
@@ -77,6 +85,11 @@ impl Scores {
         (!self.seeds.is_empty()).then(|| total / self.seeds.len() as f64)
     }
 
+    /// The examples that the bootstrap draws together; none where it draws them one by one.
+    pub(super) fn groups(&self) -> &[Vec<usize>] {
+        &self.groups
+    }
+
     /// The value of each slice, slices in the order in which they first occur. `labels` names each example's.
     ///
     /// # Errors
@@ -118,7 +131,7 @@ impl Scores {
             check_same_examples(first, scores)?;
         }
         let all = seeds.iter().flat_map(|scores| scores.seeds.iter().cloned()).collect();
-        Ok(Scores { metric: first.metric, seeds: all })
+        Ok(Scores { metric: first.metric, seeds: all, groups: first.groups.clone() })
     }
 }
 

@@ -136,28 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let draws_texts = matches!(config, Config::ErnieVilg(_));
     let finds_objects = config.role() == Role::ObjectDetector;
     let kind = kind(&config);
-    for (flag, given, needed) in [
-        ("--target-language", arguments.target_language.is_some(), "generates texts"),
-        ("--beam", arguments.beam.is_some(), "generates texts"),
-        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "generates texts"),
-        (
-            arguments.decoding.first_given().unwrap_or_default(),
-            arguments.decoding.first_given().is_some(),
-            "generates texts",
-        ),
-        ("--no-answer", arguments.no_answer, "answers questions out of passages"),
-        ("--pair", arguments.pair.is_some(), "encodes texts"),
-        ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
-        ("--image", arguments.image.is_some(), "reads images"),
-        ("--draw", arguments.draw.is_some() && !draws_texts, "makes tokens of images"),
-        ("--candidates", arguments.drawing.candidates.is_some() && !draws_texts, "draws images of texts"),
-        ("--regions", arguments.regions.is_some(), "finds objects in images"),
-    ] {
-        let has_image_as_well = needed == "reads images" && config.reads_images();
-        if given && kind != needed && !has_image_as_well {
-            return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
-        }
-    }
+    refuse_flags(arguments, &config)?;
     if !config.reads_texts() && !makes_images && !finds_objects {
         return Err(Failure::message(format!(
             "a {} reads images alone, and takes no prompt: `predict` runs models that read texts",
@@ -232,6 +211,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             questions::run(&path, arguments)
         }
     })
+}
+
+/// Refuses what is for models of another kind.
+fn refuse_flags(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
+    let kind = kind(config);
+    let draws_texts = matches!(config, Config::ErnieVilg(_));
+    for (flag, given, needed) in [
+        ("--target-language", arguments.target_language.is_some(), "generates texts"),
+        ("--beam", arguments.beam.is_some(), "generates texts"),
+        ("--max-new-tokens", arguments.max_new_tokens.is_some(), "generates texts"),
+        (
+            arguments.decoding.first_given().unwrap_or_default(),
+            arguments.decoding.first_given().is_some(),
+            "generates texts",
+        ),
+        ("--no-answer", arguments.no_answer, "answers questions out of passages"),
+        ("--pair", arguments.pair.is_some(), "encodes texts"),
+        ("--truncate-dim", arguments.truncate_dim.is_some(), "encodes texts"),
+        ("--image", arguments.image.is_some(), "reads images"),
+        ("--draw", arguments.draw.is_some() && !draws_texts, "makes tokens of images"),
+        ("--candidates", arguments.drawing.candidates.is_some() && !draws_texts, "draws images of texts"),
+        ("--regions", arguments.regions.is_some(), "finds objects in images"),
+    ] {
+        let has_image_as_well = needed == "reads images" && config.reads_images();
+        if given && kind != needed && !has_image_as_well {
+            return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether texts are given as arguments, with no image to any of them.

@@ -71,12 +71,13 @@ fn in_words(found: &DetectedRegions, size: (usize, usize)) -> String {
     let object = |region: usize| {
         let [left, top, right, bottom] = edges(found, region, size);
         let attributes = found.attributes.get(region).into_iter().flatten();
-        let attributes: String =
+        let attributes: Vec<String> =
             attributes.map(|(name, confidence)| format!(", {} {confidence:.2}", visible(name))).collect();
         format!(
-            "{} {:.2}{attributes} at {left} {top} {right} {bottom}",
+            "{} {:.2}{} at {left} {top} {right} {bottom}",
             visible(&found.tags[region]),
-            found.confidence(region)
+            found.confidence(region),
+            attributes.concat()
         )
     };
     (0..found.regions()).map(object).collect::<Vec<_>>().join("; ")
@@ -133,7 +134,8 @@ impl RegionFile {
     fn paths(&self) -> Vec<(PathBuf, String)> {
         let mut paths = vec![(self.path.clone(), self.rows.clone())];
         if self.layout == RegionLayout::Lxmert {
-            let lines = |names: &[String]| names.iter().map(|name| format!("{name}\n")).collect::<String>();
+            let lines =
+                |names: &[String]| names.iter().map(|name| format!("{name}\n")).collect::<Vec<_>>().concat();
             paths.push((self.path.with_extension("objects_vocab.txt"), lines(&self.classes)));
             if !self.attributes.is_empty() {
                 paths.push((self.path.with_extension("attributes_vocab.txt"), lines(&self.attributes)));

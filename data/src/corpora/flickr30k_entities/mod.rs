@@ -16,7 +16,7 @@ use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
 use crate::image_datasets::{CaptionedImage, build_captions};
 use crate::image_files::ImageFolder;
-use crate::pictures::Object;
+use crate::objects::Object;
 use crate::source::{Extent, TableSource};
 
 settings! {

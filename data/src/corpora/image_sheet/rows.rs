@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::columns::{CellColumns, TextColumn};
 use crate::error::{Fault, SheetFault};
-use crate::pictures::{Caption, Object};
+use crate::objects::Object;
+use crate::pictures::Caption;
 
 /// The edges of an object that fills its picture.
 const WHOLE: [f32; 4] = [0.0, 0.0, 1.0, 1.0];

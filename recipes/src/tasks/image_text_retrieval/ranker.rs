@@ -12,8 +12,8 @@ use crate::error::RunError;
 
 /// A model that ranks: two towers, whose embeddings are compared, or a fusion encoder, which reads each pair.
 pub(crate) enum Ranker {
-    Towers(RetrievalPipeline),
-    Fusion(ImageTextMatchingPipeline),
+    Towers(Box<RetrievalPipeline>),
+    Fusion(Box<ImageTextMatchingPipeline>),
 }
 
 impl Ranker {
@@ -30,9 +30,9 @@ impl Ranker {
     /// A loaded model.
     pub(crate) fn from_model(model: &LoadedModel) -> Result<Self, RunError> {
         Ok(if model.config().outline().pairs {
-            Self::Towers(RetrievalPipeline::from_model(model)?)
+            Self::Towers(Box::new(RetrievalPipeline::from_model(model)?))
         } else {
-            Self::Fusion(ImageTextMatchingPipeline::from_model(model)?)
+            Self::Fusion(Box::new(ImageTextMatchingPipeline::from_model(model)?))
         })
     }
 

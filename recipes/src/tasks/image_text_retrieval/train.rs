@@ -205,7 +205,7 @@ impl TrainingTask for CaptionTraining<'_> {
     fn validate(&self, context: &ForwardContext<'_>) -> Result<f64, RunError> {
         let network = architecture::build(self.config, context.weights)?;
         let pipeline = RetrievalPipeline::new(self.config, network.into(), self.tokenizer)?;
-        let found = self.validation.rank_by(&Ranker::Towers(pipeline))?;
+        let found = self.validation.rank_by(&Ranker::Towers(Box::new(pipeline)))?;
         defined_value(self.metric, &found, self.validation.relevant())
     }
 }

@@ -75,7 +75,7 @@ impl QuestionsData {
         if !check_languages(&evaluation.data, evaluation.languages(), checker) {
             return;
         }
-        checker.check_metrics(&[description(&[]).graded(true)]);
+        checker.check_metrics(&[description(&[]).graded(true).grouped(true)]);
         self.check_trained_languages(checker);
         if let Some(teacher) = evaluation.teacher.as_ref().filter(|teacher| checker.check_declared(teacher))
             && let Some(model) = checker.models.checkpoint(teacher).cloned()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use alambic_data::questions::best;
+use alambic_data::questions::{STATEMENT_ANSWERS, best};
 use alambic_data::{Raster, Split};
 use alambic_files::text::shell_word;
 use alambic_inference::{ImageProcessor, ProcessedImage, QuestionInput, VisualQuestionAnsweringPipeline};
@@ -87,6 +87,7 @@ impl<'a> QuestionEvaluator<'a> {
         };
         let test_set = TestSet {
             classes: names.to_vec(),
+            groups: if names == STATEMENT_ANSWERS { sentences(&questions) } else { Vec::new() },
             slices,
             has_languages: source.is_some(),
             source_language: source,
@@ -123,6 +124,20 @@ impl<'a> QuestionEvaluator<'a> {
             usize::MAX,
         )?)
     }
+}
+
+/// The number of the sentence of each question: those of one text about images of one group, as statements have them. None where no
+/// sentence has several.
+fn sentences(questions: &[QuestionExample<'_>]) -> Vec<usize> {
+    let mut known: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut numbers = Vec::with_capacity(questions.len());
+    for example in questions {
+        let picture = example.picture;
+        let group = picture.group.as_ref().map_or(picture.name.as_str(), |group| &group.name);
+        let next = known.len();
+        numbers.push(*known.entry((group, example.text)).or_insert(next));
+    }
+    if known.len() < numbers.len() { numbers } else { Vec::new() }
 }
 
 /// The logits of a model over questions, in the words in which it is asked.
@@ -274,7 +289,7 @@ impl Evaluator for QuestionEvaluator<'_> {
                 let most = 100.0 * parts.iter().map(|(weight, _)| *weight).fold(0.0, f32::max);
                 let (whole, part) = match &prepared {
                     ProcessedImage::Image(whole) => (whole, "patch"),
-                    ProcessedImage::Regions(_) => (&raster, "region"),
+                    ProcessedImage::Regions(_) | ProcessedImage::Several(_) => (&raster, "region"),
                 };
                 let caption = format!("{name}: {answer}; {most:.0} % on the brightest {part}");
                 images.push(image(caption, &whole.highlight(&parts))?);

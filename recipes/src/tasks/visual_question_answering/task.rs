@@ -72,7 +72,8 @@ impl Task for QuestionsData {
 
     fn head(&self, corpora: &Corpora) -> Result<HeadSpec, RunError> {
         let labels = corpora.answers(&self.image_corpora())?.to_vec();
-        Ok(HeadSpec { head: Head::Sequence, labels, ..HeadSpec::none() })
+        let images = corpora.images_per_text(&self.image_corpora())?;
+        Ok(HeadSpec { head: Head::Sequence, labels, images, ..HeadSpec::none() })
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {

@@ -51,7 +51,7 @@ fn illustrated(
         })?;
         let whole = match &prepared {
             ProcessedImage::Image(whole) => whole,
-            ProcessedImage::Regions(_) => &raster,
+            ProcessedImage::Regions(_) | ProcessedImage::Several(_) => &raster,
         };
         for own in words.iter().take(MAX_WORDS) {
             let share = 100.0 * own.patches.iter().map(|(weight, _)| *weight).sum::<f32>();
