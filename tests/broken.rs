@@ -94,6 +94,8 @@ fn a_quick_check_refuses_what_is_wrong_in_the_recipe_itself() {
             "search-negatives",
             "languages-all-left-out",
             "languages-one-sampled",
+            "lxmert-classes",
+            "lxmert-features",
         ]
         .contains(&name.as_str());
         let output =

@@ -71,7 +71,7 @@ fn lines_that_disagree_with_themselves() {
         ),
         (
             pixels((50, 100)).replace(&base64(&[0.9]), &base64(&[1.5])),
-            "`objects_conf` is not between 0 and 1 for region 1",
+            "a confidence of region 1 is 1.5, which is not from 0 to 1",
         ),
         (
             pixels((50, 100)).replace(&base64(&[0.9]), &base64(&[0.9, 0.9])),

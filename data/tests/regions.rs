@@ -437,9 +437,9 @@ fn numbers_of_lxmert_have_the_names_of_its_files() {
         ),
         (ids(&[1, -1]), sure.clone(), ids(&[0, 0]), "there is no object of number -1"),
         (ids(&[1, 1]), sure.clone(), ids(&[2, 0]), "there is no attribute of number 2"),
-        (ids(&[1]), sure.clone(), ids(&[0, 0]), "the number of tags is 1, that of regions 2"),
-        (ids(&[1, 1]), sure.clone(), ids(&[0]), "the number of tags is 1, that of regions 2"),
-        (ids(&[1, 1]), base64(&[0.9]), ids(&[0, 0]), "the number of confidences is 1, that of regions 2"),
+        (ids(&[1]), sure.clone(), ids(&[0, 0]), "`objects_id` holds 1 numbers for 2 regions"),
+        (ids(&[1, 1]), sure.clone(), ids(&[0]), "`attrs_id` holds 1 numbers for 2 regions"),
+        (ids(&[1, 1]), base64(&[0.9]), ids(&[0, 0]), "`objects_conf` holds 1 numbers for 2 regions"),
         (
             base64(&[1.0]),
             sure.clone(),

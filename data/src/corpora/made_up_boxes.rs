@@ -179,7 +179,8 @@ mod tests {
             let own = corpus.splits.train.iter().filter(|own| kept(own) == kept_out);
             own.map(|own| own.image).collect()
         };
-        assert!(images(true).is_disjoint(&images(false)) && images(true).len() >= 18);
+        assert!(images(true).is_disjoint(&images(false)));
+        assert!(images(true).len() >= 12, "{}", images(true).len());
         assert!(corpus.splits.train.iter().all(|own| kept(own) == (own.split.as_deref() == Some(TEST))));
         assert!(made("families = ['wall']\nkept-out-families = ['wall']").is_err());
     }
