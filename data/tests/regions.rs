@@ -420,6 +420,23 @@ fn numbers_of_lxmert_have_the_names_of_its_files() {
         ..files(&path("lxmert.tsv"))
     };
     let sure = base64(&[0.9, 0.5]);
+    let narrow = |ids: [i32; 2]| BASE64_STANDARD.encode(ids.map(i32::to_le_bytes).concat());
+    // Of 64 bits as they are published, or of 32.
+    for (objects, attributes) in [
+        (base64(&[1.0, 2.0]), base64(&[1.0, -1.0])),
+        (narrow([1, 2]), narrow([1, -1])),
+        (ids(&[1, 2]), ids(&[1, -1])),
+    ] {
+        write(&objects, &sure, &attributes);
+        let found = loaded(&attach(&named, &["1.jpg"]).unwrap().0.details.images[0]);
+        assert_eq!(found.tags, ["man", "café au lait"]);
+        assert_eq!(found.attributes, [vec![("blue".to_owned(), 0.5)], Vec::new()]);
+    }
+    write("", "", "");
+    let row = std::fs::read_to_string(path("lxmert.tsv")).unwrap();
+    let row: Vec<&str> = row.split('\t').collect();
+    std::fs::write(path("lxmert.tsv"), [&row[..6], &[""], &row[7..]].concat().join("\t")).unwrap();
+    assert!(loaded(&attach(&named, &["1.jpg"]).unwrap().0.details.images[0]).tags.is_empty());
     write(&ids(&[1, 2]), &sure, &ids(&[1, -1]));
     let found = loaded(&attach(&named, &["1.jpg"]).unwrap().0.details.images[0]);
     assert_eq!(
@@ -438,7 +455,7 @@ fn numbers_of_lxmert_have_the_names_of_its_files() {
         (ids(&[1, -1]), sure.clone(), ids(&[0, 0]), "there is no object of number -1"),
         (ids(&[1, 1]), sure.clone(), ids(&[2, 0]), "there is no attribute of number 2"),
         (ids(&[1]), sure.clone(), ids(&[0, 0]), "`objects_id` holds 1 numbers for 2 regions"),
-        (ids(&[1, 1]), sure.clone(), ids(&[0]), "`attrs_id` holds 1 numbers for 2 regions"),
+        (ids(&[1, 1]), sure.clone(), ids(&[1]), "`attrs_id` holds 1 numbers for 2 regions"),
         (ids(&[1, 1]), base64(&[0.9]), ids(&[0, 0]), "`objects_conf` holds 1 numbers for 2 regions"),
         (
             base64(&[1.0]),

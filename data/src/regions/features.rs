@@ -41,6 +41,10 @@ pub(super) fn parse(columns: &[&str], names: &RegionNames) -> Result<RawRegions,
         [id, height, width, objects, objects_conf, attributes, attributes_conf, regions, boxes, features] => {
             let whole = parse(&[id, width, height, regions, boxes, features], names)?;
             let of = whole.regions;
+            // Features alone, as people write them who have no classes.
+            if [objects, objects_conf, attributes, attributes_conf].iter().all(|own| own.trim().is_empty()) {
+                return Ok(whole);
+            }
             let objects = labels(["objects_id", "objects_conf"], [objects, objects_conf], of)?;
             let attributes = labels(["attrs_id", "attrs_conf"], [attributes, attributes_conf], of)?;
             let tags = match names.objects.as_slice() {
@@ -80,7 +84,7 @@ fn labels(
     [classes, confidences]: [&str; 2],
     regions: usize,
 ) -> Result<Vec<RegionLabel>, RegionFault> {
-    let (classes, confidences) = (ids(columns[0], classes)?, numbers(columns[1], confidences)?);
+    let (classes, confidences) = (ids(columns[0], classes, regions)?, numbers(columns[1], confidences)?);
     for (column, found) in columns.into_iter().zip([classes.len(), confidences.len()]) {
         if found != regions {
             return Err(RegionFault::LabelCount { column, found, regions });
@@ -173,13 +177,25 @@ fn side(text: &str) -> Result<f32, Fault> {
     text.parse().map_err(|_| Fault::NotNumber { column: "image size".into(), found: quoted(text) })
 }
 
-/// Whole numbers of 64 bits, the low byte first, in base64.
-fn ids(column: &'static str, text: &str) -> Result<Vec<i64>, RegionFault> {
+/// Whole numbers in base64, the low byte first: of 64 bits as LXMERT's files have them, or of 32, where these are as many as the regions, as numbers
+/// with or without a fraction.
+fn ids(column: &'static str, text: &str, regions: usize) -> Result<Vec<i64>, RegionFault> {
     let bytes = decoded(column, text)?;
-    match bytes.as_chunks::<8>() {
-        (numbers, []) => Ok(numbers.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
-        _ => Err(RegionFault::NotIds { column, bytes: bytes.len() }),
+    let (narrow, rest) = bytes.as_chunks::<4>();
+    let (wide, wide_rest) = bytes.as_chunks::<8>();
+    let wide: Vec<i64> = wide.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+    if rest.is_empty() && narrow.len() == regions {
+        // A small integer is no whole number as a float, zero aside, which is the same in both.
+        let floats: Vec<f32> = narrow.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        if floats.iter().all(|own| own.is_finite() && own.fract() == 0.0) {
+            return Ok(floats.into_iter().map(|own| own as i64).collect());
+        }
+        // What could be half as many numbers of 64 bits is not taken for integers of 32.
+        if !wide_rest.is_empty() || wide.iter().any(|own| i32::try_from(*own).is_err()) {
+            return Ok(narrow.iter().map(|bytes| i64::from(i32::from_le_bytes(*bytes))).collect());
+        }
     }
+    if wide_rest.is_empty() { Ok(wide) } else { Err(RegionFault::NotIds { column, bytes: bytes.len() }) }
 }
 
 /// Bytes in base64.
