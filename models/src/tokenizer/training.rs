@@ -45,6 +45,8 @@ const GOES_ON: &str = "##";
 
 /// The longest word that is counted as one, in characters.
 const LONGEST: usize = 1000;
+/// The longest piece of the library's trainer by likelihood, in characters.
+const LONGEST_PIECE: usize = 16;
 
 /// Difference that the library puts between the scores of characters that are no piece by themselves.
 const PENALTY: f64 = 1e-4;
@@ -382,7 +384,8 @@ fn as_bert() -> (BertNormalizer, BertPreTokenizer) {
 }
 
 /// Pieces by their likelihood. The library gives characters that are no piece by themselves scores in the order of a hash
-/// table; they all get the least one here.
+/// table; they all get the least one here. Its pieces begin as what several words have in common, so that of texts of few words, however often they
+/// come, most would be read letter by letter: while there is room, [`whole_words`] are pieces as well.
 fn unigram(
     counts: &BTreeMap<String, u32>,
     special: &[String],
@@ -412,10 +415,32 @@ fn unigram(
         (piece, if is_put_in { least } else { score })
     };
     let mut pieces: Vec<(String, f64)> = trained.into_iter().map(settled).collect();
+    let room = size.saturating_sub(special.len() + pieces.len());
+    let known: BTreeSet<&str> = pieces.iter().map(|(piece, _)| piece.as_str()).collect();
+    let added = whole_words(counts, &known, room);
+    pieces.extend(added);
     pieces.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     let place = special.iter().position(|token| token == unknown);
     let all = special.iter().map(|token| (token.clone(), 0.0)).chain(pieces).collect();
     Unigram::from(all, place, false).map_err(error)
+}
+
+/// The commonest words that are no piece yet, with the logarithms of their shares of all words: those that occur more than once, begin and end with a
+/// letter or a digit, and are not longer than the library's pieces.
+fn whole_words(counts: &BTreeMap<String, u32>, known: &BTreeSet<&str>, room: usize) -> Vec<(String, f64)> {
+    let is_word = |word: &str| {
+        let word = word.trim_start_matches(BEGINS);
+        word.starts_with(char::is_alphanumeric) && word.ends_with(char::is_alphanumeric)
+    };
+    let mut words: Vec<(&String, u32)> = counts
+        .iter()
+        .filter(|(word, count)| **count > 1 && word.chars().count() <= LONGEST_PIECE && is_word(word))
+        .filter(|(word, _)| !known.contains(word.as_str()))
+        .map(|(word, count)| (word, *count))
+        .collect();
+    words.sort_by(|(one, often), (other, as_often)| as_often.cmp(often).then_with(|| one.cmp(other)));
+    let all: f64 = counts.values().map(|count| f64::from(*count)).sum();
+    words.into_iter().take(room).map(|(word, count)| (word.clone(), (f64::from(count) / all).ln())).collect()
 }
 
 #[cfg(test)]
@@ -454,6 +479,29 @@ mod tests {
             assert!(often.len() - 2 < "thecat".len(), "{kind:?}: {often:?}");
         }
         assert!(Tokenizer::train(TokenizerModel::Unigram, TEXTS, 12).is_err());
+    }
+
+    #[test]
+    fn few_words_that_come_often_are_pieces() {
+        let colours = ["red", "blue", "green"];
+        let said: Vec<String> = (0..60)
+            .map(|at| {
+                format!("there is a {} circle right of a {} square.", colours[at % 3], colours[at / 3 % 3])
+            })
+            .collect();
+        let texts = || said.iter().map(String::as_str);
+        let tokenizer = Tokenizer::train(TokenizerModel::Unigram, texts(), 100).unwrap();
+        let pieces = pieces_of(&tokenizer, "there is a blue circle right of a green square.");
+        let words =
+            ["▁there", "▁is", "▁a", "▁blue", "▁circle", "▁right", "▁of", "▁a", "▁green", "▁square", "."];
+        // Without the special tokens of both ends; what is behind `square` may be two pieces or three.
+        assert_eq!(pieces[1..pieces.len() - 1].concat(), words.concat());
+        assert_eq!(pieces[1..10], words[..9]);
+        // Where there is no room, as many as there is room for.
+        let narrow = Tokenizer::train(TokenizerModel::Unigram, texts(), 30).unwrap();
+        assert!(narrow.size() <= 30 && pieces_of(&narrow, &said[0]).len() > pieces.len());
+        let again = Tokenizer::train(TokenizerModel::Unigram, texts(), 100).unwrap();
+        assert_eq!(tokenizer.to_json().unwrap(), again.to_json().unwrap());
     }
 
     #[test]

@@ -173,8 +173,15 @@ pub(crate) fn train(
         ranks,
         callbacks: callbacks(context, training, &*task, &terms, steps, &folder),
     };
+    let left_out = match statistics.too_long {
+        0 => String::new(),
+        count => format!("; {count} more are too long and left out"),
+    };
     observer.task(
-        &format!("{}: {} examples, batches of {}", job.label, statistics.examples, job.train.batch.size),
+        &format!(
+            "{}: {} examples, batches of {}{left_out}",
+            job.label, statistics.examples, job.train.batch.size
+        ),
         steps,
         state.progress.step,
     );

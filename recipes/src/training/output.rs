@@ -47,7 +47,7 @@ pub(crate) struct TrainOutput {
     pub(crate) examples: usize,
     /// Examples of labelled pairs among them.
     pub(crate) labelled: usize,
-    /// Examples longer than the student's positions, which were left out.
+    /// Examples longer than the student's positions or `max-new-tokens`, which were left out.
     pub(crate) too_long: usize,
     /// Examples that were cut to fit.
     pub(crate) truncated: usize,

@@ -10,7 +10,7 @@ pub(crate) struct DatasetStatistics {
     pub(crate) examples: usize,
     /// Examples with a label of the data.
     pub(crate) labelled: usize,
-    /// Examples that were longer than the student's positions and are left out.
+    /// Examples that were longer than the student's positions or `max-new-tokens` and are left out.
     pub(crate) too_long: usize,
     /// Examples that were cut to fit.
     pub(crate) truncated: usize,

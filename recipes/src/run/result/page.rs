@@ -293,7 +293,7 @@ impl Results<'_> {
         for trained in self.student().trainings.iter().chain(&self.trainings.others) {
             if trained.too_long > 0 {
                 warnings.push(format!(
-                    "{}: {} examples are longer than the student's positions and were left out",
+                    "{}: {} examples are longer than the student's positions or `max-new-tokens` and were left out",
                     trained.label, trained.too_long
                 ));
             }

@@ -1,5 +1,6 @@
 //! Evaluating models by the images that they draw of captions of the test split.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -139,19 +140,21 @@ impl<'a> DrawingEvaluator<'a> {
         self.captions.iter().map(String::as_str).collect()
     }
 
-    /// How images are drawn: by the evaluation's options of sampling, one of each text, or the best of several.
-    fn options(&self, candidates: usize) -> DrawingOptions {
+    /// How images are drawn: by the evaluation's options of sampling, one of each text, or the best of several. A text that was drawn so often before is
+    /// drawn with another seed.
+    fn options(&self, candidates: usize, before: usize) -> DrawingOptions {
         let options = self.context.options.decoding.clone();
         let sampling = Sampling {
             temperature: options.temperature.unwrap_or(1.0),
             top_k: options.top_k,
             top_p: options.top_p.unwrap_or(1.0),
-            seed: options.sampling_seed.unwrap_or(1),
+            seed: options.sampling_seed.unwrap_or(1).wrapping_add(before as u64),
         };
         DrawingOptions { sampling: Some(sampling), candidates }
     }
 
-    /// One image of each caption.
+    /// One image of each caption. Several images have the same caption: each is drawn anew, since one drawing over and over would count as a lack of
+    /// variety.
     fn drawn(
         &self,
         pipeline: &ImageGenerationPipeline,
@@ -159,15 +162,29 @@ impl<'a> DrawingEvaluator<'a> {
         candidates: usize,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<DrawnCodes>, RunError> {
-        let options = self.options(candidates);
-        let mut all = Vec::with_capacity(captions.len());
-        for captions in captions.chunks(64) {
-            let drawn = pipeline.draw(captions, &options)?;
-            progress(captions.len());
-            let best = drawn.into_iter().filter_map(|images| images.into_iter().next());
-            all.extend(best.map(|image| (image.raster, image.codes)));
+        let mut times: HashMap<&str, usize> = HashMap::new();
+        let mut rounds: Vec<Vec<usize>> = Vec::new();
+        for (place, caption) in captions.iter().enumerate() {
+            let before = times.entry(caption).or_default();
+            if rounds.len() == *before {
+                rounds.push(Vec::new());
+            }
+            rounds[*before].push(place);
+            *before += 1;
         }
-        Ok(all)
+        let mut all: Vec<Option<DrawnCodes>> = captions.iter().map(|_| None).collect();
+        for (before, places) in rounds.iter().enumerate() {
+            let options = self.options(candidates, before);
+            for places in places.chunks(64) {
+                let own: Vec<&str> = places.iter().map(|&place| captions[place]).collect();
+                let drawn = pipeline.draw(&own, &options)?;
+                progress(own.len());
+                for (&place, images) in places.iter().zip(drawn) {
+                    all[place] = images.into_iter().next().map(|image| (image.raster, image.codes));
+                }
+            }
+        }
+        Ok(all.into_iter().flatten().collect())
     }
 }
 
