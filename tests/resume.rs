@@ -177,7 +177,7 @@ data.generation = [
 loss = { cross-entropy = {}, image-reconstruction = {} }
 
 [train]
-steps = 60
+steps = 200
 batch.size = 8
 validate-every = 20
 checkpoint-every = 5
