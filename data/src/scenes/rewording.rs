@@ -157,8 +157,8 @@ mod tests {
                 (Colour::Green, Shape::Star, [0.5, 0.5]),
             ],
         };
-        let all = there.iter().chain([&rewordings(PLACE)[0]]);
-        assert!(all.into_iter().all(|text| scene.is_described_by(text)));
+        let mut all = there.into_iter().chain(rewordings(PLACE));
+        assert!(all.all(|text| scene.is_described_by(&text)));
         assert_eq!(rewordings("赤い円は青い正方形の左にあります。"), ["青い正方形は赤い円の右にあります。"]);
         // One thing alone is said in one way.
         assert!(rewordings("there is a red circle.").is_empty());
