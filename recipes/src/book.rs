@@ -115,6 +115,7 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/vinvl", include_str!("../vision/vinvl.toml")),
     ("vision/vinvl-small-detector", include_str!("../vision/vinvl-small-detector.toml")),
     ("vision/unimo", include_str!("../vision/unimo.toml")),
+    ("vision/unimo-emoji", include_str!("../vision/unimo-emoji.toml")),
     ("vision/unimo-in-batch", include_str!("../vision/unimo-in-batch.toml")),
     ("vision/unimo-pairs-only", include_str!("../vision/unimo-pairs-only.toml")),
     ("vision/unimo-questions", include_str!("../vision/unimo-questions.toml")),

@@ -42,7 +42,8 @@ enum StoredExample<'a> {
 /// How examples of a table are read.
 struct Table {
     reads: Modality,
-    masking: Masking,
+    /// None where no words are predicted.
+    masking: Option<Masking>,
     mask_images: ImageMaskOptions,
     paired_negatives: usize,
     /// How often a batch is of it.
@@ -64,8 +65,7 @@ pub(crate) struct MultimodalTraining<'a> {
     /// Tokens of each example of the training.
     lengths: Vec<(usize, usize)>,
     batch_size: usize,
-    /// Whether words are predicted, and whether pairs are compared.
-    predicts_words: bool,
+    /// Whether pairs are compared.
     compares_pairs: bool,
     statistics: DatasetStatistics,
 }
@@ -95,6 +95,8 @@ impl<'a> MultimodalTraining<'a> {
             Some(teacher) => Some((teacher, PairReader::of_teacher(teacher, data.max_length())?)),
             None => None,
         };
+        let counts_over = |kind: TargetKind| job.terms.iter().any(|term| term.targets.contains(&kind));
+        let predicts_words = counts_over(TargetKind::MaskedWords);
         let (mut train, mut validation, mut tables) = (Vec::new(), Vec::new(), Vec::new());
         let most = job.train.validation_examples / data.multimodal.len().max(1);
         for options in data.multimodal.iter() {
@@ -135,7 +137,9 @@ impl<'a> MultimodalTraining<'a> {
             }
             tables.push(Table {
                 reads: options.reads,
-                masking: Masking::new(&options.mask, job.tokenizer, job.seed)?,
+                masking: predicts_words
+                    .then(|| Masking::new(&options.mask, job.tokenizer, job.seed))
+                    .transpose()?,
                 mask_images: options.mask_images.clone(),
                 paired_negatives: options.paired_negatives,
                 share: options.share,
@@ -153,7 +157,6 @@ impl<'a> MultimodalTraining<'a> {
             validation: validation.len(),
             ..DatasetStatistics::default()
         };
-        let counts_over = |kind: TargetKind| job.terms.iter().any(|term| term.targets.contains(&kind));
         Ok(Self {
             config,
             streams: Streams::new(job.seed),
@@ -164,7 +167,6 @@ impl<'a> MultimodalTraining<'a> {
             validation,
             lengths,
             batch_size: job.train.batch.size,
-            predicts_words: counts_over(TargetKind::MaskedWords),
             compares_pairs: counts_over(TargetKind::PassageLists),
             statistics,
         })
@@ -193,7 +195,10 @@ impl<'a> MultimodalTraining<'a> {
                     _ => None,
                 });
                 let input = TextInput::pad(&own.collect::<Vec<_>>(), self.config.padding());
-                let (text, targets) = table.masking.batch(input, epoch);
+                let (text, targets) = match &table.masking {
+                    Some(masking) => masking.batch(input, epoch),
+                    None => (input, Targets::default()),
+                };
                 let batch = Batch::of_texts(text);
                 let student = network.forward(&batch, pass, TapSelection::named([PREDICTION_LOGITS]))?;
                 Ok(ForwardOutputs { student, teacher: None, targets })
@@ -244,10 +249,10 @@ impl<'a> MultimodalTraining<'a> {
     ) -> Result<ForwardOutputs, RunError> {
         let (mut student, mut targets, mut teacher) =
             (Trace::new(TapSelection::All), Targets::default(), None);
-        if self.predicts_words {
+        if let Some(masking) = &table.masking {
             let captions: Vec<&str> = drawn.iter().map(|pair| pair.caption).collect();
             let input = self.student.text(&captions)?;
-            let (text, masked) = table.masking.batch_of_examples(input, epoch, rows);
+            let (text, masked) = masking.batch_of_examples(input, epoch, rows);
             let places: Vec<usize> = drawn.iter().map(|pair| pair.image).collect();
             let batch = Batch { text: Some(text), ..self.student.images(&places, views)? };
             let trace = network.forward(&batch, pass, TapSelection::named([PREDICTION_LOGITS]))?;
