@@ -63,6 +63,7 @@ pub mod pictures;
 pub mod questions;
 pub mod raster;
 pub mod regions;
+mod rewriting;
 pub mod sampling;
 mod scenes;
 pub mod search;
@@ -104,6 +105,7 @@ pub use raster::{Interpolation, Raster, WeightedBox};
 pub use regions::{
     DetectedRegions, ImageRegions, RegionFiles, RegionLabel, RegionLabels, RegionLayout, RegionVocabulary,
 };
+pub use rewriting::{Retrieved, RewriteLevel, RewriteOptions, Rewriter};
 pub use sampling::{LanguageSampler, LanguageSampling};
 pub use scenes::{
     CaptionColours, CaptionObjects, Drawing, SceneContents, SceneLanguage, SceneQuestionKind, SceneStyle,

@@ -24,6 +24,7 @@ fn options(change: impl Fn(&mut PictureChoices)) -> PictureChoices {
         language: None,
         styles: OneOrMany(Vec::new()),
         tags: 2,
+        rewritten: false,
         choices: 4,
         questions: 4,
         pictures_per_group: 1,

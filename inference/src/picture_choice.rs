@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alambic_models::architecture::{Architecture, Batch};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::vilt;
-use alambic_models::{Config, EncodedText, ModelError, Pass, TapSelection, Tokenizer};
+use alambic_models::{Config, EncodedText, ModelError, Pass, SIMILARITY, TapSelection, Tokenizer};
 
 use crate::images::image_processor::ImageProcessor;
 use crate::images::processed_image::ProcessedImage;
@@ -19,7 +19,7 @@ const BATCH: usize = 8;
 pub type DescribedImage<'a> = (&'a ProcessedImage, Vec<&'a str>);
 
 /// Model with its tokenizer and image processor, which scores descriptions of images: one that has a logit of how well text and image go
-/// together (ViLT), or one that embeds both in one space (CLIP).
+/// together (ViLT), one that embeds both in one space (CLIP), or one that compares the two in one pass (UNIMO).
 pub struct PictureChoicePipeline {
     network: Arc<dyn Architecture>,
     /// Truncates.
@@ -30,6 +30,8 @@ pub struct PictureChoicePipeline {
     max_length: usize,
     /// Whether images and texts are read apart.
     is_dual: bool,
+    /// The tap of the scores.
+    scores: &'static str,
 }
 
 impl PictureChoicePipeline {
@@ -70,8 +72,10 @@ impl PictureChoicePipeline {
         tokenizer.check_rows(config.vocabulary())?;
         let tokenizer = tokenizer.with_max_length(max_length.min(config.max_length()))?;
         let (padding, max_length) = (config.padding(), config.max_length());
-        let is_dual = config.outline().pairs;
-        Ok(Self { network, tokenizer, image_processor, padding, max_length, is_dual })
+        let outline = config.outline();
+        let is_dual = outline.pairs && !outline.similarity;
+        let scores = if outline.similarity { SIMILARITY } else { "logits" };
+        Ok(Self { network, tokenizer, image_processor, padding, max_length, is_dual, scores })
     }
 
     /// Whether a model scores descriptions of images.
@@ -136,11 +140,13 @@ impl PictureChoicePipeline {
             .collect();
         let (image, regions) = self.image_processor.batch(&images, None)?;
         let batch = Batch { text: Some(text), image, regions, ..Batch::default() };
-        let trace = self.network.forward(&batch, Pass::Evaluate, TapSelection::named(["logits"]))?;
-        let logits = trace.get("logits").ok_or_else(|| {
+        let trace = self.network.forward(&batch, Pass::Evaluate, TapSelection::named([self.scores]))?;
+        let logits = trace.get(self.scores).ok_or_else(|| {
             InferenceError::Unsupported("the model gives no logit of a text and an image".into())
         })?;
-        let logits: Vec<Vec<f32>> = logits.to_vec2().map_err(ModelError::from)?;
+        // A similarity is one number of a pair, as is a single logit.
+        let logits = if logits.rank() == 1 { logits.unsqueeze(1) } else { Ok(logits.clone()) };
+        let logits: Vec<Vec<f32>> = logits.and_then(|own| own.to_vec2()).map_err(ModelError::from)?;
         let mut first = 0;
         let of_image = |(number, (_, texts)): (usize, &DescribedImage<'_>)| {
             let own = first..first + texts.len();

@@ -110,8 +110,8 @@ impl RetrievalPipeline {
     /// When an image was processed for another model.
     pub fn embed_images(&self, images: &[&ProcessedImage]) -> Result<Tensor, InferenceError> {
         self.embed(images, "image.embedding", |images| {
-            let (image, _) = self.image_processor.batch(images, None)?;
-            Ok(Batch { image, ..Batch::default() })
+            let (image, regions) = self.image_processor.batch(images, None)?;
+            Ok(Batch { image, regions, ..Batch::default() })
         })
     }
 
@@ -122,12 +122,12 @@ impl RetrievalPipeline {
     /// When an image was processed for another model.
     pub fn project_images(&self, images: &[&ProcessedImage]) -> Result<Vec<Vec<f32>>, InferenceError> {
         rows_in_batches(images, BATCH, |some| {
-            let (image, _) = self.image_processor.batch(some, None)?;
+            let (image, regions) = self.image_processor.batch(some, None)?;
             let projected = image.as_ref().map(|image| self.network.project_images(image)).transpose()?;
             if let Some(projected) = projected.flatten() {
                 return Ok(projected.to_vec2().map_err(ModelError::from)?);
             }
-            let batch = Batch { image, ..Batch::default() };
+            let batch = Batch { image, regions, ..Batch::default() };
             let wanted = TapSelection::named(["image.embedding"]);
             rows_of(&self.network.forward(&batch, Pass::Evaluate, wanted)?, "image.embedding")
         })

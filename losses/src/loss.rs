@@ -11,12 +11,12 @@ use alambic_settings::{
 
 use crate::{
     Affinity, Answers, Attention, AttentionScores, BinaryCrossEntropy, CodebookLoss, Commitment, Contrastive,
-    Cosent, CosineSimilarity, CrossAttention, CrossEntropy, Decoupled, Detection, Embedding, EncoderMatch,
-    Energy, Hidden, ImageReconstruction, ImageTextContrast, InfoNce, KernelAlignment, LabelPrior,
-    ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, MaskedWords, Matching, MultipleNegatives,
-    PairwiseLogistic, Patient, RegionAttributes, RegionFeatures, RegionObjects, RelationalAngle,
-    RelationalDistance, Relations, Representation, Sequence, SimilarityPreserving, SquaredError,
-    SupervisedContrast, Targeted, UniformPrior, WordLevel,
+    Cosent, CosineSimilarity, CrossAttention, CrossEntropy, CrossModalContrast, Decoupled, Detection,
+    Embedding, EncoderMatch, Energy, Hidden, ImageReconstruction, ImageTextContrast, InfoNce,
+    KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, MaskedWords,
+    Matching, MultipleNegatives, PairwiseLogistic, Patient, RegionAttributes, RegionFeatures, RegionObjects,
+    RegionRegression, RelationalAngle, RelationalDistance, Relations, Representation, Sequence,
+    SimilarityPreserving, SquaredError, SupervisedContrast, Targeted, UniformPrior, WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -29,8 +29,10 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<RegionObjects>("region-objects"),
     loss_kind::<RegionAttributes>("region-attributes"),
     loss_kind::<RegionFeatures>("region-features"),
+    loss_kind::<RegionRegression>("region-regression"),
     loss_kind::<Answers>("answers"),
     loss_kind::<ImageTextContrast>("image-text-contrast"),
+    loss_kind::<CrossModalContrast>("cross-modal-contrast"),
     loss_kind::<InfoNce>("info-nce"),
     loss_kind::<Detection>("detection"),
     loss_kind::<ImageReconstruction>("image-reconstruction"),

@@ -1,5 +1,5 @@
 //! Values and gradients of the layer-wise terms against what PyTorch computed in double precision
-//! (`golden/make.py`), and of those of LXMERT's pre-training against transformers (`golden/lxmert.py`): for each tensor the largest absolute difference over the largest absolute value is at most 1e-5.
+//! (`golden/make.py`), of those of UNIMO's pre-training likewise (`golden/unimo.py`), and of those of LXMERT's against transformers (`golden/lxmert.py`): for each tensor the largest absolute difference over the largest absolute value is at most 1e-5.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
@@ -43,6 +43,11 @@ fn values_and_gradients_agree_with_pytorch() {
 #[test]
 fn values_and_gradients_of_pretraining_agree_with_transformers() {
     agree(&golden("lxmert"));
+}
+
+#[test]
+fn values_and_gradients_of_unimo_agree_with_pytorch() {
+    agree(&golden("unimo"));
 }
 
 /// Compares all cases of a folder with what is expected.

@@ -26,6 +26,7 @@ use crate::published::look_up;
 use crate::siglip::SiglipConfig;
 use crate::static_embeddings::StaticConfig;
 use crate::text_encoder::TextEncoderConfig;
+use crate::unimo::UnimoConfig;
 use crate::vilt::ViltConfig;
 use crate::visual_bert::VisualBertConfig;
 use crate::vit::VitConfig;
@@ -125,6 +126,8 @@ macro_rules! architectures {
 }
 
 architectures! {
+    /// One transformer over texts, images and both together, in our own layout.
+    Unimo(UnimoConfig),
     /// A fusion encoder over text, tags and regions in Oscar's layout. It comes before BERT, whose type its files may name.
     Oscar(OscarConfig),
     /// A text encoder of transformer layers.
@@ -260,6 +263,8 @@ mod tests {
         let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
         for model in [
             "oscar/answers",
+            "unimo/patches",
+            "unimo/regions",
             "bert",
             "xlm",
             "xlm-roberta",

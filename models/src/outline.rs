@@ -92,6 +92,8 @@ pub struct Outline {
     pub reconstruction: Option<usize>,
     /// Whether the logits are of every image with every text of a batch, and of no classes.
     pub pairs: bool,
+    /// Whether there is the tap [`SIMILARITY`], of a text and an image that are read together.
+    pub similarity: bool,
     /// Languages that it is told by their numbers; none where it has no embedding of them.
     pub languages: Option<LanguageNumbers>,
 }
@@ -118,6 +120,9 @@ pub const ATTRIBUTE_LOGITS: &str = "attribute_logits";
 
 /// The tap of the features that are predicted of each region.
 pub const PREDICTED_FEATURES: &str = "predicted_features";
+
+/// The tap of the scaled similarity of each text with its image, `[batch]`, of one pass over both.
+pub const SIMILARITY: &str = "similarity";
 
 /// Codes of a tokenizer of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +214,7 @@ impl Outline {
             ("pooled", self.pooled.is_some()),
             ("logits", self.classes > 0 || self.pairs),
             ("relation", self.relations > 0),
+            (SIMILARITY, self.similarity),
             (PREDICTION_LOGITS, self.words > 0),
             (OBJECT_LOGITS, self.region_heads().objects > 0),
             (ATTRIBUTE_LOGITS, self.region_heads().attributes > 0),
@@ -248,6 +254,8 @@ impl Outline {
                 return (self.attributes > 0).then_some(TapShape::Tokens { width: self.attributes });
             }
             "relation" => return (self.relations > 0).then_some(TapShape::Text { width: self.relations }),
+            // A number of each pair, and no vector.
+            SIMILARITY => return None,
             PREDICTION_LOGITS => return tokens(self.words),
             OBJECT_LOGITS => return tokens(self.region_heads().objects),
             ATTRIBUTE_LOGITS => return tokens(self.region_heads().attributes),
@@ -315,6 +323,9 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
     ("pooled", "Output of the pooler"),
     ("logits", "Logits of the head or the decoder; of a model for retrieval, of every image with every text"),
     ("relation", "Logits of the relation of a text and an image"),
+    ("similarity", "Scaled similarity of a text and an image that are read together"),
+    ("prediction_logits", "Logits of the vocabulary at each token of a text, beside other logits"),
+    ("predicted_features", "Features that are predicted of each region or patch of an image"),
     ("objectness", "Logits that an object is in a cell, for each object that a cell may have"),
     ("boxes", "Box of each object that a cell may have"),
     ("attributes", "Logits of what each object that a cell may have is like"),

@@ -13,7 +13,7 @@ use alambic_tensor::candle::Tensor;
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters, Weights};
 
-const MODELS: [&str; 8] = [
+const MODELS: [&str; 11] = [
     "clip",
     "lxmert",
     "lxmert-heads/pretraining",
@@ -22,11 +22,21 @@ const MODELS: [&str; 8] = [
     "visual-bert",
     "oscar/answers",
     "oscar/pretraining",
+    "unimo/answers",
+    "unimo/patches",
+    "unimo/regions",
 ];
 
 /// Taps of outputs, of which a model has some.
-const OUTPUTS: [&str; 6] =
-    ["logits", "relation", "prediction_logits", "object_logits", "attribute_logits", "predicted_features"];
+const OUTPUTS: [&str; 7] = [
+    "logits",
+    "relation",
+    "similarity",
+    "prediction_logits",
+    "object_logits",
+    "attribute_logits",
+    "predicted_features",
+];
 
 fn folder(model: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity").join(model)
@@ -176,6 +186,15 @@ fn inputs_that_do_not_fit_are_refused() {
         ("lxmert", &narrow("visual_feats", 2, 9), "regions have 9 features; the model reads 10"),
         ("visual-bert", &narrow("visual_attention_mask", 1, 2), "masks of shape [3, 2] do not fit"),
         ("oscar/answers", &narrow("visual_feats", 2, 15), "regions have 15 features; the model reads 16"),
+        ("unimo/regions", &without("visual_pos"), "regions need their boxes"),
+        ("unimo/regions", &narrow("visual_pos", 2, 3), "regions need their boxes"),
+        (
+            "unimo/regions",
+            &narrow("visual_feats", 2, 9),
+            "regions or patches have 9 features; the model reads 10",
+        ),
+        ("unimo/patches", &narrow("pixel_values", 2, 11), "do not divide into patches of 4 by 4"),
+        ("unimo/patches", &narrow("pixel_values", 0, 2), "there are 3 texts and 2 images"),
     ] {
         let message = refused(model, change);
         assert!(message.contains(expected), "{model}: {message}");

@@ -14,7 +14,7 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::{self, Parameters};
 
-const MODELS: [&str; 13] = [
+const MODELS: [&str; 14] = [
     "bert",
     "xlm-roberta",
     "distilbert",
@@ -24,6 +24,7 @@ const MODELS: [&str; 13] = [
     "visual-bert",
     "oscar/answers",
     "oscar/pretraining",
+    "unimo/patches",
     "marian",
     "bart",
     "mbart",

@@ -17,7 +17,7 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{self, Parameters, Weights};
 
-const FOLDERS: [&str; 15] = [
+const FOLDERS: [&str; 16] = [
     "bert/model",
     "xlm-roberta/model",
     "distilbert/model",
@@ -33,6 +33,7 @@ const FOLDERS: [&str; 15] = [
     "vilt/model",
     "visual-bert/model",
     "oscar/answers/model",
+    "unimo/regions/model",
 ];
 
 fn folder(model: &str) -> PathBuf {

@@ -13,7 +13,7 @@ settings! {
     /// question and the patches of an image. Its vocabulary is its teacher's, or without a teacher the words of its stage's
     /// questions. Or else a fusion encoder that is there, under a head of its own, to be fine-tuned.
     pub struct Fusion {
-        /// A fusion encoder that is taken whole: in ViLT's, Oscar's, LXMERT's or VisualBERT's layout. A head over the same answers is taken over,
+        /// A fusion encoder that is taken whole: in ViLT's, Oscar's, LXMERT's, VisualBERT's or UNIMO's layout. A head over the same answers is taken over,
         /// and else begins at random. Left out: the sizes below, and random weights.
         pub teacher: Option<At<String>>,
         /// The detector of the regions that the teacher reads, where the data do not name any. Left out: none.
@@ -30,13 +30,15 @@ impl Fusion {
         let Some(name) = &self.teacher else { return Ok(None) };
         let source = context.require(name)?;
         match &source.config {
-            Config::Vilt(_) | Config::Oscar(_) | Config::Lxmert(_) | Config::VisualBert(_) => {
-                Ok(Some(source))
-            }
+            Config::Vilt(_)
+            | Config::Oscar(_)
+            | Config::Lxmert(_)
+            | Config::VisualBert(_)
+            | Config::Unimo(_) => Ok(Some(source)),
             other => Err(SourceModel::unexpected(
                 name,
                 other,
-                "a fusion encoder in ViLT's, Oscar's, LXMERT's or VisualBERT's layout",
+                "a fusion encoder in ViLT's, Oscar's, LXMERT's, VisualBERT's or UNIMO's layout",
             )),
         }
     }

@@ -63,6 +63,7 @@ mod sizes;
 mod static_embeddings;
 mod student_builder;
 mod two_tower;
+mod unimo;
 mod usage;
 mod vision_language;
 mod vocabulary_transfer;
@@ -95,6 +96,7 @@ pub use sizes::TransformerSizes;
 pub use static_embeddings::{StaticEmbedding, TokenVectors};
 pub use student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};
 pub use two_tower::TowerSource;
+pub use unimo::{ImageUnits, UnimoSizes};
 pub use usage::{Library, PythonUsage, UsageExample, python_usage};
 pub use vision_language::VisionLanguageSizes;
 pub use vocabulary_transfer::VocabularyTransfer;
@@ -132,6 +134,8 @@ kinds! {
         LxmertLayers(LxmertLayers) = "lxmert-layers",
         /// An encoder of texts and one of images into one space, from random weights or a teacher's layers.
         Clip(ClipSizes) = "clip",
+        /// One transformer over texts, images and both together, from random weights or a text encoder's.
+        Unimo(UnimoSizes) = "unimo",
         /// A detector of objects from random weights.
         Detector(DetectorSizes) = "detector",
         /// A tokenizer of images from random weights.

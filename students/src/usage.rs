@@ -93,6 +93,11 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
             let answers = config.outline().labels.len() > 1;
             (Library::Alambic, answers.then_some("visual-question-answering"), None)
         }
+        Config::Unimo(own) => {
+            let answers = !own.labels.is_empty();
+            let task = if answers { "visual-question-answering" } else { "zero-shot-image-classification" };
+            (Library::Alambic, Some(task), None)
+        }
         Config::Pali(_) => (Library::Alambic, Some("image-text-to-text"), None),
         Config::ErnieVilg(_) => (Library::Alambic, Some("text-to-image"), None),
         Config::Matrix(config) => (Library::Alambic, Some(task_of(config.head)), None),

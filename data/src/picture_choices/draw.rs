@@ -3,31 +3,51 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use indexmap::{IndexMap, IndexSet};
+use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::describe::{Described, folded};
 use super::options::PictureChoices;
 use super::question::{PictureChoice, PictureChoiceDetails};
+use super::rewritten::rewritten;
+use super::stream::stream;
 use crate::dataset::Dataset;
 use crate::pictures::Picture;
 use crate::questions::Question;
+use crate::rewriting::Rewriter;
 use crate::split::Split;
-use crate::stable_hash;
 
 /// Draws from a category before all of it that is left is listed.
 const TRIES: usize = 32;
 
 /// The questions about the pictures of corpora, which are split.
-pub(super) fn draw(options: &PictureChoices, corpora: &[&Dataset<Question>]) -> Dataset<PictureChoice> {
+pub(super) fn draw(
+    options: &PictureChoices,
+    corpora: &[(&Dataset<Question>, Option<&Rewriter>)],
+) -> Dataset<PictureChoice> {
     let language = options.language.as_ref().map(|language| language.as_str());
     let mut pictures: Vec<Picture> = Vec::new();
     let mut drawn: Vec<(Split, PictureChoice)> = Vec::new();
     let (mut without, mut lonely) = (0, 0);
     for split in [Split::Train, Split::Validation, Split::Test] {
+        if options.rewritten {
+            for found in rewritten(options, corpora, split, &mut without) {
+                let before = drawn.len();
+                for question in found.questions {
+                    match question {
+                        Some(own) => drawn.push((split, PictureChoice { picture: pictures.len(), ..own })),
+                        None => lonely += 1,
+                    }
+                }
+                if drawn.len() > before {
+                    pictures.push(found.picture.clone());
+                }
+            }
+            continue;
+        }
         let mut described = Vec::new();
-        for corpus in corpora {
+        for (corpus, _) in corpora {
             let own = corpus.details.languages.first().map(String::as_str);
             for image in corpus.images_of(split) {
                 let picture = &corpus.details.images[image];
@@ -44,7 +64,8 @@ pub(super) fn draw(options: &PictureChoices, corpora: &[&Dataset<Question>]) -> 
             for number in 0..options.questions {
                 match pool.question(options, asked, number) {
                     Some((descriptions, answer)) => {
-                        drawn.push((split, PictureChoice { picture: pictures.len(), descriptions, answer }));
+                        let picture = pictures.len();
+                        drawn.push((split, PictureChoice { picture, descriptions, answer, kind: None }));
                     }
                     None => lonely += 1,
                 }
@@ -54,7 +75,7 @@ pub(super) fn draw(options: &PictureChoices, corpora: &[&Dataset<Question>]) -> 
             }
         }
     }
-    let fingerprints: Vec<&str> = corpora.iter().map(|corpus| corpus.fingerprint.as_str()).collect();
+    let fingerprints: Vec<&str> = corpora.iter().map(|(corpus, _)| corpus.fingerprint.as_str()).collect();
     let languages = language.map(str::to_owned).or_else(|| only_language(&pictures)).into_iter().collect();
     let details = PictureChoiceDetails { pictures, choices: options.choices, languages };
     let mut dataset = options.dataset(&fingerprints, Vec::new(), details);
@@ -115,7 +136,7 @@ impl<'p> Pool<'p> {
                 styles.entry(self.described[place].picture.style.as_deref()).or_default().push(place);
             }
             for (style, mut own) in styles {
-                let mut random = stream(options, &["asked", name, style.unwrap_or_default()]);
+                let mut random = stream(options.seed, &["asked", name, style.unwrap_or_default()]);
                 own.shuffle(&mut random);
                 own.truncate(options.pictures_per_group);
                 asked.append(&mut own);
@@ -133,7 +154,7 @@ impl<'p> Pool<'p> {
         number: usize,
     ) -> Option<(Vec<String>, usize)> {
         let own = &self.described[asked];
-        let mut random = stream(options, &["question", &own.picture.name, &number.to_string()]);
+        let mut random = stream(options.seed, &["question", &own.picture.name, &number.to_string()]);
         let group = self.groups.get_index_of(own.picture.split_name())?;
         let members = &self.groups[group];
         let truth = own.describe(options.tags, &mut random);
@@ -202,10 +223,4 @@ struct Choice {
     used: HashSet<usize>,
     /// Captions, as [`folded`] gives them.
     texts: HashSet<String>,
-}
-
-/// A stream of lots of its own for each thing that is drawn, so that more pictures do not change what is drawn for one.
-fn stream(options: &PictureChoices, what: &[&str]) -> ChaCha8Rng {
-    let seed = options.seed.to_string();
-    ChaCha8Rng::from_seed(stable_hash::bytes(&[&["picture-choice", &seed], what].concat()))
 }

@@ -10,6 +10,7 @@ use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::pictures::Picture;
 use crate::questions::Question;
+use crate::rewriting::Rewriter;
 use crate::source::Extent;
 use crate::statistics::ReadStatistics;
 
@@ -34,6 +35,10 @@ settings! {
         /// Descriptions to choose from.
         #[range(2..=26)]
         pub choices: usize = 4,
+        /// Whether the wrong descriptions are the picture's own caption, rewritten to be false, as `rewrite` of the corpora says it: of each
+        /// of its levels in turn, by which reports have slices. All pictures with a caption are then asked about, and no tags are
+        /// told.
+        pub rewritten: bool = false,
         /// Questions about each picture that is asked about.
         #[range(1..=100)]
         pub questions: usize = 4,
@@ -67,7 +72,15 @@ impl PictureChoices {
     /// The questions about the pictures of corpora, which are split.
     #[must_use]
     pub fn draw(&self, corpora: &[&Dataset<Question>]) -> Dataset<PictureChoice> {
-        draw(self, corpora)
+        let corpora: Vec<_> = corpora.iter().map(|corpus| (*corpus, None)).collect();
+        draw(self, &corpora)
+    }
+
+    /// The same of corpora with what rewrites their captions, where `rewritten` is set.
+    #[must_use]
+    pub fn draw_rewritten(&self, corpora: &[(&Dataset<Question>, &Rewriter)]) -> Dataset<PictureChoice> {
+        let corpora: Vec<_> = corpora.iter().map(|(corpus, own)| (*corpus, Some(*own))).collect();
+        draw(self, &corpora)
     }
 
     /// The language and the styles that no picture of these corpora has.
@@ -122,6 +135,7 @@ impl PictureChoices {
                 [self.tags, self.choices, self.questions, self.pictures_per_group].map(|own| own.to_string()),
             )
             .chain([self.seed.to_string()])
+            .chain(self.rewritten.then(|| "rewritten".to_owned()))
             .collect();
         let text = [named.join("\t"), values.join("\t"), fingerprints.join("\t")].join("\n");
         let fingerprint = blake3::hash(text.as_bytes()).to_hex().to_string();

@@ -18,6 +18,8 @@ pub struct PictureChoice {
     pub descriptions: Vec<String>,
     /// The place of the true one, counted from 0.
     pub answer: usize,
+    /// How the wrong ones were made, by which reports have slices; none where they are all of one kind.
+    pub kind: Option<String>,
 }
 
 impl PictureChoice {

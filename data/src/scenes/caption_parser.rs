@@ -65,7 +65,7 @@ impl ParsedCaption {
 
 /// The language of scenes whose script a text is in: Hindi with a letter of Devanagari, Japanese with kana or ideographs, else
 /// English.
-fn language_of(text: &str) -> SceneLanguage {
+pub(super) fn language_of(text: &str) -> SceneLanguage {
     let has = |is: fn(char) -> bool| text.chars().any(is);
     if has(|own| matches!(own, '\u{900}'..='\u{97f}')) {
         SceneLanguage::Hindi

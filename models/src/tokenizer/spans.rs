@@ -105,6 +105,21 @@ impl Tokenizer {
         ids
     }
 
+    /// The ids of all tokens that go on a word, in order: those with `##` in front of a `WordPiece` vocabulary, and those without a
+    /// mark of a word's beginning of vocabularies that have one.
+    #[must_use]
+    pub fn continuations(&self) -> Vec<u32> {
+        let vocabulary = self.inner.get_vocab(true);
+        let has_pieces = vocabulary.keys().any(|token| token.starts_with(WITHIN));
+        let begins = |token: &str| token.starts_with(['▁', 'Ġ']);
+        let has_marks = !has_pieces && vocabulary.keys().any(|token| begins(token));
+        let goes_on = |token: &str| token.starts_with(WITHIN) || has_marks && !begins(token);
+        let mut ids: Vec<u32> =
+            vocabulary.into_iter().filter(|(token, _)| goes_on(token)).map(|(_, id)| id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The id of the token that stands for what is not in the vocabulary, if there is one.
     #[must_use]
     pub fn unknown(&self) -> Option<u32> {

@@ -1,4 +1,4 @@
-//! Checks of corpora whose training images are augmented, and of those that are drawn from corpora of images.
+//! Checks of corpora whose training images are augmented or whose captions are rewritten, and of those that are drawn from corpora of images.
 
 use alambic_data::Extent;
 use alambic_inference::ImageProcessor;
@@ -15,6 +15,17 @@ impl Checker<'_> {
             let keys: Vec<&str> = key.iter().map(String::as_str).collect();
             let origin = self.places.key_origin(&keys);
             self.report(Diagnostic::error("data::augment", message).label(&origin, label).help(help));
+        }
+    }
+
+    /// Makes what rewrites captions, and reports what of it is not possible.
+    pub(super) fn check_rewriting(&mut self) {
+        for problem in self.corpora.rewrite(self.data) {
+            self.report(
+                Diagnostic::error("data::rewrite", problem.message)
+                    .label(&problem.origin, "is to be rewritten")
+                    .help(problem.help),
+            );
         }
     }
 

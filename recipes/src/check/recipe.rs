@@ -109,6 +109,7 @@ pub(crate) fn examine(loaded: &Loaded, depth: Depth) -> Checker<'_> {
     checker.read_corpora();
     checker.check_mixing(&recipe.dictionary);
     checker.check_augmentation();
+    checker.check_rewriting();
     checker.check_picture_choices();
     checker.check_teachers(recipe);
     checker.check_stages(recipe);

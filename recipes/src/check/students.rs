@@ -5,7 +5,7 @@ use alambic_settings::reader::nearest;
 use alambic_settings::{At, Diagnostic, Node};
 use alambic_students::{
     ClipSizes, DualEncoder, EncoderDecoder, EncoderDecoderLayers, LxmertLayers, LxmertSizes, MatrixEmbedding,
-    OscarSizes, PaliLayers, Student,
+    OscarSizes, PaliLayers, Student, UnimoSizes,
 };
 
 use super::checker::{Checker, list};
@@ -39,6 +39,13 @@ impl Checker<'_> {
             Student::Oscar(options) => {
                 self.check_tags(options);
                 for teacher in options.encoder.iter().chain(&options.detector) {
+                    if self.check_checkpoint(teacher) {
+                        self.check_order(teacher, position);
+                    }
+                }
+            }
+            Student::Unimo(UnimoSizes { encoder, detector, .. }) => {
+                for teacher in encoder.iter().chain(detector) {
                     if self.check_checkpoint(teacher) {
                         self.check_order(teacher, position);
                     }

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use alambic_data::corpora::ReadCorpus;
 use alambic_data::split::SplitGuess;
 use alambic_data::{
-    Content, ContentKind, Corpus, Dataset, Example, Extent, HoldOut, Split, SplitOptions, SplitReport,
-    embedded, remove_test_overlap,
+    Content, ContentKind, Corpus, Dataset, Example, Extent, HoldOut, Rewriter, Split, SplitOptions,
+    SplitReport, embedded, remove_test_overlap,
 };
 use alambic_reports::numbers::thousands;
 use alambic_settings::{At, IndexMap};
@@ -22,6 +22,8 @@ pub(crate) struct Corpora {
     read: IndexMap<String, Content>,
     /// What takes the place of a corpus that only a run mines, once it is there.
     mined: IndexMap<String, OnceLock<Content>>,
+    /// What rewrites the captions of corpora that ask for it.
+    rewriters: IndexMap<String, Rewriter>,
 }
 
 /// Reads a corpus as far as asked, with the regions of its images. Nothing of it is split.
@@ -104,7 +106,7 @@ impl FromIterator<(String, Content)> for Corpora {
         let mut read: IndexMap<String, Content> = corpora.into_iter().collect();
         remove_test_overlap(&mut read);
         let mined = read.keys().map(|name| (name.clone(), OnceLock::new())).collect();
-        Self { read, mined }
+        Self { read, mined, rewriters: IndexMap::new() }
     }
 }
 
@@ -124,12 +126,25 @@ impl Corpora {
             Some(error) => Err(error),
             None => match corpora.augment(data).into_iter().next() {
                 Some(problem) => Err(problem.into_error()),
-                None => match corpora.draw_picture_choices(data, Extent::Whole).into_iter().next() {
+                None => match corpora.rewrite(data).into_iter().next() {
                     Some(problem) => Err(problem.into_error()),
-                    None => Ok(corpora),
+                    None => match corpora.draw_picture_choices(data, Extent::Whole).into_iter().next() {
+                        Some(problem) => Err(problem.into_error()),
+                        None => Ok(corpora),
+                    },
                 },
             },
         }
+    }
+
+    /// What rewrites the captions of a corpus; none where it does not ask for it.
+    pub(crate) fn rewriter(&self, name: &str) -> Option<&Rewriter> {
+        self.rewriters.get(name)
+    }
+
+    /// Takes what rewrites the captions of a corpus.
+    pub(super) fn insert_rewriter(&mut self, name: &str, rewriter: Rewriter) {
+        self.rewriters.insert(name.to_owned(), rewriter);
     }
 
     /// A corpus that was read.

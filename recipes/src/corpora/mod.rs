@@ -6,6 +6,7 @@ pub(crate) mod images;
 pub(crate) mod mining;
 pub(crate) mod mixing;
 pub(crate) mod picture_choices;
+pub(crate) mod rewriting;
 mod sentences;
 mod texts;
 mod words;

@@ -1,6 +1,6 @@
 //! Corpora of pictures with descriptions, drawn from corpora of images that are read and split.
 
-use alambic_data::{Content, Corpus, Dataset, Extent, PictureChoices, Question, UnknownValue};
+use alambic_data::{Content, Corpus, Dataset, Extent, PictureChoices, Question, Rewriter, UnknownValue};
 use alambic_files::text::quoted;
 use alambic_settings::{IndexMap, Origin};
 
@@ -70,9 +70,23 @@ impl Corpora {
             };
         let mut problems = Vec::new();
         let mut datasets: Vec<&Dataset<Question>> = Vec::new();
+        let mut rewriters: Vec<Option<&Rewriter>> = Vec::new();
         for own in &options.of {
             match (data.contains_key(&own.value), self.find(own)) {
-                (true, Some(Content::Questions(questions))) => datasets.push(questions),
+                (true, Some(Content::Questions(_)))
+                    if options.rewritten && data.get(&own.value).is_some_and(|own| own.rewrite.is_none()) =>
+                {
+                    problems.push(problem(
+                        Some(&own.origin),
+                        format!("the captions of corpus `{}` are not rewritten", own.value),
+                        "named here",
+                        format!("add a table `data.{}.rewrite`, or leave `rewritten` out", own.value),
+                    ));
+                }
+                (true, Some(Content::Questions(questions))) => {
+                    datasets.push(questions);
+                    rewriters.push(self.rewriter(own));
+                }
                 (true, None) => return Ok(None),
                 (true, Some(other)) => problems.push(problem(
                     Some(&own.origin),
@@ -116,13 +130,24 @@ impl Corpora {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let drawn = options.draw(&datasets);
+        let drawn = if options.rewritten {
+            let all = datasets.into_iter().zip(rewriters);
+            let all: Vec<(&Dataset<Question>, &Rewriter)> =
+                all.filter_map(|(corpus, own)| Some((corpus, own?))).collect();
+            options.draw_rewritten(&all)
+        } else {
+            options.draw(&datasets)
+        };
         if extent == Extent::Whole && drawn.splits.iter().next().is_none() {
             let reasons: Vec<String> =
                 drawn.statistics.dropped.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
             let why = if reasons.is_empty() { "there is no picture".to_owned() } else { reasons.join("; ") };
             let message = format!("nothing can be asked about these pictures ({why})");
-            let help = "give the pictures captions, and each split more groups than `choices`".to_owned();
+            let help = if options.rewritten {
+                "give the pictures captions that can be rewritten, or lower `choices`".to_owned()
+            } else {
+                "give the pictures captions, and each split more groups than `choices`".to_owned()
+            };
             return Err(vec![problem(None, message, "has no question", help)]);
         }
         Ok(Some(drawn.into()))

@@ -2,7 +2,7 @@
 
 use alambic_data::augment::Augmentation;
 use alambic_data::mixing::MixingOptions;
-use alambic_data::{Corpus, RegionFiles, SplitOptions};
+use alambic_data::{Corpus, RegionFiles, RewriteOptions, SplitOptions};
 use alambic_settings::{At, settings};
 
 settings! {
@@ -18,6 +18,8 @@ settings! {
         pub mixing: Option<MixingOptions>,
         /// Augmentation of its training images, anew in every epoch. Left out: they are seen as they are.
         pub augment: Option<Augmentation>,
+        /// Rewriting of the captions of its images, for `multimodal` and for `picture-choice`. Left out: they stay as they are.
+        pub rewrite: Option<At<RewriteOptions>>,
         /// Where it comes from, for the report and the student's card. Left out: the name of the file.
         pub source: Option<String>,
         /// The licence of its texts, for the report and the student's card.

@@ -20,8 +20,23 @@ settings! {
         /// Share of the chosen tokens that become a random token; the others stay as they are.
         #[range(0.0..=1.0)]
         pub random: f64 = 0.1,
+        /// Spans of whole words in place of single tokens. Left out: each token is chosen by itself.
+        pub spans: Option<SpanMaskOptions>,
         /// At which tokens student and teacher give logits of the vocabulary.
         pub logits: Compared = Compared::Masked,
+    }
+}
+
+settings! {
+    /// Spans of whole words of geometric lengths (`SpanBERT`, Joshi et al., 2020), all tokens of one of which become the mask, random
+    /// tokens, or stay as they are, until the share of tokens is chosen.
+    pub struct SpanMaskOptions {
+        /// Probability that a span ends behind a word.
+        #[range(0.01..=1.0)]
+        pub end_probability: f64 = 0.2,
+        /// Most words of a span.
+        #[range(1..=100)]
+        pub max_words: usize = 10,
     }
 }
 

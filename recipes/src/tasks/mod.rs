@@ -6,6 +6,7 @@ mod image_text_matching;
 mod image_text_pretraining;
 mod image_text_retrieval;
 mod image_tokenization;
+mod multimodal;
 mod multiple_choice;
 mod object_detection;
 mod picture_choice;

@@ -10,6 +10,7 @@ use super::image_text_matching::options::MatchingsData;
 use super::image_text_pretraining::options::ImageTextsData;
 use super::image_text_retrieval::options::CaptionsData;
 use super::image_tokenization::options::ImagesData;
+use super::multimodal::options::MultimodalsData;
 use super::multiple_choice::options::ChoicesData;
 use super::object_detection::options::ObjectsData;
 use super::picture_choice::options::PictureChoicesData;
@@ -68,6 +69,7 @@ tasks! {
     sentence_embedding: SentencesData,
     image_text_retrieval: CaptionsData,
     image_text_matching: MatchingsData,
+    multimodal: MultimodalsData,
     object_detection: ObjectsData,
     visual_question_answering: QuestionsData,
     image_text_pretraining: ImageTextsData,

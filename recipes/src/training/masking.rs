@@ -1,5 +1,6 @@
 //! Tokens that are masked, for a model of language to say what they were.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use alambic_losses::Targets;
@@ -9,7 +10,7 @@ use alambic_tensor::Streams;
 use rand::Rng;
 
 use crate::error::RunError;
-use crate::options::masking::{Compared, MaskOptions};
+use crate::options::masking::{Compared, MaskOptions, SpanMaskOptions};
 
 /// The epoch that texts of the validation split belong to: they are masked in the same way every time.
 pub(crate) const VALIDATION: u64 = u64::MAX;
@@ -22,6 +23,8 @@ pub(crate) struct Masking {
     mask: u32,
     /// Tokens that are not special: what may be masked, and what may stand in its place. Sorted.
     ordinary: Vec<u32>,
+    /// Tokens that go on a word, where spans of words are chosen. Sorted.
+    continuations: Vec<u32>,
     /// Whether every token is chosen or not by itself.
     is_independent: bool,
 }
@@ -34,6 +37,7 @@ impl Masking {
             streams: Streams::new(seed),
             mask: tokenizer.mask()?,
             ordinary: tokenizer.ordinary(),
+            continuations: options.spans.as_ref().map(|_| tokenizer.continuations()).unwrap_or_default(),
             is_independent: false,
         })
     }
@@ -64,19 +68,80 @@ impl Masking {
             count = (0..places.len()).filter(|_| random.random_bool(self.options.probability)).count();
         }
         let (mut masked, mut chosen) = (tokens.to_vec(), vec![false; tokens.len()]);
+        if let Some(spans) = &self.options.spans {
+            for span in self.spans(spans, tokens, count, &mut random) {
+                let chance: f64 = random.random();
+                for place in span {
+                    chosen[place] = true;
+                    masked[place] = self.replaced(tokens[place], chance, &mut random);
+                }
+            }
+            return (masked, chosen);
+        }
         for index in 0..count {
             let other = random.random_range(index..places.len());
             places.swap(index, other);
             let place = places[index];
             chosen[place] = true;
             let chance: f64 = random.random();
-            if chance < self.options.masked {
-                masked[place] = self.mask;
-            } else if chance < self.options.masked + self.options.random {
-                masked[place] = self.ordinary[random.random_range(0..self.ordinary.len())];
-            }
+            masked[place] = self.replaced(tokens[place], chance, &mut random);
         }
         (masked, chosen)
+    }
+
+    /// What a chosen token becomes by lot.
+    fn replaced(&self, token: u32, chance: f64, random: &mut impl Rng) -> u32 {
+        if chance < self.options.masked {
+            self.mask
+        } else if chance < self.options.masked + self.options.random {
+            self.ordinary[random.random_range(0..self.ordinary.len())]
+        } else {
+            token
+        }
+    }
+
+    /// Spans of whole words that have so many tokens together, or less where the next word would be more; one word at least.
+    fn spans(
+        &self,
+        options: &SpanMaskOptions,
+        tokens: &[u32],
+        count: usize,
+        random: &mut impl Rng,
+    ) -> Vec<Range<usize>> {
+        let mut words: Vec<Range<usize>> = Vec::new();
+        for place in (0..tokens.len()).filter(|&place| self.is_ordinary(tokens[place])) {
+            let goes_on = self.continuations.binary_search(&tokens[place]).is_ok();
+            match words.last_mut().filter(|word| goes_on && word.end == place) {
+                Some(word) => word.end += 1,
+                None => words.push(place..place + 1),
+            }
+        }
+        let mut is_free = vec![true; words.len()];
+        let (mut spans, mut left) = (Vec::new(), count);
+        while left > 0 {
+            // Of the words that are left and no longer than what is; the first of all may be.
+            let fits = |word: &usize| is_free[*word] && (words[*word].len() <= left || left == count);
+            let free: Vec<usize> = (0..words.len()).filter(fits).collect();
+            if free.is_empty() {
+                break;
+            }
+            let first = free[random.random_range(0..free.len())];
+            let mut end = first;
+            while end < words.len()
+                && end - first < options.max_words
+                && is_free[end]
+                && (end == first || words[end].start == words[end - 1].end && words[end].len() <= left)
+            {
+                is_free[end] = false;
+                left = left.saturating_sub(words[end].len());
+                end += 1;
+                if random.random_bool(options.end_probability) {
+                    break;
+                }
+            }
+            spans.push(words[first].start..words[end - 1].end);
+        }
+        spans
     }
 
     /// A batch of texts in an epoch, which student and teacher read alike. The targets are a row for each token whose
@@ -234,6 +299,34 @@ mod tests {
                 if logits == Compared::All { rows.iter().map(|row| row.ids.len()).sum() } else { chosen };
             assert_eq!(selected.len(), expected, "padding has no logits");
         }
+    }
+
+    #[test]
+    fn spans_are_of_whole_words_and_one_thing_becomes_of_each() {
+        let spans = SpanMaskOptions { end_probability: 0.2, max_words: 10 };
+        let options = MaskOptions { probability: 0.3, spans: Some(spans), ..published() };
+        let masking = masking(&options, 1);
+        let continuations = tokenizer().continuations();
+        let (mut chosen_all, mut tokens, mut runs, mut mixed) = (0, 0, 0, 0);
+        for text in texts(20, 300) {
+            let (masked, chosen) = masking.mask(&text.ids, masking.streams.masking(0, &text.ids));
+            for place in 1..text.ids.len() {
+                if continuations.contains(&text.ids[place]) && masking.is_ordinary(text.ids[place - 1]) {
+                    assert_eq!(chosen[place], chosen[place - 1], "a word is cut");
+                }
+                let is_mask = |place: usize| masked[place] == masking.mask;
+                runs += usize::from(chosen[place] && !chosen[place - 1]);
+                mixed +=
+                    usize::from(chosen[place] && chosen[place - 1] && is_mask(place) != is_mask(place - 1));
+            }
+            chosen_all += chosen.iter().filter(|chosen| **chosen).count();
+            tokens += text.ids.iter().filter(|token| masking.is_ordinary(**token)).count();
+        }
+        let share = chosen_all as f64 / tokens as f64;
+        assert!((share - 0.3).abs() < 0.03, "{share}");
+        // Runs are longer than those of tokens by themselves, which have 1.4; where two spans meet they may differ.
+        assert!(chosen_all as f64 / runs as f64 > 2.0, "{chosen_all} in {runs}");
+        assert!((mixed as f64) < 0.2 * chosen_all as f64, "{mixed} of {chosen_all}");
     }
 
     #[test]

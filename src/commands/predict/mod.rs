@@ -164,7 +164,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let is_pair = arguments.pair.or(config.text_head().and_then(|own| own.pairs));
         let most = match (kind, is_pair) {
             ("chooses", _) => usize::MAX,
-            _ if PictureChoicePipeline::is_scored_by(&config) && !config.outline().pairs => usize::MAX,
+            _ if PictureChoicePipeline::is_scored_by(&config) && !has_towers(&config) => usize::MAX,
             ("encodes texts", Some(false)) | ("makes tokens of images" | "finds objects in images", _) => 1,
             // A tagger and an encoder without a head read a text each, unless they are told otherwise.
             ("encodes texts", None) if own.is_none_or(|own| own.head != Head::Sequence) => 1,
@@ -203,7 +203,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             choices::run(&path, arguments)
         } else if !config.reads_images() {
             texts::run(&path, arguments)
-        } else if config.outline().pairs {
+        } else if has_towers(&config) {
             matches::run(&path, arguments)
         } else if PictureChoicePipeline::is_scored_by(&config) {
             descriptions::run(&path, arguments)
@@ -211,6 +211,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             questions::run(&path, arguments)
         }
     })
+}
+
+/// Whether a model compares texts and images only by what it makes of each alone.
+fn has_towers(config: &Config) -> bool {
+    let outline = config.outline();
+    outline.pairs && !outline.similarity
 }
 
 /// Refuses what is for models of another kind.

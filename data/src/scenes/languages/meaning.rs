@@ -29,7 +29,17 @@ pub(crate) enum Side {
 
 impl Side {
     /// All sides.
-    pub(super) const ALL: [Self; 4] = [Self::Left, Self::Right, Self::Above, Self::Below];
+    pub(in crate::scenes) const ALL: [Self; 4] = [Self::Left, Self::Right, Self::Above, Self::Below];
+
+    /// The side on which the other of two objects is.
+    pub(in crate::scenes) fn opposite(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+            Self::Above => Self::Below,
+            Self::Below => Self::Above,
+        }
+    }
 }
 
 /// What lies where by a smaller and by a larger coordinate, of each axis.

@@ -19,7 +19,7 @@ const IMAGES: &str = "images";
 /// Kinds of students that go on with a model that reads images.
 pub(super) fn student_kind(config: &Config) -> Option<&'static str> {
     match config {
-        Config::Vilt(_) | Config::Oscar(_) | Config::VisualBert(_) => Some("fusion"),
+        Config::Vilt(_) | Config::Oscar(_) | Config::VisualBert(_) | Config::Unimo(_) => Some("fusion"),
         Config::Dual(_) => Some("dual-encoder"),
         Config::Clip(_) | Config::Siglip(_) if config.outline().pairs => Some("clip"),
         _ => None,

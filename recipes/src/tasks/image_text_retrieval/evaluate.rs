@@ -34,6 +34,8 @@ pub(crate) struct RetrievalEvaluator<'a> {
     teacher: Option<EvaluatedTeacher>,
     /// Whether the student reads each caption with each image.
     reads_pairs: bool,
+    /// Whether it compares a caption and an image in one pass, too.
+    has_similarity: bool,
 }
 
 /// The teacher, read as the student is.
@@ -60,7 +62,7 @@ impl<'a> RetrievalEvaluator<'a> {
         let set = RetrievalSet::new(pictures.into_iter().map(of_languages).collect(), are_told);
         let pairs = set.captions.len() * set.pictures.len();
         let student = Config::open(&ModelFolder::open(context.student)?)?;
-        let reads_pairs = !student.outline().pairs;
+        let (reads_pairs, has_similarity) = (!student.outline().pairs, student.outline().similarity);
         let test_set = TestSet {
             slices: set.slices(),
             ..TestSet::new("query", "queries", PredictionKind::Ranking, set.relevant().to_vec())
@@ -79,7 +81,7 @@ impl<'a> RetrievalEvaluator<'a> {
             observer.finished(&format!("{} queries", test_set.references.len()));
             teacher = Some(EvaluatedTeacher { teacher: own, ranker });
         }
-        Ok(Self { set, test_set, teacher, reads_pairs })
+        Ok(Self { set, test_set, teacher, reads_pairs, has_similarity })
     }
 
     /// The first result of a query, or the only right one.
@@ -317,11 +319,18 @@ impl Evaluator for RetrievalEvaluator<'_> {
 
     fn card(&self, _: Option<&Prediction>) -> CardMetadata {
         let caption = self.set.captions.first().copied().unwrap_or_default();
+        // What compares in one pass chooses among several.
+        let several = self.set.captions.iter().take(if self.has_similarity { 2 } else { 1 });
+        let described = several.copied().collect::<Vec<_>>().join("\t");
         CardMetadata {
             task: "zero-shot-image-classification",
-            tags: vec![if self.reads_pairs { "oscar" } else { "clip" }],
+            tags: vec![match (self.reads_pairs, self.has_similarity) {
+                (true, _) => "oscar",
+                (false, true) => "unimo",
+                (false, false) => "clip",
+            }],
             languages: Vec::new(),
-            command: format!("alambic predict student --image IMAGE.png {}", shell_word(caption)),
+            command: format!("alambic predict student --image IMAGE.png {}", shell_word(&described)),
             example: UsageExample { text: caption.to_owned(), ..UsageExample::default() },
             output: None,
             limits: vec![

@@ -58,8 +58,11 @@ impl<'a> PictureChoiceEvaluator<'a> {
                 "the evaluation's test splits hold no picture with descriptions".into(),
             ));
         }
-        let style = |own: &DescribedPicture<'_>| own.picture.style.clone().unwrap_or_default();
-        let mut slices: Vec<String> = questions.iter().map(style).collect();
+        let slice = |own: &DescribedPicture<'_>| {
+            let parts = own.question.kind.iter().chain(&own.picture.style);
+            parts.cloned().collect::<Vec<_>>().join(", ")
+        };
+        let mut slices: Vec<String> = questions.iter().map(slice).collect();
         if slices.iter().all(|slice| *slice == slices[0]) {
             slices.clear();
         }

@@ -170,7 +170,7 @@ mod tests {
 
     fn question(descriptions: &[&str], answer: usize) -> PictureChoice {
         let descriptions = descriptions.iter().map(|text| (*text).to_owned()).collect();
-        PictureChoice { picture: 0, descriptions, answer }
+        PictureChoice { picture: 0, descriptions, answer, kind: None }
     }
 
     #[test]

@@ -92,7 +92,7 @@ mod tests {
         let picture = Picture::without_pixels("one".into());
         let descriptions =
             ["red fox: animal", "red hat: thing", "Red cup: thing"].map(str::to_owned).to_vec();
-        let question = PictureChoice { picture: 0, descriptions, answer: 0 };
+        let question = PictureChoice { picture: 0, descriptions, answer: 0, kind: None };
         let asked = [DescribedPicture { question: &question, picture: &picture, is_labelled: true }];
         let frequencies = WordFrequencies::new(&asked);
         let large = Tokenizer::train_words(["red fox animal red fox animal"], 200).unwrap();

@@ -1,0 +1,11 @@
+//! Pre-training on texts, images and pairs of both, as UNIMO has it.
+
+mod check;
+mod examples;
+mod mask;
+pub(crate) mod options;
+mod pair_lists;
+mod pair_reader;
+mod pairs;
+mod task;
+mod train;

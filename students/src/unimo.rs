@@ -1,0 +1,152 @@
+//! A UNIMO model.
+
+use alambic_models::Config;
+use alambic_models::text_encoder::{Family, TextEncoderConfig};
+use alambic_models::unimo::{Unimo, UnimoConfig, UnimoImages};
+use alambic_settings::{At, choices, settings};
+use alambic_tensor::parameters::Weights;
+
+use crate::StudentError;
+use crate::encoder::bert;
+use crate::sizes::TransformerSizes;
+use crate::student_builder::{
+    BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind, check_patch, keys,
+};
+
+choices! {
+    /// What an image is made of.
+    pub enum ImageUnits {
+        /// Square patches of its pixels.
+        Patches = "patches",
+        /// Regions that a detector found in it.
+        Regions = "regions",
+    }
+}
+
+settings! {
+    /// A UNIMO model (Li et al., 2021): one transformer that reads texts, images, and an image with a text behind it. It compares texts
+    /// and images that it encodes alone, as a CLIP does, and those that it reads together; under a head for answers (`fusion` with it
+    /// as `teacher`) it answers questions. Its vocabulary is its teacher's, or that of the text encoder it starts from, or without
+    /// these the words of its stage's texts.
+    pub struct UnimoSizes {
+        /// A text encoder in BERT's layout whose sizes and weights it takes. Left out: the sizes below, and random weights.
+        pub encoder: Option<At<String>>,
+        /// What images are made of.
+        pub units: ImageUnits = ImageUnits::Patches,
+        /// A detector that finds regions. Left out: corpora bring the regions along.
+        pub detector: Option<At<String>>,
+        /// Numbers of a region's features, its place not among them, where there is no detector.
+        #[range(1..=65_536)]
+        pub features: usize = 2048,
+        /// Maximum number of regions of an image.
+        #[range(1..=1000)]
+        pub regions: usize = 100,
+        /// Pixels of the side of the square that is read in the middle of an image, where it is read in patches.
+        #[range(4..=2048)]
+        pub image: usize = 64,
+        /// Pixels of the side of a patch; they divide those of the image.
+        #[range(1..=256)]
+        pub patch: usize = 8,
+        /// The sizes of its transformer.
+        #[flatten]
+        pub transformer: TransformerSizes,
+        /// Maximum number of tokens of a text.
+        #[range(4..=1_048_576)]
+        pub max_length: usize = 64,
+        /// Maximum number of tokens of a vocabulary that is trained on the stage's texts.
+        #[range(10..=1_000_000)]
+        pub vocabulary: usize = 8192,
+    }
+}
+
+impl UnimoSizes {
+    /// The configuration, and the weights that the text encoder gives.
+    fn plan(&self, context: &BuildContext<'_>) -> Result<(UnimoConfig, Weights), StudentError> {
+        let (text, given) = match &self.encoder {
+            None => {
+                let TransformerSizes { layers, width, heads, activation, dropout, .. } = self.transformer;
+                let shape = [layers, width, heads, self.transformer.intermediate_size()];
+                let text = bert(context, shape, activation, dropout, self.max_length)?;
+                (TextEncoderConfig { segments: 1, ..text }, Weights::new())
+            }
+            Some(name) => match context.require(name)? {
+                SourceModel { config: Config::TextEncoder(text), weights, .. }
+                    if text.family == Family::Bert =>
+                {
+                    (text, weights)
+                }
+                SourceModel { config, .. } => {
+                    return Err(SourceModel::unexpected(name, &config, "a text encoder in BERT's layout"));
+                }
+            },
+        };
+        let config = UnimoConfig { text, images: self.images(context)?, labels: Vec::new() };
+        Ok((config.with_head(context.head), given))
+    }
+
+    /// What images are made of.
+    fn images(&self, context: &BuildContext<'_>) -> Result<UnimoImages, StudentError> {
+        if self.units == ImageUnits::Patches {
+            check_patch(self.image, self.patch)?;
+            return Ok(UnimoImages::Patches {
+                image_size: self.image,
+                patch_size: self.patch,
+                processor: None,
+            });
+        }
+        let features = match &self.detector {
+            None => self.features,
+            Some(name) => match context.require(name)?.config {
+                Config::Detector(detector) => detector.hidden_size,
+                other => {
+                    return Err(SourceModel::unexpected(name, &other, "a detector, which finds regions"));
+                }
+            },
+        };
+        Ok(UnimoImages::Regions { features, max_regions: self.regions })
+    }
+}
+
+impl StudentBuilder for UnimoSizes {
+    fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
+        Ok(Config::Unimo(self.plan(context)?.0))
+    }
+
+    fn build(&self, context: &BuildContext<'_>) -> Result<InitialModel, StudentError> {
+        let (config, given) = self.plan(context)?;
+        let weights = Unimo::complete(&config, &given, &context.streams)?;
+        Ok(InitialModel { config: Config::Unimo(config), weights })
+    }
+
+    fn has_source_weights(&self) -> bool {
+        self.encoder.is_some()
+    }
+
+    fn task_kind(&self) -> TaskKind {
+        TaskKind::ImageTextRetrieval
+    }
+
+    fn source_models(&self) -> Vec<&At<String>> {
+        self.encoder.iter().collect()
+    }
+
+    fn overridden_keys(&self) -> Vec<(&'static str, Vec<String>)> {
+        let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let sizes = || [keys::<TransformerSizes>(), named(&["max-length", "vocabulary"])].concat();
+        let of_encoder = self.encoder.iter().map(|_| ("encoder", sizes()));
+        let of_detector = self.detector.iter().map(|_| ("detector", named(&["features"])));
+        let of_units = match self.units {
+            ImageUnits::Patches => named(&["detector", "features", "regions"]),
+            ImageUnits::Regions => named(&["image", "patch"]),
+        };
+        of_encoder.chain(of_detector).chain([("units", of_units)]).collect()
+    }
+
+    fn detector(&self) -> Option<&At<String>> {
+        self.detector.as_ref().filter(|_| self.units == ImageUnits::Regions)
+    }
+
+    fn max_vocabulary(&self) -> Option<usize> {
+        Some(self.vocabulary)
+    }
+}

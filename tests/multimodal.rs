@@ -1,0 +1,234 @@
+//! Pre-training on texts, images and pairs with rewritten captions, from a recipe to its use.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
+mod common;
+
+use std::fmt::Write;
+
+use common::{json, json_of, run, write_image};
+use serde_json::Value;
+
+const RECIPE: &str = "builtin:vision/smoke/unimo";
+
+#[test]
+fn one_transformer_learns_to_tell_rewritten_captions_and_a_smaller_one_learns_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let plan = run(at, &["plan", RECIPE]).good();
+    assert!(plan.contains("images with captions") && plan.contains("texts"), "{plan}");
+    let outcome: Value = json(&run(at, &["run", RECIPE, "--out", "run", "--json"]).done());
+    let models = &outcome["models"];
+    for model in ["teacher", "student", "baseline"] {
+        let accuracy = models[model]["metrics"]["accuracy"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&accuracy), "{model}: {models}");
+    }
+    for level in ["sentence", "phrase", "word"] {
+        assert!(models["student"]["slices"][level]["accuracy"].is_f64(), "{models}");
+    }
+    // What each source has of the sum over the positives is recorded, and is one in all.
+    let events = std::fs::read_to_string(at.join("run/events.jsonl")).unwrap();
+    let shares: Vec<f64> = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event.to_string().contains("positives.pair-alone"))
+        .map(|event| sum_of(&event, "positives."))
+        .collect();
+    assert!(!shares.is_empty(), "{events}");
+    assert!(shares.iter().all(|sum| (sum - 1.0).abs() < 1e-6), "{shares:?}");
+
+    let config = json_of(&at.join("run/student/config.json"));
+    assert_eq!((&config["model_type"], &config["image_units"]), (&"unimo".into(), &"patches".into()));
+    write_image(&at.join("scene.png"), (24, 24), |value| (value % 251) as u8);
+    let texts = "there is a red circle.\tthere is a blue square.";
+    let said = run(at, &["predict", "run/student", "--image", "scene.png", texts]).good();
+    assert!(said.contains("there is a"), "{said}");
+}
+
+/// The sum of the numbers whose keys begin so, wherever they stand.
+fn sum_of(value: &Value, prefix: &str) -> f64 {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| match value.as_f64() {
+                Some(number) if key.starts_with(prefix) => number,
+                _ => sum_of(value, prefix),
+            })
+            .sum(),
+        Value::Array(all) => all.iter().map(|value| sum_of(value, prefix)).sum(),
+        _ => 0.0,
+    }
+}
+
+/// Scenes with captions and questions, on which what is trained takes seconds.
+const DATA: &str = r#"
+schema = 1
+name = "multimodal"
+seed = 1
+[data.scenes.corpus.made-up-scenes]
+images = 80
+questions = 3
+captions = 2
+side = 16
+fewest = 2
+most = 2
+shapes = 3
+colours = 3
+[data.scenes.split]
+test-fraction = 0.2
+validation-fraction = 0.1
+[data.scenes.rewrite]
+negatives = 3
+[model.unimo.unimo]
+image = 16
+layers = 1
+width = 16
+heads = 2
+[teacher.unimo.checkpoint]
+stage = "learn"
+[train]
+epochs = 50
+steps = 6
+batch.size = 6
+validate-every = 3
+validation-examples = 6
+[stage.learn]
+student = "unimo"
+data.multimodal = [
+    { data = ["scenes"], reads = "pairs", mask.spans = { max-words = 3 } },
+    { data = ["scenes"], reads = "texts", questions = true },
+    { data = ["scenes"], reads = "images" },
+]
+loss.cross-modal-contrast = {}
+loss.masked-words = {}
+loss.region-regression = {}
+"#;
+
+#[test]
+fn towers_learn_from_it_and_both_retrieve() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let recipe = format!(
+        "stages = [\"learn\", \"towers\"]\n{DATA}{}",
+        r#"
+[model.clip.clip]
+image = 16
+layers = 1
+width = 16
+heads = 2
+[stage.towers]
+student = "clip"
+teacher = "unimo"
+data.multimodal = { data = ["scenes"] }
+loss.cross-modal-contrast = {}
+loss.list-kl = { weight = 2 }
+[baseline]
+data.multimodal = { data = ["scenes"] }
+loss.cross-modal-contrast = {}
+[evaluation]
+data = ["scenes"]
+teacher = "unimo"
+caption-relevance = "true"
+limit = 10
+timed-examples = 2
+"#
+    );
+    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
+    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
+    for model in ["teacher", "student", "baseline"] {
+        for slice in ["text to image", "image to text"] {
+            assert!(outcome["models"][model]["slices"][slice]["recall-at-1"].is_f64(), "{outcome}");
+        }
+    }
+    assert_eq!(json_of(&at.join("run/student/config.json"))["model_type"], "clip");
+}
+
+#[test]
+fn it_answers_questions_under_a_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let recipe = format!(
+        "stages = [\"learn\", \"answer\"]\n{DATA}{}",
+        r#"
+[model.answers.fusion]
+teacher = "unimo"
+[stage.answer]
+student = "answers"
+data.questions = { data = ["scenes"], max-length = 32 }
+loss.cross-entropy = {}
+[evaluation]
+data = ["scenes"]
+limit = 10
+timed-examples = 2
+"#
+    );
+    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
+    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
+    assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
+    let config = json_of(&at.join("run/student/config.json"));
+    assert_eq!(config["architectures"][0], "UnimoForQuestionAnswering");
+    write_image(&at.join("scene.png"), (16, 16), |value| (value % 251) as u8);
+    run(at, &["predict", "run/student", "--image", "scene.png", "how many circles are there?"]).good();
+}
+
+#[test]
+fn captions_without_scenes_are_rewritten_by_a_lexicon() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let kinds = ["fox", "owl", "bear", "duck"];
+    let mut table = "image\tcaption\tsplit\n".to_owned();
+    for number in 0..32 {
+        write_image(&at.join(format!("{number}.png")), (16, 16), |value| {
+            ((value * (number + 3)) % 251) as u8
+        });
+        let split = if number % 4 == 3 { "test" } else { "train" };
+        writeln!(table, "{number}.png\ta {} in the picture {number}\t{split}", kinds[number % 4]).unwrap();
+    }
+    std::fs::write(at.join("captions.tsv"), table).unwrap();
+    std::fs::write(
+        at.join("lexicon.tsv"),
+        "kind\tphrase\nanimal\tfox\nanimal\towl\nanimal\tbear\nanimal\tduck\n",
+    )
+    .unwrap();
+    let recipe = r#"
+schema = 1
+name = "lexicon"
+stages = ["learn"]
+[data.pictures.corpus.image-captions]
+paths = "captions.tsv"
+images = "."
+[data.pictures.split]
+test-values = ["test"]
+validation-fraction = 0.2
+[data.pictures.rewrite]
+lexicon = "lexicon.tsv"
+levels = ["word", "sentence"]
+[data.hard.corpus.picture-choice]
+of = ["pictures"]
+rewritten = true
+choices = 4
+questions = 2
+[model.unimo.unimo]
+image = 16
+layers = 1
+width = 16
+heads = 2
+[train]
+epochs = 50
+steps = 4
+batch.size = 6
+validate-every = 2
+validation-examples = 4
+[stage.learn]
+data.multimodal = { data = ["pictures"] }
+loss.cross-modal-contrast = { positives = "each" }
+[evaluation]
+data = ["hard"]
+timed-examples = 2
+"#;
+    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
+    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
+    for level in ["word", "sentence"] {
+        assert!(outcome["models"]["student"]["slices"][level]["accuracy"].is_f64(), "{outcome}");
+    }
+}
