@@ -143,9 +143,16 @@ impl VisualQuestionAnsweringPipeline {
         questions: &[QuestionInput<'_>],
         wanted: TapSelection,
     ) -> Result<Trace, InferenceError> {
-        let tags: Vec<Option<String>> =
-            questions.iter().map(|(_, image)| self.image_processor.second_text(image)).collect();
-        let texts = questions.iter().zip(&tags).map(|((text, _), tags)| (*text, tags.as_deref()));
+        // A text about several images stands once for each of them, with its tags.
+        let tags = |image: &ProcessedImage| match self.image_processor.second_texts(image) {
+            Some(several) => several.into_iter().map(Some).collect(),
+            None => vec![self.image_processor.second_text(image)],
+        };
+        let tags: Vec<Vec<Option<String>>> = questions.iter().map(|(_, image)| tags(image)).collect();
+        let texts = questions
+            .iter()
+            .zip(&tags)
+            .flat_map(|((text, _), tags)| tags.iter().map(move |tags| (*text, tags.as_deref())));
         let text = Some(self.encode(texts)?);
         let images: Vec<&ProcessedImage> = questions.iter().map(|(_, image)| *image).collect();
         let (image, regions) = self.image_processor.batch(&images, None)?;

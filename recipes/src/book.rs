@@ -115,6 +115,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/vinvl", include_str!("../vision/vinvl.toml")),
     ("vision/vinvl-small-detector", include_str!("../vision/vinvl-small-detector.toml")),
     ("vision/oscar-retrieval", include_str!("../vision/oscar-retrieval.toml")),
+    ("vision/oscar-captions", include_str!("../vision/oscar-captions.toml")),
+    ("vision/oscar-pairs", include_str!("../vision/oscar-pairs.toml")),
     ("vision/clip", include_str!("../vision/clip.toml")),
     ("vision/lxmert-nlvr", include_str!("../vision/lxmert-nlvr.toml")),
     (
@@ -145,6 +147,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/smoke/vinvl", include_str!("../vision/smoke/vinvl.toml")),
     ("vision/smoke/vinvl-small-detector", include_str!("../vision/smoke/vinvl-small-detector.toml")),
     ("vision/smoke/oscar-retrieval", include_str!("../vision/smoke/oscar-retrieval.toml")),
+    ("vision/smoke/oscar-captions", include_str!("../vision/smoke/oscar-captions.toml")),
+    ("vision/smoke/oscar-pairs", include_str!("../vision/smoke/oscar-pairs.toml")),
     ("vision/smoke/clip", include_str!("../vision/smoke/clip.toml")),
     ("vision/smoke/lxmert", include_str!("../vision/smoke/lxmert.toml")),
     ("vision/smoke/clip-td", include_str!("../vision/smoke/clip-td.toml")),
