@@ -119,7 +119,7 @@ pub(crate) fn with_head(
     context: &BuildContext<'_>,
 ) -> Result<OscarConfig, StudentError> {
     let config = config.with_head(context.head);
-    let needed = config.max_caption_length + if config.tags { 2 } else { 0 };
+    let needed = config.caption_positions();
     if config.captions && config.bert.max_length() < needed {
         return Err(StudentError::Incompatible(format!(
             "captions of {} tokens and tags behind them need {needed} positions, and the model has {}: raise `max-length`, or lower \

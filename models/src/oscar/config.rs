@@ -192,6 +192,12 @@ impl OscarConfig {
         self.bert.max_length().saturating_sub(self.max_caption_length)
     }
 
+    /// Positions that writing needs: those of the longest caption, and of a tag and its end.
+    #[must_use]
+    pub fn caption_positions(&self) -> usize {
+        self.max_caption_length + if self.tags { 2 } else { 0 }
+    }
+
     /// Names of the tensors of the encoder and its head.
     #[must_use]
     pub fn names() -> TensorNames {

@@ -74,8 +74,18 @@ impl WrittenData {
                 );
             }
         }
-        if oscar.is_none() {
-            return;
+        let Some(config) = oscar else { return };
+        let (needed, positions) = (config.caption_positions(), config.bert.max_length());
+        if needed > positions {
+            let message = format!(
+                "the student of stage `{}` has {positions} positions, and captions of {} tokens with tags behind them need {needed}",
+                site.name, config.max_caption_length
+            );
+            checker.report(
+                Diagnostic::error("student::regions", message)
+                    .label(&declared, "has too few positions")
+                    .help("raise its `max-length`, or lower its `max-caption-length`"),
+            );
         }
         if self.contrast.first().is_some() {
             let origin = checker.table_origin(site, "contrast", 0);
