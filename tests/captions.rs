@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alambic_data::{DetectedRegions, RegionLayout, RegionVocabulary};
@@ -70,6 +70,17 @@ fn what_transformers_parts_write_is_written_by_trace() {
     }
     let taps = run(folder.path(), &["list", "taps", model]).good();
     assert!(taps.contains("text.hidden.1") && taps.contains("logits"), "{taps}");
+}
+
+/// The first folder of a model in or below a folder.
+fn model_folder(folder: &Path) -> Option<PathBuf> {
+    if folder.join("config.json").is_file() && folder.join("model.safetensors").is_file() {
+        return Some(folder.to_owned());
+    }
+    let mut below: Vec<PathBuf> =
+        std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path()).collect();
+    below.sort();
+    below.iter().find_map(|path| model_folder(path))
 }
 
 /// Regions of an image: a red one on the left, or a blue one on the right, as its number is even or odd.
@@ -195,12 +206,13 @@ timed-examples = 2
         assert!(models[model]["metrics"]["chrf"].as_f64().unwrap() > 99.0, "{model}: {models}");
     }
     // What is frozen is as it was: the student has the table of its teacher.
-    let table = |stage: &str| {
-        let weights = parameters::load(&at.join(stage).join("model.safetensors")).unwrap();
+    let table = |folder: &Path| {
+        let weights = parameters::load(&folder.join("model.safetensors")).unwrap();
         let table: Vec<Vec<f32>> = weights["bert.embeddings.word_embeddings.weight"].to_vec2().unwrap();
         table
     };
-    assert_eq!(table("run/stages/captions/best"), table("run/student"));
+    let teacher = model_folder(&at.join("run/checkpoints/captions")).unwrap();
+    assert_eq!(table(&teacher), table(&at.join("run/student")));
     let config = json_of(&at.join("run/student/config.json"));
     assert_eq!(config["freeze_embedding"], true);
 }

@@ -162,7 +162,7 @@ impl VisualQuestionAnsweringPipeline {
 
     /// Attention of the tokens of a question to each part of the image in the last layer, a mean over tokens and heads, with
     /// the edges of the patch as [`ImageProcessor::patch_boxes`] has them, without what stands before the image's parts. None
-    /// where text and image have no layer in common.
+    /// where text and image have no layer in common, or the text is read with each of several images.
     ///
     /// # Errors
     /// When the question cannot be encoded or the image does not fit the model.
@@ -170,6 +170,10 @@ impl VisualQuestionAnsweringPipeline {
         &self,
         (question, image): QuestionInput<'_>,
     ) -> Result<Option<Vec<WeightedBox>>, InferenceError> {
+        // Of several images each would have a map of its own.
+        if matches!(image, ProcessedImage::Several(_)) {
+            return Ok(None);
+        }
         let outline = self.config.outline();
         let (Some(text), Some(parts)) = (outline.streams.get("text"), outline.streams.get("image")) else {
             return Ok(None);

@@ -110,13 +110,17 @@ impl<'a> WrittenEvaluator<'a> {
         };
         let trivial = match written {
             Written::Caption if entries[0].reads_regions() => {
-                let mut known = Vec::new();
+                // Each caption is an example: of an image the first is taken.
+                let mut known: IndexMap<usize, (&Picture, &str)> = IndexMap::new();
                 for entry in &entries {
                     for example in entry.examples(corpora, Split::Train)? {
                         let caption = example.versions.iter().find_map(|own| own.targets.first().copied());
-                        known.extend(example.picture.zip(caption));
+                        if let Some((picture, caption)) = example.picture.zip(caption) {
+                            known.entry(std::ptr::from_ref(picture).addr()).or_insert((picture, caption));
+                        }
                     }
                 }
+                let known: Vec<(&Picture, &str)> = known.into_values().collect();
                 let pictures: Vec<Option<&Picture>> = asked.iter().map(|own| own.picture).collect();
                 Some(TrivialBaseline {
                     name: NEAREST_CAPTION,

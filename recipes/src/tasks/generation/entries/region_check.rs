@@ -87,6 +87,21 @@ impl WrittenData {
                     .help("raise its `max-length`, or lower its `max-caption-length`"),
             );
         }
+        if let Some(name) = site.teacher
+            && let Some(teacher) = checker.models.teacher(name)
+            && !matches!(&teacher.config, Config::Oscar(own) if own.captions && own.max_caption_length == config.max_caption_length)
+        {
+            let message = format!(
+                "the teacher `{}` does not read captions as the student of stage `{}` does",
+                name.value, site.name
+            );
+            checker.report(
+                Diagnostic::error("student::regions", message)
+                    .label(&name.origin, "this teacher")
+                    .label(&declared, format!("writes captions of {} tokens", config.max_caption_length))
+                    .help("a teacher that writes captions of as many tokens (`max-caption-length`) reads the student's masks"),
+            );
+        }
         if self.contrast.first().is_some() {
             let origin = checker.table_origin(site, "contrast", 0);
             let message = "an `oscar` has no embeddings of texts and images to be contrasted".to_owned();
