@@ -67,6 +67,7 @@ pub(crate) fn distil(steps: usize) -> Result<Vec<f32>, Box<dyn Error>> {
             ranks: None,
             // How far the training is, for a temperature that changes over its steps.
             progress: progress(step, steps),
+            step: Some(step + 1),
         })?;
         let gradients = Gradients::of(&loss, &parameters)?;
         optimiser.step(&parameters, &gradients, 1.0, 1.0)?;

@@ -138,6 +138,7 @@ impl Distillation {
             projections: &weights,
             ranks: None,
             progress: 1.0,
+            step: None,
         };
         let [hidden, scores] = [0, 1].map(|term| self.terms[term].loss(&inputs));
         Ok((hidden? + scores?)?)

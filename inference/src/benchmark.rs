@@ -4,8 +4,8 @@ use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
     ATTRIBUTE_LOGITS, Config, DecodingState, GenerationConfig, ImageInput, Images, ModelError, ModelFolder,
-    OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, Regions, TapSelection, Tokens, Translator,
-    embedding_tap, tap,
+    OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, Regions, TaggedRegions, TapSelection, Tokens,
+    Translator, embedding_tap, tap,
 };
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::device;
@@ -83,7 +83,14 @@ impl BenchmarkModel {
             (0..length).map(token).collect()
         };
         let source = Tokens::pad(&(0..batch).map(text).collect::<Vec<_>>(), padding);
-        let (image, regions) = self.images(batch)?;
+        let (mut image, mut regions) = self.images(batch)?;
+        if self.config.writes_texts()
+            && let Some(regions) = regions.take()
+        {
+            // Captions are of so many tokens, without tags.
+            let tags = Tokens::pad(&vec![Vec::<u32>::new(); batch], padding);
+            image = Some(Image::Regions(TaggedRegions { regions, tags }));
+        }
         Ok(BenchmarkInputs { source, image, regions, length })
     }
 

@@ -117,7 +117,8 @@ impl ImageTextToTextPipeline {
         inputs: impl Iterator<Item = &'i ImagePrompt<'i>>,
     ) -> Result<Option<Image>, InferenceError> {
         let images: Vec<&ProcessedImage> = inputs.map(|input| input.image).collect();
-        Ok(self.image_processor.batch(&images, None)?.0)
+        let generation = &self.generation;
+        self.image_processor.input_of_writer(&images, (generation.config(), generation.tokenizer()))
     }
 }
 

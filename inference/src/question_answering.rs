@@ -143,9 +143,16 @@ impl VisualQuestionAnsweringPipeline {
         questions: &[QuestionInput<'_>],
         wanted: TapSelection,
     ) -> Result<Trace, InferenceError> {
-        let tags: Vec<Option<String>> =
-            questions.iter().map(|(_, image)| self.image_processor.second_text(image)).collect();
-        let texts = questions.iter().zip(&tags).map(|((text, _), tags)| (*text, tags.as_deref()));
+        // A text about several images stands once for each of them, with its tags.
+        let tags = |image: &ProcessedImage| match self.image_processor.second_texts(image) {
+            Some(several) => several.into_iter().map(Some).collect(),
+            None => vec![self.image_processor.second_text(image)],
+        };
+        let tags: Vec<Vec<Option<String>>> = questions.iter().map(|(_, image)| tags(image)).collect();
+        let texts = questions
+            .iter()
+            .zip(&tags)
+            .flat_map(|((text, _), tags)| tags.iter().map(move |tags| (*text, tags.as_deref())));
         let text = Some(self.encode(texts)?);
         let images: Vec<&ProcessedImage> = questions.iter().map(|(_, image)| *image).collect();
         let (image, regions) = self.image_processor.batch(&images, None)?;
@@ -155,7 +162,7 @@ impl VisualQuestionAnsweringPipeline {
 
     /// Attention of the tokens of a question to each part of the image in the last layer, a mean over tokens and heads, with
     /// the edges of the patch as [`ImageProcessor::patch_boxes`] has them, without what stands before the image's parts. None
-    /// where text and image have no layer in common.
+    /// where text and image have no layer in common, or the text is read with each of several images.
     ///
     /// # Errors
     /// When the question cannot be encoded or the image does not fit the model.
@@ -163,6 +170,10 @@ impl VisualQuestionAnsweringPipeline {
         &self,
         (question, image): QuestionInput<'_>,
     ) -> Result<Option<Vec<WeightedBox>>, InferenceError> {
+        // Of several images each would have a map of its own.
+        if matches!(image, ProcessedImage::Several(_)) {
+            return Ok(None);
+        }
         let outline = self.config.outline();
         let (Some(text), Some(parts)) = (outline.streams.get("text"), outline.streams.get("image")) else {
             return Ok(None);

@@ -100,6 +100,7 @@ pub(crate) mod tests {
             projections: &Weights::new(),
             ranks: None,
             progress: 1.0,
+            step: None,
         })?;
         let store = backward(&loss)?;
         let gradient = |variable: &Var| -> Result<Option<Vec<f32>>, LossError> {

@@ -201,6 +201,7 @@ mod tests {
             projections: &Weights::new(),
             ranks: None,
             progress: 1.0,
+            step: None,
         })
     }
 

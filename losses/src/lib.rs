@@ -32,6 +32,7 @@
 //!     projections: &Weights::new(),
 //!     ranks: None,
 //!     progress: 1.0,
+//!     step: None,
 //! };
 //! assert!(term.loss(&inputs)?.to_scalar::<f32>()? > 0.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,6 +46,7 @@ mod arithmetic;
 mod attention;
 mod attention_scores;
 mod binary_cross_entropy;
+mod caption_words;
 mod codebook;
 mod commitment;
 mod comparison;
@@ -108,6 +110,7 @@ pub use answers::Answers;
 pub use attention::Attention;
 pub use attention_scores::{AttentionScores, HeadMatch, Padding};
 pub use binary_cross_entropy::BinaryCrossEntropy;
+pub use caption_words::CaptionWords;
 pub use codebook::CodebookLoss;
 pub use commitment::Commitment;
 pub use comparison::Comparison;

@@ -10,10 +10,10 @@ use alambic_settings::{
 };
 
 use crate::{
-    Affinity, Answers, Attention, AttentionScores, BinaryCrossEntropy, CodebookLoss, Commitment, Contrastive,
-    Cosent, CosineSimilarity, CrossAttention, CrossEntropy, CrossModalContrast, Decoupled, Detection,
-    Embedding, EncoderMatch, Energy, Hidden, ImageReconstruction, ImageTextContrast, InfoNce,
-    KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, MaskedWords,
+    Affinity, Answers, Attention, AttentionScores, BinaryCrossEntropy, CaptionWords, CodebookLoss,
+    Commitment, Contrastive, Cosent, CosineSimilarity, CrossAttention, CrossEntropy, CrossModalContrast,
+    Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden, ImageReconstruction, ImageTextContrast,
+    InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, MaskedWords,
     Matching, MultipleNegatives, PairwiseLogistic, Patient, RegionAttributes, RegionFeatures, RegionObjects,
     RegionRegression, RelationalAngle, RelationalDistance, Relations, Representation, Sequence,
     SimilarityPreserving, SquaredError, SupervisedContrast, Targeted, UniformPrior, WordLevel,
@@ -26,6 +26,7 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<LabelPrior>("label-prior"),
     loss_kind::<Matching>("matching"),
     loss_kind::<MaskedWords>("masked-words"),
+    loss_kind::<CaptionWords>("caption-words"),
     loss_kind::<RegionObjects>("region-objects"),
     loss_kind::<RegionAttributes>("region-attributes"),
     loss_kind::<RegionFeatures>("region-features"),

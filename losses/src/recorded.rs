@@ -145,6 +145,7 @@ pub fn evaluate(loss: &Loss, student: &Weights, teacher: &Weights) -> Result<Los
         projections: &projections,
         ranks: None,
         progress: 1.0,
+        step: None,
     })?;
     let store = backward(&value)?;
     let gradients = variables

@@ -206,6 +206,8 @@ pub struct Inputs<'a> {
     /// How far the stage is, for options that change over its steps ([`progress`](crate::progress)): 1 where no step is taken, as
     /// in validations.
     pub progress: f64,
+    /// The step of the stage that is taken, counted from 1; none where none is taken.
+    pub step: Option<usize>,
 }
 
 impl<'a> Inputs<'a> {

@@ -47,6 +47,7 @@ fn loss(term: &Term, student: &Trace, teacher: &Trace) -> Result<Tensor, LossErr
         projections: &Weights::new(),
         ranks: None,
         progress: 1.0,
+        step: None,
     })
 }
 

@@ -89,6 +89,7 @@ fn loss(term: &Term, first: usize, count: usize, ranks: Option<&Ranks>) -> (f64,
         projections: &weights,
         ranks,
         progress: 1.0,
+        step: None,
     };
     let loss = term.loss(&inputs).unwrap();
     let gradients = backward(&loss).unwrap();

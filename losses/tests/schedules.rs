@@ -46,6 +46,7 @@ fn value(term: &Term, progress: f64) -> Result<u32, LossError> {
         projections: &Weights::new(),
         ranks: None,
         progress,
+        step: None,
     };
     Ok(term.loss(&inputs)?.to_scalar::<f32>()?.to_bits())
 }

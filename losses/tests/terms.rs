@@ -54,7 +54,15 @@ fn loss(
     teacher: Option<&Trace>,
     targets: &Targets,
 ) -> Result<Tensor, LossError> {
-    term.loss(&Inputs { student, teacher, targets, projections: &Weights::new(), ranks: None, progress: 1.0 })
+    term.loss(&Inputs {
+        student,
+        teacher,
+        targets,
+        projections: &Weights::new(),
+        ranks: None,
+        progress: 1.0,
+        step: None,
+    })
 }
 
 fn value(tensor: &Tensor) -> f64 {
@@ -354,6 +362,7 @@ fn the_projection_and_the_student_are_trained_and_the_teacher_is_not() {
         projections: &projections,
         ranks: None,
         progress: 1.0,
+        step: None,
     };
     let loss = term.loss(&inputs).unwrap();
     // The projected state is (1, 2, 3.5).

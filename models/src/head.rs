@@ -80,6 +80,8 @@ pub struct HeadSpec {
     pub attributes: Vec<String>,
     /// Images that a text is about; models that read one at a time see them side by side.
     pub images: usize,
+    /// Whether texts are written, for models of which only some do.
+    pub writes: bool,
 }
 
 impl HeadSpec {
@@ -113,6 +115,7 @@ impl HeadSpec {
             relations: 0,
             attributes: Vec::new(),
             images: 1,
+            writes: false,
         }
     }
 }

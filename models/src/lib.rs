@@ -97,7 +97,7 @@ pub use outline::{
 pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
 pub use prefixed::PrefixedTranslator;
-pub use regions::Regions;
+pub use regions::{Regions, TaggedRegions};
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
     CommonWord, EncodedText, EncodingOptions, TargetPrefix, TokenSpan, TokenWindow, Tokenizer,

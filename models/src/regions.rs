@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
 
-use crate::{ModelError, integers};
+use crate::text_input::TextInput;
+use crate::{ModelError, Tokens, integers};
 
 /// Regions of the images of one batch, padded to one number.
 #[derive(Debug, Clone)]
@@ -58,6 +59,41 @@ impl Regions {
             )));
         }
         Ok(())
+    }
+}
+
+/// Regions of images, and the tokens of the tags of the objects in them.
+#[derive(Debug, Clone)]
+pub struct TaggedRegions {
+    /// The regions of each image.
+    pub regions: Regions,
+    /// The tags of each image, with the end of a text behind them; of no length where no tags are read.
+    pub tags: Tokens,
+}
+
+impl TaggedRegions {
+    /// Texts with the tags of their images behind them as a second segment; of the texts, the tokens at `selected` places `(row,
+    /// place)` are those whose logits are wanted.
+    #[must_use]
+    pub fn behind(&self, texts: &Tokens, selected: Option<&[(usize, usize)]>) -> TextInput {
+        let (text, tags) = (texts.length, self.tags.length);
+        let rows = 0..texts.batch;
+        let both = |row: usize| {
+            texts.ids[row * text..(row + 1) * text].iter().chain(&self.tags.ids[row * tags..(row + 1) * tags])
+        };
+        let segments = |_: usize| std::iter::repeat_n(0, text).chain(std::iter::repeat_n(1, tags));
+        let tokens = Tokens {
+            ids: Arc::new(rows.clone().flat_map(both).copied().collect()),
+            mask: side_by_side(&texts.mask, &self.tags.mask, texts.batch),
+            batch: texts.batch,
+            length: text + tags,
+        };
+        let place = |&(row, place): &(usize, usize)| (row * (text + tags) + place) as u32;
+        TextInput {
+            segments: Some(Arc::new(rows.flat_map(segments).collect())),
+            selected: selected.map(|selected| Arc::new(selected.iter().map(place).collect())),
+            ..TextInput::new(tokens)
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::iter::repeat_n;
 use std::sync::Arc;
 
-use crate::{EncodedText, Tokens};
+use crate::tokens::repeated_rows;
+use crate::{EncodedText, ModelError, Tokens};
 
 /// Texts, or pairs of texts, of a batch, as encoders read them.
 #[derive(Debug, Clone)]
@@ -40,6 +41,38 @@ impl TextInput {
         };
         let languages = languages.filter(|_| !texts.is_empty()).map(of_tokens);
         Self { segments: Some(segments), languages, ..Self::new(tokens) }
+    }
+
+    /// Each text so many times, one behind another; the tokens whose logits are wanted are all.
+    #[must_use]
+    pub fn repeated(&self, times: usize) -> Self {
+        let rows = |values: &Arc<Vec<u32>>| Arc::new(repeated_rows(values, self.tokens.length, times));
+        Self {
+            tokens: self.tokens.repeated(times),
+            segments: self.segments.as_ref().map(rows),
+            languages: self.languages.as_ref().map(rows),
+            selected: None,
+        }
+    }
+
+    /// Tokens of first texts that are padded to one length, behind which all second texts begin: those of the second segment.
+    ///
+    /// # Errors
+    /// When second texts begin at other places, or there is no first text.
+    pub(crate) fn first_length(&self) -> Result<usize, ModelError> {
+        let Tokens { length, mask, .. } = &self.tokens;
+        let Some(segments) = &self.segments else { return Ok(*length) };
+        let rows = || segments.chunks((*length).max(1)).zip(mask.chunks((*length).max(1)));
+        let count = (0..*length).find(|&place| rows().any(|(row, _)| row[place] == 1)).unwrap_or(*length);
+        let are_second =
+            rows().all(|(row, mask)| (count..*length).all(|place| mask[place] == 0 || row[place] == 1));
+        if count == 0 || !are_second {
+            return Err(ModelError::Input(
+                "captions come first, padded to one length, and their tags behind them as a second segment"
+                    .into(),
+            ));
+        }
+        Ok(count)
     }
 
     /// Texts of one segment, all of whose tokens are wanted.

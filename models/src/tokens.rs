@@ -1,5 +1,6 @@
 //! Batches of token ids.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
@@ -87,9 +88,41 @@ impl Tokens {
         }
     }
 
+    /// Each sequence so many times, one behind another.
+    #[must_use]
+    pub fn repeated(&self, times: usize) -> Self {
+        Self {
+            ids: Arc::new(repeated_rows(&self.ids, self.length, times)),
+            mask: Arc::new(repeated_rows(&self.mask, self.length, times)),
+            batch: self.batch * times,
+            length: self.length,
+        }
+    }
+
+    /// A part of the places of every sequence.
+    #[must_use]
+    pub fn columns(&self, places: Range<usize>) -> Self {
+        Self {
+            ids: Arc::new(columns(&self.ids, self.length, places.clone())),
+            mask: Arc::new(columns(&self.mask, self.length, places.clone())),
+            batch: self.batch,
+            length: places.len(),
+        }
+    }
+
     /// Number of tokens that are not padding.
     #[must_use]
     pub fn count(&self) -> usize {
         self.mask.iter().map(|&kept| usize::from(kept)).sum()
     }
+}
+
+/// Rows of so many values, each so many times.
+pub(crate) fn repeated_rows<T: Copy>(values: &[T], length: usize, times: usize) -> Vec<T> {
+    values.chunks(length.max(1)).flat_map(|row| std::iter::repeat_n(row, times)).flatten().copied().collect()
+}
+
+/// A part of rows of so many values.
+fn columns<T: Copy>(values: &[T], length: usize, places: Range<usize>) -> Vec<T> {
+    values.chunks(length.max(1)).flat_map(|row| &row[places.clone()]).copied().collect()
 }

@@ -121,6 +121,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/unimo-questions", include_str!("../vision/unimo-questions.toml")),
     ("vision/unimo-without-texts", include_str!("../vision/unimo-without-texts.toml")),
     ("vision/oscar-retrieval", include_str!("../vision/oscar-retrieval.toml")),
+    ("vision/oscar-captions", include_str!("../vision/oscar-captions.toml")),
+    ("vision/oscar-pairs", include_str!("../vision/oscar-pairs.toml")),
     ("vision/clip", include_str!("../vision/clip.toml")),
     ("vision/lxmert-nlvr", include_str!("../vision/lxmert-nlvr.toml")),
     (
@@ -152,6 +154,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/smoke/vinvl-small-detector", include_str!("../vision/smoke/vinvl-small-detector.toml")),
     ("vision/smoke/unimo", include_str!("../vision/smoke/unimo.toml")),
     ("vision/smoke/oscar-retrieval", include_str!("../vision/smoke/oscar-retrieval.toml")),
+    ("vision/smoke/oscar-captions", include_str!("../vision/smoke/oscar-captions.toml")),
+    ("vision/smoke/oscar-pairs", include_str!("../vision/smoke/oscar-pairs.toml")),
     ("vision/smoke/clip", include_str!("../vision/smoke/clip.toml")),
     ("vision/smoke/lxmert", include_str!("../vision/smoke/lxmert.toml")),
     ("vision/smoke/clip-td", include_str!("../vision/smoke/clip-td.toml")),

@@ -8,6 +8,8 @@ pub(crate) const FROM_SCRATCH: &str = "baseline-scratch";
 pub(crate) const UNTRAINED: &str = "untrained";
 /// The baseline of questions about images that does not see the image.
 pub(crate) const QUESTION_ONLY: &str = "question-only";
+/// The captions of the training images that look most alike.
+pub(crate) const NEAREST_CAPTION: &str = "nearest-caption";
 /// The baseline of images that are brought down to a pixel a token, and up again.
 pub(crate) const BILINEAR: &str = "bilinear";
 /// The images that texts tell of, beside those that are drawn of them.

@@ -31,7 +31,10 @@ pub(crate) fn are_same(one: &Tokenizer, other: &Tokenizer) -> bool {
 /// Whether a student takes the vocabulary of the models whose layers it takes. That of a student that writes texts of texts alone is
 /// made of its data, and has their languages.
 pub(crate) fn takes_vocabulary(student: &Student, task: &dyn Task) -> bool {
-    let reads_images = matches!(student, Student::Pali(_) | Student::PaliLayers(_));
+    let reads_images = matches!(
+        student,
+        Student::Pali(_) | Student::PaliLayers(_) | Student::Oscar(_) | Student::OscarLayers(_)
+    );
     let is_taken = reads_images || task.task_kind() != TaskKind::TextGeneration;
     is_taken && student.inner().vocabulary_source().is_some()
 }

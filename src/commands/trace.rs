@@ -91,7 +91,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         written.insert(names[0].clone(), Tensor::from_vec(values, &shape, device::current())?);
     }
     if let (Some(generation), Some(text)) = (generation, &batch.text) {
-        let generated = generation.write(&*model, &text.tokens, batch.image.as_ref()).map_err(of_inputs)?;
+        let image = batch.image_of_writer().map_err(of_inputs)?;
+        let generated = generation.write(&*model, &text.tokens, image.as_ref()).map_err(of_inputs)?;
         written.insert("generated".into(), generated);
     }
     written.extend(trace.taps().iter().map(|(name, tensor)| (name.clone(), tensor.clone())));

@@ -52,6 +52,7 @@ mod matrix_embeddings;
 mod narrow;
 pub mod onnx;
 mod oscar;
+mod oscar_layers;
 mod outputs;
 mod pali;
 mod pali_layers;
@@ -87,6 +88,7 @@ pub use lxmert::LxmertSizes;
 pub use lxmert_layers::LxmertLayers;
 pub use matrix_embeddings::{BackwardOrder, MatrixDirections, MatrixEmbedding, MatrixHead, PairJoin};
 pub use oscar::OscarSizes;
+pub use oscar_layers::OscarLayers;
 pub use outputs::OutputDifference;
 pub use pali::{ImageEncoderSizes, LanguageModelSizes, Pali, PatchBias, T5Layout};
 pub use pali_layers::PaliLayers;
@@ -128,6 +130,8 @@ kinds! {
         DualEncoder(DualEncoder) = "dual-encoder",
         /// A fusion encoder over text, object tags and regions, from random weights or a text encoder's.
         Oscar(OscarSizes) = "oscar",
+        /// An Oscar model from layers of another one.
+        OscarLayers(OscarLayers) = "oscar-layers",
         /// An encoder of texts, one of regions and a cross-modal one, from random weights at any size.
         Lxmert(LxmertSizes) = "lxmert",
         /// The same from chosen layers of each encoder of a teacher.

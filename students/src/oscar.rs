@@ -2,7 +2,7 @@
 
 use alambic_inference::POSITION_FEATURES;
 use alambic_models::Config;
-use alambic_models::oscar::{Oscar, OscarConfig};
+use alambic_models::oscar::{Oscar, OscarConfig, SpecialTokens};
 use alambic_models::text_encoder::Family;
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
@@ -16,7 +16,7 @@ use crate::student_builder::{
 
 settings! {
     /// An Oscar+ model (Zhang et al., 2021): one transformer over a text, the tags of the objects in an image, and the regions
-    /// of the image. Its vocabulary is its teacher's, or that of the text encoder it starts from, or without these the words
+    /// of the image. It answers questions, says whether texts and images match, and writes captions. Its vocabulary is its teacher's, or that of the text encoder it starts from, or without these the words
     /// of its stage's texts and of the detector's tags.
     pub struct OscarSizes {
         /// A text encoder in BERT's layout whose sizes and weights it takes: Oscar starts so. Left out: the sizes below, and
@@ -41,6 +41,17 @@ settings! {
         /// Maximum number of tokens of a text with its tags.
         #[range(4..=1_048_576)]
         pub max_length: usize = 128,
+        /// Maximum number of tokens of a caption that it writes, the special ones included, in stages that train it to: the tags of
+        /// the regions have the positions behind these, up to `max-length`.
+        #[range(3..=1_048_576)]
+        pub max_caption_length: usize = 40,
+        /// Whether the embeddings of words, and with them the logits of words, stay as they are in stages that train it to write
+        /// captions.
+        pub freeze_word_embeddings: bool = false,
+        /// Inner width of the classifier over the states of several images, in widths of a hidden state, where texts are about
+        /// several.
+        #[range(1..=64)]
+        pub classifier_scale: usize = 3,
         /// Maximum number of tokens of a vocabulary that is trained on the stage's texts.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
@@ -91,9 +102,33 @@ impl OscarSizes {
             relations: 0,
             regions: self.regions,
             tags: self.tags,
+            captions: false,
+            max_caption_length: self.max_caption_length,
+            special: SpecialTokens::of(context.tokenizer)?,
+            freeze_embedding: self.freeze_word_embeddings,
+            images: 1,
+            classifier_scale: self.classifier_scale,
         };
-        Ok((config.with_head(context.head), given))
+        Ok((with_head(config, context)?, given))
     }
+}
+
+/// The model under the head of a task, of one that writes with room for tags.
+pub(crate) fn with_head(
+    config: OscarConfig,
+    context: &BuildContext<'_>,
+) -> Result<OscarConfig, StudentError> {
+    let config = config.with_head(context.head);
+    let needed = config.caption_positions();
+    if config.captions && config.bert.max_length() < needed {
+        return Err(StudentError::Incompatible(format!(
+            "captions of {} tokens and tags behind them need {needed} positions, and the model has {}: raise `max-length`, or lower \
+             `max-caption-length`",
+            config.max_caption_length,
+            config.bert.max_length()
+        )));
+    }
+    Ok(config)
 }
 
 impl StudentBuilder for OscarSizes {
@@ -113,6 +148,10 @@ impl StudentBuilder for OscarSizes {
 
     fn task_kind(&self) -> TaskKind {
         TaskKind::VisualQuestionAnswering
+    }
+
+    fn serves(&self, kind: TaskKind) -> bool {
+        matches!(kind, TaskKind::VisualQuestionAnswering | TaskKind::TextGeneration)
     }
 
     fn source_models(&self) -> Vec<&At<String>> {

@@ -4,7 +4,7 @@ use alambic_models::architecture::{Architecture, Batch, Image};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
     Config, GenerationConfig, ImageInput, Images, ModelError, Pass, PatchInput, RegionInput, Regions,
-    TapSelection, Tokenizer, Tokens,
+    TaggedRegions, TapSelection, Tokenizer, Tokens,
 };
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::device;
@@ -39,6 +39,22 @@ pub(crate) fn samples(
         None => (None, None),
     };
     let text = tokenizer.map(|tokenizer| texts(config, tokenizer, count)).transpose()?;
+    // A text about several images stands once for each of them.
+    let text = match config {
+        Config::Oscar(own) if own.images > 1 => text.map(|text| text.repeated(own.images)),
+        _ => text,
+    };
+    if let (Config::Oscar(own), Some(text), Some(regions)) = (config, &text, &regions)
+        && own.captions
+    {
+        // Captions come first, and behind them the tags: other texts of the same vocabulary.
+        let most = |count: usize| 0..count.min(text.tokens.length);
+        let (captions, tags) = (most(own.max_caption_length), most(own.max_tags()));
+        let tags = text.tokens.columns(if own.tags { tags } else { 0..0 });
+        let image = TaggedRegions { regions: regions.clone(), tags };
+        let text = Some(image.behind(&text.tokens.columns(captions), None));
+        return Ok(Batch { text, regions: Some(image.regions), ..Batch::default() });
+    }
     let of_images = image.as_ref().and_then(|image| network.translator_of_images(image));
     let target = match (&text, of_images.as_deref().or(network.as_translator())) {
         (Some(text), Some(translator)) => {

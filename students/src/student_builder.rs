@@ -100,6 +100,11 @@ pub trait StudentBuilder {
     /// Task that the architecture is made for.
     fn task_kind(&self) -> TaskKind;
 
+    /// Whether it is made for tasks of a kind: some are for several.
+    fn serves(&self, kind: TaskKind) -> bool {
+        kind == self.task_kind()
+    }
+
     /// How it makes embeddings; none of students of other kinds than text encoders.
     fn embedding(&self) -> Option<&EmbeddingOptions> {
         None

@@ -58,6 +58,7 @@ static NO_HEAD: HeadSpec = HeadSpec {
     relations: 0,
     attributes: Vec::new(),
     images: 1,
+    writes: false,
 };
 
 fn files() -> TokenizerFiles {

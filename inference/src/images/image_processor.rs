@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alambic_data::{Picture, Raster};
 use alambic_models::architecture::Image;
-use alambic_models::{Config, ImageInput, Regions};
+use alambic_models::{Config, ImageInput, ModelError, Regions, TaggedRegions, Tokenizer, Tokens};
 
 use super::load::{check_aspect_ratio, load_image};
 use super::object_detector::ObjectDetector;
@@ -140,11 +140,51 @@ impl ImageProcessor {
         }
     }
 
+    /// The input of a model that writes of images: patches, or regions with the tokens of their tags.
+    ///
+    /// # Errors
+    /// When an image was processed for another model, or a tag cannot be encoded.
+    pub fn input_of_writer(
+        &self,
+        images: &[&ProcessedImage],
+        (config, tokenizer): (&Config, &Tokenizer),
+    ) -> Result<Option<Image>, InferenceError> {
+        let (image, regions) = self.batch(images, None)?;
+        let (Some(regions), Config::Oscar(config)) = (regions, config) else { return Ok(image) };
+        let (padding, most) = (config.bert.padding, config.max_tags());
+        let tags = |image: &&ProcessedImage| {
+            let text = self.second_text(image).filter(|text| !text.trim().is_empty() && most > 0);
+            let Some(text) = text else { return Ok(Vec::new()) };
+            let mut ids = tokenizer.encode(&text)?;
+            // What begins a text stands before the caption.
+            ids.remove(0);
+            if ids.len() > most {
+                ids.truncate(most);
+                ids[most - 1] = config.special.end;
+            }
+            Ok(ids)
+        };
+        let tags = images.iter().map(tags).collect::<Result<Vec<Vec<u32>>, ModelError>>()?;
+        Ok(Some(Image::Regions(TaggedRegions { regions, tags: Tokens::pad(&tags, padding) })))
+    }
+
     /// Second text of an image: the tags of its regions, where the model reads them.
     #[must_use]
     pub fn second_text(&self, image: &ProcessedImage) -> Option<String> {
         match image {
             ProcessedImage::Regions(found) if self.has_tags() => Some(found.tags.join(" ")),
+            _ => None,
+        }
+    }
+
+    /// Second texts of several images that a text is about: the tags of the regions of each, where the model reads them; none of one
+    /// image, or of a model without tags.
+    #[must_use]
+    pub fn second_texts(&self, image: &ProcessedImage) -> Option<Vec<String>> {
+        match image {
+            ProcessedImage::Several(all) if self.has_tags() => {
+                Some(all.iter().map(|found| found.tags.join(" ")).collect())
+            }
             _ => None,
         }
     }

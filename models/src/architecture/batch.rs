@@ -8,7 +8,7 @@ use alambic_tensor::parameters::Weights;
 
 use crate::image_tokenizer::ImageTokenizerConfig;
 use crate::text_input::TextInput;
-use crate::{Images, ModelError, Patches, Regions, Tokens, integers};
+use crate::{Images, ModelError, Patches, Regions, TaggedRegions, Tokens, integers};
 
 /// Inputs of a model. Each architecture takes what it needs and does not look at the rest.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub enum Image {
     Embedding(Tensor),
     /// The codes of the images by an image tokenizer, those of one image behind another's.
     Codes(Arc<Vec<u32>>),
+    /// Regions of the images with the tags of the objects in them, of which captions are written.
+    Regions(TaggedRegions),
 }
 
 impl Batch {
@@ -56,6 +58,16 @@ impl Batch {
                 .transpose()?,
             classes: None,
         })
+    }
+
+    /// What texts are written of: the images, or the regions with the second texts as their tags.
+    ///
+    /// # Errors
+    /// When the second texts of rows begin at several places.
+    pub fn image_of_writer(&self) -> Result<Option<Image>, ModelError> {
+        let (Some(text), Some(regions)) = (&self.text, &self.regions) else { return Ok(self.image.clone()) };
+        let tags = text.tokens.columns(text.first_length()?..text.tokens.length);
+        Ok(Some(Image::Regions(TaggedRegions { regions: regions.clone(), tags })))
     }
 
     /// A batch of texts alone.
@@ -95,7 +107,7 @@ impl Image {
         match self {
             Self::Pixels(images) => Ok(images.clone()),
             Self::Patches(patches) => patches.whole_images(config.num_channels, config.factor()),
-            Self::Embedding(_) | Self::Codes(_) => {
+            Self::Embedding(_) | Self::Codes(_) | Self::Regions(_) => {
                 Err(ModelError::Input("an image tokenizer reads pixels, and these are no more of any".into()))
             }
         }
@@ -112,6 +124,11 @@ impl Image {
             Self::Codes(_) => {
                 return Err(ModelError::Input(
                     "a model that reads patches needs images, and these are codes".into(),
+                ));
+            }
+            Self::Regions(_) => {
+                return Err(ModelError::Input(
+                    "a model that reads patches needs images, and these are regions".into(),
                 ));
             }
         };

@@ -53,6 +53,13 @@ impl LayerCache {
         Ok(())
     }
 
+    /// Takes the last token out of each row again.
+    pub(crate) fn pop(&mut self) {
+        for length in &mut self.lengths {
+            *length = length.saturating_sub(1);
+        }
+    }
+
     /// Width of all heads together.
     pub(crate) fn width(&self) -> usize {
         self.width

@@ -18,6 +18,7 @@ use crate::layers::{
 use crate::outline::tap;
 use crate::published::complete;
 use crate::text_encoder::HeadSpec;
+use crate::tokens::repeated_rows;
 use crate::{Initialiser, ModelError, Regions, TapSelection, Tokens, Trace};
 
 /// Texts and regions as LXMERT reads them.
@@ -263,25 +264,14 @@ impl Lxmert {
 impl LxmertInput {
     /// The same with each text so many times, one behind another, once for each of its images.
     fn repeated(&self, images: usize) -> Self {
-        let Tokens { batch, length, .. } = self.tokens;
-        let rows = |values: &[u32]| -> Arc<Vec<u32>> { Arc::new(repeated_rows(values, length, images)) };
+        let rows = |values: &Arc<Vec<u32>>| Arc::new(repeated_rows(values, self.tokens.length, images));
         Self {
-            tokens: Tokens {
-                ids: rows(&self.tokens.ids),
-                mask: Arc::new(repeated_rows(&self.tokens.mask, length, images)),
-                batch: batch * images,
-                length,
-            },
-            segments: self.segments.as_ref().map(|segments| rows(segments)),
+            tokens: self.tokens.repeated(images),
+            segments: self.segments.as_ref().map(rows),
             regions: self.regions.clone(),
             selected: None,
         }
     }
-}
-
-/// Rows of so many values, each so many times.
-fn repeated_rows<T: Copy>(values: &[T], length: usize, times: usize) -> Vec<T> {
-    values.chunks(length.max(1)).flat_map(|row| std::iter::repeat_n(row, times)).flatten().copied().collect()
 }
 
 impl CrossLayer {

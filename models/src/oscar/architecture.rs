@@ -6,13 +6,18 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::OscarConfig;
+use super::decoding::CaptionTranslator;
 use super::model::{Oscar, OscarInput};
-use crate::architecture::{Architecture, Batch};
+use crate::architecture::{Architecture, Batch, Image};
 use crate::config_summary::ConfigSummary;
+use crate::generation::Translator;
 use crate::head::HeadSpec;
 use crate::image_input::{ImageInput, RegionInput};
 use crate::model_config::{ModelConfig, Role};
 use crate::{ModelError, ModelFolder, Outline, Pass, TapSelection, Trace};
+
+/// The table of words, which may stay as it is.
+const WORDS: &str = "bert.embeddings.word_embeddings.";
 
 impl ModelConfig for OscarConfig {
     fn model_types() -> &'static [&'static str] {
@@ -28,7 +33,7 @@ impl ModelConfig for OscarConfig {
     }
 
     fn role(&self) -> Role {
-        Role::FusionEncoder
+        if self.captions { Role::EncoderDecoder } else { Role::FusionEncoder }
     }
 
     fn summary(&self) -> ConfigSummary<'_> {
@@ -70,8 +75,16 @@ impl ModelConfig for OscarConfig {
             box_numbers: 0,
             max_regions: Some(self.regions),
             reads_tags: self.tags,
-            images: 1,
+            images: self.images,
         }))
+    }
+
+    fn decoder_start(&self) -> Option<u32> {
+        self.captions.then_some(self.special.start)
+    }
+
+    fn frozen_parameters(&self) -> &'static [&'static str] {
+        if self.captions && self.freeze_embedding { &[WORDS] } else { &[] }
     }
 
     fn with_head(self, head: &HeadSpec) -> Self {
@@ -92,5 +105,14 @@ impl Architecture for Oscar {
     fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
         let input = OscarInput { text: batch.text()?.clone(), regions: batch.regions()?.clone() };
         self.trace(&input, pass, wanted)
+    }
+
+    fn translator_of_images(&self, image: &Image) -> Option<Box<dyn Translator + '_>> {
+        match image {
+            Image::Regions(image) if self.config().captions => {
+                Some(Box::new(CaptionTranslator { model: self, image: image.clone() }))
+            }
+            _ => None,
+        }
     }
 }

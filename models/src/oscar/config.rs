@@ -4,6 +4,8 @@ use alambic_files::text::quoted;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::classifier::CLASSIFIER;
+use super::special_tokens::SpecialTokens;
 use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::layers::Shapes;
@@ -32,7 +34,28 @@ pub struct OscarConfig {
     pub regions: usize,
     /// Whether the tags of the regions are read as a second text.
     pub tags: bool,
+    /// Whether captions are written: a caption then sees what stands left of it, tags and regions, and these do not see it.
+    pub captions: bool,
+    /// Tokens of the longest caption, with those before and behind it: the positions of tags begin here where captions are written.
+    pub max_caption_length: usize,
+    /// Tokens of the vocabulary with which captions begin and end, and that stands for one to be written.
+    pub special: SpecialTokens,
+    /// Whether the table of words stays as it is where captions are written.
+    pub freeze_embedding: bool,
+    /// Images that a text is about. Of several, the text is read with each of them, and the pooled states are classified side by side.
+    pub images: usize,
+    /// Inner width of the classifier over several images, in widths of a hidden state.
+    pub classifier_scale: usize,
 }
+
+/// Tokens of the longest caption where a configuration does not say it, as the published models were trained.
+const CAPTION_LENGTH: usize = 40;
+
+/// Inner width of the published base models' classifier over two images, in widths of a hidden state.
+const CLASSIFIER_SCALE: usize = 3;
+
+/// Keys that the published program writes into the configuration of a model that it trains on captions, and into no other.
+const CAPTION_KEYS: [&str; 2] = ["freeze_embedding", "drop_worst_ratio"];
 
 /// The most regions of an image where a configuration does not say it, as the published models were trained.
 const REGIONS: usize = 50;
@@ -67,10 +90,8 @@ impl OscarConfig {
         let shapes = folder.weight_shapes()?;
         let shape =
             |name: &str| look_up(&shapes, &older(vec![name.to_owned()])).map(|(_, shape)| shape.as_slice());
-        if shape("classifier.0.weight").is_some() {
-            return Err(refuse("the classifier is an `mlp`; only the `linear` one is supported".into()));
-        }
-        let head = if shape("classifier.weight").is_some() {
+        let inner = shape(&format!("{CLASSIFIER}.0.weight"));
+        let head = if inner.is_some() || shape("classifier.weight").is_some() {
             Head::Sequence
         } else if shape("cls.predictions.transform.dense.weight").is_some() {
             Head::MaskedLanguage
@@ -82,7 +103,39 @@ impl OscarConfig {
             bert.labels = labels::of(json).map_err(refuse)?;
         }
         let relations = shape(&format!("{RELATION}.weight")).and_then(|shape| shape.first().copied());
+        let (images, classifier_scale) = match inner {
+            Some(&[inner, read])
+                if read > bert.width && read % bert.width == 0 && inner % bert.width == 0 =>
+            {
+                (read / bert.width, inner / bert.width)
+            }
+            Some(_) => {
+                return Err(refuse(
+                    "the classifier is an `mlp` over one image; it is supported over several alone".into(),
+                ));
+            }
+            None => (1, json["cls_hidden_scale"].as_u64().map_or(CLASSIFIER_SCALE, |scale| scale as usize)),
+        };
+        let is_named =
+            json["architectures"][0].as_str().is_some_and(|class| class.ends_with("ForImageCaptioning"));
+        let is_published = CAPTION_KEYS.iter().any(|key| !json[key].is_null()) && relations.is_none();
+        let max_caption_length =
+            json["max_seq_a_length"].as_u64().map_or(CAPTION_LENGTH, |length| length as usize);
+        let captions = head == Head::MaskedLanguage && (is_named || is_published);
+        if captions && (max_caption_length < 3 || max_caption_length > bert.max_length()) {
+            return Err(refuse(format!(
+                "`max_seq_a_length` is {max_caption_length}, and captions have 3 tokens or more and at most the {} positions of \
+                 the model",
+                bert.max_length()
+            )));
+        }
         let config = Self {
+            captions,
+            max_caption_length,
+            special: SpecialTokens::open(folder, bert.vocabulary)?,
+            freeze_embedding: json["freeze_embedding"].as_bool().unwrap_or(false),
+            images,
+            classifier_scale,
             bert,
             features: features as usize,
             feature_epsilon: normed.then(|| json["img_layer_norm_eps"].as_f64().unwrap_or(1e-12)),
@@ -104,8 +157,14 @@ impl OscarConfig {
     /// The same encoder with the heads that a task needs.
     #[must_use]
     pub fn with_head(self, head: &HeadSpec) -> Self {
+        let (head, captions) = if head.writes {
+            (&HeadSpec { head: Head::MaskedLanguage, ..HeadSpec::none() }, true)
+        } else {
+            (head, false)
+        };
         let bert = TextEncoderConfig { pooler: true, ..self.bert.with_head(head) };
-        Self { bert, relations: head.relations, ..self }
+        let images = if head.head == Head::Sequence { head.images } else { 1 };
+        Self { bert, relations: head.relations, captions, images, ..self }
     }
 
     pub(crate) fn spellings(name: &str) -> Vec<String> {
@@ -119,6 +178,24 @@ impl OscarConfig {
             .counts
             .extend([("max_img_seq_length", self.regions), ("num_contrast_classes", self.relations)]);
         summary
+    }
+
+    /// The encoder with what stands on it in BERT's layout: nothing where several images are classified side by side.
+    pub(super) fn encoder(&self) -> TextEncoderConfig {
+        let head = if self.images > 1 { Head::None } else { self.bert.head };
+        TextEncoderConfig { head, ..self.bert.clone() }
+    }
+
+    /// Most tokens of the tags of an image, the end included, where captions are written.
+    #[must_use]
+    pub fn max_tags(&self) -> usize {
+        self.bert.max_length().saturating_sub(self.max_caption_length)
+    }
+
+    /// Positions that writing needs: those of the longest caption, and of a tag and its end.
+    #[must_use]
+    pub fn caption_positions(&self) -> usize {
+        self.max_caption_length + if self.tags { 2 } else { 0 }
     }
 
     /// Names of the tensors of the encoder and its head.
@@ -137,7 +214,10 @@ impl OscarConfig {
     #[must_use]
     pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
         let width = self.bert.width;
-        let mut shapes: Shapes = self.bert.shapes_under(&Self::names());
+        let mut shapes: Shapes = self.encoder().shapes_under(&Self::names());
+        if self.images > 1 {
+            self.add_classifier(&mut shapes);
+        }
         let [linear, norm] = Self::region_names();
         shapes.biased(&linear, &[width, self.features]);
         if self.feature_epsilon.is_some() {
@@ -165,7 +245,9 @@ impl OscarConfig {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let class = match self.bert.head {
+            Head::MaskedLanguage if self.captions => "OscarForImageCaptioning",
             Head::MaskedLanguage => "OscarForPreTraining",
+            Head::Sequence if self.images > 1 => "OscarForMultipleImages",
             Head::Sequence => "OscarForSequenceClassification",
             _ => "OscarModel",
         };
@@ -182,10 +264,24 @@ impl OscarConfig {
                 "num_contrast_classes": self.relations,
                 "max_img_seq_length": self.regions,
                 "object_tags": self.tags,
-                "classifier": "linear",
+                "max_seq_a_length": self.max_caption_length,
+                "classifier": if self.images > 1 { "mlp" } else { "linear" },
+                "cls_hidden_scale": self.classifier_scale,
+                "num_choice": self.images,
                 "loss_type": "bce",
             }),
         );
+        let SpecialTokens { start, end, mask } = self.special;
+        // Those of a model that was read without its vocabulary are not known.
+        if [start, end, mask].iter().all(|&id| (id as usize) < self.bert.vocabulary) {
+            extend_object(
+                &mut json,
+                json!({ "cls_token_id": start, "sep_token_id": end, "mask_token_id": mask }),
+            );
+        }
+        if self.captions {
+            json["freeze_embedding"] = self.freeze_embedding.into();
+        }
         json
     }
 }

@@ -6,6 +6,7 @@ use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
 use super::OscarConfig;
+use super::classifier::Classifier;
 use super::config::RELATION;
 use crate::initialise::deviation;
 use crate::joint::{Hidden, Joint};
@@ -28,10 +29,12 @@ pub struct OscarInput {
 #[derive(Debug, Clone)]
 pub struct Oscar {
     config: OscarConfig,
-    bert: TextEncoder,
+    pub(super) bert: TextEncoder,
     regions: Linear,
     region_norm: Option<Norm>,
     relation: Option<Linear>,
+    /// Over several images.
+    classifier: Option<Classifier>,
 }
 
 impl Oscar {
@@ -44,13 +47,14 @@ impl Oscar {
         let [linear, norm] = OscarConfig::region_names();
         let relation = || Linear::load(source, RELATION, width, config.relations);
         Ok(Self {
-            bert: TextEncoder::under(&config.bert, &OscarConfig::names(), weights)?,
+            bert: TextEncoder::under(&config.encoder(), &OscarConfig::names(), weights)?,
             regions: Linear::load(source, &linear, config.features, width)?,
             region_norm: config
                 .feature_epsilon
                 .map(|epsilon| Norm::load(source, &norm, width, epsilon))
                 .transpose()?,
             relation: (config.relations > 0).then(relation).transpose()?,
+            classifier: Classifier::load(source, config)?,
             config: config.clone(),
         })
     }
@@ -84,10 +88,11 @@ impl Oscar {
         streams: &Streams,
     ) -> Result<(OscarConfig, Weights), ModelError> {
         let mut given = given.clone();
-        if config.bert.labels != head.labels {
+        let own = config.clone().with_head(head);
+        if config.bert.labels != head.labels || config.images != own.images {
             given.retain(|name, _| !name.starts_with("classifier."));
         }
-        let config = config.clone().with_head(head);
+        let config = own;
         let weights = Self::complete(&config, &given, streams)?;
         Ok((config, weights))
     }
@@ -108,19 +113,17 @@ impl Oscar {
         pass: Pass<'_>,
         wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
-        let (tokens, regions) = (&input.text.tokens, &input.regions);
-        let features = match &regions.boxes {
-            Some(boxes) => {
-                Regions { features: Tensor::cat(&[&regions.features, boxes], 2)?, ..regions.clone() }
-            }
-            None => regions.clone(),
-        };
-        features.check(tokens.batch, self.config.features)?;
-        let mut image = self.regions.forward(&features.features, Activation::Identity)?;
-        if let Some(norm) = &self.region_norm {
-            image = norm.forward(&image)?;
+        if self.config.captions {
+            return self.trace_captions(input, pass, wanted);
         }
-        let text = self.bert.embedding_norm().forward(&self.bert.embed(&input.text)?)?;
+        // Texts that have tags come once for each of their images already.
+        let images = self.config.images;
+        let repeated = (images > 1 && input.text.tokens.batch * images == input.regions.features.dim(0)?)
+            .then(|| input.text.repeated(images));
+        let (input_text, regions) = (repeated.as_ref().unwrap_or(&input.text), &input.regions);
+        let tokens = &input_text.tokens;
+        let image = self.embed_regions(regions, tokens.batch)?;
+        let text = self.bert.embedding_norm().forward(&self.bert.embed(input_text)?)?;
         let embedded = Tensor::cat(&[text, image], 1)?;
 
         let mut whole = Trace::new(Joint::whole(&wanted));
@@ -129,11 +132,17 @@ impl Oscar {
         let relation = self.relation.as_ref().filter(|_| whole.wants("relation"));
         let sequences = Sequences::new(&tokens.mask, tokens.batch, whole.wanted())?;
         let text = sequences.unpad(&hidden.narrow(1, 0, tokens.length)?.contiguous()?)?;
-        self.bert.head((&text, &sequences), &input.text, pass, &mut whole)?;
+        self.bert.head((&text, &sequences), input_text, pass, &mut whole)?;
         if let Some(relation) = relation
             && let Some(pooled) = self.bert.pool(&sequences.first(&text)?)?
         {
             whole.record("relation", &relation.forward(&pooled, Activation::Identity)?);
+        }
+        if let Some(classifier) = self.classifier.as_ref().filter(|_| whole.wants("logits"))
+            && let Some(pooled) = self.bert.pool(&sequences.first(&text)?)?
+        {
+            let pooled = pass.dropout(&pooled, self.config.bert.head_dropout)?;
+            whole.record("logits", &classifier.forward(&pooled)?);
         }
         Joint { text: tokens.length, hidden: Hidden::WholeAndParts }.part(
             &whole,
@@ -141,5 +150,21 @@ impl Oscar {
             &tokens.mask,
             &regions.mask,
         )
+    }
+
+    /// Normed embeddings of the regions of so many images, `[batch, regions, width]`.
+    pub(super) fn embed_regions(&self, regions: &Regions, batch: usize) -> Result<Tensor, ModelError> {
+        let features = match &regions.boxes {
+            Some(boxes) => {
+                Regions { features: Tensor::cat(&[&regions.features, boxes], 2)?, ..regions.clone() }
+            }
+            None => regions.clone(),
+        };
+        features.check(batch, self.config.features)?;
+        let image = self.regions.forward(&features.features, Activation::Identity)?;
+        match &self.region_norm {
+            Some(norm) => Ok(norm.forward(&image)?),
+            None => Ok(image),
+        }
     }
 }

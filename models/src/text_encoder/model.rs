@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Module, Tensor};
 use alambic_tensor::device;
-use alambic_tensor::ops::{Activation, masked_mean};
+use alambic_tensor::ops::{Activation, AttentionMask, masked_mean};
 use alambic_tensor::parameters::Weights;
 
 use super::config::TextEncoderConfig;
@@ -16,8 +16,8 @@ use super::relative::{ConvolutionBranch, bucket_bias};
 use crate::head::{Head, HeadSpec};
 use crate::initialise::DEVIATION;
 use crate::layers::{
-    Branch, Encoder, Linear, Norm, Pass, Sequences, TextEmbeddings, TextTables, Vocabulary, WeightSource,
-    activation, counted_positions,
+    Branch, Encoder, LayerCache, Linear, Norm, Pass, Sequences, TextEmbeddings, TextTables, Vocabulary,
+    WeightSource, activation, counted_positions,
 };
 use crate::text_input::TextInput;
 use crate::{Initialiser, LAST_STATE, ModelError, ModelFolder, TapSelection, Tokens, Trace};
@@ -225,7 +225,7 @@ impl TextEncoder {
         let embedded = self.embeddings.sum(tokens, &sequences, &positions, kinds)?;
         trace.record_mask("", &tokens.mask);
         let embedded = self.norm_embeddings(&embedded, &sequences)?;
-        let hidden = self.layers(&embedded, &sequences, pass, &mut trace)?;
+        let hidden = self.layers(&embedded, (&sequences, sequences.attention()), pass, &mut trace)?;
         if trace.wants_last_state() {
             trace.record(LAST_STATE, &sequences.pad(&hidden)?);
         }
@@ -273,20 +273,68 @@ impl TextEncoder {
     ) -> Result<Tensor, ModelError> {
         trace.record_mask("", mask);
         let sequences = Sequences::new(mask, embedded.dim(0)?, trace.wanted())?;
-        sequences.pad(&self.layers(&sequences.unpad(embedded)?, &sequences, pass, trace)?)
+        let seen = sequences.attention();
+        sequences.pad(&self.layers(&sequences.unpad(embedded)?, (&sequences, seen), pass, trace)?)
+    }
+
+    /// The same of sequences of two parts: the first `source` places of each see each other alone, and those behind see these and what
+    /// is not after themselves.
+    pub(crate) fn encode_two_parts(
+        &self,
+        embedded: &Tensor,
+        (mask, source): (&Arc<Vec<u8>>, usize),
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<Tensor, ModelError> {
+        let batch = embedded.dim(0)?;
+        let sequences = Sequences::padded(mask, batch);
+        let prefix = Some(Arc::new(vec![source as u32; batch]));
+        let seen = AttentionMask { prefix, ..sequences.attention() };
+        self.layers(embedded, (&sequences, seen), pass, trace)
+    }
+
+    /// Keys and values of sequences of normed embeddings, which see each other under a mask, in a cache of each layer.
+    pub(crate) fn fill(
+        &self,
+        embedded: Tensor,
+        mask: &AttentionMask,
+        counts: &[u32],
+        caches: &mut [LayerCache],
+    ) -> Result<(), ModelError> {
+        self.encoder.fill(embedded, mask, counts, caches)?;
+        Ok(())
+    }
+
+    /// The last states of the next token of each row, `[rows, 1, width]`, which joins the caches and sees these keys in each layer.
+    pub(crate) fn step(
+        &self,
+        embedded: Tensor,
+        caches: &mut [LayerCache],
+        keys: &[Vec<u32>],
+    ) -> Result<Tensor, ModelError> {
+        self.encoder.step(embedded, caches, &vec![keys.to_vec(); caches.len()])
+    }
+
+    /// The vocabulary's logits of states, `[.., vocabulary]`; none without a head over it.
+    pub(crate) fn word_logits(&self, hidden: &Tensor) -> Result<Option<Tensor>, ModelError> {
+        match &self.classifier {
+            ClassifierLayers::Vocabulary(vocabulary) => {
+                Ok(Some(vocabulary.forward(hidden, &self.embeddings.words)?))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The last hidden state that the wanted taps need, as the normed embeddings lie.
     fn layers(
         &self,
         embedded: &Tensor,
-        sequences: &Sequences,
+        (sequences, mut mask): (&Sequences, AttentionMask),
         pass: Pass<'_>,
         trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let embedded = pass.dropout(embedded, self.config.dropout)?;
         let depth = self.encoder.depth(trace.wanted());
-        let mut mask = sequences.attention();
         if let Some(biases) = &self.relative_biases {
             mask.bias = Some(bucket_bias(biases, embedded.dim(1)?)?);
         }
@@ -331,10 +379,18 @@ impl TextEncoder {
 
     /// The sum of word, position and segment embeddings, before their norm.
     pub(crate) fn embed(&self, input: &TextInput) -> Result<Tensor, ModelError> {
-        let positions = self.positions(&input.tokens)?;
+        self.embed_at(input, &self.positions(&input.tokens)?)
+    }
+
+    /// The same of tokens at these positions, `[batch, length]`.
+    pub(crate) fn embed_at(
+        &self,
+        input: &TextInput,
+        positions: &Arc<Vec<u32>>,
+    ) -> Result<Tensor, ModelError> {
         let sequences = Sequences::padded(&input.tokens.mask, input.tokens.batch);
         let kinds = [input.segments.as_ref(), input.languages.as_ref()];
-        self.embeddings.sum(&input.tokens, &sequences, &positions, kinds)
+        self.embeddings.sum(&input.tokens, &sequences, positions, kinds)
     }
 
     /// The norm of embeddings.

@@ -10,7 +10,8 @@ use super::checker::{Checker, list};
 use super::text_languages::LANGUAGE_KEYS;
 use crate::evaluation::metrics::document_frequencies;
 use crate::names::{
-    BILINEAR, FROM_SCRATCH, NEAREST_LABEL_NAME, QUESTION_ONLY, REAL_IMAGES, SAME_START, UNTRAINED,
+    BILINEAR, FROM_SCRATCH, NEAREST_CAPTION, NEAREST_LABEL_NAME, QUESTION_ONLY, REAL_IMAGES, SAME_START,
+    UNTRAINED,
 };
 use crate::tasks::task::Task;
 
@@ -126,6 +127,7 @@ impl Checker<'_> {
                 FROM_SCRATCH,
                 UPPER_BOUND,
                 QUESTION_ONLY,
+                NEAREST_CAPTION,
                 BILINEAR,
                 REAL_IMAGES,
             ];

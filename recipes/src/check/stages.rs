@@ -236,7 +236,7 @@ impl<'a> Checker<'a> {
         task: &dyn Task,
     ) -> Option<()> {
         let task_kind = student.inner().task_kind();
-        if task_kind == task.task_kind() {
+        if student.inner().serves(task.task_kind()) {
             return Some(());
         }
         let kind = match task_kind {
@@ -254,7 +254,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali`, `pali-layers` and `ernie-vilg` generate texts; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` and `unimo` retrieve images by texts; a `detector` detects objects; an `image-tokenizer` makes tokens of images"),
+                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali`, `pali-layers` and `ernie-vilg` generate texts, `oscar` and `oscar-layers` captions; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` and `unimo` retrieve images by texts; a `detector` detects objects; an `image-tokenizer` makes tokens of images"),
         );
         None
     }

@@ -22,6 +22,8 @@ pub(crate) struct PairedInputs<'p> {
     tokens: Vec<EncodedText>,
     /// The image of each text, by its place in the store.
     images: Vec<usize>,
+    /// The texts, where each is read with the tags of each of several images, which may stand in another order in every epoch.
+    several: Option<(Tokenizer, Vec<String>)>,
 }
 
 impl<'p> PairedInputs<'p> {
@@ -34,13 +36,17 @@ impl<'p> PairedInputs<'p> {
     ) -> Result<Self, RunError> {
         let mut store = ImageStore::new(image_processor);
         let (mut tokens, mut images) = (Vec::new(), Vec::new());
+        let reads_several = matches!(store.image_processor(), ImageProcessor::Regions(own) if own.has_tags() && own.images() > 1);
+        let several = reads_several.then(|| {
+            (tokenizer.clone(), pairs.iter().map(|(text, _)| (*text).to_owned()).collect::<Vec<_>>())
+        });
         for (text, picture) in pairs {
             let image = store.add(picture)?;
             let second = store.second_text(image);
             tokens.push(tokenizer.encode_text(text, second)?);
             images.push(image);
         }
-        Ok(Self { store, padding, tokens, images })
+        Ok(Self { store, padding, tokens, images, several })
     }
 
     /// The tokens of each text.
@@ -66,7 +72,18 @@ impl<'p> PairedInputs<'p> {
         views: Option<Views>,
     ) -> Result<Batch, RunError> {
         let texts: Vec<&EncodedText> = rows.iter().map(|&row| &self.tokens[row]).collect();
-        self.batch_of(rows, &texts, sampler, views)
+        let Some((tokenizer, written)) = &self.several else {
+            return self.batch_of(rows, &texts, sampler, views);
+        };
+        let places: Vec<usize> = rows.iter().map(|&row| self.images[row]).collect();
+        let processed = self.store.processed_images(&places, views)?;
+        let mut texts = Vec::new();
+        for (&row, image) in rows.iter().zip(&processed) {
+            for tags in self.store.image_processor().second_texts(image).unwrap_or_default() {
+                texts.push(tokenizer.encode_text(&written[row], Some(&tags))?);
+            }
+        }
+        self.batch_of(rows, &texts.iter().collect::<Vec<_>>(), sampler, views)
     }
 
     /// The same for the images of these rows with other texts.

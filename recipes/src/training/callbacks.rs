@@ -161,6 +161,7 @@ impl TrainerCallback for Validator<'_> {
             terms: self.terms,
             ranks: None,
             progress: 1.0,
+            step: None,
         };
         let metric = self.task.primary_metric();
         let mut metrics = alambic_ranks::share(self.ranks, || self.task.validate_all(&context))?;

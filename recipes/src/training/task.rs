@@ -25,6 +25,8 @@ pub(crate) struct ForwardContext<'a> {
     pub(crate) ranks: Option<&'a Ranks>,
     /// How far the stage is, for what of the terms changes over its steps; 1 in validation, so that all of a stage count alike.
     pub(crate) progress: f64,
+    /// The step that is taken, counted from 1; none in validation.
+    pub(crate) step: Option<usize>,
 }
 
 /// Outputs of a forward pass over a batch, for the losses.
@@ -49,6 +51,7 @@ impl ForwardOutputs {
             projections: context.weights,
             ranks: context.ranks,
             progress: context.progress,
+            step: context.step,
         };
         let counted = context.terms.iter().filter(|term| counts(term));
         counted.map(|term| Ok((term, term.loss(&inputs)?))).collect()
@@ -200,8 +203,14 @@ mod tests {
         };
         let (weights, dropout) = (Weights::new(), Dropout::new(&Streams::new(1)));
         let total = |progress| {
-            let context =
-                ForwardContext { weights: &weights, dropout: &dropout, terms: &terms, ranks: None, progress };
+            let context = ForwardContext {
+                weights: &weights,
+                dropout: &dropout,
+                terms: &terms,
+                ranks: None,
+                progress,
+                step: None,
+            };
             outputs.total(&context, |_| true).unwrap()
         };
         assert!(total(0.0) > 0.0);

@@ -188,6 +188,7 @@ impl Trainer<'_> {
             terms: self.terms,
             ranks: Some(self.ranks),
             progress,
+            step: Some(state.progress.step + 1),
         };
         let counts = |term: &Term| self.task.counts(term, batch);
         let losses = self.task.forward(batch, epoch, &context)?.losses(&context, counts)?;

@@ -24,7 +24,7 @@ pub(super) fn run(path: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let common = arguments.image.as_deref().map(|file| open(pipeline.image_processor(), file)).transpose()?;
     let target =
         Target { languages: pipeline.generation().languages(), code: arguments.target_language.clone() };
-    let reads_prompts = !matches!(pipeline.config(), Config::ErnieVilg(_));
+    let reads_prompts = !matches!(pipeline.config(), Config::ErnieVilg(_) | Config::Oscar(_));
     let arguments = Arguments { has_empty_line: common.is_some(), ..arguments.clone() };
     in_batches(&arguments, |batch| {
         let Lines { images, texts } = Lines::read(batch, pipeline.image_processor(), common.is_some())?;

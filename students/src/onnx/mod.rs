@@ -2,6 +2,7 @@
 
 mod blocks;
 mod builder;
+mod captions;
 mod clip;
 mod dual;
 mod encoder_decoder;

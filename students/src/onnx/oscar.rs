@@ -6,13 +6,14 @@ use alambic_models::text_encoder::Head;
 use alambic_tensor::parameters::Weights;
 
 use super::blocks::{self, OnnxWeights, first_token};
-use super::builder::{Builder, Finished, Storage, integer};
-use super::text_encoder;
+use super::builder::{Builder, Finished, Name, Storage, integer};
+use super::{captions, text_encoder};
 
 /// The graph. Inputs: `input_ids`, `attention_mask` and `token_type_ids` of text and tags, `visual_embeds` `[batch, regions,
 /// features]` (a region's place behind its features) and `visual_attention_mask`. Outputs: `logits` of the answers or of the
 /// vocabulary; without a head `last_hidden_state` of the whole sequence and `pooler_output`; and `seq_relationship_logits`
-/// where the model has them. Beside it, the largest difference that storing made to a weight.
+/// where the model has them. Of one that writes captions, these are the text, padded to one length, with the tags behind, and `logits` at a
+/// mask are those of the word in its place. A text about several images stands once for each, one behind another. Beside it, the largest difference that storing made to a weight.
 pub(super) fn graph(
     config: &OscarConfig,
     weights: &Weights,
@@ -22,7 +23,11 @@ pub(super) fn graph(
     let mut graph = Builder::new("oscar", storage);
     let ids = graph.tokens("input_ids");
     let mask = graph.tokens("attention_mask");
-    let text = text_encoder::embed(&mut graph, &source, &names, encoder, &ids)?;
+    let text = if config.captions {
+        captions::embed(&mut graph, &source, config, &ids)?
+    } else {
+        text_encoder::embed(&mut graph, &source, &names, encoder, &ids)?
+    };
     let regions = graph.numbers("visual_embeds", &["batch".into(), "regions".into(), config.features.into()]);
     let region_mask = graph.whole_numbers("visual_attention_mask", &["batch".into(), "regions".into()]);
     let [linear, norm] = OscarConfig::region_names();
@@ -31,7 +36,12 @@ pub(super) fn graph(
         image = source.norm(&mut graph, &image, &norm, epsilon)?;
     }
     let mut hidden = graph.node("Concat", &[&text, &image], vec![integer("axis", 1)]);
-    let bias = blocks::mask_bias_of_both(&mut graph, &mask, &region_mask);
+    let bias = if config.captions {
+        let both = graph.node("Concat", &[&mask, &region_mask], vec![integer("axis", 1)]);
+        captions::bias(&mut graph, &both, &region_mask)
+    } else {
+        blocks::mask_bias_of_both(&mut graph, &mask, &region_mask)
+    };
     let sizes = text_encoder::sizes(encoder);
     for index in 0..encoder.layers {
         hidden = blocks::layer(&mut graph, &source, &names.layer(index), &sizes, &hidden, Some(&bias))?;
@@ -40,7 +50,10 @@ pub(super) fn graph(
     let (pooler, activation) = names.pooler();
     let pooled = blocks::linear_activated(&mut graph, &source, &first, (&pooler, activation))?;
     let width = encoder.width;
-    if encoder.head == Head::None {
+    if config.images > 1 {
+        let logits = classify_images(&mut graph, &source, config, &pooled)?;
+        graph.output(&logits, "logits", &["texts".into(), encoder.labels.len().into()]);
+    } else if encoder.head == Head::None {
         graph.output(&hidden, "last_hidden_state", &["batch".into(), "length".into(), width.into()]);
         graph.output(&pooled, "pooler_output", &["batch".into(), width.into()]);
     } else {
@@ -60,4 +73,22 @@ pub(super) fn graph(
         graph.output(&relation, "seq_relationship_logits", &shape);
     }
     Ok(graph.finish())
+}
+
+/// The classifier over the pooled states of each text with its images, side by side.
+fn classify_images(
+    graph: &mut Builder,
+    source: &OnnxWeights<'_>,
+    config: &OscarConfig,
+    pooled: &str,
+) -> Result<Name, ModelError> {
+    let shape = [-1, (config.images * config.bert.width) as i64];
+    let shape = graph.integers("states of a text", &[2], &shape);
+    let pooled = graph.node("Reshape", &[pooled, &shape], Vec::new());
+    let inner = source.linear(graph, &pooled, "classifier.0")?;
+    let mut state = graph.node("Relu", &[&inner], Vec::new());
+    if config.feature_epsilon.is_some() {
+        state = source.norm(graph, &state, "classifier.2", config.bert.epsilon)?;
+    }
+    source.linear(graph, &state, &config.last_layer())
 }

@@ -22,6 +22,10 @@ pub(super) fn attention_by_word(
     examples: &[Shown<'_>],
     models: &[(&str, ImageTextToTextPipeline)],
 ) -> Result<IllustratedExamples, RunError> {
+    // One that has no decoder has no attention of it.
+    if !models.iter().any(|(_, pipeline)| pipeline.config().outline().streams.contains_key("cross")) {
+        return Ok(IllustratedExamples::default());
+    }
     let examples = examples.iter().map(|example| illustrated(example, models));
     Ok(IllustratedExamples {
         title: "Attention to the image, word by word".into(),

@@ -9,6 +9,7 @@ use super::check_texts::{check_known, check_text_data, check_text_keys};
 use super::contrast::counts_over_pairs;
 use super::image_token_check::check_image_token_keys;
 use super::options::{GenerationEntry, Read, Written, WrittenData};
+use super::region_check::check_region_keys;
 use super::train::counts_over_texts;
 use crate::check::checker::{Checker, Depth, Site, list};
 use crate::check::counts::{Counts, Sort};
@@ -27,6 +28,8 @@ impl WrittenData {
             let origin = checker.table_origin(site, "generation", index);
             if entry.has_image_tokens() {
                 check_image_token_keys(entry, &origin, checker);
+            } else if entry.reads_regions() {
+                check_region_keys(entry, &origin, checker);
             } else if check_text_keys(entry, &origin, checker) {
                 check_parts(entry, &origin, checker);
             }

@@ -17,6 +17,7 @@ use alambic_teachers::{EncoderTeacher, Teacher};
 use indexmap::IndexSet;
 
 use super::attention::{Shown, attention_by_word};
+use super::nearest_caption::nearest_captions;
 use super::options::{Written, WrittenData};
 use super::writer::{ToWrite, Writer};
 use crate::error::RunError;
@@ -26,7 +27,7 @@ use crate::evaluation::evaluator::{
 use crate::evaluation::timing::{Model, measure};
 use crate::images::store::ImageStore;
 use crate::images::thumbnail::thumbnail;
-use crate::names::QUESTION_ONLY;
+use crate::names::{NEAREST_CAPTION, QUESTION_ONLY};
 use crate::observer::Observer;
 use crate::subsample::subsample;
 
@@ -108,6 +109,25 @@ impl<'a> WrittenEvaluator<'a> {
             asked.iter().filter_map(Asked::slice).collect()
         };
         let trivial = match written {
+            Written::Caption if entries[0].reads_regions() => {
+                // Each caption is an example: of an image the first is taken.
+                let mut known: IndexMap<usize, (&Picture, &str)> = IndexMap::new();
+                for entry in &entries {
+                    for example in entry.examples(corpora, Split::Train)? {
+                        let caption = example.versions.iter().find_map(|own| own.targets.first().copied());
+                        if let Some((picture, caption)) = example.picture.zip(caption) {
+                            known.entry(std::ptr::from_ref(picture).addr()).or_insert((picture, caption));
+                        }
+                    }
+                }
+                let known: Vec<(&Picture, &str)> = known.into_values().collect();
+                let pictures: Vec<Option<&Picture>> = asked.iter().map(|own| own.picture).collect();
+                Some(TrivialBaseline {
+                    name: NEAREST_CAPTION,
+                    description: "writes nothing: the caption of the training image that looks most alike",
+                    predictions: nearest_captions(&pictures, &known)?,
+                })
+            }
             Written::Caption | Written::Text | Written::Spans | Written::ImageTokens => None,
             Written::Answer => {
                 let mut seen = Vec::new();
@@ -370,7 +390,11 @@ impl Evaluator for WrittenEvaluator<'_> {
             },
             tags: vec!["image-text-to-text"],
             languages,
-            command: format!("alambic predict student --image IMAGE.png {}", shell_word(&prompt)),
+            command: if prompt.is_empty() {
+                "alambic predict student --image IMAGE.png".to_owned()
+            } else {
+                format!("alambic predict student --image IMAGE.png {}", shell_word(&prompt))
+            },
             example: UsageExample { text: prompt, ..UsageExample::default() },
             output: first.map(ToString::to_string),
             limits: vec![

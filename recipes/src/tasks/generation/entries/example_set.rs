@@ -41,8 +41,8 @@ pub(super) struct DrawnVersion {
 pub(super) enum EncodedContent {
     /// In each language.
     Versions(Vec<EncodedVersion>),
-    /// A text without its end, of which spans are left out anew in every epoch: as the entry of this number says.
-    Text(Vec<u32>, usize),
+    /// A text without its end, of which spans are left out anew in every epoch, as its entry says.
+    Text(Vec<u32>),
     /// A caption in each language, of which the image is drawn: the one that the caption tells of, or that the teacher drew.
     Drawn(Vec<DrawnVersion>),
 }
@@ -51,6 +51,8 @@ pub(super) enum EncodedContent {
 pub(super) struct Encoded {
     /// The image that is read or drawn, by its place in the store.
     pub(super) image: Option<usize>,
+    /// The number of its entry.
+    pub(super) entry: usize,
     pub(super) content: EncodedContent,
 }
 
@@ -70,7 +72,7 @@ impl Encoded {
     pub(super) fn has_label(&self) -> bool {
         match &self.content {
             EncodedContent::Versions(versions) => versions.iter().any(|own| !own.is_teacher_target),
-            EncodedContent::Text(..) => true,
+            EncodedContent::Text(_) => true,
             EncodedContent::Drawn(versions) => versions.iter().any(|own| own.teacher.is_none()),
         }
     }
@@ -148,7 +150,7 @@ fn drawn_images<'a>(
         }
         let needs_image = versions.iter().any(|own| own.teacher.is_none());
         let image = needs_image.then(|| store.add(picture)).transpose()?;
-        examples.push(Encoded { image, content: EncodedContent::Drawn(versions) });
+        examples.push(Encoded { image, entry: index, content: EncodedContent::Drawn(versions) });
     }
     Ok(examples)
 }
@@ -169,7 +171,7 @@ fn texts(
     for text in texts {
         let Some((tokens, is_cut)) = GenerationEntry::span_tokens(&tokenizer, &text)? else { continue };
         statistics.truncated += usize::from(is_cut);
-        examples.push(Encoded { image: None, content: EncodedContent::Text(tokens, index) });
+        examples.push(Encoded { image: None, entry: index, content: EncodedContent::Text(tokens) });
     }
     Ok(examples)
 }
@@ -204,8 +206,12 @@ fn about_images<'a>(
             let text = label.or_else(|| written.of(entry, example.picture, &version.prompt));
             // What the teacher did not bring to an end is no target.
             let Some(text) = text else { continue };
-            let (prompt, target) =
-                (tokenizer.encode_text(&version.prompt, None)?, job.tokenizer.encode_target(text)?);
+            let prompt = tokenizer.encode_text(&version.prompt, None)?;
+            let mut target = job.tokenizer.encode_target(text)?;
+            if entry.reads_regions() {
+                // What begins a text stands before every caption.
+                target.remove(0);
+            }
             if target.len() > entry.max_new_tokens {
                 statistics.too_long += 1;
                 continue;
@@ -225,7 +231,7 @@ fn about_images<'a>(
             Some(store) => picture_read(entry, example.picture).map(|own| store.add(own)).transpose()?,
             None => None,
         };
-        examples.push(Encoded { image, content: EncodedContent::Versions(versions) });
+        examples.push(Encoded { image, entry: index, content: EncodedContent::Versions(versions) });
     }
     Ok(examples)
 }

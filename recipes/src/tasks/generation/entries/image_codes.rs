@@ -136,19 +136,10 @@ impl CodedImages {
 
 /// The images of some places, cut into patches.
 fn patches(store: &ImageStore<'_>, places: &[usize], views: Option<Views>) -> Result<Patches, RunError> {
-    match read(store, places, views)? {
+    let processed: Vec<Cow<'_, ProcessedImage>> = store.processed_images(places, views)?;
+    let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
+    match store.image_processor().batch(&processed, None)?.0 {
         Some(Image::Patches(patches)) => Ok(patches),
         _ => Err(RunError::Recipe("an image tokenizer reads pixels, and these images have none".into())),
     }
-}
-
-/// The images of some places as a model reads them.
-pub(super) fn read(
-    store: &ImageStore<'_>,
-    places: &[usize],
-    views: Option<Views>,
-) -> Result<Option<Image>, RunError> {
-    let processed: Vec<Cow<'_, ProcessedImage>> = store.processed_images(places, views)?;
-    let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
-    Ok(store.image_processor().batch(&processed, None)?.0)
 }

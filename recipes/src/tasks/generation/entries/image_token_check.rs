@@ -25,12 +25,25 @@ pub(super) fn check_image_token_keys(
         let message = "captions are written of tokens of an image by themselves, and nothing else is";
         return error(message, origin, "set `reads = [\"image-tokens\"]` and `writes = \"caption\"`");
     }
+    check_keys_beside_image(entry, "tokens of images", checker)
+}
+
+/// Reports keys of an entry that make no sense where nothing is read beside the image, or a caption by itself; false if there are any.
+pub(super) fn check_keys_beside_image(
+    entry: &GenerationEntry,
+    read: &str,
+    checker: &mut Checker<'_>,
+) -> bool {
+    let mut error = |message: String, origin: &Origin, label: &str| {
+        checker.error("recipe::data", message, origin, label);
+        false
+    };
     if let Some(prompt) = &entry.prompt {
-        return error("no prompt is read beside tokens of images", &prompt.origin, "leave it out");
+        return error(format!("no prompt is read beside {read}"), &prompt.origin, "leave it out");
     }
     if !entry.draws() && entry.languages.len() > 1 {
         let message = "captions are to be in several languages, and nothing says which is asked for";
-        return error(message, &entry.languages[1].origin, "name one language");
+        return error(message.to_owned(), &entry.languages[1].origin, "name one language");
     }
     for (key, place) in [
         ("hide", entry.hide.as_ref().map(|own| &own.origin)),
@@ -38,8 +51,8 @@ pub(super) fn check_image_token_keys(
         ("answer-language", entry.answer_language.as_ref().map(|own| &own.origin)),
     ] {
         if let Some(place) = place {
-            let message = format!("`{key}` has no meaning where tokens of images are read or written");
-            return error(&message, place, "leave it out");
+            let message = format!("`{key}` has no meaning where {read} are read or written");
+            return error(message, place, "leave it out");
         }
     }
     true

@@ -2,6 +2,7 @@
 //! that are contrasted beside them; and spans that are left out of texts, by which the language model of such a model learns before.
 
 mod attention;
+mod caption_mask;
 mod check;
 mod check_texts;
 mod contrast;
@@ -12,7 +13,9 @@ mod examples;
 mod image_codes;
 mod image_token_check;
 mod labels;
+mod nearest_caption;
 pub(crate) mod options;
+mod region_check;
 mod span_check;
 mod span_corruption;
 mod span_evaluate;

@@ -2,6 +2,7 @@
 
 use alambic_settings::{At, OneOrMany, choices, settings};
 
+use super::caption_mask::CaptionMaskOptions;
 use super::contrast::options::ContrastEntry;
 use crate::tasks::fractions::ScaleFractions;
 
@@ -28,6 +29,9 @@ choices! {
         Image = "image",
         /// The image in tokens of the student's image tokenizer, and nothing else: its captions are written.
         ImageTokens = "image-tokens",
+        /// The regions of the image and the tags of the objects in them, and nothing else: captions are written, a word in place of a
+        /// mask.
+        Regions = "regions",
         /// The prompt, in which the question and the language stand.
         Prompt = "prompt",
         /// A text in one language, a caption or a sentence, which stands in the prompt; where spans are written, a text by itself, and where
@@ -90,6 +94,8 @@ settings! {
         /// Mean number of tokens of a span.
         #[range(1.0..=1000.0)]
         pub mean_span_length: f64 = 3.0,
+        /// Which words of a caption are masked in training, where regions are read.
+        pub mask: CaptionMaskOptions,
         /// How often a batch is of this entry, to the shares of the others. Batches are of one entry.
         #[range(0.001..=1_000_000.0)]
         pub share: f64 = 1.0,
@@ -106,9 +112,14 @@ settings! {
 }
 
 impl GenerationEntry {
-    /// Whether images are read, as patches or as tokens.
+    /// Whether images are read, as patches, as tokens or as regions.
     pub(super) fn reads_images(&self) -> bool {
-        self.reads.contains(&Read::Image) || self.reads.contains(&Read::ImageTokens)
+        self.reads.contains(&Read::Image) || self.reads.contains(&Read::ImageTokens) || self.reads_regions()
+    }
+
+    /// Whether regions of images are read.
+    pub(super) fn reads_regions(&self) -> bool {
+        self.reads.contains(&Read::Regions)
     }
 
     /// Whether images are written, in tokens.

@@ -1,5 +1,7 @@
 //! Writing about images as a kind of task.
 
+use std::borrow::Cow;
+
 use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, TargetKind, Term};
 use alambic_models::text_encoder::HeadSpec;
@@ -20,6 +22,7 @@ use crate::context::RunContext;
 use crate::corpora::Corpora;
 use crate::error::RunError;
 use crate::evaluation::evaluator::{EvaluationContext, Evaluator};
+use crate::images::vocabulary::tags_read;
 use crate::observer::Observer;
 use crate::tasks::task::{Task, VocabularySource};
 use crate::tasks::template::{TaskTemplates, Template};
@@ -77,7 +80,8 @@ impl Task for WrittenData {
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {
-        Ok(HeadSpec::none())
+        // Models of which some write and some do not are told.
+        Ok(HeadSpec { writes: self.writes(), ..HeadSpec::none() })
     }
 
     fn validation_metrics(&self, _: &Corpora) -> Result<Vec<&'static Metric>, RunError> {
@@ -89,7 +93,11 @@ impl Task for WrittenData {
         Ok(suitable(kind).collect())
     }
 
-    fn vocabulary<'c>(&'c self, corpora: &'c Corpora, _: &Student) -> Result<VocabularySource<'c>, RunError> {
+    fn vocabulary<'c>(
+        &'c self,
+        corpora: &'c Corpora,
+        student: &Student,
+    ) -> Result<VocabularySource<'c>, RunError> {
         let (mut texts, mut sentinels) = (Vec::new(), 0);
         for entry in self.generation.iter() {
             if entry.writes == Written::Spans {
@@ -105,6 +113,10 @@ impl Task for WrittenData {
         }
         for entry in self.contrast.iter() {
             texts.extend(entry.training_texts(corpora)?);
+        }
+        if self.generation.iter().any(GenerationEntry::reads_regions) {
+            texts.extend(tags_read(corpora, &self.image_corpora(), student, false)?);
+            return Ok(VocabularySource::Texts(texts.into_iter().map(Cow::Owned).collect()));
         }
         if sentinels > 0 {
             return Ok(VocabularySource::WithSentinels(texts, sentinels));
@@ -130,6 +142,7 @@ impl Task for WrittenData {
     fn check_student(&self, site: &Site<'_>, student: &str, info: &ModelInfo, checker: &mut Checker<'_>) {
         self.check_span_student(site, student, info, checker);
         self.check_image_token_student(site, student, info, checker);
+        self.check_region_student(site, student, info, checker);
     }
 
     fn check_term(&self, site: &Site<'_>, loss: &At<Loss>, term: &Term, checker: &mut Checker<'_>) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use alambic_data::Split;
-use alambic_inference::ImageProcessor;
+use alambic_inference::{ImageProcessor, ProcessedImage};
 use alambic_losses::{TargetKind, Targets, Term};
 use alambic_models::architecture::{self, Batch, Image};
 use alambic_models::text_encoder::TextInput;
@@ -17,10 +17,11 @@ use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 use rand::Rng;
 
+use super::caption_mask::{CaptionMaskOptions, CaptionMasking};
 use super::contrast::{ContrastTraining, counts_over_pairs};
 use super::example_set::{DrawnVersion, Encoded, EncodedContent, EncodedVersion, ExampleSet, picture_read};
-use super::image_codes::{self, DrawnRow, ImageCodes};
-use super::options::{Written, WrittenData};
+use super::image_codes::{DrawnRow, ImageCodes};
+use super::options::{GenerationEntry, Written, WrittenData};
 use super::span_corruption::SpanCorruption;
 use super::teacher_texts::{TeacherTexts, Unlabelled};
 use super::token_losses::{figures, token_losses};
@@ -50,6 +51,9 @@ pub(crate) struct WrittenTraining<'a> {
     groups: Vec<BatchGroup>,
     /// How spans are left out of texts, by entry.
     corruptions: Vec<Option<SpanCorruption>>,
+    /// How words of captions are masked, for a student that writes a word in place of a mask.
+    masking: Option<CaptionMasking>,
+    entries: &'a [GenerationEntry],
     start: u32,
     streams: Streams,
     validation: Validation<'a>,
@@ -154,6 +158,10 @@ impl<'a> WrittenTraining<'a> {
             training,
             groups,
             corruptions,
+            masking: matches!(config, Config::Oscar(_))
+                .then(|| CaptionMasking::new(job.tokenizer, start, job.seed))
+                .transpose()?,
+            entries: &data.generation.0,
             start,
             streams: Streams::new(job.seed),
             validation,
@@ -189,8 +197,8 @@ impl<'a> WrittenTraining<'a> {
                 [only] => only,
                 several => &several[drawn(several.len())],
             }),
-            EncodedContent::Text(tokens, entry) => {
-                let [prompt, target] = match &self.corruptions[*entry] {
+            EncodedContent::Text(tokens) => {
+                let [prompt, target] = match &self.corruptions[example.entry] {
                     Some(corruption) => corruption.corrupt(tokens, epoch),
                     None => [tokens.clone(), tokens.clone()],
                 };
@@ -212,7 +220,7 @@ impl<'a> WrittenTraining<'a> {
     fn batch_outputs(
         &self,
         set: &ExampleSet<'_>,
-        (rows, versions): (&[usize], &[Cow<'_, EncodedVersion>]),
+        (epoch, rows, versions): (u64, &[usize], &[Cow<'_, EncodedVersion>]),
         views: Option<Views>,
         pass: Pass<'_>,
         context: &ForwardContext<'_>,
@@ -226,10 +234,29 @@ impl<'a> WrittenTraining<'a> {
             (Some(places), Some(store), Some(codes)) => {
                 Some(codes.of(store, &places, views, context.weights)?.image())
             }
-            (Some(places), Some(store), None) => image_codes::read(store, &places, views)?,
+            (Some(places), Some(store), None) => {
+                let images = store.processed_images(&places, views)?;
+                let images: Vec<&ProcessedImage> = images.iter().map(AsRef::as_ref).collect();
+                store.image_processor().input_of_writer(&images, (self.config, self.tokenizer))?
+            }
             _ => None,
         };
-        self.outputs(versions, image, pass, context)
+        match (&self.masking, image) {
+            (Some(masking), Some(Image::Regions(image))) => {
+                let options: Vec<&CaptionMaskOptions> =
+                    rows.iter().map(|&row| &self.entries[set.examples[row].entry].mask).collect();
+                let padding = self.config.padding();
+                let (text, targets) = masking.batch(&options, (epoch, rows, versions), &image, padding);
+                let regions = Some(image.regions);
+                self.forward_batch(
+                    &Batch { text: Some(text), regions, ..Batch::default() },
+                    targets,
+                    pass,
+                    context,
+                )
+            }
+            (_, image) => self.outputs(versions, image, pass, context),
+        }
     }
 
     /// The same over rows of which images are drawn.
@@ -277,7 +304,7 @@ impl<'a> WrittenTraining<'a> {
         let rows: Vec<usize> = rows.iter().map(|row| range.start + row).collect();
         let version = |&row: &usize| self.version_of(&held.examples[row], VALIDATION, |_| 0);
         let versions: Vec<Cow<'_, EncodedVersion>> = rows.iter().map(version).collect();
-        self.batch_outputs(held, (&rows, &versions), None, Pass::Evaluate, context)
+        self.batch_outputs(held, (VALIDATION, &rows, &versions), None, Pass::Evaluate, context)
     }
 
     /// The losses' inputs over a batch.
@@ -314,11 +341,22 @@ impl<'a> WrittenTraining<'a> {
             target: Some(decoder),
             ..Batch::default()
         };
+        self.forward_batch(&batch, targets, pass, context)
+    }
+
+    /// The same with what student and teacher read.
+    fn forward_batch(
+        &self,
+        batch: &Batch,
+        targets: Targets,
+        pass: Pass<'_>,
+        context: &ForwardContext<'_>,
+    ) -> Result<ForwardOutputs, RunError> {
         let network = architecture::build(self.config, context.weights)?;
-        let student = network.forward(&batch, pass, self.taps.of_student())?;
+        let student = network.forward(batch, pass, self.taps.of_student())?;
         let teacher = match self.teacher {
             Some(teacher) if !self.taps.teacher.is_empty() => {
-                Some(teacher.trace((&batch).into(), &self.taps.of_teacher())?)
+                Some(teacher.trace(batch.into(), &self.taps.of_teacher())?)
             }
             _ => None,
         };
@@ -435,7 +473,7 @@ impl TrainingTask for WrittenTraining<'_> {
             rows.iter().map(|&row| self.version(row, epoch)).collect();
         let views = Some(Views::new(self.streams, epoch));
         let pass = Pass::Train(context.dropout);
-        self.batch_outputs(&self.training, (rows, &versions), views, pass, context)
+        self.batch_outputs(&self.training, (epoch, rows, &versions), views, pass, context)
     }
 
     fn primary_metric(&self) -> PrimaryMetric {
