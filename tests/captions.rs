@@ -28,7 +28,7 @@ fn captions_are_learnt_written_and_exported() {
         }
     }
     // Captions begin alike; what has not learnt to write them has nothing in common with them.
-    assert!(figure("teacher", "chrf") > 30.0, "{models}");
+    assert!(figure("teacher", "chrf") > 0.3, "{models}");
     let student = json_of(&at.join("run/student/config.json"));
     assert_eq!(student["architectures"][0], "OscarForImageCaptioning");
     assert_eq!((&student["num_hidden_layers"], &student["max_seq_a_length"]), (&1.into(), &24.into()));
@@ -164,7 +164,7 @@ batch.size = 12
 optimiser.adamw = { learning-rate = 1e-2 }
 [stage.captions]
 student = "oscar"
-loss.caption-words = { drop-worst = 0.2, drop-worst-after = 100 }
+loss.caption-words = { drop-worst = 0.2, drop-worst-after = 250 }
 train.steps = 300
 [[stage.captions.data.generation]]
 data = ["published"]
@@ -201,10 +201,12 @@ timed-examples = 2
     std::fs::write(at.join("published.toml"), recipe).unwrap();
     let outcome: Value = json(&run(at, &["run", "published.toml", "--out", "run", "--json"]).done());
     let models = &outcome["models"];
-    // All images of a caption have the same regions, so what has learnt the two kinds writes them whole, and the nearest image has it.
-    for model in ["teacher", "student", "nearest-caption"] {
-        assert!(models[model]["metrics"]["chrf"].as_f64().unwrap() > 99.0, "{model}: {models}");
+    // All images of a caption have the same regions, so what has learnt the two kinds writes them whole.
+    for model in ["teacher", "student"] {
+        assert!(models[model]["metrics"]["chrf"].as_f64().unwrap() > 0.99, "{model}: {models}");
     }
+    // No caption of the training images is known to the last stage.
+    assert!(models["nearest-caption"].is_null(), "{models}");
     // What is frozen is as it was: the student has the table of its teacher.
     let table = |folder: &Path| {
         let weights = parameters::load(&folder.join("model.safetensors")).unwrap();

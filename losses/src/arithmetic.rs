@@ -56,9 +56,13 @@ pub(crate) fn head_products(left: &Tensor, right: &Tensor, heads: usize) -> Resu
 
 /// `-Σ [y log σ(z) + (1 - y) log(1 - σ(z))]` over the last dimension, of logits and of targets in 0 to 1.
 pub(crate) fn binary_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, LossError> {
-    // log(1 + e^z) - y z, with the exponential of a number that is never positive.
-    let softplus = (logits.relu()? + (logits.abs()?.neg()?.exp()? + 1.0)?.log()?)?;
-    Ok((softplus - (targets * logits)?)?.sum(D::Minus1)?)
+    // log(1 + e^z) - y z.
+    Ok((softplus(logits)? - (targets * logits)?)?.sum(D::Minus1)?)
+}
+
+/// `log(1 + e^x)`, with the exponential of a number that is never positive.
+pub(crate) fn softplus(numbers: &Tensor) -> Result<Tensor, LossError> {
+    Ok((numbers.relu()? + (numbers.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
 }
 
 /// The logarithms of a softmax over the last dimension.

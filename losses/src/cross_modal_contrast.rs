@@ -4,6 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::{D, Tensor};
 
+use crate::arithmetic::softplus;
 use crate::lists::{RELEVANCE, ScoredLists, check_scores};
 use crate::{Inputs, LossError, LossTerm, TargetKind, Temperature, Term, Weight};
 
@@ -61,6 +62,7 @@ impl CrossModalContrast {
             cells.clone().map(|cell| f32::from(u8::from(lists.is_listed[cell] && of(cell)))).collect()
         };
         let positive = chosen(&|cell| lists.is_relevant(cell));
+        let negative = chosen(&|cell| !lists.is_relevant(cell));
         let has = |mask: &[f32], row: usize| mask[row * lists.passages..][..lists.passages].contains(&1.0);
         let counted = |is_counted: &dyn Fn(usize) -> bool| -> Result<(Tensor, f64), LossError> {
             let rows: Vec<f32> = (0..lists.queries).map(|row| f32::from(u8::from(is_counted(row)))).collect();
@@ -70,18 +72,16 @@ impl CrossModalContrast {
         match self.positives {
             PositivesCounted::Sum => {
                 let (rows, count) = counted(&|row| has(&positive, row))?;
-                let all = log_sum(&scores, &lists.tensor(chosen(&|_| true))?)?;
                 let own = log_sum(&scores, &lists.tensor(positive)?)?;
-                Ok((((all - own)? * rows)?.sum_all()? / count)?)
+                let others = log_sum(&scores, &lists.tensor(negative)?)?;
+                // The difference of two sums of exponentials, without its cancellation.
+                Ok(((softplus(&(others - own)?)? * rows)?.sum_all()? / count)?)
             }
             PositivesCounted::Each => {
-                let negative = chosen(&|cell| !lists.is_relevant(cell));
                 let (rows, count) = counted(&|row| has(&positive, row) && has(&negative, row))?;
                 let own = lists.tensor(positive)?;
                 let others = log_sum(&scores, &lists.tensor(negative)?)?;
-                // log(1 + exp(x)) of how far the negatives lie above each positive.
-                let above = (others.broadcast_sub(&scores)? * &own)?;
-                let costs = (above.relu()? + ((above.abs()?.neg()?.exp()? + 1.0)?).log()?)?;
+                let costs = softplus(&(others.broadcast_sub(&scores)? * &own)?)?;
                 let numbers = own.sum_keepdim(D::Minus1)?.maximum(1.0)?;
                 let mean = (costs * own)?.sum_keepdim(D::Minus1)?.div(&numbers)?;
                 Ok(((mean * rows)?.sum_all()? / count)?)

@@ -4,6 +4,7 @@ use alambic_models::Outline;
 use alambic_settings::{choices, settings};
 use alambic_tensor::candle::Tensor;
 
+use crate::arithmetic::softplus;
 use crate::lists::{RELEVANCE, ScoreSource, ScoredLists, check_scores, list_targets, teacher_taps};
 use crate::{Inputs, LossError, LossTerm, TargetKind, Term, Weight};
 
@@ -55,11 +56,6 @@ impl LossTerm for PairwiseLogistic {
     }
 }
 
-/// `log(1 + e^-x)`, with the exponential of a number that is never positive.
-fn softplus_of_negative(differences: &Tensor) -> Result<Tensor, LossError> {
-    Ok((differences.neg()?.relu()? + (differences.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
-}
-
 impl PairwiseLogistic {
     fn compute(&self, inputs: &Inputs<'_>) -> Result<Tensor, LossError> {
         let source = Some(self.scores).filter(|_| self.target != PairwiseTarget::Relevance);
@@ -74,6 +70,6 @@ impl PairwiseLogistic {
             PairwiseTarget::Order => f32::from(u8::from(lists.scores[one] > lists.scores[other])),
             PairwiseTarget::Probability => sigmoid(lists.scores[one] - lists.scores[other]),
         };
-        lists.mean_over_pairs(weight, softplus_of_negative)
+        lists.mean_over_pairs(weight, |differences| softplus(&differences.neg()?))
     }
 }

@@ -280,7 +280,7 @@ fn fusion_encoder_that_is_there_gets_a_head_over_the_answers() {
     let clip: Fusion = read(&Node::parse("options", "teacher = \"clip\"").unwrap()).unwrap();
     let error = clip.build(&context(&tokenizer, 7, &model)).unwrap_err().to_string();
     assert!(
-        error.contains("a fusion encoder in ViLT's, Oscar's, LXMERT's or VisualBERT's layout"),
+        error.contains("a fusion encoder in ViLT's, Oscar's, LXMERT's, VisualBERT's or UNIMO's layout"),
         "{error}"
     );
 }

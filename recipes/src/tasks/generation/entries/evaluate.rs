@@ -122,10 +122,12 @@ impl<'a> WrittenEvaluator<'a> {
                 }
                 let known: Vec<(&Picture, &str)> = known.into_values().collect();
                 let pictures: Vec<Option<&Picture>> = asked.iter().map(|own| own.picture).collect();
-                Some(TrivialBaseline {
+                // Where a teacher writes all captions that are trained on, none is known.
+                let predictions = (!known.is_empty()).then(|| nearest_captions(&pictures, &known));
+                predictions.transpose()?.map(|predictions| TrivialBaseline {
                     name: NEAREST_CAPTION,
                     description: "writes nothing: the caption of the training image that looks most alike",
-                    predictions: nearest_captions(&pictures, &known)?,
+                    predictions,
                 })
             }
             Written::Caption | Written::Text | Written::Spans | Written::ImageTokens => None,
