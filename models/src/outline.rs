@@ -65,6 +65,7 @@ impl Stream {
 
 /// The streams of a network by name, and the widths of what is not in a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of other taps whether they are there")]
 pub struct Outline {
     /// `encoder`, `decoder` and `cross` for an encoder-decoder; a text encoder's only stream has the empty name.
     pub streams: IndexMap<String, Stream>,

@@ -7,6 +7,7 @@ use alambic_settings::{At, Diagnostic};
 use super::checker::{Checker, Depth};
 use super::model_info::ModelInfo;
 use crate::corpora::augmentation::AugmentationProblem;
+use crate::corpora::rewriting::RewriteProblemKind;
 
 impl Checker<'_> {
     /// Gives images what they are augmented by, and reports what of it is not possible.
@@ -21,11 +22,14 @@ impl Checker<'_> {
     /// Makes what rewrites captions, and reports what of it is not possible.
     pub(super) fn check_rewriting(&mut self) {
         for problem in self.corpora.rewrite(self.data) {
-            self.report(
-                Diagnostic::error("data::rewrite", problem.message)
-                    .label(&problem.origin, "is to be rewritten")
-                    .help(problem.help),
-            );
+            match problem.kind {
+                RewriteProblemKind::Lexicon(error) => self.file_faults(&error, &problem.origin, "lexicon"),
+                RewriteProblemKind::Option { message, help } => self.report(
+                    Diagnostic::error("data::rewrite", message)
+                        .label(&problem.origin, "is to be rewritten")
+                        .help(help),
+                ),
+            }
         }
     }
 

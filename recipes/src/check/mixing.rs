@@ -17,7 +17,7 @@ impl Checker<'_> {
             let keys: Vec<&str> = key.iter().map(String::as_str).collect();
             let origin = origin.unwrap_or_else(|| self.places.key_origin(&keys));
             match *kind {
-                MixingProblemKind::Data(error) => self.dictionary_faults(&error, &origin),
+                MixingProblemKind::Data(error) => self.file_faults(&error, &origin, "dictionary"),
                 MixingProblemKind::Option { message, label, help } => {
                     self.report(Diagnostic::error("data::mixing", message).label(&origin, label).help(help));
                 }
@@ -29,18 +29,20 @@ impl Checker<'_> {
         }
     }
 
-    fn dictionary_faults(&mut self, error: &DataError, origin: &Origin) {
+    /// Reports what is wrong with a file that an option names, a `dictionary` for instance.
+    pub(super) fn file_faults(&mut self, error: &DataError, origin: &Origin, file: &str) {
+        let this = format!("this {file}");
         for Problem { place, fault } in &error.problems {
             let mut diagnostic =
                 Diagnostic::error(code(fault), format!("{place}: {fault}")).help(fault.help());
             if let Some(line) = line_of(place) {
                 diagnostic = diagnostic.label(&line, "this line");
             }
-            self.report(diagnostic.label(origin, "this dictionary"));
+            self.report(diagnostic.label(origin, &this));
         }
         if error.more > 0 {
-            let message = format!("the dictionary has {} more faults like these", error.more);
-            self.error("data::more", message, origin, "this dictionary");
+            let message = format!("the {file} has {} more faults like these", error.more);
+            self.error("data::more", message, origin, &this);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Corpora whose captions are rewritten.
 
-use alambic_data::{Content, Rewriter};
+use alambic_data::{Content, DataError, Rewriter};
 use alambic_settings::{IndexMap, Origin};
 
 use super::collection::Corpora;
@@ -14,14 +14,27 @@ pub(crate) struct RewriteProblem {
     pub(crate) name: String,
     /// The place of the option.
     pub(crate) origin: Origin,
-    pub(crate) message: String,
-    pub(crate) help: String,
+    pub(crate) kind: RewriteProblemKind,
+}
+
+/// Kind of a problem of rewriting.
+#[derive(Debug)]
+pub(crate) enum RewriteProblemKind {
+    /// A lexicon that cannot be read.
+    Lexicon(DataError),
+    /// A corpus or an option with which nothing is rewritten, and what to do.
+    Option { message: String, help: &'static str },
 }
 
 impl RewriteProblem {
     /// The error of a run.
     pub(crate) fn into_error(self) -> RunError {
-        RunError::Recipe(format!("`data.{}.rewrite`: {}; {}", self.name, self.message, self.help))
+        match self.kind {
+            RewriteProblemKind::Lexicon(error) => RunError::Data(error),
+            RewriteProblemKind::Option { message, help } => {
+                RunError::Recipe(format!("`data.{}.rewrite`: {message}; {help}", self.name))
+            }
+        }
     }
 }
 
@@ -35,14 +48,9 @@ impl Corpora {
             let Some(content) = self.find(name) else { continue };
             match of_corpus(name, rewrite, content) {
                 Ok(rewriter) => self.insert_rewriter(name, rewriter),
-                Err((message, help)) => {
+                Err(kind) => {
                     let origin = rewrite.origin.clone();
-                    problems.push(RewriteProblem {
-                        name: name.clone(),
-                        origin,
-                        message,
-                        help: help.to_owned(),
-                    });
+                    problems.push(RewriteProblem { name: name.clone(), origin, kind });
                 }
             }
         }
@@ -55,23 +63,26 @@ fn of_corpus(
     name: &str,
     options: &alambic_data::RewriteOptions,
     content: &Content,
-) -> Result<Rewriter, (String, &'static str)> {
+) -> Result<Rewriter, RewriteProblemKind> {
+    let option = |message: String, help: &'static str| Err(RewriteProblemKind::Option { message, help });
     let Content::Questions(questions) = content else {
         let message =
             format!("data `{name}` holds {}, and captions of images are rewritten", content.kind().name());
-        return Err((message, "leave `rewrite` out"));
+        return option(message, "leave `rewrite` out");
     };
     if questions.details.images.iter().all(|picture| picture.captions.is_empty()) {
         let message = format!("the images of data `{name}` have no captions to rewrite");
-        return Err((
+        return option(
             message,
             "give them captions, as with `captions` of `made-up-scenes`, or leave `rewrite` out",
-        ));
+        );
     }
     if options.levels.is_empty() {
         let message = "`levels` names no level of negatives".to_owned();
-        return Err((message, "name some of `sentence`, `phrase` and `word`, or leave `levels` out for all"));
+        return option(
+            message,
+            "name some of `sentence`, `phrase` and `word`, or leave `levels` out for all",
+        );
     }
-    Rewriter::new(options, questions)
-        .map_err(|error| (error.to_string(), "correct the `lexicon`, or leave it out"))
+    Rewriter::new(options, questions).map_err(RewriteProblemKind::Lexicon)
 }

@@ -173,18 +173,7 @@ pub(crate) fn train(
         ranks,
         callbacks: callbacks(context, training, &*task, &terms, steps, &folder),
     };
-    let left_out = match statistics.too_long {
-        0 => String::new(),
-        count => format!("; {count} more are too long and left out"),
-    };
-    observer.task(
-        &format!(
-            "{}: {} examples, batches of {}{left_out}",
-            job.label, statistics.examples, job.train.batch.size
-        ),
-        steps,
-        state.progress.step,
-    );
+    observer.task(&title(&job, &statistics), steps, state.progress.step);
     let mut recorder = Recorder { label: &training.label, seed: training.seed, events, observer };
     if trainer.run(&mut state, &mut recorder)? == Stop::Interrupted {
         recorder.observer.finished("interrupted; the checkpoint is written");
@@ -216,6 +205,16 @@ pub(crate) fn train(
         None => format!("{} steps", output.steps),
     });
     Ok(Some(output))
+}
+
+/// What a training that begins is called, with how much it reads.
+fn title(job: &Job<'_>, statistics: &DatasetStatistics) -> String {
+    let (label, examples, size) = (job.label, statistics.examples, job.train.batch.size);
+    let left_out = match statistics.too_long {
+        0 => String::new(),
+        count => format!("; {count} more are too long and left out"),
+    };
+    format!("{label}: {examples} examples, batches of {size}{left_out}")
 }
 
 /// Parameters that are clamped below a number: the model's own, and the numbers that terms train along.

@@ -1,6 +1,5 @@
 //! Evaluating models by what they write about images of the test split.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,25 +16,24 @@ use alambic_teachers::{EncoderTeacher, Teacher};
 use indexmap::IndexSet;
 
 use super::attention::{Shown, attention_by_word};
-use super::nearest_caption::nearest_captions;
 use super::options::{Written, WrittenData};
+use super::trivial::trivial_baseline;
 use super::writer::{ToWrite, Writer};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{
-    CardMetadata, EvaluationContext, Evaluator, InputChange, ModelRole, TestSet, TrivialBaseline,
+    CardMetadata, EvaluationContext, Evaluator, InputChange, ModelRole, TestSet,
 };
 use crate::evaluation::timing::{Model, measure};
 use crate::images::store::ImageStore;
 use crate::images::thumbnail::thumbnail;
-use crate::names::{NEAREST_CAPTION, QUESTION_ONLY};
 use crate::observer::Observer;
 use crate::subsample::subsample;
 
 /// A test example: an image, what is asked of it, and what is right.
-struct Asked<'a> {
-    picture: Option<&'a Picture>,
+pub(super) struct Asked<'a> {
+    pub(super) picture: Option<&'a Picture>,
     reads_image: bool,
-    prompt: String,
+    pub(super) prompt: String,
     language: Option<&'a str>,
     direction: Option<Direction>,
     targets: Vec<&'a str>,
@@ -108,49 +106,7 @@ impl<'a> WrittenEvaluator<'a> {
         } else {
             asked.iter().filter_map(Asked::slice).collect()
         };
-        let trivial = match written {
-            Written::Caption if entries[0].reads_regions() => {
-                // Each caption is an example: of an image the first is taken.
-                let mut known: IndexMap<usize, (&Picture, &str)> = IndexMap::new();
-                for entry in &entries {
-                    for example in entry.examples(corpora, Split::Train)? {
-                        let caption = example.versions.iter().find_map(|own| own.targets.first().copied());
-                        if let Some((picture, caption)) = example.picture.zip(caption) {
-                            known.entry(std::ptr::from_ref(picture).addr()).or_insert((picture, caption));
-                        }
-                    }
-                }
-                let known: Vec<(&Picture, &str)> = known.into_values().collect();
-                let pictures: Vec<Option<&Picture>> = asked.iter().map(|own| own.picture).collect();
-                // Where a teacher writes all captions that are trained on, none is known.
-                let predictions = (!known.is_empty()).then(|| nearest_captions(&pictures, &known));
-                predictions.transpose()?.map(|predictions| TrivialBaseline {
-                    name: NEAREST_CAPTION,
-                    description: "writes nothing: the caption of the training image that looks most alike",
-                    predictions,
-                })
-            }
-            Written::Caption | Written::Text | Written::Spans | Written::ImageTokens => None,
-            Written::Answer => {
-                let mut seen = Vec::new();
-                for entry in &entries {
-                    seen.extend(
-                        entry.examples(corpora, Split::Train)?.into_iter().flat_map(|own| own.versions),
-                    );
-                }
-                let pairs = seen.iter().filter_map(|own| Some((own.prompt.as_str(), *own.targets.first()?)));
-                let commonest = commonest(pairs);
-                let answer = |own: &Asked<'_>| {
-                    let answer = commonest.get(own.prompt.as_str());
-                    answer.map_or(Prediction::Nothing, |answer| Prediction::Text((*answer).to_owned()))
-                };
-                Some(TrivialBaseline {
-                    name: QUESTION_ONLY,
-                    description: "does not see the image: the commonest answer to the same question in the training split",
-                    predictions: asked.iter().map(answer).collect(),
-                })
-            }
-        };
+        let trivial = trivial_baseline(written, &entries, &asked, corpora)?;
         let test_set = TestSet {
             slices,
             has_languages: several,
@@ -202,19 +158,6 @@ impl Asked<'_> {
     fn written_language(&self) -> Option<&str> {
         self.direction.as_ref().map(|own| own.target.as_str()).or(self.language)
     }
-}
-
-/// The target that comes oftenest with each prompt; of several the first.
-fn commonest<'e>(pairs: impl Iterator<Item = (&'e str, &'e str)>) -> HashMap<String, &'e str> {
-    let mut counts: HashMap<&str, IndexMap<&str, usize>> = HashMap::new();
-    for (prompt, target) in pairs {
-        *counts.entry(prompt).or_default().entry(target).or_insert(0) += 1;
-    }
-    let most = |targets: IndexMap<&'e str, usize>| {
-        let first = targets.iter().rev().max_by_key(|(_, count)| **count);
-        first.map(|(target, _)| *target).unwrap_or_default()
-    };
-    counts.into_iter().map(|(prompt, targets)| (prompt.to_owned(), most(targets))).collect()
 }
 
 impl WrittenEvaluator<'_> {

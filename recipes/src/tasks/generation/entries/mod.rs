@@ -26,4 +26,5 @@ mod teacher_texts;
 mod token_losses;
 mod train;
 mod translations;
+mod trivial;
 mod writer;

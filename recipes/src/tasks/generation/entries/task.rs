@@ -114,7 +114,8 @@ impl Task for WrittenData {
         for entry in self.contrast.iter() {
             texts.extend(entry.training_texts(corpora)?);
         }
-        if self.generation.iter().any(GenerationEntry::reads_regions) {
+        // It writes in place of masks, and has the special tokens of an encoder.
+        if matches!(student, Student::Oscar(_) | Student::OscarLayers(_)) {
             texts.extend(tags_read(corpora, &self.image_corpora(), student, false)?);
             return Ok(VocabularySource::Texts(texts.into_iter().map(Cow::Owned).collect()));
         }
