@@ -6,7 +6,7 @@ use crate::metrics::{Direction, find, is_reference};
 use crate::numbers::{self, NO_VALUE};
 use crate::outcome::{BASELINE, Outcome, STUDENT, TEACHER};
 use crate::plots::Figure;
-use crate::record::{table_of_objects, write_table};
+use crate::record::{read_scores, table_of_objects, write_table};
 use crate::report::{LanguageRow, language_tables};
 use crate::transfer::LanguageMeans;
 use crate::verdict::Verdict;
@@ -23,7 +23,7 @@ mod run;
 
 use figures::Comparable;
 use run::run_name;
-pub use run::{ComparedRun, SweptKey, Validations};
+pub use run::{ComparedRun, SweptKey, ToFirst, Validations};
 
 /// Keys of the table of what differs between recipes.
 const MAX_DIFFERENCES: usize = 60;
@@ -82,6 +82,9 @@ pub struct ComparisonRow {
     pub speedup: Option<f64>,
     /// The verdict of the run, in the rows of students.
     pub verdict: Option<Verdict>,
+    /// How much better than the student of the first run, in the rows of students.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_first: Option<ToFirst>,
     /// Parameters.
     pub parameters: Option<u64>,
     /// Bytes.
@@ -105,22 +108,40 @@ impl Comparison {
         Self { runs, swept: None, differences: Vec::new(), grouped_by: None }
     }
 
-    /// Reads the `metrics.json` of each folder.
+    /// Reads the `metrics.json` of each folder, and the scores of their test examples.
     ///
     /// # Errors
-    /// [`ReportError::NotARun`] for every folder that is none, all at once.
+    /// [`ReportError::NotARun`] for every folder that is none and [`ReportError::Table`] for scores that cannot be read, all at once.
     pub fn read(folders: &[PathBuf]) -> Result<Self, Vec<ReportError>> {
-        let mut runs = Vec::new();
+        let mut runs: Vec<ComparedRun> = Vec::new();
         let mut errors = Vec::new();
+        let mut first_scores = IndexMap::new();
         for folder in folders {
-            match Outcome::read(folder) {
-                Ok(outcome) => runs.push(ComparedRun {
-                    name: run_name(folder, folders),
-                    validations: Validations::read(folder, &outcome),
-                    outcome,
-                }),
+            let outcome = match Outcome::read(folder) {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    errors.push(error);
+                    continue;
+                }
+            };
+            let mut run = ComparedRun {
+                name: run_name(folder, folders),
+                validations: Validations::read(folder, &outcome),
+                outcome,
+                to_first: None,
+            };
+            let scores = read_scores(folder).and_then(|scores| {
+                if let Some(first) = runs.first() {
+                    run.to_first = ToFirst::between((first, &first_scores), (&run, &scores))?;
+                }
+                Ok(scores)
+            });
+            match scores {
+                Ok(scores) if runs.is_empty() => first_scores = scores,
+                Ok(_) => {}
                 Err(error) => errors.push(error),
             }
+            runs.push(run);
         }
         if errors.is_empty() { Ok(Self::new(runs)) } else { Err(errors) }
     }
@@ -147,6 +168,7 @@ impl Comparison {
                         compression: ratios.compression.filter(|_| student),
                         speedup: ratios.speedup.filter(|_| student),
                         verdict: run.outcome.verdict.filter(|_| student),
+                        to_first: run.to_first.clone().filter(|_| student),
                         parameters: model.parameters,
                         bytes: model.bytes,
                         test_data: run.outcome.test_data.clone(),
@@ -327,6 +349,8 @@ impl Comparison {
             [only] => format!("retention of {}", numbers::metric_title(only)),
             _ => "retention".to_owned(),
         };
+        let first = self.first_compared_with();
+        let to_first = first.map(|first| format!("student to that of {first}"));
         let headings = [
             ("run", false),
             ("recipe", false),
@@ -341,7 +365,7 @@ impl Comparison {
         let rows = self.runs.iter().zip(&firsts).map(|(run, first)| {
             let outcome = &run.outcome;
             let ratios = &outcome.ratios;
-            vec![
+            let mut cells = vec![
                 Cell::new(&run.name),
                 Cell::new(&outcome.recipe),
                 Cell::new(numbers::thousands(outcome.examples as u64)),
@@ -354,15 +378,28 @@ impl Comparison {
                 Cell::new(numbers::times(ratios.compression)),
                 Cell::new(numbers::times(ratios.speedup)),
                 Cell::new(outcome.verdict.map_or(NO_VALUE, Verdict::word)),
-            ]
+            ];
+            if first.is_some() {
+                let words = run.to_first.as_ref().map(ToFirst::in_words);
+                cells.push(Cell::new(words.unwrap_or_else(|| NO_VALUE.to_owned())));
+            }
+            cells
         });
+        let columns = headings.iter().map(|(text, numeric)| (*text, *numeric));
+        let columns = columns.chain(to_first.as_deref().map(|text| (text, false)));
         Table {
             caption: "Student to teacher: 1 is parity, more is better for the student. Test data by the beginning of \
                  their hash"
                 .to_string(),
-            columns: headings.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).into(),
+            columns: columns.map(|(text, numeric)| ColumnHeading { text: text.to_string(), numeric }).collect(),
             rows: rows.collect(),
         }
+    }
+
+    /// The name of the first run, where the student of another is compared with its own, example by example.
+    #[must_use]
+    pub fn first_compared_with(&self) -> Option<&str> {
+        self.runs.iter().find_map(|run| run.to_first.as_ref()).map(|own| own.run.as_str())
     }
 
     fn metric_table(&self, metric: &str) -> Table {

@@ -87,7 +87,11 @@ pub fn metric_interval(name: &str, [low, high]: [f64; 2]) -> String {
 /// A difference of a metric: `1.5 points` (of a hundred) or `0.015`.
 #[must_use]
 pub fn points(name: &str, difference: f64) -> String {
-    if is_share(name) { format!("{:.1} points", 100.0 * difference) } else { format!("{difference:.3}") }
+    if is_share(name) {
+        format!("{} points", unsigned_zero(100.0 * difference, 1))
+    } else {
+        unsigned_zero(difference, 3)
+    }
 }
 
 /// Whether a difference is written as nothing: less than half of the last digit.
@@ -100,9 +104,18 @@ pub fn is_zero(name: &str, difference: f64) -> bool {
 #[must_use]
 pub fn points_interval(name: &str, [low, high]: [f64; 2]) -> String {
     if is_share(name) {
-        format!("{:.1} to {:.1} points", 100.0 * low, 100.0 * high)
+        format!("{} to {} points", unsigned_zero(100.0 * low, 1), unsigned_zero(100.0 * high, 1))
     } else {
-        format!("{low:.3} to {high:.3}")
+        format!("{} to {}", unsigned_zero(low, 3), unsigned_zero(high, 3))
+    }
+}
+
+/// A number with so many decimals; what rounds to nothing has no sign.
+fn unsigned_zero(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(rest) if rest.chars().all(|character| matches!(character, '0' | '.')) => rest.to_owned(),
+        _ => text,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alambic_files::read;
 use alambic_recipes::load::{number_at, values};
-use alambic_reports::compare::{Comparison, Difference, SweptKey};
+use alambic_reports::compare::{Comparison, Difference, SweptKey, ToFirst};
 use alambic_reports::metrics;
 use alambic_reports::numbers::{NO_VALUE, metric_title, metric_value, thousands, times};
 use alambic_reports::plots::ValueFormat;
@@ -118,6 +118,8 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         Column::number("speed-up").optional(1),
         Column::text("to baseline"),
     ]);
+    let to_first = comparison.first_compared_with().map(|first| format!("to {first}"));
+    columns.extend(to_first.as_deref().map(Column::text));
     let rows = rows.iter().map(|row| {
         let mut cells: Vec<String> = row.group.iter().cloned().collect();
         cells.extend([row.run.clone(), row.model.clone(), thousands(row.examples as u64)]);
@@ -125,6 +127,10 @@ pub(super) fn table(comparison: &Comparison) -> Result<(), Failure> {
         cells.push(row.parameters.map_or_else(|| NO_VALUE.to_owned(), thousands));
         cells.push(times(row.speedup));
         cells.push(row.verdict.map_or(NO_VALUE, Verdict::word).to_owned());
+        if to_first.is_some() {
+            let words = row.to_first.as_ref().map(ToFirst::in_words);
+            cells.push(words.unwrap_or_else(|| NO_VALUE.to_owned()));
+        }
         cells
     });
     output::table(&columns, rows.collect())?;

@@ -99,7 +99,7 @@ fn run_loaded(arguments: &Arguments, loaded: &Loaded, out: PathBuf, ranks: &Rank
         return require::check(&arguments.require, &outcome);
     }
     let name = finished.folder.display().to_string();
-    let run = ComparedRun { name, outcome: finished.outcome, validations: None };
+    let run = ComparedRun { name, outcome: finished.outcome, validations: None, to_first: None };
     compare::table(&Comparison::new(vec![run]))?;
     output::line(&format!("report: {}", finished.folder.join("report.html").display()))?;
     require::check(&arguments.require, &outcome)

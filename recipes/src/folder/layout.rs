@@ -39,11 +39,12 @@ pub(crate) const CORPORA: &str = "corpora";
 pub(crate) const CACHE: &str = "cache";
 
 /// Files that are written when everything is done, the result last.
-pub(crate) const RESULTS: [&str; 7] = [
+pub(crate) const RESULTS: [&str; 8] = [
     EVENTS,
     "environment.json",
     "steps.parquet",
     "evaluations.parquet",
+    "scores.parquet",
     "report.html",
     "report.md",
     "metrics.json",

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
-use crate::metrics::is_reference;
-use crate::outcome::{BASELINE, ModelOutcome, Outcome, TEACHER, UPPER_BOUND};
+use crate::error::Result;
+use crate::metrics::{Scores, is_reference};
+use crate::numbers;
+use crate::outcome::{BASELINE, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use crate::plots::ValueFormat;
-use crate::record::{EvaluationEvent, read_events};
+use crate::record::{EvaluationEvent, ScoresBySeed, read_events};
+use crate::verdict::{BaselineComparison, compare_with_baseline};
 
 /// Characters of a hash that are shown.
 const HASH_SHOWN: usize = 8;
@@ -21,6 +25,57 @@ pub struct ComparedRun {
     pub outcome: Outcome,
     /// The validations of the student's last stage; none where the run left no events.
     pub validations: Option<Validations>,
+    /// How much better its student is than that of the first run; none of the first itself, of other test data, or where a run has no
+    /// scores of single examples.
+    pub to_first: Option<ToFirst>,
+}
+
+/// How much better the student of a run is than that of the first run of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ToFirst {
+    /// The name of the first run.
+    pub run: String,
+    /// The difference with its interval.
+    #[serde(flatten)]
+    pub difference: BaselineComparison,
+}
+
+impl ToFirst {
+    /// The difference of the students of two runs on the first metric of the second, over the same test examples.
+    pub(super) fn between(
+        (first, first_scores): (&ComparedRun, &IndexMap<String, ScoresBySeed>),
+        (run, scores): (&ComparedRun, &IndexMap<String, ScoresBySeed>),
+    ) -> Result<Option<Self>> {
+        let is_same = run.outcome.test_data.is_some() && run.test_data() == first.test_data();
+        let Some(metric) = run.first_metric().filter(|_| is_same) else { return Ok(None) };
+        let of_student = |scores: &IndexMap<String, ScoresBySeed>| -> Vec<Scores> {
+            let trainings = scores.get(STUDENT).into_iter().flatten();
+            trainings.filter_map(|scores| scores.get(metric).cloned()).collect()
+        };
+        let [student, other] = [scores, first_scores].map(of_student);
+        if student.is_empty() || other.is_empty() {
+            return Ok(None);
+        }
+        let difference = compare_with_baseline(&student, &other)?;
+        Ok(difference.map(|difference| Self { run: first.name.clone(), difference }))
+    }
+
+    /// The difference and its interval, `better by 1.5 points (0.9 to 2.1)`, or that it is not decided.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let BaselineComparison { metric, improvement, interval: [low, high], .. } = &self.difference;
+        let by = |difference: f64, ends: [f64; 2]| {
+            format!("{} ({})", numbers::points(metric, difference), numbers::points_interval(metric, ends))
+        };
+        if *low > 0.0 {
+            format!("better by {}", by(*improvement, [*low, *high]))
+        } else if *high < 0.0 {
+            format!("worse by {}", by(-improvement, [-high, -low]))
+        } else {
+            format!("not decided: {}", by(*improvement, [*low, *high]))
+        }
+    }
 }
 
 /// How a stage came along.

@@ -1,9 +1,10 @@
 //! Comparisons of made-up runs.
 
 use super::*;
+use crate::metrics::{Prediction, ScoredPair, ScoringContext};
 use crate::outcome::{Latency, ModelOutcome};
 use crate::plots::ValueFormat;
-use crate::record::EvaluationEvent;
+use crate::record::{EvaluationEvent, write_scores};
 use polars::prelude::{ParquetReader, SerReader};
 
 fn model(cer: f64, bytes: u64) -> ModelOutcome {
@@ -89,6 +90,65 @@ fn runs_stand_side_by_side() {
     assert_eq!(table.column("retention.cer").unwrap().null_count(), 5);
     comparison.swept.as_mut().unwrap().values.pop();
     assert!(comparison.document().is_err());
+}
+
+/// Writes what the student of a run has right, an example each.
+fn write_student_scores(folder: &Path, right: &[bool]) {
+    let (said, expected) = (Prediction::Text("one".into()), Prediction::Text("two".into()));
+    let pairs = right.iter().map(|right| ScoredPair::new(&said, if *right { &said } else { &expected }));
+    let pairs: Vec<ScoredPair<'_>> = pairs.collect();
+    let scores = ["cer", "word-accuracy"]
+        .map(|name| (name.to_owned(), find(name).unwrap().score(&pairs, ScoringContext::default())));
+    write_scores(folder, &[(STUDENT, &vec![scores.into()])]).unwrap();
+}
+
+#[test]
+fn students_are_compared_with_that_of_the_first_run_example_by_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let folders: Vec<PathBuf> =
+        ["plain", "better", "alike", "worse", "other", "old"].map(|name| folder.path().join(name)).into();
+    // Of 40 examples every second one is right, and what differs is right as well, or wrong.
+    let right = |differs: &dyn Fn(usize) -> Option<bool>| -> Vec<bool> {
+        (0..40).map(|place| differs(place).unwrap_or(place % 2 == 0)).collect()
+    };
+    let scores = [
+        right(&|_| None),
+        right(&|place| (place < 20).then_some(true)),
+        right(&|place| (place == 1).then_some(true)),
+        right(&|place| (place < 20).then_some(false)),
+        right(&|_| Some(true)),
+    ];
+    for (folder, test_data) in folders.iter().zip(["a", "a", "a", "a", "b", "a"]) {
+        write_run(folder, None);
+        let mut outcome = Outcome::read(folder).unwrap();
+        outcome.test_data = Some(test_data.into());
+        outcome.write(folder).unwrap();
+    }
+    for (folder, right) in folders.iter().zip(&scores) {
+        write_student_scores(folder, right);
+    }
+    let comparison = Comparison::read(&folders).unwrap();
+    assert_eq!(comparison.first_compared_with(), Some("plain"));
+    let said: Vec<Option<String>> =
+        comparison.runs.iter().map(|run| run.to_first.as_ref().map(ToFirst::in_words)).collect();
+    // A wrong example has three errors in three letters, and less is better.
+    assert!(said[1].as_ref().unwrap().starts_with("better by 25.0 points ("), "{said:?}");
+    assert!(said[2].as_ref().unwrap().starts_with("not decided: 2.5 points (0.0 to "), "{said:?}");
+    assert!(said[3].as_ref().unwrap().starts_with("worse by 25.0 points ("), "{said:?}");
+    assert!([0, 4, 5].iter().all(|&run| said[run].is_none()), "{said:?}");
+    let markdown = comparison.document().unwrap().markdown();
+    assert!(
+        markdown.contains("student to that of plain") && markdown.contains("better by 25.0"),
+        "{markdown}"
+    );
+    let rows = serde_json::to_value(comparison.rows()).unwrap();
+    let better =
+        rows.as_array().unwrap().iter().find(|row| row["run"] == "better" && row["model"] == "student");
+    let to_first = &better.unwrap()["to-first"];
+    assert_eq!((&to_first["run"], &to_first["metric"]), (&"plain".into(), &"cer".into()));
+    assert_eq!(to_first["basis"], "examples");
+    std::fs::write(folders[0].join("scores.parquet"), "no table").unwrap();
+    assert_eq!(Comparison::read(&folders).unwrap_err().len(), 1);
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub(crate) use prediction::examples;
 pub use prediction::{
     Drawing, ImagePrediction, ObjectPrediction, ObjectsPrediction, Prediction, PredictionKind, SceneReference,
 };
+pub(crate) use scores::StoredScores;
 pub use scores::{Scores, SliceValue};
 pub use tag_scheme::TagScheme;
 pub use writing::BleuTokenizer;

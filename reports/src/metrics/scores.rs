@@ -13,6 +13,45 @@ pub struct Scores {
     groups: Vec<Vec<usize>>,
 }
 
+/// What an example adds to a metric in one training, number by number, as it is stored.
+pub(crate) struct ScoreRow {
+    pub(crate) example: usize,
+    /// The group of the example; none where each is by itself.
+    pub(crate) group: Option<usize>,
+    /// A number and the sum that it goes to; none for an example that adds nothing.
+    pub(crate) number: Option<(usize, f64)>,
+}
+
+/// Scores that are read again, row by row.
+#[derive(Default)]
+pub(crate) struct StoredScores {
+    contributions: Vec<Contribution>,
+    groups: IndexMap<usize, Vec<usize>>,
+}
+
+impl StoredScores {
+    /// Adds a row; false if it is not of the last example or of the next one.
+    pub(crate) fn add(&mut self, example: usize, group: Option<usize>, number: Option<(usize, f64)>) -> bool {
+        if example > self.contributions.len() || example + 1 < self.contributions.len() {
+            return false;
+        }
+        if example == self.contributions.len() {
+            self.contributions.push(Contribution(Vec::new()));
+            if let Some(group) = group {
+                self.groups.entry(group).or_default().push(example);
+            }
+        }
+        self.contributions[example].0.extend(number);
+        true
+    }
+
+    /// The scores of a metric in one training.
+    pub(crate) fn into_scores(self, metric: &'static Metric) -> Scores {
+        let groups = self.groups.into_values().collect();
+        Scores { metric, seeds: vec![self.contributions], groups }
+    }
+}
+
 /// A metric over part of the examples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SliceValue {
@@ -83,6 +122,21 @@ impl Scores {
             };
         }
         (!self.seeds.is_empty()).then(|| total / self.seeds.len() as f64)
+    }
+
+    /// What each example adds, in their order; of several seeds that of the first.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ScoreRow> {
+        let mut groups = vec![None; self.examples()];
+        for (group, examples) in self.groups.iter().enumerate() {
+            for &example in examples {
+                groups[example] = Some(group);
+            }
+        }
+        let contributions = self.seeds.first().into_iter().flatten();
+        contributions.zip(groups).enumerate().flat_map(|(example, (own, group))| {
+            let numbers = own.0.iter().copied().map(Some).chain(own.0.is_empty().then_some(None));
+            numbers.map(move |number| ScoreRow { example, group, number })
+        })
     }
 
     /// The examples that the bootstrap draws together; none where it draws them one by one.

@@ -63,7 +63,7 @@ pub fn write_table(table: &mut DataFrame, path: &Path) -> Result<()> {
     Ok(write::write(path, &bytes)?)
 }
 
-fn table_error(path: &Path, reason: &str) -> ReportError {
+pub(super) fn table_error(path: &Path, reason: &str) -> ReportError {
     ReportError::Table { path: path.to_path_buf(), reason: reason.to_string() }
 }
 

@@ -4,6 +4,7 @@ use alambic_reports::metrics::Scores;
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{Latency, Outcome, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_reports::plots;
+use alambic_reports::record::ScoresBySeed;
 use alambic_reports::record::read_events;
 use alambic_reports::report::{
     AugmentationNotes, IllustratedExamples, PipelineExample, PipelineNotes, Report, StageSummary, Text,
@@ -13,7 +14,7 @@ use alambic_settings::IndexMap;
 use alambic_teachers::TeacherOptions;
 use serde_json::Value;
 
-use super::results::{Baseline, Results, Seeds, of_metric};
+use super::results::{Baseline, Results, of_metric};
 use crate::error::RunError;
 use crate::folder::layout::EVENTS;
 use crate::names::{FROM_SCRATCH, SAME_START, UNTRAINED};
@@ -29,15 +30,15 @@ impl Results<'_> {
         outcome: &Outcome,
         comparison: Option<BaselineComparison>,
         timings: IndexMap<String, IndexMap<String, Latency>>,
-        student: &Seeds,
-        teacher: Option<&Seeds>,
+        student: &ScoresBySeed,
+        teacher: Option<&ScoresBySeed>,
         machine: IndexMap<String, String>,
     ) -> Result<Report, RunError> {
         let events = read_events(&self.context.folder.path().join(EVENTS))?;
         let mut quality_figures: Vec<_> =
             self.compared_by.and_then(|metric| plots::metric_by_slice(outcome, metric)).into_iter().collect();
         if let Some((metric, lengths)) = self.compared_by.zip(self.evaluation.lengths()) {
-            let mean = |seeds: &Seeds| Scores::mean_over_seeds(&of_metric(seeds, metric));
+            let mean = |seeds: &ScoresBySeed| Scores::mean_over_seeds(&of_metric(seeds, metric));
             let mut by_length = Vec::new();
             if let Some(teacher) = teacher {
                 by_length.push((TEACHER, mean(teacher)?));

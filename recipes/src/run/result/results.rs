@@ -9,7 +9,7 @@ use alambic_reports::layers::LayerRetrieval;
 use alambic_reports::metrics::{ByClass, Direction, Prediction, Scores, find};
 use alambic_reports::numbers::counted;
 use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT, TEACHER, UPPER_BOUND};
-use alambic_reports::record::tables_from_events;
+use alambic_reports::record::{ScoresBySeed, tables_from_events, write_scores};
 use alambic_reports::verdict::compare_with_baseline;
 use alambic_settings::IndexMap;
 use alambic_students::{copy_inner_models, save_pretrained};
@@ -53,7 +53,7 @@ pub(super) struct Baseline<'a> {
     pub(super) training: &'a str,
     pub(super) run: &'a SeedRun,
     pub(super) predictions: &'a Predictions,
-    pub(super) scores: Seeds,
+    pub(super) scores: ScoresBySeed,
 }
 
 /// Evaluates on all ranks, of which the first writes all that a run leaves; its result, on that one.
@@ -118,10 +118,7 @@ fn truncated_widths(recipe: &Recipe, last: &str, student: &Path) -> Result<Vec<u
     Ok(widths)
 }
 
-/// The scores of a model, seed by seed.
-pub(super) type Seeds = Vec<IndexMap<String, Scores>>;
-
-pub(super) fn of_metric(seeds: &Seeds, metric: &str) -> Vec<Scores> {
+pub(super) fn of_metric(seeds: &ScoresBySeed, metric: &str) -> Vec<Scores> {
     seeds.iter().filter_map(|scores| scores.get(metric).cloned()).collect()
 }
 
@@ -171,6 +168,11 @@ impl Results<'_> {
         let Environment { machine, hashes } =
             environment::write(self.loaded, self.context, self.evaluation.teacher(), &shipped)?;
         tables_from_events(folder)?;
+        let teacher = teacher_scores.as_ref().map(|scores| (TEACHER, scores));
+        let mut scored: Vec<(&str, &ScoresBySeed)> = teacher.into_iter().collect();
+        scored.push((STUDENT, &student_scores));
+        scored.extend(self.baselines.iter().map(|baseline| (baseline.name, &baseline.scores)));
+        write_scores(folder, &scored)?;
         let mut report =
             self.report(&outcome, comparison, timings, &student_scores, teacher_scores.as_ref(), machine)?;
         report.warnings.extend(remarks);
@@ -210,8 +212,8 @@ impl Results<'_> {
 
     fn outcome(
         &self,
-        student: &Seeds,
-        teacher: Option<&Seeds>,
+        student: &ScoresBySeed,
+        teacher: Option<&ScoresBySeed>,
         timings: &IndexMap<String, IndexMap<String, Latency>>,
         shipped: &Path,
     ) -> Result<Outcome, RunError> {
@@ -230,7 +232,7 @@ impl Results<'_> {
                 Ok(outcome)
             })
             .transpose()?;
-        let trained = |scores: &Seeds, predictions: &Predictions, run: &SeedRun| {
+        let trained = |scores: &ScoresBySeed, predictions: &Predictions, run: &SeedRun| {
             let mut outcome = self.measured(scores, &predictions[0])?;
             outcome.parameters = run.trainings.last().map(|trained| trained.parameters as u64);
             outcome.bytes = Some(self.stored_bytes(&ModelFolder::open(&run.folder)?)?);
@@ -280,7 +282,7 @@ impl Results<'_> {
     }
 
     /// Metrics of a model from its scores, and its counts by class from its predictions with the first seed.
-    fn measured(&self, scores: &Seeds, predictions: &[Prediction]) -> Result<ModelOutcome, RunError> {
+    fn measured(&self, scores: &ScoresBySeed, predictions: &[Prediction]) -> Result<ModelOutcome, RunError> {
         let mut outcome = self.evaluation.measure(scores, self.compared_by)?;
         if let Some(ByClass { classes, confusion }) = self.evaluation.by_class(predictions) {
             (outcome.classes, outcome.confusion) = (classes, confusion);
