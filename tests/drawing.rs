@@ -118,7 +118,7 @@ fn texts_become_images_and_images_texts() {
     assert!(narrow != text, "{text}");
     std::fs::write(&path, narrow).unwrap();
     let refused = run(at, &["predict", "run/student", "--draw", "out.png", "a"]).bad(1);
-    assert!(refused.contains("codebook.weight") && refused.contains("[32, 16]"), "{refused}");
+    assert!(refused.contains("[16, 48]") && refused.contains("asks for [8, 48]"), "{refused}");
     assert!(!at.join("out.png").exists());
 }
 
@@ -166,6 +166,7 @@ fn what_an_entry_cannot_read_or_draw_is_refused() {
         ("evaluation.detector=\"scorer\"".to_owned(), "a detector is needed"),
         ("evaluation.candidates=0".to_owned(), "candidates"),
         ("evaluation.metrics=[\"bleu\"]".to_owned(), "bleu"),
+        ("evaluation.metrics=[\"psnr\"]".to_owned(), "models cannot be compared by `psnr` alone"),
     ] {
         let ended = run(at, &["check", "builtin:vision/smoke/ernie-vilg", "--set", &set]);
         assert!(ended.code == Some(2) && ended.stderr.contains(expected), "{set}: {}", ended.stderr);

@@ -131,8 +131,11 @@ impl Checker<'_> {
         let Some(name) = name.filter(|name| self.check_checkpoint(name)) else { return };
         let Some(config) = self.models.teacher(name).map(|info| info.config.clone()) else { return };
         if !is_fit(&config) {
-            let message =
-                format!("`{}` is a {}, and {needed} is needed here", name.value, config.model_type());
+            let message = format!(
+                "`{}` is a model of type `{}`, and {needed} is needed here",
+                name.value,
+                config.model_type()
+            );
             self.error("evaluation::drawings", message, &name.origin, "named here");
         }
     }

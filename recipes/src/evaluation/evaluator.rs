@@ -173,7 +173,15 @@ pub(crate) enum InputChange {
     BestOfSeveral,
 }
 
+/// Metrics that images drawn of captions do not have, and those that are made of the tokens of real ones have.
+pub(crate) const OF_REAL_TOKENS: [&str; 3] = ["psnr", "l1", "reconstruction-distance"];
+
 impl InputChange {
+    /// Whether the student makes images of the tokens of real ones.
+    pub(crate) fn has_real_tokens(self) -> bool {
+        matches!(self, Self::RealTokens | Self::RealTokensByTokenizer)
+    }
+
     /// Name of the student's row.
     pub(crate) fn row(self) -> &'static str {
         match self {

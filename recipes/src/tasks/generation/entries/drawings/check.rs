@@ -7,6 +7,7 @@ use alambic_settings::Diagnostic;
 
 use crate::check::checker::{Checker, Depth};
 use crate::check::counts::{Counts, Sort};
+use crate::evaluation::evaluator::OF_REAL_TOKENS;
 use crate::tasks::generation::entries::options::GenerationEntry;
 
 /// Captions of which images are drawn, as they are counted.
@@ -17,6 +18,15 @@ impl GenerationEntry {
     pub(in crate::tasks::generation::entries) fn check_drawings(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
         checker.check_metrics(&[PredictionKind::Drawing.into()]);
+        if let Some(first) = evaluation.metrics.first().filter(|name| OF_REAL_TOKENS.contains(&name.as_str()))
+        {
+            let message = format!("models cannot be compared by `{}` alone", first.value);
+            checker.report(
+                Diagnostic::error("evaluation::metric", message)
+                    .label(&first.origin, "known of images that are made of the tokens of real ones alone")
+                    .help("name `frechet-distance`, `kernel-distance`, `drawn-objects` or another first"),
+            );
+        }
         let draws = |config: &Config| matches!(config, Config::ErnieVilg(_));
         checker.check_judge(evaluation.teacher.as_ref(), "an `ernie-vilg`", draws);
         let is_detector = |config: &Config| matches!(config, Config::Detector(_));

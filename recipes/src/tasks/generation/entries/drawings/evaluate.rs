@@ -231,8 +231,7 @@ impl Evaluator for DrawingEvaluator<'_> {
             }
             _ => self.drawn(&pipeline, &captions, 1, progress)?,
         };
-        let is_made_again =
-            matches!(role, ModelRole::Changed(InputChange::RealTokens | InputChange::RealTokensByTokenizer));
+        let is_made_again = matches!(role, ModelRole::Changed(change) if change.has_real_tokens());
         let made_of = is_made_again.then_some(self.real.as_slice());
         let judged = self.judge.judge(&self.pictures, &captions, drawn, made_of)?;
         Ok(judged.into_iter().map(Prediction::Drawing).collect())
