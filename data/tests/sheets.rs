@@ -110,7 +110,7 @@ fn captions_have_the_languages_of_their_columns() {
 #[test]
 fn captions_say_the_style_where_a_template_has_it() {
     let folder = folder(CELLS);
-    let sheets = "sheets = { Noto = 'a.png', é = 'b.png' }, side = 3, captions = ['name_en', 'name_hi']";
+    let sheets = "sheets = { Noto = 'a.png', 'é' = 'b.png' }, side = 3, captions = ['name_en', 'name_hi']";
     let template = "caption-template = '{style}: {caption}'";
     let corpus = corpus(folder.path(), &format!("{sheets}, {template}")).unwrap();
     let images = &corpus.details.images;
