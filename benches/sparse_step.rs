@@ -5,6 +5,9 @@
 //! cargo bench --bench sparse_step -- [--attention 0] [--side 32] [--text 64] [--batch 4] ...
 //! ```
 //!
+//! Without `--attention` each of the three is timed in a process of its own, one after another, and one JSON object holds what was
+//! measured of each, and the ratios of the sparse one to the others in time and in the most memory that the process held.
+//!
 //! `--attention 0` is sparse: the last layer sees squares of 5, of the others every fourth one columns and the rest rows. `1` is dense
 //! under the mask of two parts, of which the kernel skips what no query of a block sees; `2` is dense under additive masks of what the
 //! sparse layers see. Prints one JSON object: the settings, and what was measured, with the most memory that the process held.
@@ -13,6 +16,8 @@ mod process;
 mod timing;
 
 use std::error::Error;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use alambic_tensor::Streams;
@@ -25,6 +30,7 @@ use alambic_tensor::ops::{
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{Parameters, Weights};
 use rand::Rng;
+use serde_json::{Map, Value, json};
 use timing::{Options, Timed};
 
 const DEFAULTS: [(&str, f64); 8] = [
@@ -163,6 +169,42 @@ impl Timed for Drawing {
     }
 }
 
+/// Times one kind of attention in a process of its own, since the memory that a process held tells nothing of one part of it.
+fn timed_apart(arguments: &[String], attention: usize) -> Result<Value, Box<dyn Error>> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .args(["--attention", &attention.to_string()])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("the process with `--attention {attention}` ended with {}", output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Times each kind of attention, and compares the sparse one with the others.
+fn compare(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let sparse = timed_apart(arguments, 0)?;
+    let others = [("dense", timed_apart(arguments, 1)?), ("masked-dense", timed_apart(arguments, 2)?)];
+    let ratio = |key: &str, other: &Value| {
+        let (own, other) = (sparse[key].as_f64()?, other[key].as_f64()?);
+        Some((own / other * 1000.0).round() / 1000.0)
+    };
+    let mut result = Map::new();
+    result.insert("sparse".into(), sparse.clone());
+    for (name, other) in others {
+        result.insert(format!("time-ratio-to-{name}"), json!(ratio("median-ms", &other)));
+        result.insert(format!("peak-memory-ratio-to-{name}"), json!(ratio("peak-memory-bytes", &other)));
+        result.insert(name.into(), other);
+    }
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&Value::Object(result))?)?;
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    timing::time(&DEFAULTS, std::env::args().skip(1), Drawing::new)
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--attention") {
+        return timing::time(&DEFAULTS, arguments.into_iter(), Drawing::new);
+    }
+    compare(&arguments)
 }

@@ -49,11 +49,20 @@ fn texts_become_images_and_images_texts() {
         let metrics = &models[model]["metrics"];
         let value = |name: &str| metrics[name].as_f64().unwrap();
         assert_eq!(value("frechet-distance") > 0.0, has_tokens, "{model}: {metrics}");
+        // Images of real tokens are to equal the real ones, and others are not.
+        for name in ["psnr", "l1", "reconstruction-distance"] {
+            assert_eq!(metrics[name].is_f64(), model.ends_with("with real tokens"), "{model}: {metrics}");
+        }
         for share in ["drawn-objects", "drawn-exactly", "drawing-truth", "drawing-found"] {
             assert!((0.0..=1.0).contains(&value(share)), "{model}: {metrics}");
         }
     }
     assert!(models["real-images"]["metrics"]["frechet-distance"].as_f64().unwrap() < 1e-9);
+    let halved = &models["real-images-halved"]["metrics"];
+    assert!(halved["frechet-distance"].as_f64().unwrap() > 1e-3, "{halved}");
+    assert!(halved["drawn-objects"].is_null() && halved["psnr"].is_null(), "{halved}");
+    let tokenizer = &models["image tokenizer with real tokens"]["metrics"];
+    assert!((0.0..4.0).contains(&tokenizer["reconstruction-distance"].as_f64().unwrap()), "{tokenizer}");
     // The page has the image of each model in a row of its own.
     let page = std::fs::read_to_string(at.join("run/report.html")).unwrap();
     let samples = page.split("<h2>Samples</h2>").nth(1).unwrap().split("</section>").next().unwrap();
@@ -96,6 +105,20 @@ fn texts_become_images_and_images_texts() {
         let ended = run(at, &[&["predict", "run/student"][..], &arguments].concat());
         assert!(ended.code == Some(code) && ended.stderr.contains(expected), "{}", ended.stderr);
     }
+    assert!(!at.join("out.png").exists());
+    common::write_image(&at.join("wide.png"), (24, 16), |value| (value % 251) as u8);
+    let refused = run(at, &["predict", "run/student", "--image", "wide.png"]).bad(1);
+    assert!(refused.contains("24 × 16") && refused.contains("16 × 16"), "{refused}");
+
+    // A codebook of another width than the weights have.
+    let path = at.join("run/student/config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(at.join("run/student/digests.json")).unwrap();
+    let narrow = text.replace("\"codebook_dim\": 16", "\"codebook_dim\": 8");
+    assert!(narrow != text, "{text}");
+    std::fs::write(&path, narrow).unwrap();
+    let refused = run(at, &["predict", "run/student", "--draw", "out.png", "a"]).bad(1);
+    assert!(refused.contains("[16, 48]") && refused.contains("asks for [8, 48]"), "{refused}");
     assert!(!at.join("out.png").exists());
 }
 
@@ -143,6 +166,7 @@ fn what_an_entry_cannot_read_or_draw_is_refused() {
         ("evaluation.detector=\"scorer\"".to_owned(), "a detector is needed"),
         ("evaluation.candidates=0".to_owned(), "candidates"),
         ("evaluation.metrics=[\"bleu\"]".to_owned(), "bleu"),
+        ("evaluation.metrics=[\"psnr\"]".to_owned(), "models cannot be compared by `psnr` alone"),
     ] {
         let ended = run(at, &["check", "builtin:vision/smoke/ernie-vilg", "--set", &set]);
         assert!(ended.code == Some(2) && ended.stderr.contains(expected), "{set}: {}", ended.stderr);

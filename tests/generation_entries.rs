@@ -94,7 +94,14 @@ fn answers_are_written_in_each_language_and_measured_beside_the_question_alone()
         let own = &models[model];
         assert!(own["metrics"]["text-exact-match"].is_number(), "{model}: {metrics}");
         assert!(own["slices"]["hi"]["text-exact-match"].is_number(), "{model}: {metrics}");
+        // Nobody asked for it, and without it a right answer in another language could not be told from a wrong one.
+        let wrong = own["metrics"]["wrong-language"].as_f64().unwrap();
+        let right = own["metrics"]["text-exact-match"].as_f64().unwrap();
+        assert!((0.0..=1.0 - right).contains(&wrong), "{model}: {metrics}");
+        assert!(own["slices"]["hi"]["wrong-language"].is_number(), "{model}: {metrics}");
     }
+    // It answers in the language in which it is asked.
+    assert_eq!(models["question-only"]["metrics"]["wrong-language"].as_f64(), Some(0.0), "{metrics}");
     // The commonest answer to a question is right more often than never.
     assert!(models["question-only"]["metrics"]["text-exact-match"].as_f64() > Some(0.1), "{metrics}");
     let again = run(folder.path(), &["run", "recipe.toml", "--out", "again"]);

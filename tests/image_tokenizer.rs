@@ -204,3 +204,51 @@ data.images = { data = ["scenes"] }
 data = ["scenes"]
 timed-examples = 4
 "#;
+
+#[test]
+fn images_made_again_are_compared_by_a_scorers_states() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::write(
+        at.join("recipe.toml"),
+        r#"
+extends = "builtin:vision/smoke/image-tokenizer"
+schema = 1
+name = "scored"
+stages = ["score", "tokenize"]
+
+[data.scenes.corpus.made-up-scenes]
+captions = 1
+
+[model.scorer.clip]
+layers = 2
+width = 16
+heads = 2
+image = 16
+patch = 4
+
+[teacher.scorer.checkpoint]
+stage = "score"
+
+[stage.score]
+student = "scorer"
+data.captions = { data = ["scenes"] }
+train.steps = 4
+[stage.score.loss.image-text-contrast]
+
+[stage.tokenize]
+student = "tokenizer"
+
+[evaluation]
+scorer = "scorer"
+metrics = ["psnr", "reconstruction-distance"]
+"#,
+    )
+    .unwrap();
+    let outcome: Value =
+        json(&run(at, &[&["run", "recipe.toml", "--out", "run", "--json"][..], &SMALL].concat()).done());
+    for model in ["student", "bilinear"] {
+        let distance = outcome["models"][model]["metrics"]["reconstruction-distance"].as_f64().unwrap();
+        assert!(distance > 1e-6 && distance < 4.0, "{model}: {outcome}");
+    }
+}

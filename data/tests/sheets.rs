@@ -108,6 +108,29 @@ fn captions_have_the_languages_of_their_columns() {
 }
 
 #[test]
+fn captions_say_the_style_where_a_template_has_it() {
+    let folder = folder(CELLS);
+    let sheets = "sheets = { Noto = 'a.png', 'é' = 'b.png' }, side = 3, captions = ['name_en', 'name_hi']";
+    let template = "caption-template = '{style}: {caption}'";
+    let corpus = corpus(folder.path(), &format!("{sheets}, {template}")).unwrap();
+    let images = &corpus.details.images;
+    assert_eq!(texts(&images[0]), [("Noto: a frog", Some("en")), ("Noto: एक मेंढक", Some("hi"))]);
+    assert_eq!(texts(&images[1]), [("é: a frog", Some("en")), ("é: एक मेंढक", Some("hi"))]);
+    assert_eq!(texts(&images[5]), [("é: सेब", Some("hi"))]);
+    let refused = |options: &str| refusal(folder.path(), &format!("side = 3, {options}"));
+    let said = refused("sheets = 'a.png', caption-template = '{style}: {caption}'");
+    assert!(said.contains("pictures have no style"), "{said}");
+    // Of a column each row says its style, which may be empty.
+    std::fs::write(
+        folder.path().join("cells.tsv"),
+        "sheet_x\tsheet_y\tname_en\tlook\n0\t0\ta frog\tflat\n1\t0\ta toad\t\n",
+    )
+    .unwrap();
+    let said = refused("sheets = 'a.png', style = 'look', caption-template = '{style}: {caption}'");
+    assert!(said.contains("line 3") && said.contains("style"), "{said}");
+}
+
+#[test]
 fn sheets_are_one_several_by_style_or_named_by_a_column() {
     let table = "sheet_x\tsheet_y\tname_en\tfile\n0\t0\tone\ta.png\n1\t0\ttwo\tb.png\n1\t0\tthree\ta.png\n";
     let folder = folder(table);

@@ -147,6 +147,8 @@ pub const BUILTINS: &[(&str, &str)] = &[
     ("vision/ernie-vilg", include_str!("../vision/ernie-vilg.toml")),
     ("vision/ernie-vilg-collapse", include_str!("../vision/ernie-vilg-collapse.toml")),
     ("vision/ernie-vilg-dense", include_str!("../vision/ernie-vilg-dense.toml")),
+    ("vision/ernie-vilg-detached", include_str!("../vision/ernie-vilg-detached.toml")),
+    ("vision/ernie-vilg-emoji", include_str!("../vision/ernie-vilg-emoji.toml")),
     ("vision/image-tokenizer", include_str!("../vision/image-tokenizer.toml")),
     ("vision/smoke/dide", include_str!("../vision/smoke/dide.toml")),
     ("vision/smoke/oscar-plus", include_str!("../vision/smoke/oscar-plus.toml")),

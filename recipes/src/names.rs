@@ -14,6 +14,8 @@ pub(crate) const NEAREST_CAPTION: &str = "nearest-caption";
 pub(crate) const BILINEAR: &str = "bilinear";
 /// The images that texts tell of, beside those that are drawn of them.
 pub(crate) const REAL_IMAGES: &str = "real-images";
+/// One half of these beside the other.
+pub(crate) const HALVED_IMAGES: &str = "real-images-halved";
 /// The baseline of pictures with descriptions that does not see the picture.
 pub(crate) const TEXT_ONLY: &str = "text-only";
 /// The baseline that gives each text the class whose name is nearest to it.

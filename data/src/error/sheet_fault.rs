@@ -98,6 +98,14 @@ pub enum SheetFault {
     /// Styles that are given by sheets and by a column.
     #[error("`sheets` gives each sheet a style, and `style` names a column of styles")]
     TwoStyles,
+    /// A template of captions by which they cannot be said.
+    #[error("`caption-template` is `{}`, which {reason}", quoted(.template))]
+    CaptionTemplate {
+        /// The template.
+        template: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A style that is to be unseen, and that no sheet has, or that is the only one.
     #[error("`unseen-style` names `{}`, and the styles of `sheets` are {}", quoted(.style), list(.known))]
     UnseenStyle {
@@ -135,6 +143,9 @@ impl SheetFault {
             }
             Self::NothingExcluded { .. } => "correct the value, or take it out of `exclude`",
             Self::TwoStyles => "leave out `style`",
+            Self::CaptionTemplate { .. } => {
+                "write `{caption}` where the text of the column is to stand, and `{style}` for the style of a picture that has one"
+            }
             Self::UnseenStyle { .. } => {
                 "give `sheets` as a table of two styles or more, as `{ noto = \"noto.png\", twemoji = \"twemoji.png\" }`, and name one of them"
             }

@@ -62,6 +62,16 @@ impl SceneContents {
         })
     }
 
+    /// Whether every relation that a caption states holds between two of the objects, whatever else it says; none of a caption that
+    /// states no relation. One between objects that are not both there does not hold.
+    #[must_use]
+    pub fn has_relations_of(&self, caption: &str) -> Option<bool> {
+        let parsed = ParsedCaption::parse(caption);
+        let mut stated = parsed.sentences.iter().flat_map(|own| &own.relations).peekable();
+        stated.peek()?;
+        Some(stated.all(|own| self.has_relation(*own)))
+    }
+
     /// The objects that a caption names by colour and shape. Of several sentences each object counts as often as one of them names it
     /// at most.
     #[must_use]
@@ -181,6 +191,26 @@ mod tests {
         let empty = SceneContents { objects: Vec::new() };
         assert!(empty.is_described_by("there is nothing.") && empty.is_described_by("何もありません。"));
         assert!(!empty.is_described_by("") && !empty.is_described_by("a circle"));
+    }
+
+    #[test]
+    fn relations_hold_whatever_else_a_caption_says() {
+        for (caption, expected) in [
+            ("a red circle is left of a blue square.", Some(true)),
+            ("a blue square is left of a red circle.", Some(false)),
+            ("a red circle is left of a blue square. there is a green star.", Some(true)),
+            ("a red circle is left of a blue square. a blue square is left of a red circle.", Some(false)),
+            ("a red circle is left of a green star.", Some(false)),
+            ("there is a red circle and a blue square.", None),
+            ("there is nothing.", None),
+            ("", None),
+            ("एक लाल वृत्त एक नीले वर्ग के बाईं ओर है।", Some(true)),
+            ("青い正方形は赤い円の左にあります。", Some(false)),
+        ] {
+            assert_eq!(scene().has_relations_of(caption), expected, "{caption}");
+        }
+        let empty = SceneContents { objects: Vec::new() };
+        assert_eq!(empty.has_relations_of("a red circle is left of a blue square."), Some(false));
     }
 
     #[test]

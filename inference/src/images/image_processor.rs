@@ -38,7 +38,13 @@ impl ImageProcessor {
         // A detector has an image input, too, and nothing beside it.
         let input = config.image_input().filter(|_| config.reads_texts());
         let processor = match input {
-            Some(ImageInput::Patches(input)) => Self::Patches(PatchProcessor::new(input)),
+            Some(ImageInput::Patches(input)) => {
+                let processor = PatchProcessor::new(input);
+                Self::Patches(match config {
+                    Config::ErnieVilg(own) => processor.with_exact_side(own.image_tokenizer.image_size),
+                    _ => processor,
+                })
+            }
             Some(ImageInput::Regions(input)) if input.box_numbers > POSITION_FEATURES => {
                 return Err(InferenceError::Unsupported(format!(
                     "the model reads {} position features of a region; there are {POSITION_FEATURES}",
@@ -98,7 +104,11 @@ impl ImageProcessor {
     /// When the image cannot be read, or there are neither regions nor a detector.
     pub fn process(&self, picture: &Picture) -> Result<ProcessedImage, InferenceError> {
         match self {
-            Self::Patches(own) => Ok(ProcessedImage::Image(own.process(&load_image(picture)?))),
+            Self::Patches(own) => {
+                let raster = load_image(picture)?;
+                own.check_size(&raster, &picture.name)?;
+                Ok(ProcessedImage::Image(own.process(&raster)))
+            }
             Self::Regions(own) => own.process(picture),
         }
     }
@@ -110,7 +120,10 @@ impl ImageProcessor {
     pub fn process_raster(&self, raster: &Raster, name: &str) -> Result<ProcessedImage, InferenceError> {
         check_aspect_ratio(raster, name)?;
         match self {
-            Self::Patches(own) => Ok(ProcessedImage::Image(own.process(raster))),
+            Self::Patches(own) => {
+                own.check_size(raster, name)?;
+                Ok(ProcessedImage::Image(own.process(raster)))
+            }
             Self::Regions(own) => Ok(ProcessedImage::Regions(own.detect(raster, name)?)),
         }
     }

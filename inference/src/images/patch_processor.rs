@@ -1,7 +1,10 @@
 //! Image processing for models that read patches.
 
 use alambic_data::{Interpolation, Raster};
-use alambic_models::{ImageProcessorConfig, Images, PatchInput, Patches, Resampling, evenly_spaced};
+use alambic_files::text::quoted;
+use alambic_models::{
+    ImageProcessorConfig, Images, ModelError, PatchInput, Patches, Resampling, evenly_spaced,
+};
 
 use super::processed_image::ProcessedImage;
 use crate::InferenceError;
@@ -14,6 +17,8 @@ pub struct PatchProcessor {
     patch: usize,
     /// Maximum number of patches of an image; none for all.
     max_patches: Option<usize>,
+    /// The side that images have to have; none where they are resized.
+    exact_side: Option<usize>,
 }
 
 /// Choice of patches: given how many an image has and how many of them are read, the numbers of those read, in ascending order.
@@ -22,7 +27,33 @@ pub type PatchSampler<'a> = &'a mut dyn FnMut(usize, usize) -> Vec<usize>;
 impl PatchProcessor {
     /// Processor of a model's image input.
     pub(super) fn new(input: PatchInput) -> Self {
-        Self { config: input.processor, patch: input.patch_size, max_patches: input.max_patches }
+        Self {
+            config: input.processor,
+            patch: input.patch_size,
+            max_patches: input.max_patches,
+            exact_side: None,
+        }
+    }
+
+    /// The same for an image tokenizer, which reads images of one size and makes images of it.
+    pub(super) fn with_exact_side(self, side: usize) -> Self {
+        Self { exact_side: Some(side), ..self }
+    }
+
+    /// Refuses an image of another size than the only one that is read.
+    ///
+    /// # Errors
+    /// When it has another size.
+    pub(super) fn check_size(self, raster: &Raster, name: &str) -> Result<(), InferenceError> {
+        let (width, height) = (raster.width, raster.height);
+        match self.exact_side {
+            Some(side) if (width, height) != (side, side) => Err(ModelError::Input(format!(
+                "the image `{}` has {width} × {height} pixels, and the image tokenizer reads {side} × {side}: bring it to that size",
+                quoted(name)
+            ))
+            .into()),
+            _ => Ok(()),
+        }
     }
 
     /// Image in the size of the model's input.

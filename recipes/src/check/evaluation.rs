@@ -1,5 +1,6 @@
 //! Checks of the evaluation that hold for every task.
 
+use alambic_models::Config;
 use alambic_reports::metrics::{TaskDescription, find, is_reference, suitable};
 use alambic_reports::outcome::{BASELINE, STUDENT, TEACHER, UPPER_BOUND};
 use alambic_settings::{At, Diagnostic};
@@ -10,8 +11,8 @@ use super::checker::{Checker, list};
 use super::text_languages::LANGUAGE_KEYS;
 use crate::evaluation::metrics::document_frequencies;
 use crate::names::{
-    BILINEAR, FROM_SCRATCH, NEAREST_CAPTION, NEAREST_LABEL_NAME, QUESTION_ONLY, REAL_IMAGES, SAME_START,
-    UNTRAINED,
+    BILINEAR, FROM_SCRATCH, HALVED_IMAGES, NEAREST_CAPTION, NEAREST_LABEL_NAME, QUESTION_ONLY, REAL_IMAGES,
+    SAME_START, UNTRAINED,
 };
 use crate::tasks::task::Task;
 
@@ -114,6 +115,31 @@ impl Checker<'_> {
         }
     }
 
+    /// Reports a scorer of images that embeds no images and texts.
+    pub(crate) fn check_scorer(&mut self) {
+        let is_dual = |config: &Config| config.outline().pairs;
+        self.check_judge(self.evaluation.scorer.as_ref(), "a model in CLIP's layout", is_dual);
+    }
+
+    /// Reports a model that is to draw, or to see what is drawn, and cannot, as far as its configuration is known.
+    pub(crate) fn check_judge(
+        &mut self,
+        name: Option<&At<String>>,
+        needed: &str,
+        is_fit: impl Fn(&Config) -> bool,
+    ) {
+        let Some(name) = name.filter(|name| self.check_checkpoint(name)) else { return };
+        let Some(config) = self.models.teacher(name).map(|info| info.config.clone()) else { return };
+        if !is_fit(&config) {
+            let message = format!(
+                "`{}` is a model of type `{}`, and {needed} is needed here",
+                name.value,
+                config.model_type()
+            );
+            self.error("evaluation::drawings", message, &name.origin, "named here");
+        }
+    }
+
     /// Checks the models with which the student is compared.
     fn check_compared(&mut self) {
         let compared = &self.evaluation.compare_with;
@@ -130,6 +156,7 @@ impl Checker<'_> {
                 NEAREST_CAPTION,
                 BILINEAR,
                 REAL_IMAGES,
+                HALVED_IMAGES,
             ];
             if reserved.contains(&name.as_str()) {
                 let message = format!("`{}` is what another model is called in reports", name.value);

@@ -81,7 +81,10 @@ pub(crate) struct TestSet {
     pub(crate) lengths: Option<Vec<usize>>,
     /// What of the test split is not evaluated, and why.
     pub(crate) left_out: Option<String>,
-    pub(crate) trivial: Option<TrivialBaseline>,
+    /// What would be right of each example in other languages than the one asked for; none where there is one language.
+    pub(crate) in_other_languages: Vec<Vec<String>>,
+    /// Trivial baselines; what models have above one is told of the first.
+    pub(crate) trivial: Vec<TrivialBaseline>,
     /// The teacher's predictions.
     pub(crate) teacher: Option<Vec<Prediction>>,
 }
@@ -101,7 +104,8 @@ impl TestSet {
             groups: Vec::new(),
             lengths: None,
             left_out: None,
-            trivial: None,
+            in_other_languages: Vec::new(),
+            trivial: Vec::new(),
             teacher: None,
         }
     }
@@ -114,6 +118,7 @@ impl TestSet {
             .with_references(known.unwrap_or(self.kind))
             .graded(self.references.iter().any(Prediction::is_graded))
             .grouped(!self.groups.is_empty())
+            .multilingual(self.in_other_languages.iter().any(|own| !own.is_empty()))
     }
 
     /// Code of the language in which each example is written: its slice, or the target where slices are directions; an empty one where
@@ -168,7 +173,15 @@ pub(crate) enum InputChange {
     BestOfSeveral,
 }
 
+/// Metrics that images drawn of captions do not have, and those that are made of the tokens of real ones have.
+pub(crate) const OF_REAL_TOKENS: [&str; 3] = ["psnr", "l1", "reconstruction-distance"];
+
 impl InputChange {
+    /// Whether the student makes images of the tokens of real ones.
+    pub(crate) fn has_real_tokens(self) -> bool {
+        matches!(self, Self::RealTokens | Self::RealTokensByTokenizer)
+    }
+
     /// Name of the student's row.
     pub(crate) fn row(self) -> &'static str {
         match self {

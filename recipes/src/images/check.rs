@@ -29,6 +29,45 @@ impl Checker<'_> {
         self.check_corpora(names, origin, ContentKind::Questions)
     }
 
+    /// Reports the first of some corpora whose images have another size than an image tokenizer reads.
+    pub(crate) fn check_image_sides(
+        &mut self,
+        names: &[At<String>],
+        split: Split,
+        side: usize,
+        declared: &Origin,
+    ) {
+        // Whole corpora are compared when they are read; the first image shows what was meant.
+        let size_of_first = |name: &At<String>| {
+            let pictures = self.corpora.pictures(std::slice::from_ref(name), split).ok()?;
+            let first = pictures.first()?.load().ok()?;
+            Some((first.width, first.height))
+        };
+        let other = names.iter().find_map(|name| {
+            let size = size_of_first(name)?;
+            (size != (side, side)).then_some((name, size))
+        });
+        let Some((name, (width, height))) = other else { return };
+        let message = format!(
+            "an image tokenizer reads images of {side} × {side} pixels, and those of `{}` have {width} × {height}",
+            name.value
+        );
+        let help = if width == height {
+            format!(
+                "set the image tokenizer's `image` to {width}, or bring the images to {side} pixels a side"
+            )
+        } else {
+            format!("bring the images to {side} pixels a side: only squares are read")
+        };
+        let images = self.places.key_origin(&["data", &name.value]);
+        self.report(
+            Diagnostic::error("student::images", message)
+                .label(declared, format!("reads {side} × {side}"))
+                .label(&images, "has these images")
+                .help(help),
+        );
+    }
+
     /// Reports names that are not of corpora whose images have captions; false if there are any.
     pub(crate) fn check_captions(&mut self, names: &[At<String>], origin: &Origin) -> bool {
         if !self.check_corpora(names, origin, ContentKind::Questions) {

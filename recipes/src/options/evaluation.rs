@@ -60,7 +60,8 @@ settings! {
         /// Beams of the teacher's decoding, where a student that writes greedily is compared with a teacher that searches. Left out: `beam`.
         #[range(1..=1024)]
         pub teacher_beam: Option<usize>,
-        /// A teacher in CLIP's layout, trained on other images, by whose vectors drawn images are measured.
+        /// A teacher in CLIP's layout, trained on other images, by whose vectors drawn images are measured, and by whose states of patches
+        /// images that are made of tokens.
         pub scorer: Option<At<String>>,
         /// A detector among the teachers, trained on other images, by which objects are looked for in drawn images.
         pub detector: Option<At<String>>,

@@ -112,6 +112,8 @@ pub(crate) struct Evaluation<'a> {
     languages: Option<LanguageSets>,
     /// Code of the language in which each example is written, as metrics that tokenize need it; an empty one where it is not known.
     written_languages: Vec<String>,
+    /// What would be right of each example in other languages.
+    in_other_languages: Vec<Vec<String>>,
     /// The group of each example; none where each is by itself.
     groups: Vec<usize>,
     /// Weights of n-grams for CIDEr-D, where the recipe names a file of them.
@@ -144,6 +146,11 @@ impl<'a> Evaluation<'a> {
         let slices = slices.collect();
         let languages = sets().next().and_then(|set| language_sets(options, set));
         let written_languages = sets().flat_map(TestSet::written_languages).collect();
+        let in_other_languages = sets().flat_map(|set| {
+            let missing = set.references.len().saturating_sub(set.in_other_languages.len());
+            set.in_other_languages.iter().cloned().chain(std::iter::repeat_n(Vec::new(), missing))
+        });
+        let in_other_languages = in_other_languages.collect();
         let groups = groups(sets());
         let teacher = sets().map(|set| set.teacher.clone()).collect::<Option<Vec<_>>>();
         let teacher = teacher.map(|predictions| predictions.concat());
@@ -217,6 +224,7 @@ impl<'a> Evaluation<'a> {
             slices,
             languages,
             written_languages,
+            in_other_languages,
             groups,
             document_frequencies: document_frequencies(options)?,
             teacher,
@@ -288,8 +296,8 @@ impl<'a> Evaluation<'a> {
         (!all.is_empty()).then(|| all.join(" and "))
     }
 
-    pub(crate) fn trivial(&self) -> Option<&TrivialBaseline> {
-        self.first().test_set().trivial.as_ref()
+    pub(crate) fn trivial(&self) -> &[TrivialBaseline] {
+        &self.first().test_set().trivial
     }
 
     /// The teacher with which the student is compared.
@@ -454,6 +462,7 @@ impl<'a> Evaluation<'a> {
             classes,
             seed: SHUFFLE_SEED,
             languages: &self.written_languages,
+            in_other_languages: &self.in_other_languages,
             groups: &self.groups,
             document_frequencies: self.document_frequencies.as_ref(),
             ..ScoringContext::default()

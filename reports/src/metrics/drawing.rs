@@ -90,6 +90,16 @@ pub(super) static DRAWN_EXACTLY: Metric = Metric {
     ..OF_DRAWINGS
 };
 
+/// Share of the drawn images in which every relation that the text states, as that one object is left of another, holds between two of the
+/// objects that a detector finds. Texts that state none do not count; one between objects that are not both found does not hold.
+pub(super) static DRAWN_RELATIONS: Metric = Metric {
+    name: "drawn-relations",
+    summary: "share of drawn images in which the relations that the text states hold between objects that are found",
+    undefined: "no text of a made-up scene that states a relation, or no detector",
+    contributions: |pairs, _| each(pairs, |drawn, _| drawn.has_relations.map(Contribution::of_hit)),
+    ..OF_DRAWINGS
+};
+
 /// Share of the drawn images of which what the text says is true, as far as the detector sees it: every object that is named, and every
 /// relation between two of them.
 pub(super) static DRAWING_TRUTH: Metric = Metric {
@@ -222,7 +232,10 @@ mod tests {
             vector: vector.to_vec(),
             objects: objects.map(|all| all.iter().map(ToString::to_string).collect()),
             is_as_told: is_found,
+            has_relations: None,
             is_found,
+            is_reconstruction: false,
+            state_distance: None,
         })
     }
 
@@ -245,6 +258,18 @@ mod tests {
         assert_eq!(values(&names, &drawn, &real), [Some(2.0 / 3.0), Some(0.5), Some(0.5), Some(0.5), None]);
         let unseen = [drawing(&[], None, None), drawing(&[], None, None)];
         assert_eq!(values(&names, &unseen, &real), [None; 5]);
+    }
+
+    #[test]
+    fn relations_count_where_the_text_states_one() {
+        let drawn = |has_relations: Option<bool>| {
+            let Prediction::Drawing(own) = drawing(&[], None, None) else { unreachable!("it is a drawing") };
+            Prediction::Drawing(Drawing { has_relations, ..own })
+        };
+        let real = vec![drawn(None); 4];
+        let all = [drawn(Some(true)), drawn(None), drawn(Some(false)), drawn(Some(true))];
+        assert_eq!(values(&["drawn-relations"], &all, &real), [Some(2.0 / 3.0)]);
+        assert_eq!(values(&["drawn-relations"], &real, &real), [None]);
     }
 
     #[test]

@@ -1,9 +1,15 @@
-//! Images that a model makes of tokens, against the images that the tokens were made of.
+//! Images that a model makes of tokens, against the images that the tokens were made of. Of images that are drawn of texts, those that are
+//! made of the tokens of real ones count.
+
+use alambic_data::Raster;
 
 use super::metric::{
     Contribution, Direction, Metric, ReferenceSource, ScoredPair, ScoringContext, Value, always, ratio,
 };
 use super::prediction::{ImagePrediction, Prediction, PredictionKind};
+
+/// The kinds of predictions that may be images made again.
+const MADE_AGAIN: &[PredictionKind] = &[PredictionKind::Image, PredictionKind::Drawing];
 
 /// The largest value of a colour.
 const LARGEST: f64 = 255.0;
@@ -13,12 +19,12 @@ const LARGEST: f64 = 255.0;
 pub(super) static PSNR: Metric = Metric {
     name: "psnr",
     summary: "peak signal-to-noise ratio of images in decibels, of the mean squared error",
-    undefined: "no image, or images without any difference",
+    undefined: "no image that is made again, or images without any difference",
     direction: Direction::Higher,
     is_share: false,
     reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Image],
-    references: &[PredictionKind::Image],
+    accepts: MADE_AGAIN,
+    references: MADE_AGAIN,
     suits: always,
     is_default: always,
     contributions: |pairs, _| differences(pairs, |apart| apart * apart),
@@ -32,15 +38,40 @@ pub(super) static PSNR: Metric = Metric {
 pub(super) static L1: Metric = Metric {
     name: "l1",
     summary: "mean absolute difference of the colours of pixels, as a share of their range",
-    undefined: "no image",
+    undefined: "no image that is made again",
     direction: Direction::Lower,
     is_share: true,
     reference_source: ReferenceSource::Labels,
-    accepts: &[PredictionKind::Image],
-    references: &[PredictionKind::Image],
+    accepts: MADE_AGAIN,
+    references: MADE_AGAIN,
     suits: always,
     is_default: always,
     contributions: |pairs, _| differences(pairs, |apart| apart.abs() / LARGEST),
+    value: Value::OfSums(ratio),
+};
+
+/// Mean over images of their distance to the right ones by the states of a scorer, a network that was trained on other images: the mean
+/// over its layers and the patches of an image of the squared distance between both states, each brought to length one (after Zhang
+/// et al., 2018, without learnt weights), from 0 to 4. What looks alike is near by it where single pixels differ.
+pub(super) static RECONSTRUCTION_DISTANCE: Metric = Metric {
+    name: "reconstruction-distance",
+    summary: "mean squared distance of a scorer's states of patches, of length one, in images and in what is made of them",
+    undefined: "no image that is made again, or no scorer",
+    direction: Direction::Lower,
+    is_share: false,
+    reference_source: ReferenceSource::Labels,
+    accepts: MADE_AGAIN,
+    references: MADE_AGAIN,
+    suits: always,
+    is_default: |task| task.predictions == PredictionKind::Drawing,
+    contributions: |pairs, _| {
+        let of = |pair: &ScoredPair<'_>| match &*pair.prediction {
+            Prediction::Image(made) => made.state_distance,
+            Prediction::Drawing(made) if made.is_reconstruction => made.state_distance,
+            _ => None,
+        };
+        pairs.iter().map(|pair| of(pair).map_or_else(Contribution::none, Contribution::of_mean)).collect()
+    },
     value: Value::OfSums(ratio),
 };
 
@@ -92,12 +123,22 @@ fn images<'p>(pair: &'p ScoredPair<'_>) -> Option<(&'p ImagePrediction, &'p Imag
     }
 }
 
+/// The pixels of an image that is made again, and those of the right one; none where either is no such image.
+fn rasters<'p>(pair: &'p ScoredPair<'_>) -> Option<[&'p Raster; 2]> {
+    match (&*pair.prediction, &*pair.reference) {
+        (Prediction::Image(made), Prediction::Image(right)) => Some([&made.raster, &right.raster]),
+        (Prediction::Drawing(made), Prediction::Drawing(right)) if made.is_reconstruction => {
+            Some([&made.raster, &right.raster])
+        }
+        _ => None,
+    }
+}
+
 /// Of each pair of images the sum over its colours, and how many these are. One of another size than the right one is as far from it
 /// as can be.
 fn differences(pairs: &[ScoredPair<'_>], each: impl Fn(f64) -> f64) -> Vec<Contribution> {
     let of = |pair: &ScoredPair<'_>| {
-        let Some((made, right)) = images(pair) else { return Contribution::none() };
-        let (made, right) = (&made.raster, &right.raster);
+        let Some([made, right]) = rasters(pair) else { return Contribution::none() };
         let count = right.rgb.len() as f64;
         if (made.width, made.height) != (right.width, right.height) {
             return Contribution::of_ratio(each(LARGEST) * count, count);
@@ -137,8 +178,7 @@ fn counts(all: &[&Contribution]) -> Option<Vec<f64>> {
 mod tests {
     use std::sync::Arc;
 
-    use alambic_data::Raster;
-
+    use super::super::prediction::Drawing;
     use super::super::score_all;
     use super::*;
 
@@ -146,7 +186,7 @@ mod tests {
 
     fn image(rgb: &[u8], tokens: &[u32], codes: usize) -> Prediction {
         let raster = Raster { width: rgb.len() / 3, height: 1, rgb: Arc::new(rgb.to_vec()) };
-        Prediction::Image(ImagePrediction { raster, tokens: tokens.to_vec(), codes })
+        Prediction::Image(ImagePrediction { raster, tokens: tokens.to_vec(), codes, state_distance: None })
     }
 
     fn values(made: &[Prediction], right: &[Prediction]) -> Vec<Option<f64>> {
@@ -176,5 +216,47 @@ mod tests {
         let found = values(&large, &right);
         assert_eq!((found[0], found[1]), (Some(0.0), Some(1.0)));
         assert!((found[3].unwrap() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn drawn_images_count_where_they_are_made_of_the_tokens_of_real_ones() {
+        let drawing = |rgb: &[u8], is_reconstruction: bool, state_distance: Option<f64>| {
+            let raster = Raster { width: rgb.len() / 3, height: 1, rgb: Arc::new(rgb.to_vec()) };
+            Prediction::Drawing(Drawing {
+                raster,
+                tokens: vec![1],
+                vector: Vec::new(),
+                objects: None,
+                is_as_told: None,
+                has_relations: None,
+                is_found: None,
+                is_reconstruction,
+                state_distance,
+            })
+        };
+        let right = vec![drawing(&[10, 20, 30], false, None); 3];
+        let made = [
+            drawing(&[13, 16, 30], true, Some(0.5)),
+            drawing(&[200, 200, 200], false, Some(3.0)),
+            drawing(&[10, 20, 30], true, Some(0.0)),
+        ];
+        let names = ["l1", "reconstruction-distance", "psnr"];
+        let values = |made: &[Prediction]| -> Vec<Option<f64>> {
+            let scores = score_all(&names, made, &right, 1).unwrap();
+            scores.values().map(super::super::Scores::value).collect()
+        };
+        let found = values(&made);
+        assert!((found[0].unwrap() - 7.0 / (6.0 * 255.0)).abs() < 1e-12, "{found:?}");
+        assert_eq!(found[1], Some(0.25));
+        assert!(found[2].is_some());
+        assert_eq!(values(&right), [None; 3]);
+        let made = Prediction::Image(ImagePrediction {
+            raster: Raster { width: 1, height: 1, rgb: Arc::new(vec![0; 3]) },
+            tokens: Vec::new(),
+            codes: 0,
+            state_distance: Some(0.25),
+        });
+        let scores = score_all(&names[1..2], &[made], &[image(&[0; 3], &[], 0)], 1).unwrap();
+        assert_eq!(scores[0].value(), Some(0.25));
     }
 }

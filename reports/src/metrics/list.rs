@@ -9,6 +9,7 @@ use super::{
     chrf, chunk_f1, cider_d, colour_accuracy, consistency, correlation, drawing, exact_match, f1, image,
     matthews, meteor, mlqa, pair_f1, phonetic_accuracy, phonetic_accuracy_shuffled, recall, retrieval,
     rouge_l, span_f1, squad_v1, text_exact_match, token_accuracy, token_f1, vqa_accuracy, word_accuracy,
+    wrong_language,
 };
 use crate::error::{ReportError, Result};
 
@@ -39,6 +40,7 @@ pub static METRICS: &[&Metric] = &[
     &meteor::METRIC,
     &rouge_l::METRIC,
     &text_exact_match::METRIC,
+    &wrong_language::METRIC,
     &caption_truth::METRIC,
     &caption_objects::METRIC,
     &colour_accuracy::METRIC,
@@ -65,16 +67,18 @@ pub static METRICS: &[&Metric] = &[
     &token_accuracy::METRIC,
     &token_accuracy::MAJORITY,
     &pair_f1::METRIC,
-    &image::PSNR,
-    &image::L1,
-    &image::CODES_USED,
-    &image::CODE_PERPLEXITY,
     &drawing::FRECHET_DISTANCE,
     &drawing::KERNEL_DISTANCE,
     &drawing::DRAWN_OBJECTS,
     &drawing::DRAWN_EXACTLY,
+    &drawing::DRAWN_RELATIONS,
     &drawing::DRAWING_TRUTH,
     &drawing::DRAWING_FOUND,
+    &image::PSNR,
+    &image::L1,
+    &image::RECONSTRUCTION_DISTANCE,
+    &image::CODES_USED,
+    &image::CODE_PERPLEXITY,
     &average_precision::MAP,
     &average_precision::MAP_50,
     &average_precision::ATTRIBUTE_MAP,
@@ -131,7 +135,7 @@ pub fn default_metrics<'a>(task: impl Into<TaskDescription<'a>>) -> impl Iterato
 }
 
 /// The metrics of a task, the most important first: those that a recipe names and that suit the task, in the order of their
-/// names, else the default ones. A stage may have predictions of another kind than the evaluation, which the names are for.
+/// names, else the default ones; right texts in the wrong language are always counted apart. A stage may have predictions of another kind than the evaluation, which the names are for.
 pub fn select_metrics<'a, 'n>(
     named: impl IntoIterator<Item = &'n str>,
     task: impl Into<TaskDescription<'a>>,
@@ -139,8 +143,14 @@ pub fn select_metrics<'a, 'n>(
     let task = task.into();
     let suitable: Vec<&Metric> = suitable(task).collect();
     let of_name = |name: &str| suitable.iter().copied().find(|metric| metric.name == name);
-    let selected: Vec<&'static Metric> = with_ceilings(named.into_iter().filter_map(of_name));
-    if selected.is_empty() { default_metrics(task).collect() } else { selected }
+    let mut selected: Vec<&'static Metric> = with_ceilings(named.into_iter().filter_map(of_name));
+    if selected.is_empty() {
+        return default_metrics(task).collect();
+    }
+    // A text in the wrong language counts as wrong in the others: without this one nobody would see why.
+    let apart = of_name(wrong_language::METRIC.name);
+    selected.extend(apart.filter(|own| selected.iter().all(|metric| metric.name != own.name)));
+    selected
 }
 
 /// Metrics, each followed by what can be reached of it where that is a metric, too: a figure without it says little.

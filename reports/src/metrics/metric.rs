@@ -92,13 +92,22 @@ pub struct TaskDescription<'a> {
     pub is_graded: bool,
     /// Whether examples come in groups; see [`ScoringContext::groups`].
     pub is_grouped: bool,
+    /// Whether right texts are known in other languages; see [`ScoringContext::in_other_languages`].
+    pub is_multilingual: bool,
 }
 
 impl<'a> TaskDescription<'a> {
     /// A task whose references are of the same kind as its predictions.
     #[must_use]
     pub fn new(kind: PredictionKind, classes: &'a [String]) -> Self {
-        Self { predictions: kind, references: kind, classes, is_graded: false, is_grouped: false }
+        Self {
+            predictions: kind,
+            references: kind,
+            classes,
+            is_graded: false,
+            is_grouped: false,
+            is_multilingual: false,
+        }
     }
 
     /// The same task with references of another kind.
@@ -111,6 +120,12 @@ impl<'a> TaskDescription<'a> {
     #[must_use]
     pub fn grouped(self, is_grouped: bool) -> Self {
         Self { is_grouped, ..self }
+    }
+
+    /// The same task, with or without right texts in other languages.
+    #[must_use]
+    pub fn multilingual(self, is_multilingual: bool) -> Self {
+        Self { is_multilingual, ..self }
     }
 
     /// The same task, with or without references that are only partly right.
@@ -143,6 +158,9 @@ pub struct ScoringContext<'a> {
     /// The group of each example, by a number: examples of a group are drawn together by the bootstrap, and are right together or
     /// not for `consistency`. Empty where each is by itself.
     pub groups: &'a [usize],
+    /// What would be right of each example in another language than the one asked for; none of an example where nothing is known. Empty
+    /// where there is one language.
+    pub in_other_languages: &'a [Vec<String>],
     /// How many images have each n-gram in their captions, for CIDEr-D; none: as the references that are compared have them.
     pub document_frequencies: Option<&'a DocumentFrequencies>,
 }

@@ -54,6 +54,7 @@ mod token_f1;
 mod vqa_accuracy;
 mod word_accuracy;
 mod writing;
+mod wrong_language;
 
 pub use bleu::sentence_bleu;
 pub use bootstrap::{BOOTSTRAP_SEED, PairedDifference, paired_difference};

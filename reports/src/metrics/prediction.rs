@@ -51,7 +51,7 @@ pub struct SceneReference {
 }
 
 /// An image, with the tokens of which a model made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ImagePrediction {
     /// Its pixels.
     pub raster: Raster,
@@ -59,6 +59,8 @@ pub struct ImagePrediction {
     pub tokens: Vec<u32>,
     /// Codes out of which they are; 0 where there are no tokens.
     pub codes: usize,
+    /// The distance to the image that it is compared with, by a scorer's states of patches; none without one.
+    pub state_distance: Option<f64>,
 }
 
 /// An image that is drawn of a text, or the one that the text tells of, with what other models see in it.
@@ -74,8 +76,15 @@ pub struct Drawing {
     pub objects: Option<Vec<String>>,
     /// Whether what the text says is true of what the detector finds; none where nobody can tell.
     pub is_as_told: Option<bool>,
+    /// Whether the relations that the text states hold between objects that the detector finds; none where it states none, or nobody
+    /// can tell.
+    pub has_relations: Option<bool>,
     /// Whether the scorer puts its text first among others; none without one.
     pub is_found: Option<bool>,
+    /// Whether it was made of the tokens of the image that the text tells of, and is to equal it pixel by pixel.
+    pub is_reconstruction: bool,
+    /// Of such an image the distance to the other by a scorer's states of patches; none without one.
+    pub state_distance: Option<f64>,
 }
 
 /// Objects in an image: those that a model finds, or those that are there.

@@ -28,7 +28,7 @@ pub(super) static METRIC: Metric = Metric {
 };
 
 /// A text in NFC, in lower case, with single blanks. NFC comes last as well: lower case may take letters apart.
-fn normal_form(text: &str) -> String {
+pub(super) fn normal_form(text: &str) -> String {
     let composed: String = text.nfc().collect();
     let lower: String = composed.to_lowercase().nfc().collect();
     split(&lower).collect::<Vec<_>>().join(" ")

@@ -1,5 +1,6 @@
 //! Sheets of pictures with a table of what they show.
 
+mod caption_template;
 mod columns;
 mod groups;
 mod options;

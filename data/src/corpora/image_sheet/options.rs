@@ -3,6 +3,7 @@
 use alambic_settings::{Either, IndexMap, Location, OneOrMany, settings};
 
 use super::super::ReadCorpus;
+use super::caption_template::CAPTION;
 use super::reader::SheetReader;
 use super::sheet_files::{SheetFiles, Sides};
 use crate::content::Content;
@@ -50,6 +51,9 @@ settings! {
         /// Columns of captions. What stands behind the last `_` of a column's name is the code of its language: `name_hi`. Each
         /// row has a text in one of them.
         pub captions: OneOrMany<String> = OneOrMany(vec!["name_en".to_owned()]),
+        /// How a caption is said of a picture: `{caption}` is what its column holds, `{style}` the picture's style, as
+        /// `"{style}: {caption}"`, where pictures of several styles have the same captions.
+        pub caption_template: String = CAPTION.to_owned(),
         /// Columns of tags, with `|` between them. Each tag is an object that fills the picture.
         pub tags: OneOrMany<String> = OneOrMany(Vec::new()),
         /// The column of the class. With it there is a question about each picture, whose answer is the class.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::caption_template::CaptionTemplate;
 use super::columns::{CellColumns, read_table};
 use super::groups::{GroupKind, GroupSplits, UNSEEN_STYLE, is_unseen};
 use super::options::ImageSheet;
@@ -22,6 +23,7 @@ use crate::table::Table;
 /// The pictures of a table in the making.
 pub(super) struct SheetReader<'o> {
     options: &'o ImageSheet,
+    captions: CaptionTemplate<'o>,
     extent: Extent,
     /// BLAKE3 of the table.
     fingerprint: String,
@@ -43,8 +45,12 @@ impl<'o> SheetReader<'o> {
     /// All faults of the table and its sheets.
     pub(super) fn read(options: &'o ImageSheet, extent: Extent) -> Result<Content, DataError> {
         let source = TableSource::open(&options.table, extent)?;
+        let has_styles = matches!(options.sheets, SheetFiles::Styles(_)) || options.style.is_some();
+        let captions = CaptionTemplate::new(&options.caption_template, has_styles)
+            .map_err(|fault| DataError::new(Place::file(&source.name), fault.into()))?;
         let mut reader = Self {
             options,
+            captions,
             extent,
             fingerprint: source.fingerprint(),
             sheets: IndexMap::new(),
@@ -187,6 +193,7 @@ impl<'o> SheetReader<'o> {
         if matches!(self.options.sheets, SheetFiles::Styles(_)) {
             facts.style = Some(name.clone());
         }
+        let captions = self.captions.of(&cell.captions, facts.style.as_deref())?;
         let pixels = sheet.cell(cell.x, cell.y)?;
         let unseen = self.options.unseen_style.as_ref().filter(|own| own.style == *name);
         let is_unseen = unseen.is_some_and(|own| is_unseen(group, own.fraction));
@@ -202,7 +209,7 @@ impl<'o> SheetReader<'o> {
             self.pictures.push(Picture {
                 pixels: Pixels::Cell(pixels),
                 objects: cell.tags.clone(),
-                captions: cell.captions.clone(),
+                captions: captions.into_owned(),
                 style: facts.style,
                 categories: facts.categories,
                 group: Some(group),
@@ -218,7 +225,7 @@ impl<'o> SheetReader<'o> {
             return Err(SheetFault::TwoValues { column: column.into(), line: *before_line }.into());
         }
         let held = (picture.captions.len(), picture.objects.len());
-        for caption in &cell.captions {
+        for caption in captions.iter() {
             if !picture.captions.contains(caption) {
                 picture.captions.push(caption.clone());
             }

@@ -199,7 +199,7 @@ impl Results<'_> {
             };
             models.insert(name.clone(), text);
         }
-        if let Some(trivial) = self.evaluation.trivial() {
+        for trivial in self.evaluation.trivial() {
             models.insert(trivial.name.to_owned(), trivial.description.to_owned());
         }
         if recipe.evaluation.teacher.is_none() {

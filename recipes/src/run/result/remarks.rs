@@ -6,6 +6,7 @@ use alambic_reports::outcome::{BASELINE, Latency, ModelOutcome, Outcome, STUDENT
 
 use super::results::Results;
 use crate::error::RunError;
+use crate::evaluation::evaluator::OF_REAL_TOKENS;
 
 impl Results<'_> {
     /// Warnings: a weak teacher, classes that a model never predicts, and metrics that have no value, and why.
@@ -23,11 +24,21 @@ impl Results<'_> {
             }
         }
         let names = self.evaluation.metrics();
+        // Of these rows nobody expects all metrics: no model makes the trivial ones, and what is drawn of captions equals no image.
+        let trivial = self.evaluation.trivial().iter().map(|own| own.name);
+        let made_again = self.evaluation.input_changes().iter().filter(|change| change.has_real_tokens());
+        let (trivial, made_again): (Vec<&str>, Vec<&str>) =
+            (trivial.collect(), made_again.map(|change| change.row()).collect());
+        let is_expected = |model: &str, metric: &str| {
+            let is_of_others = !made_again.is_empty() && OF_REAL_TOKENS.contains(&metric);
+            !trivial.contains(&model) && (!is_of_others || made_again.contains(&model))
+        };
         for metric in names.iter().filter_map(|name| find(name).ok()) {
             let without: Vec<&str> = outcome
                 .present()
                 .filter(|(_, model)| model.metrics.get(metric.name).is_some_and(Option::is_none))
                 .map(|(name, _)| name)
+                .filter(|name| is_expected(name, metric.name))
                 .collect();
             if !without.is_empty() {
                 remarks.push(format!(

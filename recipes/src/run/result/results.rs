@@ -274,9 +274,14 @@ impl Results<'_> {
         outcome.test_data = Some(self.evaluation.test_data());
         outcome.languages = self.evaluation.languages().cloned();
         outcome.models.extend(others);
-        if let Some(trivial) = self.evaluation.trivial() {
+        for (place, trivial) in self.evaluation.trivial().iter().enumerate() {
             let scores = self.evaluation.scores(std::slice::from_ref(&trivial.predictions))?;
-            outcome.add_trivial_baseline(trivial.name, self.measured(&scores, &trivial.predictions)?);
+            let baseline = self.measured(&scores, &trivial.predictions)?;
+            if place == 0 {
+                outcome.add_trivial_baseline(trivial.name, baseline);
+            } else {
+                outcome.models.insert(trivial.name.to_owned(), Some(baseline));
+            }
         }
         Ok(outcome)
     }

@@ -3,7 +3,7 @@
 use alambic_data::{ContentKind, Split};
 use alambic_models::Config;
 use alambic_reports::metrics::PredictionKind;
-use alambic_settings::{At, Diagnostic, Origin};
+use alambic_settings::{At, Diagnostic};
 
 use super::options::ImagesData;
 use crate::check::checker::{Checker, Depth, Site};
@@ -31,46 +31,10 @@ impl ImagesData {
     pub(super) fn check_student_sides(&self, declared: &str, student: &ModelInfo, checker: &mut Checker<'_>) {
         let model = checker.places.key_origin(&["model", declared]);
         let names: Vec<At<String>> = self.images.iter().flat_map(|own| own.data.iter().cloned()).collect();
-        check_sides(&names, Split::Train, (student, &model), checker);
+        if let Config::ImageTokenizer(config) = &student.config {
+            checker.check_image_sides(&names, Split::Train, config.image_size, &model);
+        }
     }
-}
-
-/// Reports the first of some corpora whose images have another size than a model reads.
-fn check_sides(
-    names: &[At<String>],
-    split: Split,
-    (model, declared): (&ModelInfo, &Origin),
-    checker: &mut Checker<'_>,
-) {
-    let Config::ImageTokenizer(config) = &model.config else { return };
-    let side = config.image_size;
-    // Whole corpora are compared when they are read; the first image shows what was meant.
-    let size_of_first = |name: &At<String>| {
-        let pictures = checker.corpora.pictures(std::slice::from_ref(name), split).ok()?;
-        let first = pictures.first()?.load().ok()?;
-        Some((first.width, first.height))
-    };
-    let other = names.iter().find_map(|name| {
-        let size = size_of_first(name)?;
-        (size != (side, side)).then_some((name, size))
-    });
-    let Some((name, (width, height))) = other else { return };
-    let message = format!(
-        "an image tokenizer reads images of {side} × {side} pixels, and those of `{}` have {width} × {height}",
-        name.value
-    );
-    let help = if width == height {
-        format!("set the model's `image` to {width}, or bring the images to {side} pixels a side")
-    } else {
-        format!("bring the images to {side} pixels a side: only squares are read")
-    };
-    let images = checker.places.key_origin(&["data", &name.value]);
-    checker.report(
-        Diagnostic::error("student::images", message)
-            .label(declared, format!("reads {side} × {side}"))
-            .label(&images, "has these images")
-            .help(help),
-    );
 }
 
 /// The evaluation of models that make images of their tokens again.
@@ -80,12 +44,13 @@ pub(super) fn check_evaluation(checker: &mut Checker<'_>) {
         return;
     }
     checker.check_metrics(&[PredictionKind::Image.into()]);
+    checker.check_scorer();
     if let Some(teacher) = &evaluation.teacher {
         let message = "an image tokenizer is evaluated without a teacher".to_owned();
         checker.error("evaluation::teacher", message, &teacher.origin, "leave it out");
     }
-    if let Some(student) = checker.student().cloned() {
-        check_sides(&evaluation.data, Split::Test, (&student, &evaluation.origin), checker);
+    if let Some(Config::ImageTokenizer(config)) = checker.student().map(|student| student.config.clone()) {
+        checker.check_image_sides(&evaluation.data, Split::Test, config.image_size, &evaluation.origin);
     }
     let test = checker.corpora.pictures(&evaluation.data, Split::Test).map_or(0, |found| found.len());
     if checker.depth == Depth::Whole && test == 0 {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alambic_data::{Interpolation, Picture, Raster, Split};
-use alambic_inference::ImageTokenizerPipeline;
+use alambic_inference::{ImageTokenizerPipeline, RetrievalPipeline};
 use alambic_models::{Config, ModelFolder};
 use alambic_reports::document::Image;
 use alambic_reports::metrics::{ImagePrediction, Prediction, PredictionKind};
@@ -19,6 +19,7 @@ use crate::evaluation::evaluator::{
     CardMetadata, EvaluationContext, Evaluator, ModelRole, TestSet, TrivialBaseline,
 };
 use crate::evaluation::timing::{Model, measure};
+use crate::images::scorer::state_distances;
 use crate::images::thumbnail::thumbnail_of;
 use crate::names::BILINEAR;
 use crate::subsample::subsample;
@@ -27,12 +28,23 @@ use crate::subsample::subsample;
 pub(crate) struct ImageEvaluator<'a> {
     pictures: Vec<&'a Picture>,
     images: Vec<Raster>,
+    /// The model by whose states of patches images are compared.
+    scorer: Option<RetrievalPipeline>,
     test_set: TestSet,
 }
 
 /// An image that no model made.
-fn plain(raster: Raster) -> Prediction {
-    Prediction::Image(ImagePrediction { raster, tokens: Vec::new(), codes: 0 })
+fn plain(raster: Raster, state_distance: Option<f64>) -> Prediction {
+    Prediction::Image(ImagePrediction { raster, tokens: Vec::new(), codes: 0, state_distance })
+}
+
+/// How far images are from those that they were made of, by the scorer; none without one.
+fn distances(
+    scorer: Option<&RetrievalPipeline>,
+    made: &[Raster],
+    real: &[Raster],
+) -> Result<Vec<Option<f64>>, RunError> {
+    scorer.map_or_else(|| Ok(vec![None; made.len()]), |scorer| state_distances(scorer, made, real))
 }
 
 impl<'a> ImageEvaluator<'a> {
@@ -52,23 +64,29 @@ impl<'a> ImageEvaluator<'a> {
         let (side, grid) = (config.image_size, config.grid());
         let coarse = |image: &Raster| {
             let small = image.resize_with(grid, grid, Interpolation::Linear);
-            plain(small.resize_with(side, side, Interpolation::Linear))
+            small.resize_with(side, side, Interpolation::Linear)
         };
+        let scorer = match &options.scorer {
+            None => None,
+            Some(name) => Some(RetrievalPipeline::load(&context.run.models.checkpoint_folder(name)?)?),
+        };
+        let blurred: Vec<Raster> = images.iter().map(coarse).collect();
+        let apart = distances(scorer.as_ref(), &blurred, &images)?;
         let trivial = TrivialBaseline {
             name: BILINEAR,
             description: "no model: each image brought down to a pixel a token and up again, with linear interpolation",
-            predictions: images.iter().map(coarse).collect(),
+            predictions: blurred.into_iter().zip(apart).map(|(image, apart)| plain(image, apart)).collect(),
         };
-        let references = images.iter().cloned().map(plain).collect();
+        let references = images.iter().map(|image| plain(image.clone(), None)).collect();
         let test_set = TestSet {
             slices: pictures.iter().filter_map(|picture| picture.style.clone()).collect(),
-            trivial: Some(trivial),
+            trivial: vec![trivial],
             ..TestSet::new("image", "images", PredictionKind::Image, references)
         };
         // A style of some images says nothing of the others.
         let slices = if test_set.slices.len() == images.len() { test_set.slices.clone() } else { Vec::new() };
         let test_set = TestSet { slices, ..test_set }.with_metrics(options)?;
-        Ok(Self { pictures, images, test_set })
+        Ok(Self { pictures, images, scorer, test_set })
     }
 }
 
@@ -92,9 +110,12 @@ impl Evaluator for ImageEvaluator<'_> {
         let made = pipeline.decode(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         progress(made.len());
         let codes = pipeline.config().num_tokens;
-        let made = made.into_iter().zip(tokens);
+        let apart = distances(self.scorer.as_ref(), &made, &self.images)?;
+        let made = made.into_iter().zip(tokens).zip(apart);
         Ok(made
-            .map(|(raster, tokens)| Prediction::Image(ImagePrediction { raster, tokens, codes }))
+            .map(|((raster, tokens), state_distance)| {
+                Prediction::Image(ImagePrediction { raster, tokens, codes, state_distance })
+            })
             .collect())
     }
 

@@ -6,3 +6,5 @@ mod evaluate;
 pub(crate) mod options;
 mod task;
 mod train;
+
+pub(crate) use train::raster_of;

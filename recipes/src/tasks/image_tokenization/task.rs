@@ -105,6 +105,10 @@ impl Task for ImagesData {
         kind == ContentKind::Questions && !self.is_empty()
     }
 
+    fn evaluation_keys(&self) -> &'static [&'static str] {
+        &["scorer"]
+    }
+
     fn check_evaluation(&self, checker: &mut Checker<'_>) {
         super::check::check_evaluation(checker);
     }

@@ -71,7 +71,7 @@ fn tokenizer_of(config: &Config) -> Result<&ImageTokenizerConfig, RunError> {
 ///
 /// # Errors
 /// When it cannot be read, or has another size than the model reads.
-pub(super) fn raster_of(picture: &Picture, config: &ImageTokenizerConfig) -> Result<Raster, RunError> {
+pub(crate) fn raster_of(picture: &Picture, config: &ImageTokenizerConfig) -> Result<Raster, RunError> {
     let (raster, side) = (picture.load()?, config.image_size);
     if (raster.width, raster.height) == (side, side) {
         return Ok(raster);
@@ -154,9 +154,12 @@ impl<'a> ImageTraining<'a> {
         let made = pipeline.decode(&tokens.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         let codes = self.config.num_tokens;
         let made = made.into_iter().zip(tokens);
-        let made = made.map(|(raster, tokens)| Prediction::Image(ImagePrediction { raster, tokens, codes }));
+        let made = made.map(|(raster, tokens)| {
+            Prediction::Image(ImagePrediction { raster, tokens, codes, state_distance: None })
+        });
         let right = images.into_iter().map(|raster| {
-            Prediction::Image(ImagePrediction { raster: raster.clone(), tokens: Vec::new(), codes: 0 })
+            let raster = raster.clone();
+            Prediction::Image(ImagePrediction { raster, tokens: Vec::new(), codes: 0, state_distance: None })
         });
         Ok([made.collect(), right.collect()])
     }

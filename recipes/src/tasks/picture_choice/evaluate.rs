@@ -75,7 +75,7 @@ impl<'a> PictureChoiceEvaluator<'a> {
         let references = questions.iter().map(DescribedPicture::reference).collect();
         let mut test_set = TestSet {
             slices,
-            trivial: Some(trivial),
+            trivial: vec![trivial],
             ..TestSet::new("picture", "pictures", PredictionKind::Choice, references)
         }
         .with_metrics(options)?;

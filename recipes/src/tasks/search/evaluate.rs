@@ -82,7 +82,7 @@ impl<'a> SearchEvaluator<'a> {
         let test_set = TestSet {
             slices,
             left_out,
-            trivial: Some(trivial),
+            trivial: vec![trivial],
             ..TestSet::new("query", "queries", PredictionKind::Ranking, references)
         };
         let test_set = test_set.with_metrics(evaluation)?;

@@ -103,7 +103,7 @@ impl<'a> TextEvaluator<'a> {
         };
         let mut test_set = test_set.with_metrics(options)?;
         if let (Some(vectors), Labels::Classes(_)) = (&options.nearest_label_name, &labels) {
-            test_set.trivial = Some(nearest_label_name(context, vectors, &texts, &test_set.classes)?);
+            test_set.trivial = vec![nearest_label_name(context, vectors, &texts, &test_set.classes)?];
         }
         let mut evaluated = None;
         if let (Some(teacher), Some(name)) = (teacher, &options.teacher) {

@@ -91,7 +91,7 @@ impl<'a> QuestionEvaluator<'a> {
             slices,
             has_languages: source.is_some(),
             source_language: source,
-            trivial: Some(trivial),
+            trivial: vec![trivial],
             ..TestSet::new("question", "questions", PredictionKind::Class, references)
         };
         let test_set = test_set.with_metrics(options)?;

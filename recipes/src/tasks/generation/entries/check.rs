@@ -158,7 +158,10 @@ impl WrittenData {
             Written::Text if has_scenes(checker) => PredictionKind::Scene,
             Written::Answer | Written::Text | Written::Spans | Written::ImageTokens => PredictionKind::Text,
         };
-        let task = TaskDescription::from(PredictionKind::Text).with_references(references);
+        let writes_one_language = matches!(first.writes, Written::Answer | Written::Caption);
+        let task = TaskDescription::from(PredictionKind::Text)
+            .with_references(references)
+            .multilingual(writes_one_language && has_languages(checker));
         let tasks = [task, ranking];
         checker.check_metrics(if searched.is_empty() { &tasks[..1] } else { &tasks });
         self.check_searched(checker);
@@ -188,6 +191,12 @@ impl WrittenData {
 fn has_scenes(checker: &Checker<'_>) -> bool {
     let pictures = checker.corpora.pictures(&checker.evaluation.data, Split::Test);
     pictures.is_ok_and(|pictures| pictures.iter().any(|picture| picture.scene_contents().is_some()))
+}
+
+/// Whether the evaluation is of a corpus in several languages.
+fn has_languages(checker: &Checker<'_>) -> bool {
+    let languages = |name: &At<String>| checker.corpora.get(name).map_or(0, |own| own.languages().len());
+    checker.evaluation.data.iter().any(|name| languages(name) > 1)
 }
 
 /// What entries write, in the plural.

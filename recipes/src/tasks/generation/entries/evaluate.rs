@@ -37,6 +37,7 @@ pub(super) struct Asked<'a> {
     language: Option<&'a str>,
     direction: Option<Direction>,
     targets: Vec<&'a str>,
+    in_other_languages: Vec<&'a str>,
 }
 
 /// Evaluates models that write answers, or captions.
@@ -85,6 +86,7 @@ impl<'a> WrittenEvaluator<'a> {
                     language: version.language,
                     direction: version.direction,
                     targets: version.targets,
+                    in_other_languages: version.in_other_languages,
                 }));
             }
         }
@@ -99,6 +101,10 @@ impl<'a> WrittenEvaluator<'a> {
             return Err(RunError::Recipe(format!("the evaluation's test splits hold no {one}")));
         }
         let references = asked.iter().map(|own| own.reference(written)).collect();
+        let in_other_languages = asked
+            .iter()
+            .map(|own| own.in_other_languages.iter().map(ToString::to_string).collect())
+            .collect();
         let languages: IndexSet<&str> = asked.iter().filter_map(|own| own.language).collect();
         let several = languages.len() > 1;
         let slices = if several {
@@ -111,7 +117,8 @@ impl<'a> WrittenEvaluator<'a> {
             slices,
             has_languages: several,
             source_language: if several { languages.first().map(ToString::to_string) } else { None },
-            trivial,
+            in_other_languages,
+            trivial: trivial.into_iter().collect(),
             ..TestSet::new(one, many, PredictionKind::Text, references)
         };
         let test_set = test_set.with_metrics(options)?;

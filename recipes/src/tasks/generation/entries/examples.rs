@@ -20,6 +20,8 @@ pub(super) struct Version<'c> {
     pub(super) prompt: String,
     /// What is right; of an image in evaluation each of its captions. None where the teacher is to write it.
     pub(super) targets: Vec<&'c str>,
+    /// What would be right in the other languages of the corpus, in evaluation.
+    pub(super) in_other_languages: Vec<&'c str>,
 }
 
 /// What is read and written about an image, or of a text alone.
@@ -110,8 +112,15 @@ impl GenerationEntry {
                             } else {
                                 Vec::new()
                             };
-                            let prompt = self.prompt(text, written);
-                            Some(Version { language: *language, direction: None, prompt, targets })
+                            let in_other_languages = others_of(details, written, split)
+                                .filter_map(|code| answer_in(details, best(&question.answers)?, Some(code)));
+                            Some(Version {
+                                language: *language,
+                                direction: None,
+                                prompt: self.prompt(text, written),
+                                targets,
+                                in_other_languages: in_other_languages.collect(),
+                            })
                         });
                         examples.push(AboutImage { picture: Some(picture), versions: versions.collect() });
                     }
@@ -124,8 +133,15 @@ impl GenerationEntry {
                             } else {
                                 Vec::new()
                             };
-                            let prompt = self.prompt("", *language);
-                            Some(Version { language: *language, direction: None, prompt, targets })
+                            let in_other_languages = others_of(details, *language, split)
+                                .filter_map(|code| picture.captions_in(Some(code), &details.languages));
+                            Some(Version {
+                                language: *language,
+                                direction: None,
+                                prompt: self.prompt("", *language),
+                                targets,
+                                in_other_languages: in_other_languages.flatten().collect(),
+                            })
                         });
                         let versions: Vec<Version<'_>> = versions.collect();
                         if split == Split::Test {
@@ -163,6 +179,18 @@ fn answer_in<'c>(details: &'c QuestionDetails, answer: u32, language: Option<&st
     })
 }
 
+/// The languages of a corpus other than the one that is written, its own where none is named; none outside the test split, where right
+/// texts in the wrong language are counted.
+fn others_of<'c>(
+    details: &'c QuestionDetails,
+    written: Option<&str>,
+    split: Split,
+) -> impl Iterator<Item = &'c str> {
+    let own = written.or(details.languages.first().map(String::as_str)).map(str::to_owned);
+    let languages = details.languages.iter().map(String::as_str);
+    languages.filter(move |code| split == Split::Test && own.as_deref() != Some(code))
+}
+
 /// An example of each caption, in each language. An image without labels is one example.
 fn one_by_one<'c>(
     picture: &'c Picture,
@@ -190,7 +218,13 @@ fn drawn<'c>(
     let of_place = |place: usize| {
         let version = |(language, captions): &(Option<&'c str>, Vec<&'c str>)| {
             let prompt = (*captions.get(place)?).to_owned();
-            Some(Version { language: *language, direction: None, prompt, targets: Vec::new() })
+            Some(Version {
+                language: *language,
+                direction: None,
+                prompt,
+                targets: Vec::new(),
+                in_other_languages: Vec::new(),
+            })
         };
         AboutImage { picture: Some(picture), versions: captions.iter().filter_map(version).collect() }
     };

@@ -1,7 +1,8 @@
 //! Checks of entries that read or write tokens of images.
 
+use alambic_data::Split;
 use alambic_models::Config;
-use alambic_settings::{Diagnostic, Origin};
+use alambic_settings::{At, Diagnostic, Origin};
 
 use super::options::{GenerationEntry, Read, Written, WrittenData};
 use crate::check::checker::{Checker, Site};
@@ -91,6 +92,11 @@ impl WrittenData {
                     .help("an `ernie-vilg` has one; `pali` reads images as patches, `reads = [\"image\", \"prompt\"]`")
             };
             checker.report(diagnostic);
+        }
+        if let Config::ErnieVilg(config) = &student.config {
+            let entries = self.generation.iter().filter(|entry| entry.has_image_tokens());
+            let names: Vec<At<String>> = entries.flat_map(|entry| entry.data.iter().cloned()).collect();
+            checker.check_image_sides(&names, Split::Train, config.image_tokenizer.image_size, &declared);
         }
         if let (true, Some(_)) = (has_tokenizer, self.contrast.first()) {
             let origin = checker.table_origin(site, "contrast", 0);

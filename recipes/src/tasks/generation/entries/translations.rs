@@ -79,6 +79,7 @@ impl GenerationEntry {
                 direction: Some(direction.clone()),
                 prompt: self.prompt(hidden.as_deref().unwrap_or(source), Some(&direction.target)),
                 targets: vec![target],
+                in_other_languages: Vec::new(),
             })
         };
         directions.iter().filter_map(version).collect()

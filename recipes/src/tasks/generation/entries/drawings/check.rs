@@ -3,10 +3,11 @@
 use alambic_data::Split;
 use alambic_models::Config;
 use alambic_reports::metrics::PredictionKind;
-use alambic_settings::{At, Diagnostic};
+use alambic_settings::Diagnostic;
 
 use crate::check::checker::{Checker, Depth};
 use crate::check::counts::{Counts, Sort};
+use crate::evaluation::evaluator::OF_REAL_TOKENS;
 use crate::tasks::generation::entries::options::GenerationEntry;
 
 /// Captions of which images are drawn, as they are counted.
@@ -17,14 +18,26 @@ impl GenerationEntry {
     pub(in crate::tasks::generation::entries) fn check_drawings(&self, checker: &mut Checker<'_>) {
         let evaluation = checker.evaluation;
         checker.check_metrics(&[PredictionKind::Drawing.into()]);
+        if let Some(first) = evaluation.metrics.first().filter(|name| OF_REAL_TOKENS.contains(&name.as_str()))
+        {
+            let message = format!("models cannot be compared by `{}` alone", first.value);
+            checker.report(
+                Diagnostic::error("evaluation::metric", message)
+                    .label(&first.origin, "known of images that are made of the tokens of real ones alone")
+                    .help("name `frechet-distance`, `kernel-distance`, `drawn-objects` or another first"),
+            );
+        }
         let draws = |config: &Config| matches!(config, Config::ErnieVilg(_));
-        check_judge(evaluation.teacher.as_ref(), "an `ernie-vilg`", draws, checker);
-        let is_dual = |config: &Config| config.outline().pairs;
+        checker.check_judge(evaluation.teacher.as_ref(), "an `ernie-vilg`", draws);
         let is_detector = |config: &Config| matches!(config, Config::Detector(_));
-        check_judge(evaluation.scorer.as_ref(), "a model in CLIP's layout", is_dual, checker);
-        check_judge(evaluation.detector.as_ref(), "a detector", is_detector, checker);
+        checker.check_scorer();
+        checker.check_judge(evaluation.detector.as_ref(), "a detector", is_detector);
         if evaluation.data.is_empty() || !checker.check_captions(&evaluation.data, &evaluation.origin) {
             return;
+        }
+        if let Some(Config::ErnieVilg(config)) = checker.student().map(|student| student.config.clone()) {
+            let side = config.image_tokenizer.image_size;
+            checker.check_image_sides(&evaluation.data, Split::Test, side, &evaluation.origin);
         }
         let asked = self.examples_of(&evaluation.data, &checker.corpora, Split::Test);
         let test = asked.map_or(0, |examples| examples.iter().map(|own| own.versions.len()).sum());
@@ -40,20 +53,5 @@ impl GenerationEntry {
         }
         let images = evaluation.limit.map_or(test, |limit| test.min(limit));
         checker.counts.insert("evaluation".to_owned(), Counts::of(DRAWINGS, images, 0));
-    }
-}
-
-/// Reports a model that is to draw, or to see what is drawn, and cannot, as far as its configuration is known.
-fn check_judge(
-    name: Option<&At<String>>,
-    needed: &str,
-    is_fit: impl Fn(&Config) -> bool,
-    checker: &mut Checker<'_>,
-) {
-    let Some(name) = name.filter(|name| checker.check_checkpoint(name)) else { return };
-    let Some(config) = checker.models.teacher(name).map(|info| info.config.clone()) else { return };
-    if !is_fit(&config) {
-        let message = format!("`{}` is a {}, and {needed} is needed here", name.value, config.model_type());
-        checker.error("evaluation::drawings", message, &name.origin, "named here");
     }
 }

@@ -16,17 +16,18 @@ use alambic_settings::IndexMap;
 use alambic_students::UsageExample;
 use alambic_teachers::{EncoderTeacher, Teacher};
 
-use super::judge::{DrawnCodes, Judge};
+use super::judge::{DrawnCodes, Judge, halved};
 use crate::error::RunError;
 use crate::evaluation::evaluator::{
     CardMetadata, EvaluationContext, Evaluator, InputChange, ModelRole, TestSet, TrivialBaseline,
 };
 use crate::evaluation::timing::{Model, measure};
 use crate::images::thumbnail::{thumbnail, thumbnail_of};
-use crate::names::REAL_IMAGES;
+use crate::names::{HALVED_IMAGES, REAL_IMAGES};
 use crate::observer::Observer;
 use crate::subsample::subsample;
 use crate::tasks::generation::entries::options::GenerationEntry;
+use crate::tasks::image_tokenization::raster_of;
 
 /// Rows of a student that makes its images of codes alone.
 const OF_CODES: &[InputChange] = &[InputChange::RealTokens];
@@ -70,16 +71,10 @@ impl<'a> DrawingEvaluator<'a> {
         let Config::ErnieVilg(config) = Config::open(&ModelFolder::open(context.student)?)? else {
             return Err(RunError::Recipe("the student of the last stage draws no images".into()));
         };
-        let side = config.image_tokenizer.image_size;
         let (mut pictures, mut captions, mut languages, mut real) = (vec![], vec![], vec![], vec![]);
         for example in asked {
             let Some(picture) = example.picture else { continue };
-            let raster = picture.load()?;
-            let raster = if (raster.width, raster.height) == (side, side) {
-                raster
-            } else {
-                raster.resize(side, side)
-            };
+            let raster = raster_of(picture, &config.image_tokenizer)?;
             for version in example.versions {
                 pictures.push(picture);
                 captions.push(version.prompt);
@@ -92,9 +87,15 @@ impl<'a> DrawingEvaluator<'a> {
         }
         let of: Vec<&str> = captions.iter().map(String::as_str).collect();
         let judge = Judge::load(options, context.run, &of)?;
-        let references = judge.real(&pictures, &real)?.into_iter().map(Prediction::Drawing).collect();
+        let known = judge.real(&pictures, &real)?;
+        let halves = TrivialBaseline {
+            name: HALVED_IMAGES,
+            description: "no model: one half of the real images beside the other, as far apart as images of one kind are",
+            predictions: halved(&pictures, &known).into_iter().map(Prediction::Drawing).collect(),
+        };
+        let references = known.into_iter().map(Prediction::Drawing).collect();
         let as_drawn = real.iter().map(|raster| (raster.clone(), Vec::new())).collect();
-        let ceiling = judge.judge(&pictures, &of, as_drawn)?;
+        let ceiling = judge.judge(&pictures, &of, as_drawn, None)?;
         let trivial = TrivialBaseline {
             name: REAL_IMAGES,
             description: "no model: the images that the texts tell of, by which it is seen what can be reached",
@@ -110,7 +111,7 @@ impl<'a> DrawingEvaluator<'a> {
             slices,
             has_languages: several,
             source_language: languages.first().copied().flatten().filter(|_| several).map(str::to_owned),
-            trivial: Some(trivial),
+            trivial: vec![trivial, halves],
             ..TestSet::new("image", "images", PredictionKind::Drawing, references)
         };
         let changes = match (config.reconstructor, options.candidates) {
@@ -128,7 +129,7 @@ impl<'a> DrawingEvaluator<'a> {
             let pipeline = ImageGenerationPipeline::load(teacher.model().folder())?;
             let captions = evaluator.captions();
             let drawn = evaluator.drawn(&pipeline, &captions, options.candidates, &mut |_| {})?;
-            let judged = evaluator.judge.judge(&evaluator.pictures, &captions, drawn)?;
+            let judged = evaluator.judge.judge(&evaluator.pictures, &captions, drawn, None)?;
             evaluator.test_set.teacher = Some(judged.into_iter().map(Prediction::Drawing).collect());
             evaluator.teacher = Some((teacher, pipeline));
             observer.finished(&format!("{} images", evaluator.captions.len()));
@@ -230,7 +231,9 @@ impl Evaluator for DrawingEvaluator<'_> {
             }
             _ => self.drawn(&pipeline, &captions, 1, progress)?,
         };
-        let judged = self.judge.judge(&self.pictures, &captions, drawn)?;
+        let is_made_again = matches!(role, ModelRole::Changed(change) if change.has_real_tokens());
+        let made_of = is_made_again.then_some(self.real.as_slice());
+        let judged = self.judge.judge(&self.pictures, &captions, drawn, made_of)?;
         Ok(judged.into_iter().map(Prediction::Drawing).collect())
     }
 
