@@ -388,6 +388,10 @@ fn region_targets(student: &Weights, term: &Term) -> Result<RegionTargets, LossE
         Ok(Arc::new(confidence.iter().zip(known.iter()).map(|(sure, known)| sure * known).collect()))
     };
     match tap {
+        OBJECT_LOGITS if term.targets == [TargetKind::RegionClasses] => {
+            own.object_probabilities = needed("object_probabilities")?;
+            own.masked = needed("region_mask")?;
+        }
         OBJECT_LOGITS => {
             let (objects, known) = labelled(student, "object_labels")?;
             (own.objects, own.object_confidence) = (objects, sure("object_confidence", &known)?);
@@ -408,7 +412,7 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         let relations = labels.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
         return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
     }
-    if term.targets == [TargetKind::Regions] {
+    if let [TargetKind::Regions | TargetKind::RegionClasses] = term.targets[..] {
         return Ok(Targets { regions: region_targets(student, term)?, ..Targets::default() });
     }
     if term.targets == [TargetKind::Answers] {

@@ -78,6 +78,9 @@ pub struct RegionTargets {
     pub objects: Arc<Vec<u32>>,
     /// How sure that is, from 0 to 1; 0 where it is not known.
     pub object_confidence: Arc<Vec<f32>>,
+    /// `[batch, regions, classes]`: how likely each class is that of the object in a region, zeros where nothing is known of it; empty
+    /// where it is not asked for.
+    pub object_probabilities: Arc<Vec<f32>>,
     /// The attribute of the object in each region.
     pub attributes: Arc<Vec<u32>>,
     /// How sure that is, from 0 to 1; 0 where it is not known.
@@ -138,6 +141,8 @@ pub enum TargetKind {
     MaskedWords,
     /// Objects, attributes and features of regions, some of which are masked.
     Regions,
+    /// How likely each class is that of the object in regions, some of which are masked.
+    RegionClasses,
     /// Answers to questions about images, beside other targets.
     Answers,
 }
@@ -162,6 +167,7 @@ impl TargetKind {
             Self::Words => "words of student and teacher",
             Self::MaskedWords => "masked words",
             Self::Regions => "regions of images",
+            Self::RegionClasses => "probabilities of classes of regions",
             Self::Answers => "answers",
         }
     }
@@ -185,6 +191,7 @@ impl TargetKind {
             Self::Words => "targeted",
             Self::MaskedWords => "masked-words",
             Self::Regions => "region-features",
+            Self::RegionClasses => "region-classes",
             Self::Answers => "answers",
         }
     }

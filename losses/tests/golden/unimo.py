@@ -24,6 +24,11 @@ SCORES = (12 * torch.randn(4, 6)).float().double().requires_grad_()
 FEATURES, MASKED = torch.randn(3, 5, 7), (torch.rand(3, 5) < 0.4).double()
 PREDICTED = torch.randn(3, 5, 7).float().double().requires_grad_()
 FEATURES = FEATURES.float().double()
+# A detector's probabilities of four classes; of one masked region nothing is known, and of another the class with its confidence.
+CLASSES = torch.softmax(2 * torch.randn(3, 5, 4), -1).float().double()
+CLASSES[tuple(MASKED.nonzero()[0])] = 0
+CLASSES[tuple(MASKED.nonzero()[1])] = torch.tensor([0, 0.75, 0, 0])
+OBJECTS = (3 * torch.randn(3, 5, 4)).float().double().requires_grad_()
 
 
 def contrast(temperature=1.0):
@@ -47,6 +52,11 @@ def regression():
     return ((PREDICTED - FEATURES) ** 2).sum(-1)[MASKED == 1].mean()
 
 
+def classes():
+    counted = (MASKED == 1) & (CLASSES.sum(-1) > 0)
+    return torch.nn.functional.cross_entropy(OBJECTS[counted], CLASSES[counted])
+
+
 cases = [
     ("cross-modal-contrast", [], contrast(), "relevance", SCORES),
     ("cross-modal-contrast", ["temperature=5"], contrast(5.0), "relevance", SCORES),
@@ -54,10 +64,12 @@ cases = [
     ("cross-modal-contrast", ['positives="each"', "temperature=0.5"], each(0.5), "relevance", SCORES),
     ("region-regression", [], regression(), "predicted_features", PREDICTED),
     ("region-regression", ['over-width="mean"'], regression() / 7, "predicted_features", PREDICTED),
+    ("region-classes", [], classes(), "object_logits", OBJECTS),
 ]
 student = {
     "relevance": SCORES.detach().float(), "list_mask": LISTED, "relevance_labels": POSITIVE.float(),
     "predicted_features": PREDICTED.detach().float(), "visual_feats": FEATURES.float(), "region_mask": MASKED.float(),
+    "object_logits": OBJECTS.detach().float(), "object_probabilities": CLASSES.float(),
 }
 expected, written = {}, []
 for name, options, value, tap, leaf in cases:

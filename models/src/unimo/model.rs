@@ -8,12 +8,12 @@ use alambic_tensor::device;
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
-use super::config::UnimoConfig;
+use super::config::{SEGMENTS, UnimoConfig};
 use super::units::{ImageUnits, PLACE};
 use crate::head::HeadSpec;
 use crate::initialise::deviation;
 use crate::layers::{Linear, Norm, Pass, Sequences, WeightSource, first};
-use crate::outline::{PREDICTED_FEATURES, PREDICTION_LOGITS, SIMILARITY};
+use crate::outline::{OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, SIMILARITY};
 use crate::published::complete;
 use crate::regions::side_by_side;
 use crate::text_encoder::{TextEncoder, TextInput};
@@ -41,12 +41,13 @@ pub struct UnimoInput {
     pub image: Option<ImageUnits>,
 }
 
-/// Layers that predict the features of regions.
+/// Layers that predict the features of regions, and the classes of the objects in them.
 #[derive(Debug, Clone)]
 struct RegionPrediction {
     dense: Linear,
     norm: Norm,
     last: Linear,
+    objects: Option<Linear>,
 }
 
 /// A UNIMO model over given weights.
@@ -83,10 +84,12 @@ impl Unimo {
         let [text_pooler, image_pooler] = UnimoConfig::POOLERS;
         let predicted = || {
             let [dense, norm, last] = UnimoConfig::PREDICTED;
+            let objects = || Linear::load(source, UnimoConfig::OBJECTS, width, config.objects);
             Ok::<_, ModelError>(RegionPrediction {
                 dense: Linear::load(source, dense, width, width)?,
                 norm: Norm::load(source, norm, width, epsilon)?,
                 last: Linear::load(source, last, width, features)?,
+                objects: (config.objects > 0).then(objects).transpose()?,
             })
         };
         let answers = config.labels.len();
@@ -140,6 +143,27 @@ impl Unimo {
         let other = config.clone().with_head(head);
         let weights = Self::complete(&other, &config.without_other_head(given, &other.labels), streams)?;
         Ok((other, weights))
+    }
+
+    /// The weights of [`UnimoConfig::text_encoder`], as far as they are given.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn text_encoder_weights(config: &UnimoConfig, given: &Weights) -> Result<Weights, ModelError> {
+        let encoder = config.text_encoder();
+        let segments = encoder.names().table("token_type");
+        let mut weights = Weights::new();
+        for name in encoder.shapes().keys() {
+            let own = UnimoConfig::name_of_text_encoder(name);
+            let Some(tensor) = given.get(&own) else { continue };
+            let tensor = if *name == segments {
+                Tensor::cat(&vec![tensor.narrow(0, 0, 1)?; SEGMENTS], 0)?
+            } else {
+                tensor.clone()
+            };
+            weights.insert(name.clone(), tensor);
+        }
+        Ok(weights)
     }
 
     /// The configuration.
@@ -282,11 +306,14 @@ impl Unimo {
         }
         if let Some(predicted) = &self.predicted
             && encoded.image > 0
-            && trace.wants(PREDICTED_FEATURES)
+            && (trace.wants(PREDICTED_FEATURES) || trace.wants(OBJECT_LOGITS))
         {
             let units = encoded.hidden.narrow(1, 1, encoded.image - 1)?.contiguous()?;
             let dense = predicted.norm.forward(&predicted.dense.forward(&units, Activation::Gelu)?)?;
             trace.record(PREDICTED_FEATURES, &predicted.last.forward(&dense, Activation::Identity)?);
+            if let Some(objects) = &predicted.objects {
+                trace.record(OBJECT_LOGITS, &objects.forward(&dense, Activation::Identity)?);
+            }
         }
         Ok(())
     }

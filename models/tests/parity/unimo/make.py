@@ -20,7 +20,7 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertEncoder, BertOnlyMLMHead
 
 HERE = Path(__file__).parent
-WIDTH, VOCABULARY, FEATURES, SIDE, PATCH, ANSWERS = 32, 120, 10, 12, 4, 5
+WIDTH, VOCABULARY, FEATURES, SIDE, PATCH, ANSWERS, OBJECTS = 32, 120, 10, 12, 4, 5, 6
 CONFIG = BertConfig(
     vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
     max_position_embeddings=20, type_vocab_size=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
@@ -105,6 +105,7 @@ def write(name, published, model, heads, inputs, image, scale, is_pretrained=Fal
     if is_pretrained:
         taps["prediction_logits"] = heads["cls"](states[-1][:, count:])
         taps["predicted_features"] = heads["regions"](states[-1][:, 1:count])
+        taps["object_logits"] = heads["regions.objects"](heads["regions"][:3](states[-1][:, 1:count]))
     for prefix, module in heads.items():
         own = {f"{prefix}.{key}": value for key, value in module.state_dict().items()}
         weights |= {key.replace("regions.0", "regions.transform.dense").replace("regions.2", "regions.transform.LayerNorm")
@@ -150,6 +151,8 @@ def main():
     for module in (model, words, predicted, patched, answered, classifier):
         randomise(module)
         module.eval()
+    objects = nn.Linear(WIDTH, OBJECTS)
+    randomise(objects)
     words.predictions.decoder.weight = model.embeddings.word_embeddings.weight
     words.predictions.decoder.bias = words.predictions.bias
     of_regions = (features, torch.cat([boxes, area[..., None]], -1), region_mask)
@@ -157,7 +160,7 @@ def main():
     patches = {"image_units": "patches", "image_size": SIDE, "patch_size": PATCH}
     with torch.no_grad():
         write("regions", {"image_units": "regions", "region_features": FEATURES, "max_regions": 4}, model,
-              {"cls": words, "regions": predicted}, regions, of_regions, scale, True)
+              {"cls": words, "regions": predicted, "regions.objects": objects}, regions, of_regions, scale, True)
         write("patches", patches, patched, {}, {**texts, "pixel_values": pixels}, of_patches, scale)
         labels = {"id2label": {str(index): f"answer {index}" for index in range(ANSWERS)}}
         write("answers", {**patches, **labels}, answered, {"classifier": classifier}, {**texts, "pixel_values": pixels},

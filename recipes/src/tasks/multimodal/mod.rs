@@ -7,5 +7,6 @@ pub(crate) mod options;
 mod pair_lists;
 mod pair_reader;
 mod pairs;
+mod region_classes;
 mod task;
 mod train;

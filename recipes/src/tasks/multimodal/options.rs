@@ -33,7 +33,8 @@ settings! {
 settings! {
     /// Texts, images or pairs, for pre-training as UNIMO has it (Li et al., 2021). A batch is of one table, drawn by `share`.
     ///
-    /// Of texts and pairs some tokens are masked (`masked-words`), of images some regions or patches (`region-regression`). Pairs are
+    /// Of texts and pairs some tokens are masked (`masked-words`), of images some regions or patches (`region-regression`,
+    /// `region-classes`). Pairs are
     /// compared with others (`cross-modal-contrast`, or `list-kl` with a teacher's comparison): with captions that are rewritten as
     /// `rewrite` of the corpus says it, each read together with the image; with images and texts that are retrieved, read alone; and with
     /// other pairs of the batch. A pair itself is read both together and alone, so that neither way gives it away.

@@ -1,13 +1,16 @@
 //! Pre-training on texts, images and pairs.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use alambic_data::{Picture, Split};
 use alambic_inference::ImageProcessor;
-use alambic_losses::{RELEVANCE, TargetKind, Targets, Term};
+use alambic_losses::{RELEVANCE, RegionTargets, TargetKind, Targets, Term};
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::TextInput;
-use alambic_models::{Config, EncodedText, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, TapSelection, Trace};
+use alambic_models::{
+    Config, EncodedText, OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, TapSelection, Trace,
+};
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
@@ -67,6 +70,8 @@ pub(crate) struct MultimodalTraining<'a> {
     batch_size: usize,
     /// Whether pairs are compared.
     compares_pairs: bool,
+    /// Classes of objects that are predicted of regions; 0 where none are.
+    object_classes: usize,
     statistics: DatasetStatistics,
 }
 
@@ -74,7 +79,7 @@ pub(crate) struct MultimodalTraining<'a> {
 fn is_of(term: &Term, reads: Modality) -> bool {
     let kinds: &[TargetKind] = match reads {
         Modality::Texts => &[TargetKind::MaskedWords],
-        Modality::Images => &[TargetKind::Regions],
+        Modality::Images => &[TargetKind::Regions, TargetKind::RegionClasses],
         Modality::Pairs => &[TargetKind::MaskedWords, TargetKind::PassageLists],
     };
     term.targets.iter().any(|target| kinds.contains(target))
@@ -168,6 +173,10 @@ impl<'a> MultimodalTraining<'a> {
             lengths,
             batch_size: job.train.batch.size,
             compares_pairs: counts_over(TargetKind::PassageLists),
+            object_classes: match &config.outline().regions {
+                Some(heads) if counts_over(TargetKind::RegionClasses) => heads.objects,
+                _ => 0,
+            },
             statistics,
         })
     }
@@ -208,14 +217,20 @@ impl<'a> MultimodalTraining<'a> {
                     StoredExample::Image(picture) => self.student.place(picture),
                     _ => None,
                 });
-                let Batch { image, regions, .. } = self.student.images(&own.collect::<Vec<_>>(), views)?;
+                let own: Vec<usize> = own.collect();
+                let (Batch { image, regions, .. }, object_probabilities) =
+                    self.student.images_with_classes(&own, views, self.object_classes)?;
                 let stream = |row: usize| self.streams.masking_of_regions(epoch, rows[row] as u64);
                 let ((image, regions), regions_known) =
                     mask_images(&table.mask_images, (image, regions), stream)?;
                 let batch = Batch { image, regions, ..Batch::default() };
-                let wanted = TapSelection::named([PREDICTED_FEATURES]).with_padding();
+                let mut wanted = vec![PREDICTED_FEATURES];
+                wanted.extend((self.object_classes > 0).then_some(OBJECT_LOGITS));
+                let wanted = TapSelection::named(wanted).with_padding();
                 let student = network.forward(&batch, pass, wanted)?;
-                let targets = Targets { regions: regions_known, ..Targets::default() };
+                let object_probabilities = Arc::new(object_probabilities);
+                let regions = RegionTargets { object_probabilities, ..regions_known };
+                let targets = Targets { regions, ..Targets::default() };
                 Ok(ForwardOutputs { student, teacher: None, targets })
             }
             Modality::Pairs => {
