@@ -101,6 +101,7 @@ data.multimodal = [
 ]
 loss.cross-modal-contrast = {}
 loss.masked-words = {}
+loss.span-generation = {}
 loss.region-regression = {}
 "#;
 

@@ -98,6 +98,7 @@ mod schedule;
 mod scored_pairs;
 mod sequence;
 mod similarity_preserving;
+mod span_generation;
 mod squared_error;
 mod supervised_contrast;
 mod targeted;
@@ -159,6 +160,7 @@ pub use representation::Representation;
 pub use schedule::{Ramp, ScheduledValue, Temperature, Weight, progress};
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
+pub use span_generation::SpanGeneration;
 pub use squared_error::SquaredError;
 pub use supervised_contrast::{
     ContrastDivision, ContrastLevel, ContrastPositives, ContrastedRows, CountedRows, SupervisedContrast,
@@ -166,8 +168,8 @@ pub use supervised_contrast::{
 pub use targeted::{Confidence, Targeted, TargetedPart, VectorDistance};
 pub use targeted_words::WordSelection;
 pub use term::{
-    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, RegionTargets, TargetKind,
-    Targets, Term,
+    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, RegionTargets,
+    SpanTargets, TargetKind, Targets, Term,
 };
 pub use uniform_prior::UniformPrior;
 pub use word_level::WordLevel;

@@ -52,6 +52,8 @@ pub struct Targets {
     pub answered: Arc<Vec<f32>>,
     /// What is known of the regions of each image.
     pub regions: RegionTargets,
+    /// What is written of texts that spans are left out of.
+    pub spans: SpanTargets,
     /// What is known of the passages of each query's list.
     pub lists: ListTargets,
     /// The words of each text of which student and teacher have the same characters, in the order of the text.
@@ -91,6 +93,15 @@ pub struct RegionTargets {
     pub masked: Arc<Vec<f32>>,
     /// 1 where there is a region, and 0 for padding.
     pub real: Arc<Vec<f32>>,
+}
+
+/// Spans that are left out of texts: `[batch, length]` row by row, those of a text behind one another, with its end and padding behind.
+#[derive(Debug, Clone, Default)]
+pub struct SpanTargets {
+    /// The tokens.
+    pub tokens: Arc<Vec<u32>>,
+    /// 1 where a token counts, and 0 for padding.
+    pub counted: Arc<Vec<f32>>,
 }
 
 /// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
@@ -143,6 +154,8 @@ pub enum TargetKind {
     Regions,
     /// How likely each class is that of the object in regions, some of which are masked.
     RegionClasses,
+    /// Spans that are left out of texts, beside other targets.
+    LeftOutSpans,
     /// Answers to questions about images, beside other targets.
     Answers,
 }
@@ -168,6 +181,7 @@ impl TargetKind {
             Self::MaskedWords => "masked words",
             Self::Regions => "regions of images",
             Self::RegionClasses => "probabilities of classes of regions",
+            Self::LeftOutSpans => "spans that are left out of texts",
             Self::Answers => "answers",
         }
     }
@@ -192,6 +206,7 @@ impl TargetKind {
             Self::MaskedWords => "masked-words",
             Self::Regions => "region-features",
             Self::RegionClasses => "region-classes",
+            Self::LeftOutSpans => "span-generation",
             Self::Answers => "answers",
         }
     }

@@ -276,6 +276,7 @@ impl UnimoConfig {
                 features: self.images.features(),
                 ..RegionHeads::default()
             }),
+            target_words: if self.is_pretrained() { self.text.vocabulary } else { 0 },
             pairs: is_paired,
             similarity: is_paired,
             ..Outline::default()

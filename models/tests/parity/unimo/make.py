@@ -53,8 +53,13 @@ class Unimo(nn.Module):
         self.image_embeddings = Image(features)
         self.text_pooler, self.image_pooler = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
 
-    def encode(self, embedded, mask):
-        additive = (1.0 - mask[:, None, None, :].double()) * -1e9
+    def encode(self, embedded, mask, source=None):
+        """The states of all layers; what stands behind `source` places is not seen by these, nor by what stands before it."""
+        seen = mask[:, None, None, :].double()
+        if source is not None:
+            place = torch.arange(mask.shape[1])
+            seen = seen * ((place[None, :] < source) | (place[None, :] <= place[:, None])).double()
+        additive = (1.0 - seen) * -1e9
         states, probabilities = [embedded], []
         for layer in self.encoder.layer:
             attended, attention = layer.attention(embedded, additive)[:2]
@@ -104,6 +109,12 @@ def write(name, published, model, heads, inputs, image, scale, is_pretrained=Fal
         weights["logit_scale"] = scale
     if is_pretrained:
         taps["prediction_logits"] = heads["cls"](states[-1][:, count:])
+        target = inputs["decoder_input_ids"]
+        positions = text_mask.sum(1, keepdim=True) + torch.arange(target.shape[1])
+        written = model.embeddings(target, position_ids=positions)
+        behind, _ = model.encode(torch.cat([embedded, text, written], 1),
+                                 torch.cat([image_mask, text_mask, torch.ones_like(target)], 1), count + text.shape[1])
+        taps["target_logits"] = heads["cls"](behind[-1][:, count + text.shape[1]:])
         taps["predicted_features"] = heads["regions"](states[-1][:, 1:count])
         taps["object_logits"] = heads["regions.objects"](heads["regions"][:3](states[-1][:, 1:count]))
     for prefix, module in heads.items():
@@ -153,6 +164,7 @@ def main():
         module.eval()
     objects = nn.Linear(WIDTH, OBJECTS)
     randomise(objects)
+    regions["decoder_input_ids"] = torch.randint(1, VOCABULARY, (3, 5))
     words.predictions.decoder.weight = model.embeddings.word_embeddings.weight
     words.predictions.decoder.bias = words.predictions.bias
     of_regions = (features, torch.cat([boxes, area[..., None]], -1), region_mask)

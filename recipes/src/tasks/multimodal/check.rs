@@ -140,7 +140,7 @@ pub(super) fn check_multimodal_term(
         checker.report(
             Diagnostic::error("loss::targets", message)
                 .label(&loss.origin, "this term")
-                .help("the task has `cross-modal-contrast`, `list-kl` and other losses over lists, `masked-words`, `region-regression` and `region-classes`"),
+                .help("the task has `cross-modal-contrast`, `list-kl` and other losses over lists, `masked-words`, `span-generation`, `region-regression` and `region-classes`"),
         );
     }
     let has = |reads| data.multimodal.iter().any(|own| own.reads == reads);
@@ -148,7 +148,9 @@ pub(super) fn check_multimodal_term(
     let is_of_regions = counts_over(TargetKind::Regions) || counts_over(TargetKind::RegionClasses);
     let missing = counts_over(TargetKind::PassageLists) && !has(Modality::Pairs)
         || is_of_regions && !has(Modality::Images)
-        || counts_over(TargetKind::MaskedWords) && !has(Modality::Pairs) && !has(Modality::Texts);
+        || (counts_over(TargetKind::MaskedWords) || counts_over(TargetKind::LeftOutSpans))
+            && !has(Modality::Pairs)
+            && !has(Modality::Texts);
     if missing {
         let needed = if counts_over(TargetKind::PassageLists) {
             Modality::Pairs

@@ -2,6 +2,7 @@
 
 mod check;
 mod examples;
+mod left_out;
 mod mask;
 pub(crate) mod options;
 mod pair_lists;

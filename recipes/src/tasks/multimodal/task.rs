@@ -72,6 +72,7 @@ impl Task for MultimodalsData {
         Some(vec![
             TargetKind::PassageLists,
             TargetKind::MaskedWords,
+            TargetKind::LeftOutSpans,
             TargetKind::Regions,
             TargetKind::RegionClasses,
         ])

@@ -9,13 +9,15 @@ use alambic_losses::{RELEVANCE, RegionTargets, TargetKind, Targets, Term};
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{
-    Config, EncodedText, OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, TapSelection, Trace,
+    Config, EncodedText, OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, TARGET_LOGITS,
+    TapSelection, Trace,
 };
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 
 use super::examples::{MultimodalExample, PairExample};
+use super::left_out::LeftOutSpans;
 use super::mask::mask_images;
 use super::options::{ImageMaskOptions, Modality, MultimodalsData};
 use super::pair_lists::{PairLists, Source};
@@ -47,6 +49,8 @@ struct Table {
     reads: Modality,
     /// None where no words are predicted.
     masking: Option<Masking>,
+    /// None where no spans are written.
+    left_out: Option<LeftOutSpans>,
     mask_images: ImageMaskOptions,
     paired_negatives: usize,
     /// How often a batch is of it.
@@ -78,9 +82,9 @@ pub(crate) struct MultimodalTraining<'a> {
 /// Whether a term counts over examples of a kind.
 fn is_of(term: &Term, reads: Modality) -> bool {
     let kinds: &[TargetKind] = match reads {
-        Modality::Texts => &[TargetKind::MaskedWords],
+        Modality::Texts => &[TargetKind::MaskedWords, TargetKind::LeftOutSpans],
         Modality::Images => &[TargetKind::Regions, TargetKind::RegionClasses],
-        Modality::Pairs => &[TargetKind::MaskedWords, TargetKind::PassageLists],
+        Modality::Pairs => &[TargetKind::MaskedWords, TargetKind::LeftOutSpans, TargetKind::PassageLists],
     };
     term.targets.iter().any(|target| kinds.contains(target))
 }
@@ -145,6 +149,10 @@ impl<'a> MultimodalTraining<'a> {
                 masking: predicts_words
                     .then(|| Masking::new(&options.mask, job.tokenizer, job.seed))
                     .transpose()?,
+                left_out: counts_over(TargetKind::LeftOutSpans).then(|| {
+                    let most = data.max_length().min(config.max_length());
+                    LeftOutSpans::new(&options.left_out, job.seed, config.padding(), most)
+                }),
                 mask_images: options.mask_images.clone(),
                 paired_negatives: options.paired_negatives,
                 share: options.share,
@@ -203,13 +211,21 @@ impl<'a> MultimodalTraining<'a> {
                     StoredExample::Text(tokens) => Some(tokens),
                     _ => None,
                 });
-                let input = TextInput::pad(&own.collect::<Vec<_>>(), self.config.padding());
-                let (text, targets) = match &table.masking {
-                    Some(masking) => masking.batch(input, epoch),
-                    None => (input, Targets::default()),
-                };
-                let batch = Batch::of_texts(text);
-                let student = network.forward(&batch, pass, TapSelection::named([PREDICTION_LOGITS]))?;
+                let own: Vec<&EncodedText> = own.collect();
+                let (mut student, mut targets) = (Trace::new(TapSelection::All), Targets::default());
+                if let Some(masking) = &table.masking {
+                    let input = TextInput::pad(&own, self.config.padding());
+                    let (text, masked) = masking.batch(input, epoch);
+                    let batch = Batch::of_texts(text);
+                    record(&mut student, PREDICTION_LOGITS, &batch, (&*network, pass))?;
+                    targets = masked;
+                }
+                if let Some(left_out) = &table.left_out {
+                    let split = left_out.batch(&own, (epoch, rows));
+                    let batch = Batch { target: Some(split.written), ..Batch::of_texts(split.read) };
+                    record(&mut student, TARGET_LOGITS, &batch, (&*network, pass))?;
+                    targets.spans = split.targets;
+                }
                 Ok(ForwardOutputs { student, teacher: None, targets })
             }
             Modality::Images => {
@@ -264,17 +280,23 @@ impl<'a> MultimodalTraining<'a> {
     ) -> Result<ForwardOutputs, RunError> {
         let (mut student, mut targets, mut teacher) =
             (Trace::new(TapSelection::All), Targets::default(), None);
+        let places: Vec<usize> = drawn.iter().map(|pair| pair.image).collect();
         if let Some(masking) = &table.masking {
             let captions: Vec<&str> = drawn.iter().map(|pair| pair.caption).collect();
             let input = self.student.text(&captions)?;
             let (text, masked) = masking.batch_of_examples(input, epoch, rows);
-            let places: Vec<usize> = drawn.iter().map(|pair| pair.image).collect();
             let batch = Batch { text: Some(text), ..self.student.images(&places, views)? };
-            let trace = network.forward(&batch, pass, TapSelection::named([PREDICTION_LOGITS]))?;
-            if let Some(logits) = trace.get(PREDICTION_LOGITS) {
-                student.record(PREDICTION_LOGITS, logits);
-            }
+            record(&mut student, PREDICTION_LOGITS, &batch, (network, pass))?;
             targets = masked;
+        }
+        if let Some(left_out) = &table.left_out {
+            let captions = drawn.iter().map(|pair| self.student.encode(pair.caption));
+            let captions: Vec<EncodedText> = captions.collect::<Result<_, _>>()?;
+            let split = left_out.batch(&captions.iter().collect::<Vec<_>>(), (epoch, rows));
+            let (text, target) = (Some(split.read), Some(split.written));
+            let batch = Batch { text, target, ..self.student.images(&places, views)? };
+            record(&mut student, TARGET_LOGITS, &batch, (network, pass))?;
+            targets.spans = split.targets;
         }
         if self.compares_pairs {
             let forward = |batch: &Batch, wanted| Ok(network.forward(batch, pass, wanted)?);
@@ -313,6 +335,19 @@ impl<'a> MultimodalTraining<'a> {
         let share = |((_, name), sum): (&(Source, &str), f64)| ((*name).to_owned(), sum / pairs as f64);
         Ok(Source::OF_POSITIVES.iter().zip(sums).map(share).filter(|_| pairs > 0).collect())
     }
+}
+
+/// Records a tap of a pass over a batch.
+fn record(
+    trace: &mut Trace,
+    tap: &str,
+    batch: &Batch,
+    (network, pass): (&dyn Architecture, Pass<'_>),
+) -> Result<(), RunError> {
+    if let Some(found) = network.forward(batch, pass, TapSelection::named([tap]))?.get(tap) {
+        trace.record(tap, found);
+    }
+    Ok(())
 }
 
 /// Tokens of an example, its longest caption among them.
