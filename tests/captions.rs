@@ -95,8 +95,7 @@ fn regions(number: usize) -> DetectedRegions {
         bounds: vec![bounds],
         tags: vec![tag.to_owned()],
         confidences: vec![0.9],
-        attributes: Vec::new(),
-        labels: None,
+        ..DetectedRegions::default()
     }
 }
 

@@ -99,6 +99,7 @@ data.multimodal = [
 ]
 loss.cross-modal-contrast = {}
 loss.masked-words = {}
+loss.span-generation = {}
 loss.region-regression = {}
 "#;
 
@@ -142,6 +143,70 @@ timed-examples = 2
 }
 
 #[test]
+fn classes_of_regions_on_record_are_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = r#"
+schema = 1
+name = "classes"
+stages = ["learn", "answer"]
+[data.boxes.corpus.made-up-boxes]
+images = 40
+[data.boxes.split]
+test-fraction = 0.2
+validation-fraction = 0.1
+[data.scenes.corpus.made-up-scenes]
+images = 40
+questions = 0
+captions = 1
+side = 16
+[data.scenes.split]
+test-fraction = 0.2
+validation-fraction = 0.1
+[model.unimo.unimo]
+units = "regions"
+features = 192
+objects = 4
+layers = 1
+width = 16
+heads = 2
+[model.answers.fusion]
+teacher = "unimo"
+[teacher.unimo.checkpoint]
+stage = "learn"
+[train]
+epochs = 50
+steps = 6
+batch.size = 6
+validate-every = 3
+validation-examples = 6
+[stage.learn]
+student = "unimo"
+data.multimodal = [
+    { data = ["boxes"], reads = "images" },
+    { data = ["scenes"], reads = "texts", mask.spans = {} },
+]
+loss.masked-words = {}
+loss.region-regression = {}
+loss.region-classes = {}
+[stage.answer]
+student = "answers"
+data.questions = { data = ["boxes"], max-length = 32 }
+loss.cross-entropy = {}
+[evaluation]
+data = ["boxes"]
+limit = 10
+timed-examples = 2
+"#;
+    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
+    run(folder.path(), &["run", "recipe.toml", "--out", "run"]).done();
+    let events = std::fs::read_to_string(folder.path().join("run/events.jsonl")).unwrap();
+    assert!(events.contains("region-classes"), "{events}");
+    let fewer = run(folder.path(), &["check", "recipe.toml", "--set", "model.unimo.unimo.objects=3"]);
+    assert_eq!(fewer.code, Some(2));
+    assert!(fewer.stderr.contains("raise its `objects` to 4"), "{}", fewer.stderr);
+}
+
+#[test]
 fn it_answers_questions_under_a_head() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
@@ -167,6 +232,41 @@ timed-examples = 2
     assert_eq!(config["architectures"][0], "UnimoForQuestionAnswering");
     write_image(&at.join("scene.png"), (16, 16), |value| (value % 251) as u8);
     run(at, &["predict", "run/student", "--image", "scene.png", "how many circles are there?"]).good();
+}
+
+#[test]
+fn its_reading_of_texts_becomes_a_text_encoder_that_learns_entailment() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let recipe = format!(
+        "stages = [\"learn\", \"entail\"]\n{DATA}{}",
+        r#"
+[data.statements.corpus.made-up-entailment]
+size = 120
+[data.statements.split]
+test-fraction = 0.3
+validation-fraction = 0.1
+[model.reader.encoder-layers]
+teacher = "unimo"
+[stage.entail]
+student = "reader"
+data.texts = { data = ["statements"], max-length = 64 }
+loss.cross-entropy = {}
+[evaluation]
+data = ["statements"]
+limit = 20
+timed-examples = 2
+"#
+    );
+    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
+    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
+    assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
+    let config = json_of(&at.join("run/student/config.json"));
+    assert_eq!((&config["model_type"], &config["type_vocab_size"]), (&"bert".into(), &2.into()));
+    assert_eq!(config["id2label"]["2"], "contradiction");
+    let pair = "a red circle is left of a blue square.\ta blue square is right of a red circle.";
+    let said = run(at, &["predict", "run/student", pair]).good();
+    assert!(["entailment", "neutral", "contradiction"].iter().any(|class| said.contains(class)), "{said}");
 }
 
 #[test]

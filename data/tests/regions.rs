@@ -198,6 +198,40 @@ fn number_of_regions_in_archive_leaves_padding_out() {
 }
 
 #[test]
+fn probabilities_of_classes_are_those_of_the_regions_that_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let probabilities = vec![0.5, 0.25, 0.25, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+    let write = |name: &'static str, rows: u64, probabilities: Vec<f32>| {
+        let numbers = vec![
+            Array::F32("x", vec![3, 2], vec![1.0, 2.0, 3.0, 4.0, 0.0, 0.0]),
+            Array::F32("norm_bb", vec![3, 4], [UPPER, LOWER, [0.0; 4]].concat()),
+            Array::I64("num_bbox", vec![1], vec![2]),
+            Array::F32(name, vec![rows, 3], probabilities),
+        ];
+        npz(&folder.path().join("1.npz"), numbers);
+    };
+    for (name, max_regions, memory_gb) in
+        [("soft_labels", 50, 2.0), ("soft_labels", 50, 0.0), ("cls_prob", 1, 2.0), ("cls_prob", 1, 0.0)]
+    {
+        write(name, 3, probabilities.clone());
+        let files = RegionFiles { max_regions, memory_gb, ..files(folder.path()) };
+        let (read, _) = attach(&files, &["1.jpg"]).unwrap();
+        let picture = &read.details.images[0];
+        assert_eq!(picture.regions.as_ref().unwrap().classes(), 3);
+        let found = loaded(picture);
+        let kept = 3 * max_regions.min(2);
+        assert_eq!((found.classes, &found.class_probabilities[..]), (3, &probabilities[..kept]), "{name}");
+    }
+    for (rows, faulty, expected) in
+        [(2, vec![0.5; 6], "2"), (3, vec![0.5, 0.5, 0.0, 0.0, 1.5, 0.0, 0.0, 0.0, 0.0], "region 2")]
+    {
+        write("soft_labels", rows, faulty);
+        let error = attach(&files(folder.path()), &["1.jpg"]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn archives_of_numpy_are_read_by_either_name() {
     let folder = tempfile::tempdir().unwrap();
     // As UNITER publishes them: halves, width, height and area behind the box.

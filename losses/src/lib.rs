@@ -86,6 +86,7 @@ mod pairwise_logistic;
 mod patient;
 pub mod recorded;
 mod region_attributes;
+mod region_classes;
 mod region_features;
 mod region_objects;
 mod region_regression;
@@ -97,6 +98,7 @@ mod schedule;
 mod scored_pairs;
 mod sequence;
 mod similarity_preserving;
+mod span_generation;
 mod squared_error;
 mod supervised_contrast;
 mod targeted;
@@ -147,6 +149,7 @@ pub use multiple_negatives::MultipleNegatives;
 pub use pairwise_logistic::{PairwiseLogistic, PairwiseTarget};
 pub use patient::{Patient, PatientReduction, Scheme};
 pub use region_attributes::RegionAttributes;
+pub use region_classes::RegionClasses;
 pub use region_features::RegionFeatures;
 pub use region_objects::RegionObjects;
 pub use region_regression::{RegionRegression, WidthReduction};
@@ -157,6 +160,7 @@ pub use representation::Representation;
 pub use schedule::{Ramp, ScheduledValue, Temperature, Weight, progress};
 pub use sequence::Sequence;
 pub use similarity_preserving::SimilarityPreserving;
+pub use span_generation::SpanGeneration;
 pub use squared_error::SquaredError;
 pub use supervised_contrast::{
     ContrastDivision, ContrastLevel, ContrastPositives, ContrastedRows, CountedRows, SupervisedContrast,
@@ -164,8 +168,8 @@ pub use supervised_contrast::{
 pub use targeted::{Confidence, Targeted, TargetedPart, VectorDistance};
 pub use targeted_words::WordSelection;
 pub use term::{
-    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, RegionTargets, TargetKind,
-    Targets, Term,
+    AlignedWord, Compute, Inputs, LearntNumber, ListTargets, LossTerm, Projection, RegionTargets,
+    SpanTargets, TargetKind, Targets, Term,
 };
 pub use uniform_prior::UniformPrior;
 pub use word_level::WordLevel;

@@ -14,9 +14,10 @@ use crate::{
     Commitment, Contrastive, Cosent, CosineSimilarity, CrossAttention, CrossEntropy, CrossModalContrast,
     Decoupled, Detection, Embedding, EncoderMatch, Energy, Hidden, ImageReconstruction, ImageTextContrast,
     InfoNce, KernelAlignment, LabelPrior, ListCrossEntropy, ListKl, Logits, LossTerm, MarginMse, MaskedWords,
-    Matching, MultipleNegatives, PairwiseLogistic, Patient, RegionAttributes, RegionFeatures, RegionObjects,
-    RegionRegression, RelationalAngle, RelationalDistance, Relations, Representation, Sequence,
-    SimilarityPreserving, SquaredError, SupervisedContrast, Targeted, UniformPrior, WordLevel,
+    Matching, MultipleNegatives, PairwiseLogistic, Patient, RegionAttributes, RegionClasses, RegionFeatures,
+    RegionObjects, RegionRegression, RelationalAngle, RelationalDistance, Relations, Representation,
+    Sequence, SimilarityPreserving, SpanGeneration, SquaredError, SupervisedContrast, Targeted, UniformPrior,
+    WordLevel,
 };
 
 /// The loss terms of this crate, in the order in which they are listed.
@@ -31,6 +32,8 @@ const BUILT_IN: &[LossKind] = &[
     loss_kind::<RegionAttributes>("region-attributes"),
     loss_kind::<RegionFeatures>("region-features"),
     loss_kind::<RegionRegression>("region-regression"),
+    loss_kind::<RegionClasses>("region-classes"),
+    loss_kind::<SpanGeneration>("span-generation"),
     loss_kind::<Answers>("answers"),
     loss_kind::<ImageTextContrast>("image-text-contrast"),
     loss_kind::<CrossModalContrast>("cross-modal-contrast"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alambic_files::text::quoted;
 use alambic_models::{
     ATTRIBUTE_LOGITS, ImageCodes, OBJECT_LOGITS, Outline, PATCHES, PREDICTED_FEATURES, PREDICTION_LOGITS,
-    Stream, TOKENS, TapSelection, Trace, stream_of_embedding,
+    Stream, TARGET_LOGITS, TOKENS, TapSelection, Trace, stream_of_embedding,
 };
 use alambic_settings::merge::merge;
 use alambic_settings::setting::read_kind;
@@ -17,8 +17,8 @@ use alambic_tensor::parameters::Weights;
 use indexmap::IndexMap;
 
 use crate::{
-    AlignedWord, BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, RegionTargets, TargetKind,
-    Targets, Term, mask_names,
+    AlignedWord, BATCH_RELEVANCE, Inputs, ListTargets, Loss, LossError, RELEVANCE, RegionTargets,
+    SpanTargets, TargetKind, Targets, Term, mask_names,
 };
 
 /// Value and gradients of a term on two traces.
@@ -170,6 +170,7 @@ fn outline(trace: &Weights) -> Result<Outline, LossError> {
             "pooled" => outline.pooled = Some(last(tensor)),
             "relation" => outline.relations = last(tensor),
             PREDICTION_LOGITS => outline.words = last(tensor),
+            TARGET_LOGITS => outline.target_words = last(tensor),
             OBJECT_LOGITS => outline.regions.get_or_insert_default().objects = last(tensor),
             ATTRIBUTE_LOGITS => outline.regions.get_or_insert_default().attributes = last(tensor),
             PREDICTED_FEATURES => outline.regions.get_or_insert_default().features = last(tensor),
@@ -388,6 +389,10 @@ fn region_targets(student: &Weights, term: &Term) -> Result<RegionTargets, LossE
         Ok(Arc::new(confidence.iter().zip(known.iter()).map(|(sure, known)| sure * known).collect()))
     };
     match tap {
+        OBJECT_LOGITS if term.targets == [TargetKind::RegionClasses] => {
+            own.object_probabilities = needed("object_probabilities")?;
+            own.masked = needed("region_mask")?;
+        }
         OBJECT_LOGITS => {
             let (objects, known) = labelled(student, "object_labels")?;
             (own.objects, own.object_confidence) = (objects, sure("object_confidence", &known)?);
@@ -408,12 +413,16 @@ fn targets(student: &Weights, term: &Term) -> Result<Targets, LossError> {
         let relations = labels.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
         return Ok(Targets { relations: Arc::new(relations), ..Targets::default() });
     }
-    if term.targets == [TargetKind::Regions] {
+    if let [TargetKind::Regions | TargetKind::RegionClasses] = term.targets[..] {
         return Ok(Targets { regions: region_targets(student, term)?, ..Targets::default() });
     }
     if term.targets == [TargetKind::Answers] {
         let (answers, answered) = labelled(student, "answer_labels")?;
         return Ok(Targets { answers, answered, ..Targets::default() });
+    }
+    if term.targets == [TargetKind::LeftOutSpans] {
+        let (tokens, counted) = labelled(student, "span_labels")?;
+        return Ok(Targets { spans: SpanTargets { tokens, counted }, ..Targets::default() });
     }
     if term.targets == [TargetKind::MaskedWords] {
         let (classes, labelled) = labelled(student, "labels")?;

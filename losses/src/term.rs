@@ -52,6 +52,8 @@ pub struct Targets {
     pub answered: Arc<Vec<f32>>,
     /// What is known of the regions of each image.
     pub regions: RegionTargets,
+    /// What is written of texts that spans are left out of.
+    pub spans: SpanTargets,
     /// What is known of the passages of each query's list.
     pub lists: ListTargets,
     /// The words of each text of which student and teacher have the same characters, in the order of the text.
@@ -78,6 +80,9 @@ pub struct RegionTargets {
     pub objects: Arc<Vec<u32>>,
     /// How sure that is, from 0 to 1; 0 where it is not known.
     pub object_confidence: Arc<Vec<f32>>,
+    /// `[batch, regions, classes]`: how likely each class is that of the object in a region, zeros where nothing is known of it; empty
+    /// where it is not asked for.
+    pub object_probabilities: Arc<Vec<f32>>,
     /// The attribute of the object in each region.
     pub attributes: Arc<Vec<u32>>,
     /// How sure that is, from 0 to 1; 0 where it is not known.
@@ -88,6 +93,15 @@ pub struct RegionTargets {
     pub masked: Arc<Vec<f32>>,
     /// 1 where there is a region, and 0 for padding.
     pub real: Arc<Vec<f32>>,
+}
+
+/// Spans that are left out of texts: `[batch, length]` row by row, those of a text behind one another, with its end and padding behind.
+#[derive(Debug, Clone, Default)]
+pub struct SpanTargets {
+    /// The tokens.
+    pub tokens: Arc<Vec<u32>>,
+    /// 1 where a token counts, and 0 for padding.
+    pub counted: Arc<Vec<f32>>,
 }
 
 /// What is known of the passages of lists: row by row, a list for each query, with padding behind shorter ones.
@@ -138,6 +152,10 @@ pub enum TargetKind {
     MaskedWords,
     /// Objects, attributes and features of regions, some of which are masked.
     Regions,
+    /// How likely each class is that of the object in regions, some of which are masked.
+    RegionClasses,
+    /// Spans that are left out of texts, beside other targets.
+    LeftOutSpans,
     /// Answers to questions about images, beside other targets.
     Answers,
 }
@@ -162,6 +180,8 @@ impl TargetKind {
             Self::Words => "words of student and teacher",
             Self::MaskedWords => "masked words",
             Self::Regions => "regions of images",
+            Self::RegionClasses => "probabilities of classes of regions",
+            Self::LeftOutSpans => "spans that are left out of texts",
             Self::Answers => "answers",
         }
     }
@@ -185,6 +205,8 @@ impl TargetKind {
             Self::Words => "targeted",
             Self::MaskedWords => "masked-words",
             Self::Regions => "region-features",
+            Self::RegionClasses => "region-classes",
+            Self::LeftOutSpans => "span-generation",
             Self::Answers => "answers",
         }
     }

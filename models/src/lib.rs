@@ -91,8 +91,8 @@ pub use layers::{Pass, is_padding_computed};
 pub use model_config::{ModelConfig, Role};
 pub use outline::{
     ATTRIBUTE_LOGITS, ImageCodes, LAST_STATE, OBJECT_LOGITS, Outline, PATCHES, PREDICTED_FEATURES,
-    PREDICTION_LOGITS, RegionHeads, SIMILARITY, Stream, TAP_PATTERNS, TOKENS, TapShape, embedding_tap,
-    parts_tap, stream_of_embedding, tap,
+    PREDICTION_LOGITS, RegionHeads, SIMILARITY, Stream, TAP_PATTERNS, TARGET_LOGITS, TOKENS, TapShape,
+    embedding_tap, parts_tap, stream_of_embedding, tap,
 };
 pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};

@@ -81,6 +81,8 @@ pub struct Outline {
     pub relations: usize,
     /// Width of the tap [`PREDICTION_LOGITS`], logits of the vocabulary at each token beside other logits; 0 if there is none.
     pub words: usize,
+    /// Width of the tap [`TARGET_LOGITS`], logits of the vocabulary at each token of a target beside other logits; 0 if there is none.
+    pub target_words: usize,
     /// What is predicted of each region; none without such heads.
     pub regions: Option<RegionHeads>,
     /// Whether there are the taps `objectness`, `boxes` and `features`, of cells in which objects may be.
@@ -112,6 +114,9 @@ pub struct RegionHeads {
 
 /// The tap of logits of the vocabulary that stands beside other logits.
 pub const PREDICTION_LOGITS: &str = "prediction_logits";
+
+/// The tap of logits of the vocabulary at each token of a target, the next of which is to be written, beside other logits.
+pub const TARGET_LOGITS: &str = "target_logits";
 
 /// The tap of logits of the object in each region.
 pub const OBJECT_LOGITS: &str = "object_logits";
@@ -217,6 +222,7 @@ impl Outline {
             ("relation", self.relations > 0),
             (SIMILARITY, self.similarity),
             (PREDICTION_LOGITS, self.words > 0),
+            (TARGET_LOGITS, self.target_words > 0),
             (OBJECT_LOGITS, self.region_heads().objects > 0),
             (ATTRIBUTE_LOGITS, self.region_heads().attributes > 0),
             (PREDICTED_FEATURES, self.region_heads().features > 0),
@@ -258,6 +264,7 @@ impl Outline {
             // A number of each pair, and no vector.
             SIMILARITY => return None,
             PREDICTION_LOGITS => return tokens(self.words),
+            TARGET_LOGITS => return tokens(self.target_words),
             OBJECT_LOGITS => return tokens(self.region_heads().objects),
             ATTRIBUTE_LOGITS => return tokens(self.region_heads().attributes),
             PREDICTED_FEATURES => return tokens(self.region_heads().features),
@@ -326,6 +333,10 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
     ("relation", "Logits of the relation of a text and an image"),
     ("similarity", "Scaled similarity of a text and an image that are read together"),
     ("prediction_logits", "Logits of the vocabulary at each token of a text, beside other logits"),
+    (
+        "target_logits",
+        "Logits of the vocabulary at each token of a target that stands behind a text, an image or both",
+    ),
     ("predicted_features", "Features that are predicted of each region or patch of an image"),
     ("objectness", "Logits that an object is in a cell, for each object that a cell may have"),
     ("boxes", "Box of each object that a cell may have"),

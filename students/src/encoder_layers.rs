@@ -1,6 +1,7 @@
 //! A text encoder from layers of a teacher.
 
 use alambic_models::text_encoder::{Family, Head, Pooling, TextEncoder, TextEncoderConfig};
+use alambic_models::unimo::Unimo;
 use alambic_models::{Config, Tokenizer, UnifiedScript};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
@@ -15,7 +16,8 @@ use crate::student_builder::{
 use crate::vocabulary_transfer::{TransferContext, VocabularyTransfer, transfer_embeddings};
 
 settings! {
-    /// A text encoder from chosen layers of a teacher, widths and embeddings kept unless a width is named. With all layers it is the teacher
+    /// A text encoder from chosen layers of a teacher, a `unimo`'s reading of texts among them, widths and embeddings kept unless a width is
+    /// named. With all layers it is the teacher
     /// itself under a head of its own, to be fine-tuned. A head that the teacher has is taken over where it is of the
     /// same task, and else begins at random.
     pub struct EncoderLayers {
@@ -54,14 +56,35 @@ settings! {
     }
 }
 
+/// The text encoder that layers are taken of.
+struct TextSource {
+    config: TextEncoderConfig,
+    weights: Weights,
+    tokenizer: Option<Tokenizer>,
+}
+
+impl TextSource {
+    /// A text encoder, or that of a model which reads texts as well as images.
+    fn of(SourceModel { config, weights, tokenizer }: SourceModel) -> Result<Self, StudentError> {
+        Ok(match config {
+            Config::Unimo(own) => {
+                let weights = Unimo::text_encoder_weights(&own, &weights)?;
+                Self { config: own.text_encoder(), weights, tokenizer }
+            }
+            other => Self { config: other.text_encoder()?.clone(), weights, tokenizer },
+        })
+    }
+}
+
 impl EncoderLayers {
     /// The teacher with only the chosen layers: its configuration, its weights, and the layers, counted from 0.
     fn plan(
         &self,
         context: &BuildContext<'_>,
     ) -> Result<(TextEncoderConfig, Weights, Option<Tokenizer>, Vec<usize>), StudentError> {
-        let SourceModel { config, weights, tokenizer } = context.require(&self.teacher)?;
-        let teacher = config.text_encoder()?;
+        let TextSource { config: teacher, weights, tokenizer } =
+            TextSource::of(context.require(&self.teacher)?)?;
+        let teacher = &teacher;
         if teacher.family == Family::Xlm && context.head.head == Head::MaskedLanguage {
             return Err(StudentError::Incompatible(
                 "an XLM's head of masked language modelling is not made here: give the stage labels or a teacher's vectors".into(),
@@ -122,8 +145,7 @@ impl StudentBuilder for EncoderLayers {
         };
         let mut kept: Vec<u32> = (0..config.width as u32).collect();
         if self.width.is_some() {
-            let SourceModel { config: source, .. } = context.require(&self.teacher)?;
-            let source = source.text_encoder()?.clone().with_layers(&layers);
+            let source = TextSource::of(context.require(&self.teacher)?)?.config.with_layers(&layers);
             (weights, kept) = narrow_weights(&source, &config, &weights)?;
         }
         if let Some(whole) = whole {

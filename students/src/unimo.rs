@@ -38,6 +38,10 @@ settings! {
         /// Numbers of a region's features, its place not among them, where there is no detector.
         #[range(1..=65_536)]
         pub features: usize = 2048,
+        /// Classes of objects that pre-training predicts of regions (`region-classes`), where there is no detector. Left out: the detector's,
+        /// or none.
+        #[range(1..=1_000_000)]
+        pub objects: Option<usize>,
         /// Maximum number of regions of an image.
         #[range(1..=1000)]
         pub regions: usize = 100,
@@ -80,30 +84,29 @@ impl UnimoSizes {
                 }
             },
         };
-        let config = UnimoConfig { text, images: self.images(context)?, labels: Vec::new() };
+        let (images, objects) = self.images(context)?;
+        let config = UnimoConfig { text, images, objects, labels: Vec::new() };
         Ok((config.with_head(context.head), given))
     }
 
-    /// What images are made of.
-    fn images(&self, context: &BuildContext<'_>) -> Result<UnimoImages, StudentError> {
+    /// What images are made of, and how many classes of objects there are in them.
+    fn images(&self, context: &BuildContext<'_>) -> Result<(UnimoImages, usize), StudentError> {
         if self.units == ImageUnits::Patches {
             check_patch(self.image, self.patch)?;
-            return Ok(UnimoImages::Patches {
-                image_size: self.image,
-                patch_size: self.patch,
-                processor: None,
-            });
+            let patches =
+                UnimoImages::Patches { image_size: self.image, patch_size: self.patch, processor: None };
+            return Ok((patches, 0));
         }
-        let features = match &self.detector {
-            None => self.features,
+        let (features, objects) = match &self.detector {
+            None => (self.features, self.objects.unwrap_or_default()),
             Some(name) => match context.require(name)?.config {
-                Config::Detector(detector) => detector.hidden_size,
+                Config::Detector(detector) => (detector.hidden_size, detector.tags.len()),
                 other => {
                     return Err(SourceModel::unexpected(name, &other, "a detector, which finds regions"));
                 }
             },
         };
-        Ok(UnimoImages::Regions { features, max_regions: self.regions })
+        Ok((UnimoImages::Regions { features, max_regions: self.regions }, objects))
     }
 }
 
@@ -134,9 +137,9 @@ impl StudentBuilder for UnimoSizes {
         let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let sizes = || [keys::<TransformerSizes>(), named(&["max-length", "vocabulary"])].concat();
         let of_encoder = self.encoder.iter().map(|_| ("encoder", sizes()));
-        let of_detector = self.detector.iter().map(|_| ("detector", named(&["features"])));
+        let of_detector = self.detector.iter().map(|_| ("detector", named(&["features", "objects"])));
         let of_units = match self.units {
-            ImageUnits::Patches => named(&["detector", "features", "regions"]),
+            ImageUnits::Patches => named(&["detector", "features", "objects", "regions"]),
             ImageUnits::Regions => named(&["image", "patch"]),
         };
         of_encoder.chain(of_detector).chain([("units", of_units)]).collect()

@@ -75,6 +75,12 @@ impl Streams {
         self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(18)
     }
 
+    /// For leaving spans out of an example's text in one epoch: a stream of its own for each example and epoch.
+    #[must_use]
+    pub fn leaving_out(&self, epoch: u64, example: u64) -> ChaCha8Rng {
+        self.of([epoch.to_le_bytes().as_slice(), &example.to_le_bytes()]).stream(19)
+    }
+
     /// For pairing the texts of one image with those of others in one epoch: a stream of its own for each example and epoch.
     #[must_use]
     pub fn pairing(&self, epoch: u64, example: u64) -> ChaCha8Rng {

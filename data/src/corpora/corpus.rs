@@ -4,10 +4,10 @@ use alambic_settings::kinds;
 
 use super::{
     Aksharantar, Beir, Choices, Conll, Copa, Dakshina, EasyVqa, Flickr30kEntities, Gqa, ImageCaptions,
-    ImageQuestions, ImageSheet, Karpathy, MadeUpBoxes, MadeUpChoices, MadeUpOrders, MadeUpPairs,
-    MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses, NamesTable, Nlvr,
-    Nlvr2, OscarCaptions, OscarRetrieval, ParallelTable, ReadCorpus, Retrieval, SearchTable, Squad, Texts,
-    Tmx, Vqa,
+    ImageQuestions, ImageSheet, Karpathy, MadeUpBoxes, MadeUpChoices, MadeUpEntailment, MadeUpOrders,
+    MadeUpPairs, MadeUpPassages, MadeUpReviews, MadeUpScenes, MadeUpSearch, MadeUpTranslations, Moses,
+    NamesTable, Nlvr, Nlvr2, OscarCaptions, OscarRetrieval, ParallelTable, ReadCorpus, Retrieval,
+    SearchTable, Squad, Texts, Tmx, Vqa,
 };
 use crate::content::Content;
 use crate::error::DataError;
@@ -80,6 +80,8 @@ kinds! {
         MadeUpPassages(MadeUpPassages) = "made-up-passages",
         /// Made-up causes and effects to choose from, for trying a recipe without data.
         MadeUpChoices(MadeUpChoices) = "made-up-choices",
+        /// Made-up pairs of a caption and a statement that follows from it or does not, for trying a recipe without data.
+        MadeUpEntailment(MadeUpEntailment) = "made-up-entailment",
         /// Made-up pairs of sentences, for trying a recipe without data.
         MadeUpPairs(MadeUpPairs) = "made-up-pairs",
         /// Made-up reviews, for trying a recipe without data.

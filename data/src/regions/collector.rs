@@ -129,7 +129,10 @@ impl<'a> RegionCollector<'a> {
         let found = raw.detected(labels, self.max_regions)?;
         self.dropped += regions - found.bounds.len();
         self.digests.insert(key.clone(), found.digest());
-        let bytes = std::mem::size_of_val(found.features.as_slice());
+        let bytes = [&found.features, &found.class_probabilities]
+            .map(|numbers| std::mem::size_of_val(numbers.as_slice()))
+            .iter()
+            .sum::<usize>();
         let recorded = if bytes <= self.room {
             self.room -= bytes;
             ImageRegions::held(found)

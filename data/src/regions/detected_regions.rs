@@ -19,6 +19,11 @@ pub struct DetectedRegions {
     pub attributes: Vec<Vec<(String, f32)>>,
     /// Classes of the object of each region and of its attribute; none where they are not known.
     pub labels: Option<RegionLabels>,
+    /// Classes that [`Self::class_probabilities`] are of; 0 where these are not known.
+    pub classes: usize,
+    /// `[regions, classes]`: how likely each class is that of the object of a region, row by row; empty where it is not known, and of
+    /// regions whose features are still in a file.
+    pub class_probabilities: Arc<Vec<f32>>,
 }
 
 /// Classes of the objects of regions and of their attributes.
@@ -61,8 +66,8 @@ impl DetectedRegions {
             self.confidences.truncate(max_regions);
             self.attributes.truncate(max_regions);
             self.truncate_labels(max_regions);
-            self.features =
-                Arc::new(self.features[..(max_regions * self.width).min(self.features.len())].to_vec());
+            self.features = first_rows(&self.features, max_regions * self.width);
+            self.class_probabilities = first_rows(&self.class_probabilities, max_regions * self.classes);
         }
     }
 
@@ -89,6 +94,7 @@ impl DetectedRegions {
             bytes.extend(attribute.as_bytes());
             bytes.extend(confidence.to_le_bytes());
         }
+        bytes.extend(self.class_probabilities.iter().flat_map(|number| number.to_le_bytes()));
         for labels in self.labels.iter().flat_map(|labels| [&labels.objects, &labels.attributes]) {
             for RegionLabel { class, confidence } in labels {
                 bytes.extend(class.map_or(-1, i64::from).to_le_bytes());
@@ -97,4 +103,9 @@ impl DetectedRegions {
         }
         blake3::hash(&bytes)
     }
+}
+
+/// The first numbers, at most so many.
+fn first_rows(numbers: &[f32], count: usize) -> Arc<Vec<f32>> {
+    Arc::new(numbers[..count.min(numbers.len())].to_vec())
 }

@@ -164,7 +164,7 @@ fn of_json(json: &str) -> Result<RawRegions, Fault> {
     }
     let size = row.image_w.zip(row.image_h).map(|(width, height)| [width, height]);
     let boxes = Some(Boxes { numbers: bounds, size });
-    Ok(RawRegions { regions, features, boxes, tags, confidences, attributes, classes: None })
+    Ok(RawRegions { regions, features, boxes, tags, confidences, attributes, ..RawRegions::default() })
 }
 
 /// How many regions there are.

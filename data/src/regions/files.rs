@@ -32,6 +32,8 @@ settings! {
     /// checked against them, and rows of zeros beyond that number are padding. A `.safetensors` holds
     /// `NAME.features` and `NAME.boxes` of each image, NAME being its id.
     ///
+    /// How likely each class of objects is, of each region, is read of an npz with `soft_labels` (as UNITER's are) or `cls_prob`.
+    ///
     /// Confidences are read where a file has them: `conf` of an object, with `attributes` and `attr_scores`, or LXMERT's columns.
     ///
     /// Features are kept as they are published. Boxes are left, top, right and bottom edge; those in pixels become shares by

@@ -27,7 +27,9 @@ impl ImageRegions {
 
     /// The same regions, their features to be read again when they are needed.
     pub(super) fn filed(found: DetectedRegions, origin: FeaturePlace) -> Self {
-        Self { found: DetectedRegions { features: Arc::default(), ..found }, origin: Some(origin) }
+        let found =
+            DetectedRegions { features: Arc::default(), class_probabilities: Arc::default(), ..found };
+        Self { found, origin: Some(origin) }
     }
 
     /// Regions of boxes of shapes: each box, and each shape; their features are drawn when they are needed.
@@ -44,6 +46,12 @@ impl ImageRegions {
     #[must_use]
     pub fn labels(&self) -> Option<&RegionLabels> {
         self.found.labels.as_ref()
+    }
+
+    /// Classes of objects whose probabilities are known of each region; 0 where none are.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.found.classes
     }
 
     /// Numbers of one region's features.
@@ -70,19 +78,27 @@ impl ImageRegions {
     /// When the file of the features has changed, or cannot be read any more.
     pub fn load(&self) -> Result<DetectedRegions, DataError> {
         let Some(origin) = &self.origin else { return Ok(self.found.clone()) };
-        let mut features = origin.features().map_err(|fault| DataError::new(origin.place(), fault))?;
-        let expected = self.found.regions() * self.found.width;
-        if features.len() < expected {
-            return Err(DataError::new(origin.place(), RegionFault::FileChanged.into()));
-        }
-        features.truncate(expected);
-        Ok(DetectedRegions { features: Arc::new(features), ..self.found.clone() })
+        let read = origin.numbers().map_err(|fault| DataError::new(origin.place(), fault))?;
+        let [features, class_probabilities] = read;
+        let whole = |mut numbers: Vec<f32>, width: usize| {
+            let expected = self.found.regions() * width;
+            if numbers.len() < expected {
+                return Err(DataError::new(origin.place(), RegionFault::FileChanged.into()));
+            }
+            numbers.truncate(expected);
+            Ok(Arc::new(numbers))
+        };
+        Ok(DetectedRegions {
+            features: whole(features, self.found.width)?,
+            class_probabilities: whole(class_probabilities, self.found.classes)?,
+            ..self.found.clone()
+        })
     }
 }
 
 impl FeaturePlace {
-    /// The features, read again.
-    fn features(&self) -> Result<Vec<f32>, Fault> {
+    /// The features and the probabilities of classes, read again.
+    fn numbers(&self) -> Result<[Vec<f32>; 2], Fault> {
         let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
         let bytes = |path: &Path, start: u64, length: usize| {
             let mut file = open(path)?;
@@ -91,14 +107,18 @@ impl FeaturePlace {
             file.take(length as u64).read_to_end(&mut bytes).map_err(unreadable)?;
             Ok::<_, Fault>(bytes)
         };
-        Ok(match self {
+        let features = match self {
             Self::Line { path, start, length } => features::of_line(&bytes(path, *start, *length)?)?.features,
-            Self::Archive(path) => npz::parse(path)?.features,
+            Self::Archive(path) => {
+                let read = npz::parse(path)?;
+                return Ok([read.features, read.class_probabilities]);
+            }
             Self::Drawing(boxes) => boxes.features(),
             Self::Tensor { path, start, length, dtype } => {
                 let bytes = bytes(path, *start, *length)?;
                 decoded(*dtype, &bytes).unwrap_or_default()
             }
-        })
+        };
+        Ok([features, Vec::new()])
     }
 }

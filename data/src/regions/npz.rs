@@ -19,6 +19,9 @@ const FEATURES: [&str; 2] = ["features", "x"];
 /// What the array of boxes can be called.
 const BOXES: [&str; 3] = ["norm_bb", "boxes", "bbox"];
 
+/// What the array of the probabilities of classes can be called: UNITER's, and that of bottom-up attention.
+const CLASSES: [&str; 2] = ["soft_labels", "cls_prob"];
+
 /// What the width and the height of the image can be called.
 const SIZES: [[&str; 2]; 2] = [["image_w", "img_w"], ["image_h", "img_h"]];
 
@@ -63,7 +66,35 @@ pub(super) fn parse(path: &Path) -> Result<RawRegions, Fault> {
             Some(Boxes { numbers, size })
         }
     };
-    Ok(RawRegions { regions, features, boxes, ..RawRegions::default() })
+    let class_probabilities = class_probabilities(&mut archive, rows, regions)?;
+    Ok(RawRegions { regions, features, boxes, class_probabilities, ..RawRegions::default() })
+}
+
+/// How likely each class is that of the object of a region, of so many regions among so many rows; nothing where the archive does not
+/// say it.
+fn class_probabilities(
+    archive: &mut ZipArchive<BufReader<File>>,
+    rows: usize,
+    regions: usize,
+) -> Result<Vec<f32>, Fault> {
+    let Some((column, found)) = CLASSES.iter().find_map(|column| {
+        arrays::of_archive(archive, column, LARGEST).transpose().map(|found| (*column, found))
+    }) else {
+        return Ok(Vec::new());
+    };
+    let (found, mut numbers) = found?.rows()?;
+    if found != rows {
+        return Err(RegionFault::LabelCount { column, found, regions: rows }.into());
+    }
+    let classes = numbers.len() / rows.max(1);
+    numbers.truncate(classes * regions);
+    match numbers.iter().position(|number| !(0.0..=1.0).contains(number)) {
+        Some(index) => {
+            let (region, found) = (index / classes.max(1) + 1, numbers[index].to_string());
+            Err(RegionFault::Confidence { region, found }.into())
+        }
+        None => Ok(numbers),
+    }
 }
 
 /// How many of so many rows of features are regions: all, or as many as an array says, where those beyond are zero.

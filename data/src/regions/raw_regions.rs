@@ -27,6 +27,8 @@ pub(super) struct RawRegions {
     pub(super) attributes: Vec<Vec<ScoredAttribute>>,
     /// Classes of objects and attributes, where the file has them.
     pub(super) classes: Option<RegionLabels>,
+    /// How likely each class is that of the object of a region, region by region, where the file says it; else nothing.
+    pub(super) class_probabilities: Vec<f32>,
 }
 
 /// The boxes of an image's regions.
@@ -103,7 +105,20 @@ impl RawRegions {
         attributes.truncate(max_regions);
         let features = Arc::new(self.features);
         let labels = self.classes.take();
-        let mut found = DetectedRegions { width, features, bounds, tags, confidences, attributes, labels };
+        let classes = self.class_probabilities.len() / self.regions.max(1);
+        self.class_probabilities.truncate(max_regions.saturating_mul(classes));
+        let class_probabilities = Arc::new(self.class_probabilities);
+        let mut found = DetectedRegions {
+            width,
+            features,
+            bounds,
+            tags,
+            confidences,
+            attributes,
+            labels,
+            classes,
+            class_probabilities,
+        };
         found.truncate_labels(max_regions);
         Ok(found)
     }

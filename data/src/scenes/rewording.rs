@@ -17,7 +17,7 @@ impl ScenePalette {
     pub(crate) fn of<'t>(captions: impl Iterator<Item = &'t str>) -> Self {
         let mut palette = Self::default();
         for (_, statement) in captions.filter_map(read_statement) {
-            for (colour, shape) in objects(&statement) {
+            for (colour, shape) in statement.objects() {
                 if !palette.colours.contains(&colour) {
                     palette.colours.push(colour);
                 }
@@ -47,13 +47,6 @@ fn read_statement(caption: &str) -> Option<(SceneLanguage, Statement)> {
     let language = language_of(caption);
     // What says more than was parsed is not changed.
     (language.say(&statement) == caption.trim()).then_some((language, statement))
-}
-
-fn objects(statement: &Statement) -> Vec<(Colour, Shape)> {
-    match statement {
-        Statement::There(things) => things.clone(),
-        Statement::Place { one, other, .. } => vec![*one, *other],
-    }
 }
 
 /// The same statement about other objects.
@@ -86,7 +79,7 @@ pub(crate) fn rewordings(caption: &str) -> Vec<String> {
 /// A caption with one object, attribute or relation changed to another of its kind. None of a text that is no generated caption.
 pub(crate) fn word_changes(caption: &str, palette: &ScenePalette) -> Vec<String> {
     let Some((language, statement)) = read_statement(caption) else { return Vec::new() };
-    let own = objects(&statement);
+    let own = statement.objects();
     let mut changed = Vec::new();
     for (place, &(colour, shape)) in own.iter().enumerate() {
         let others = palette.colours.iter().filter(|other| **other != colour).map(|other| (*other, shape));
@@ -103,7 +96,7 @@ pub(crate) fn word_changes(caption: &str, palette: &ScenePalette) -> Vec<String>
 /// A caption with one object changed to another that is like it in nothing. None of a text that is no generated caption.
 pub(crate) fn phrase_changes(caption: &str, palette: &ScenePalette) -> Vec<String> {
     let Some((language, statement)) = read_statement(caption) else { return Vec::new() };
-    let own = objects(&statement);
+    let own = statement.objects();
     let mut changed = Vec::new();
     for (place, &(colour, shape)) in own.iter().enumerate() {
         for &other in palette.colours.iter().filter(|other| **other != colour) {

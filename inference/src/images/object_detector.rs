@@ -141,6 +141,7 @@ impl ObjectDetector {
             let class = softmax(&outputs.logits[own.place]).get(own.class).copied();
             RegionLabel { class: Some(own.class as u32), confidence: class.unwrap_or_default() }
         };
+        let probabilities = kept.iter().flat_map(|own| softmax(&outputs.logits[own.place]));
         let attribute = |own: &region_selection::Selected| {
             let of = outputs.attributes.get(own.place);
             let best =
@@ -163,6 +164,8 @@ impl ObjectDetector {
                 objects: kept.iter().map(object).collect(),
                 attributes: kept.iter().map(attribute).collect(),
             }),
+            classes: config.tags.len(),
+            class_probabilities: Arc::new(probabilities.collect()),
         }
     }
 

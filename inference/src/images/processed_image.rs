@@ -16,15 +16,17 @@ pub enum ProcessedImage {
 }
 
 impl ProcessedImage {
-    /// Bytes of its pixels or features in memory.
+    /// Bytes of its pixels, or of the numbers of its regions, in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
+        let of_regions = |found: &DetectedRegions| {
+            std::mem::size_of_val(found.features.as_slice())
+                + std::mem::size_of_val(found.class_probabilities.as_slice())
+        };
         match self {
             Self::Image(raster) => raster.rgb.len(),
-            Self::Regions(found) => std::mem::size_of_val(found.features.as_slice()),
-            Self::Several(all) => {
-                all.iter().map(|found| std::mem::size_of_val(found.features.as_slice())).sum()
-            }
+            Self::Regions(found) => of_regions(found),
+            Self::Several(all) => all.iter().map(of_regions).sum(),
         }
     }
 

@@ -24,6 +24,14 @@ SCORES = (12 * torch.randn(4, 6)).float().double().requires_grad_()
 FEATURES, MASKED = torch.randn(3, 5, 7), (torch.rand(3, 5) < 0.4).double()
 PREDICTED = torch.randn(3, 5, 7).float().double().requires_grad_()
 FEATURES = FEATURES.float().double()
+# A detector's probabilities of four classes; of one masked region nothing is known, and of another the class with its confidence.
+CLASSES = torch.softmax(2 * torch.randn(3, 5, 4), -1).float().double()
+CLASSES[tuple(MASKED.nonzero()[0])] = 0
+CLASSES[tuple(MASKED.nonzero()[1])] = torch.tensor([0, 0.75, 0, 0])
+# Spans that are left out of three texts, of different lengths, none of the second.
+SPANS = torch.tensor([[4, 2, 0, 6, 1], [-100] * 5, [3, 1, -100, -100, -100]])
+WRITTEN = (3 * torch.randn(3, 5, 8)).float().double().requires_grad_()
+OBJECTS = (3 * torch.randn(3, 5, 4)).float().double().requires_grad_()
 
 
 def contrast(temperature=1.0):
@@ -47,6 +55,11 @@ def regression():
     return ((PREDICTED - FEATURES) ** 2).sum(-1)[MASKED == 1].mean()
 
 
+def classes():
+    counted = (MASKED == 1) & (CLASSES.sum(-1) > 0)
+    return torch.nn.functional.cross_entropy(OBJECTS[counted], CLASSES[counted])
+
+
 cases = [
     ("cross-modal-contrast", [], contrast(), "relevance", SCORES),
     ("cross-modal-contrast", ["temperature=5"], contrast(5.0), "relevance", SCORES),
@@ -54,10 +67,14 @@ cases = [
     ("cross-modal-contrast", ['positives="each"', "temperature=0.5"], each(0.5), "relevance", SCORES),
     ("region-regression", [], regression(), "predicted_features", PREDICTED),
     ("region-regression", ['over-width="mean"'], regression() / 7, "predicted_features", PREDICTED),
+    ("region-classes", [], classes(), "object_logits", OBJECTS),
+    ("span-generation", [], torch.nn.functional.cross_entropy(WRITTEN.flatten(0, 1), SPANS.flatten()), "target_logits", WRITTEN),
 ]
 student = {
     "relevance": SCORES.detach().float(), "list_mask": LISTED, "relevance_labels": POSITIVE.float(),
     "predicted_features": PREDICTED.detach().float(), "visual_feats": FEATURES.float(), "region_mask": MASKED.float(),
+    "object_logits": OBJECTS.detach().float(), "object_probabilities": CLASSES.float(),
+    "target_logits": WRITTEN.detach().float(), "span_labels": SPANS,
 }
 expected, written = {}, []
 for name, options, value, tap, leaf in cases:

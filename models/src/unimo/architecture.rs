@@ -102,7 +102,7 @@ impl Architecture for Unimo {
                 .transpose()?,
             UnimoImages::Regions { .. } => batch.regions.as_ref().map(ImageUnits::of_regions).transpose()?,
         };
-        let input = UnimoInput { text: batch.text.clone(), image };
+        let input = UnimoInput { text: batch.text.clone(), image, target: batch.target.clone() };
         if input.text.is_none() && input.image.is_none() {
             return Err(missing(match self.config().images {
                 UnimoImages::Patches { .. } => "text (`input_ids`) and no image (`pixel_values`)",

@@ -21,6 +21,9 @@ const BASE: &str = "unimo.";
 /// The same of a text encoder from which it starts.
 const BERT: &str = "bert.";
 
+/// Segments of a text encoder that is made of it.
+pub(super) const SEGMENTS: usize = 2;
+
 /// Colours of an image.
 const CHANNELS: usize = 3;
 
@@ -63,6 +66,8 @@ pub struct UnimoConfig {
     pub text: TextEncoderConfig,
     /// What images are made of.
     pub images: UnimoImages,
+    /// Classes of objects that are predicted of regions in pre-training; 0 where none are.
+    pub objects: usize,
     /// The answers, in the order of the logits; none without a head for them.
     pub labels: Vec<String>,
 }
@@ -77,6 +82,7 @@ impl UnimoConfig {
     pub(super) const IMAGE_NORM: &'static str = "unimo.image_embeddings.LayerNorm";
     pub(super) const POOLERS: [&'static str; 2] = ["unimo.text_pooler", "unimo.image_pooler"];
     pub(super) const CLASSIFIER: &'static str = "classifier";
+    pub(super) const OBJECTS: &'static str = "regions.objects";
     pub(super) const PREDICTED: [&'static str; 3] =
         ["regions.transform.dense", "regions.transform.LayerNorm", "regions.features"];
 
@@ -129,7 +135,8 @@ impl UnimoConfig {
         let text = TextEncoderConfig::of_layout(folder, head)?;
         let labels =
             if is_there("classifier.weight") { labels::of(json).map_err(refuse)? } else { Vec::new() };
-        let config = Self { text, images, labels };
+        let objects = shapes.get("regions.objects.weight").and_then(|shape| shape.first()).copied();
+        let config = Self { text, images, objects: objects.unwrap_or_default(), labels };
         folder.check(&config.summary())?;
         Ok(config)
     }
@@ -156,6 +163,11 @@ impl UnimoConfig {
             names.push(format!("{BERT}{bare}"));
         }
         older(names)
+    }
+
+    /// The name of a tensor of a text encoder in BERT's layout.
+    pub(super) fn name_of_text_encoder(name: &str) -> String {
+        name.strip_prefix(BERT).map_or_else(|| name.to_owned(), |bare| format!("{BASE}{bare}"))
     }
 
     /// Image processor of a model that reads patches.
@@ -208,6 +220,12 @@ impl UnimoConfig {
         TensorNames::under(BASE, Family::Bert)
     }
 
+    /// The encoder of its texts alone, in BERT's layout: `segments` of a pair of texts begin alike, since it tells none apart.
+    #[must_use]
+    pub fn text_encoder(&self) -> TextEncoderConfig {
+        TextEncoderConfig { segments: SEGMENTS, ..self.text.clone() }
+    }
+
     /// Name and shape of every parameter, in the order in which they are initialised: those of the transformer first.
     #[must_use]
     pub fn shapes(&self) -> IndexMap<String, Vec<usize>> {
@@ -224,6 +242,9 @@ impl UnimoConfig {
             shapes.biased(dense, &[width, width]);
             shapes.biased(norm, &[width]);
             shapes.biased(last, &[features, width]);
+            if self.objects > 0 {
+                shapes.biased(Self::OBJECTS, &[self.objects, width]);
+            }
         }
         if self.labels.is_empty() {
             shapes.tensor(Self::SCALE, &[]);
@@ -250,9 +271,12 @@ impl UnimoConfig {
             classes: self.labels.len(),
             labels: self.labels.clone(),
             words: if self.is_pretrained() { self.text.vocabulary } else { 0 },
-            regions: self
-                .is_pretrained()
-                .then(|| RegionHeads { features: self.images.features(), ..RegionHeads::default() }),
+            regions: self.is_pretrained().then(|| RegionHeads {
+                objects: self.objects,
+                features: self.images.features(),
+                ..RegionHeads::default()
+            }),
+            target_words: if self.is_pretrained() { self.text.vocabulary } else { 0 },
             pairs: is_paired,
             similarity: is_paired,
             ..Outline::default()

@@ -12,7 +12,7 @@
 //! and `t` or `v` of one alone; `similarity`, `[batch]`, the scaled cosine of t and v of each pair in one pass; `text.embedding` and
 //! `image.embedding`, `[batch, width]`, of texts and images that are encoded alone, of length one; `logits`, `[images, texts]`, the
 //! scaled products of these, or with a head for answers those of each text and image, `[batch, answers]`; `prediction_logits` of the
-//! vocabulary at each token of a text, and `predicted_features` of each region or patch, in pre-training.
+//! vocabulary at each token of a text, `predicted_features` of each region or patch, and `object_logits` of the object in each region, in pre-training.
 
 mod architecture;
 mod config;

@@ -8,16 +8,16 @@ use alambic_tensor::device;
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
-use super::config::UnimoConfig;
+use super::config::{SEGMENTS, UnimoConfig};
 use super::units::{ImageUnits, PLACE};
 use crate::head::HeadSpec;
 use crate::initialise::deviation;
 use crate::layers::{Linear, Norm, Pass, Sequences, WeightSource, first};
-use crate::outline::{PREDICTED_FEATURES, PREDICTION_LOGITS, SIMILARITY};
+use crate::outline::{OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, SIMILARITY, TARGET_LOGITS};
 use crate::published::complete;
 use crate::regions::side_by_side;
 use crate::text_encoder::{TextEncoder, TextInput};
-use crate::{ModelError, TapSelection, Trace};
+use crate::{ModelError, TapSelection, Tokens, Trace};
 
 /// The logarithm of 1 / 0.07, where the scale of similarities begins.
 const INITIAL_SCALE: f32 = 2.659_26;
@@ -39,14 +39,17 @@ pub struct UnimoInput {
     pub text: Option<TextInput>,
     /// The regions or patches of the images.
     pub image: Option<ImageUnits>,
+    /// What is written behind them, from its first token on.
+    pub target: Option<Tokens>,
 }
 
-/// Layers that predict the features of regions.
+/// Layers that predict the features of regions, and the classes of the objects in them.
 #[derive(Debug, Clone)]
 struct RegionPrediction {
     dense: Linear,
     norm: Norm,
     last: Linear,
+    objects: Option<Linear>,
 }
 
 /// A UNIMO model over given weights.
@@ -83,10 +86,12 @@ impl Unimo {
         let [text_pooler, image_pooler] = UnimoConfig::POOLERS;
         let predicted = || {
             let [dense, norm, last] = UnimoConfig::PREDICTED;
+            let objects = || Linear::load(source, UnimoConfig::OBJECTS, width, config.objects);
             Ok::<_, ModelError>(RegionPrediction {
                 dense: Linear::load(source, dense, width, width)?,
                 norm: Norm::load(source, norm, width, epsilon)?,
                 last: Linear::load(source, last, width, features)?,
+                objects: (config.objects > 0).then(objects).transpose()?,
             })
         };
         let answers = config.labels.len();
@@ -142,6 +147,27 @@ impl Unimo {
         Ok((other, weights))
     }
 
+    /// The weights of [`UnimoConfig::text_encoder`], as far as they are given.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn text_encoder_weights(config: &UnimoConfig, given: &Weights) -> Result<Weights, ModelError> {
+        let encoder = config.text_encoder();
+        let segments = encoder.names().table("token_type");
+        let mut weights = Weights::new();
+        for name in encoder.shapes().keys() {
+            let own = UnimoConfig::name_of_text_encoder(name);
+            let Some(tensor) = given.get(&own) else { continue };
+            let tensor = if *name == segments {
+                Tensor::cat(&vec![tensor.narrow(0, 0, 1)?; SEGMENTS], 0)?
+            } else {
+                tensor.clone()
+            };
+            weights.insert(name.clone(), tensor);
+        }
+        Ok(weights)
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &UnimoConfig {
@@ -161,25 +187,83 @@ impl Unimo {
     ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
         let is_pair = input.text.is_some() && input.image.is_some();
-        let is_alone =
-            |tap: &str| tap == TEXT || tap == IMAGE || tap == "logits" && self.classifier.is_none();
+        let is_alone = |tap: &str| {
+            [TEXT, IMAGE, TARGET_LOGITS].contains(&tap) || tap == "logits" && self.classifier.is_none()
+        };
         let reads_together =
             trace.wanted().names().is_none_or(|names| names.iter().any(|tap| !is_alone(tap)));
-        if !is_pair || reads_together {
+        let writes_alone =
+            trace.wanted().names().is_some_and(|names| names.iter().all(|tap| tap == TARGET_LOGITS));
+        if (!is_pair || reads_together) && !writes_alone {
             let encoded = self.encode(input, pass, &mut trace)?;
             self.record_heads(input, &encoded, pass, &mut trace)?;
         }
         if is_pair && self.classifier.is_none() {
             self.record_alone(input, pass, &mut trace)?;
         }
+        if let Some(target) = input.target.as_ref().filter(|_| self.config.is_pretrained())
+            && trace.wants(TARGET_LOGITS)
+        {
+            trace.record(TARGET_LOGITS, &self.target_logits(input, target, pass)?);
+        }
         Ok(trace)
+    }
+
+    /// Logits of the vocabulary at each token of a target, `[batch, length, vocabulary]`. It stands behind an image, a text or both, sees
+    /// these and of itself what is not later, and they do not see it. Its positions go on from those of its text.
+    fn target_logits(
+        &self,
+        input: &UnimoInput,
+        target: &Tokens,
+        pass: Pass<'_>,
+    ) -> Result<Tensor, ModelError> {
+        let (embedded, mask, _) = self.embed(input)?;
+        let (batch, source) = (embedded.dim(0)?, embedded.dim(1)?);
+        if target.batch != batch {
+            let found = target.batch;
+            return Err(ModelError::Input(format!("there are {found} targets and {batch} texts or images")));
+        }
+        let firsts = match &input.text {
+            Some(text) => text
+                .tokens
+                .mask
+                .chunks(text.tokens.length.max(1))
+                .map(|row| row.iter().map(|&kept| u32::from(kept)).sum())
+                .collect(),
+            None => vec![0u32; batch],
+        };
+        let last = firsts.iter().max().map_or(0, |first| *first as usize) + target.length;
+        if last > self.config.text.max_length() {
+            return Err(ModelError::Input(format!(
+                "a text and a target of {last} tokens together are longer than the {} positions of the model",
+                self.config.text.max_length()
+            )));
+        }
+        let positions = firsts.iter().flat_map(|first| *first..*first + target.length as u32).collect();
+        let written = TextInput::new(target.clone());
+        let written_states = self.encoder.embed_at(&written, &Arc::new(positions))?;
+        let written_states = self.encoder.embedding_norm().forward(&written_states)?;
+        let whole = Tensor::cat(&[&embedded, &written_states], 1)?;
+        let mask = side_by_side(&mask, &target.mask, batch);
+        let mut states = Trace::new(TapSelection::named([STATES]));
+        let hidden = self.encoder.encode_two_parts(&whole, (&mask, source), pass, &mut states)?;
+        let own = hidden.narrow(1, source, target.length)?.contiguous()?;
+        let missing =
+            || ModelError::Input("a model without a head over the vocabulary writes nothing".into());
+        self.encoder.word_logits(&own)?.ok_or_else(missing)
     }
 
     /// The last states of an image, a text, or an image with a text behind it.
     fn encode(&self, input: &UnimoInput, pass: Pass<'_>, trace: &mut Trace) -> Result<Encoded, ModelError> {
+        let (embedded, mask, image) = self.embed(input)?;
+        Ok(Encoded { hidden: self.encoder.encode(&embedded, &mask, pass, trace)?, image })
+    }
+
+    /// The normed embeddings of an image, a text, or an image with a text behind it, their mask, and the tokens of the image.
+    fn embed(&self, input: &UnimoInput) -> Result<(Tensor, Arc<Vec<u8>>, usize), ModelError> {
         let image = input.image.as_ref().map(|image| self.embed_image(image)).transpose()?;
         let text = input.text.as_ref().map(|text| self.embed_text(text)).transpose()?;
-        let (embedded, mask, tokens) = match (image, text, &input.text) {
+        Ok(match (image, text, &input.text) {
             (Some((image, own)), Some(text), Some(given)) => {
                 let batch = image.dim(0)?;
                 if batch != given.tokens.batch {
@@ -192,8 +276,7 @@ impl Unimo {
             (Some((image, mask)), ..) => (image.clone(), mask, image.dim(1)?),
             (None, Some(text), Some(given)) => (text, Arc::clone(&given.tokens.mask), 0),
             _ => return Err(crate::architecture::missing("text and no image")),
-        };
-        Ok(Encoded { hidden: self.encoder.encode(&embedded, &mask, pass, trace)?, image: tokens })
+        })
     }
 
     /// The normed embeddings of images, `[batch, 1 + units, width]`, that of the whole image first, and their mask.
@@ -282,11 +365,14 @@ impl Unimo {
         }
         if let Some(predicted) = &self.predicted
             && encoded.image > 0
-            && trace.wants(PREDICTED_FEATURES)
+            && (trace.wants(PREDICTED_FEATURES) || trace.wants(OBJECT_LOGITS))
         {
             let units = encoded.hidden.narrow(1, 1, encoded.image - 1)?.contiguous()?;
             let dense = predicted.norm.forward(&predicted.dense.forward(&units, Activation::Gelu)?)?;
             trace.record(PREDICTED_FEATURES, &predicted.last.forward(&dense, Activation::Identity)?);
+            if let Some(objects) = &predicted.objects {
+                trace.record(OBJECT_LOGITS, &objects.forward(&dense, Activation::Identity)?);
+            }
         }
         Ok(())
     }

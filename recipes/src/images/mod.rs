@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod inputs;
+pub(crate) mod region_classes;
 pub(crate) mod scorer;
 pub(crate) mod store;
 pub(crate) mod thumbnail;

@@ -125,19 +125,17 @@ impl Masking {
             if free.is_empty() {
                 break;
             }
+            let length = options.length(random.random());
             let first = free[random.random_range(0..free.len())];
             let mut end = first;
             while end < words.len()
-                && end - first < options.max_words
+                && end - first < length
                 && is_free[end]
                 && (end == first || words[end].start == words[end - 1].end && words[end].len() <= left)
             {
                 is_free[end] = false;
                 left = left.saturating_sub(words[end].len());
                 end += 1;
-                if random.random_bool(options.end_probability) {
-                    break;
-                }
             }
             spans.push(words[first].start..words[end - 1].end);
         }
@@ -327,6 +325,27 @@ mod tests {
         // Runs are longer than those of tokens by themselves, which have 1.4; where two spans meet they may differ.
         assert!(chosen_all as f64 / runs as f64 > 2.0, "{chosen_all} in {runs}");
         assert!((mixed as f64) < 0.2 * chosen_all as f64, "{mixed} of {chosen_all}");
+    }
+
+    #[test]
+    fn lengths_of_spans_are_geometric_and_no_longer_than_the_longest() {
+        let options = SpanMaskOptions { end_probability: 0.2, max_words: 10 };
+        let mut random = Streams::new(5).masking(0, &[1]);
+        let mut counts = [0usize; 11];
+        for _ in 0..40_000 {
+            counts[options.length(random.random())] += 1;
+        }
+        let mean = counts.iter().enumerate().map(|(length, count)| length * count).sum::<usize>() as f64;
+        // As published: 3.8 words (Joshi et al., 2020, section 3.1).
+        assert!((mean / 40_000.0 - 3.797).abs() < 0.05, "{}", mean / 40_000.0);
+        let share = |length: usize| counts[length] as f64 / 40_000.0;
+        assert!((share(1) - 0.2 / (1.0 - 0.8f64.powi(10))).abs() < 0.01, "{}", share(1));
+        assert!((share(10) / share(9) - 0.8).abs() < 0.1 && counts[0] == 0);
+        for chance in [0.0, 0.5, 1.0 - f64::EPSILON] {
+            assert_eq!(SpanMaskOptions { end_probability: 1.0, max_words: 10 }.length(chance), 1);
+            assert_eq!(SpanMaskOptions { end_probability: 0.2, max_words: 1 }.length(chance), 1);
+        }
+        assert_eq!(options.length(1.0 - f64::EPSILON), 10);
     }
 
     #[test]

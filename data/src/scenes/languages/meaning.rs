@@ -94,6 +94,16 @@ pub(crate) enum Statement {
     Place { one: (Colour, Shape), side: Side, other: (Colour, Shape) },
 }
 
+impl Statement {
+    /// The objects that it names, in their order.
+    pub(in crate::scenes) fn objects(&self) -> Vec<(Colour, Shape)> {
+        match self {
+            Self::There(things) => things.clone(),
+            Self::Place { one, other, .. } => vec![*one, *other],
+        }
+    }
+}
+
 impl Query {
     /// The same question put in the first or the second way, if there are two.
     pub(crate) fn put(mut self, second: bool) -> Self {

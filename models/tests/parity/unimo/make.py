@@ -20,7 +20,7 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertEncoder, BertOnlyMLMHead
 
 HERE = Path(__file__).parent
-WIDTH, VOCABULARY, FEATURES, SIDE, PATCH, ANSWERS = 32, 120, 10, 12, 4, 5
+WIDTH, VOCABULARY, FEATURES, SIDE, PATCH, ANSWERS, OBJECTS = 32, 120, 10, 12, 4, 5, 6
 CONFIG = BertConfig(
     vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
     max_position_embeddings=20, type_vocab_size=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
@@ -53,8 +53,13 @@ class Unimo(nn.Module):
         self.image_embeddings = Image(features)
         self.text_pooler, self.image_pooler = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
 
-    def encode(self, embedded, mask):
-        additive = (1.0 - mask[:, None, None, :].double()) * -1e9
+    def encode(self, embedded, mask, source=None):
+        """The states of all layers; what stands behind `source` places is not seen by these, nor by what stands before it."""
+        seen = mask[:, None, None, :].double()
+        if source is not None:
+            place = torch.arange(mask.shape[1])
+            seen = seen * ((place[None, :] < source) | (place[None, :] <= place[:, None])).double()
+        additive = (1.0 - seen) * -1e9
         states, probabilities = [embedded], []
         for layer in self.encoder.layer:
             attended, attention = layer.attention(embedded, additive)[:2]
@@ -104,7 +109,14 @@ def write(name, published, model, heads, inputs, image, scale, is_pretrained=Fal
         weights["logit_scale"] = scale
     if is_pretrained:
         taps["prediction_logits"] = heads["cls"](states[-1][:, count:])
+        target = inputs["decoder_input_ids"]
+        positions = text_mask.sum(1, keepdim=True) + torch.arange(target.shape[1])
+        written = model.embeddings(target, position_ids=positions)
+        behind, _ = model.encode(torch.cat([embedded, text, written], 1),
+                                 torch.cat([image_mask, text_mask, torch.ones_like(target)], 1), count + text.shape[1])
+        taps["target_logits"] = heads["cls"](behind[-1][:, count + text.shape[1]:])
         taps["predicted_features"] = heads["regions"](states[-1][:, 1:count])
+        taps["object_logits"] = heads["regions.objects"](heads["regions"][:3](states[-1][:, 1:count]))
     for prefix, module in heads.items():
         own = {f"{prefix}.{key}": value for key, value in module.state_dict().items()}
         weights |= {key.replace("regions.0", "regions.transform.dense").replace("regions.2", "regions.transform.LayerNorm")
@@ -150,6 +162,9 @@ def main():
     for module in (model, words, predicted, patched, answered, classifier):
         randomise(module)
         module.eval()
+    objects = nn.Linear(WIDTH, OBJECTS)
+    randomise(objects)
+    regions["decoder_input_ids"] = torch.randint(1, VOCABULARY, (3, 5))
     words.predictions.decoder.weight = model.embeddings.word_embeddings.weight
     words.predictions.decoder.bias = words.predictions.bias
     of_regions = (features, torch.cat([boxes, area[..., None]], -1), region_mask)
@@ -157,7 +172,7 @@ def main():
     patches = {"image_units": "patches", "image_size": SIDE, "patch_size": PATCH}
     with torch.no_grad():
         write("regions", {"image_units": "regions", "region_features": FEATURES, "max_regions": 4}, model,
-              {"cls": words, "regions": predicted}, regions, of_regions, scale, True)
+              {"cls": words, "regions": predicted, "regions.objects": objects}, regions, of_regions, scale, True)
         write("patches", patches, patched, {}, {**texts, "pixel_values": pixels}, of_patches, scale)
         labels = {"id2label": {str(index): f"answer {index}" for index in range(ANSWERS)}}
         write("answers", {**patches, **labels}, answered, {"classifier": classifier}, {**texts, "pixel_values": pixels},

@@ -7,7 +7,7 @@ mod examples;
 pub(crate) mod options;
 mod samples;
 mod similarity;
-mod targets;
+pub(in crate::tasks) mod targets;
 mod task;
 mod train;
 mod validation;

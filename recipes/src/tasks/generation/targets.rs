@@ -7,7 +7,7 @@ use alambic_models::Tokens;
 
 /// The decoder's inputs, each target with the start token of its row before it and its end left out, and what is to be predicted.
 /// Targets have their end, and are the teacher's where `is_teachers` says so of their row.
-pub(super) fn forced_targets(
+pub(in crate::tasks) fn forced_targets(
     written: &[&[u32]],
     start: impl Fn(usize) -> u32,
     padding: u32,

@@ -2,12 +2,14 @@
 
 use alambic_data::{ContentKind, Split};
 use alambic_losses::{Loss, RELEVANCE, TargetKind, Term};
+use alambic_models::{ATTRIBUTE_LOGITS, OBJECT_LOGITS};
 use alambic_settings::{At, Diagnostic};
 
 use super::options::{Modality, MultimodalData, MultimodalsData};
 use crate::check::checker::{Checker, Depth, Site};
 use crate::check::counts::{Counts, Sort};
 use crate::check::model_info::ModelInfo;
+use crate::images::region_classes::RegionClassKind;
 
 /// What is counted of each kind of examples.
 fn sort(reads: Modality) -> Sort {
@@ -94,6 +96,10 @@ impl MultimodalsData {
     ) {
         checker.check_regions_of_stage(site, declared, student, &self.of_images());
         let outline = student.config.outline();
+        if let Some(heads) = outline.regions.filter(|heads| heads.objects > 0) {
+            let kinds = [(RegionClassKind::Objects, heads.objects)];
+            checker.check_region_classes(site, declared, &self.of_images(), &kinds);
+        }
         let masks = self.multimodal.iter().any(|own| own.reads != Modality::Images);
         if masks && outline.words > 0 {
             let place = checker.places.origin(&site.key(&["data", "multimodal", "0", "mask"]));
@@ -125,23 +131,29 @@ pub(super) fn check_multimodal_term(
     term: &Term,
     checker: &mut Checker<'_>,
 ) {
-    if term.targets.is_empty() {
+    // What is known of the objects in regions are probabilities, and no single classes.
+    let reads_single_classes = term.targets.contains(&TargetKind::Regions)
+        && term.student_taps.iter().any(|tap| [OBJECT_LOGITS, ATTRIBUTE_LOGITS].contains(&tap.as_str()));
+    if term.targets.is_empty() || reads_single_classes {
         let message = format!("`{}` compares outputs that this task does not read", term.name);
         checker.report(
             Diagnostic::error("loss::targets", message)
                 .label(&loss.origin, "this term")
-                .help("the task has `cross-modal-contrast`, `list-kl` and other losses over lists, `masked-words` and `region-regression`"),
+                .help("the task has `cross-modal-contrast`, `list-kl` and other losses over lists, `masked-words`, `span-generation`, `region-regression` and `region-classes`"),
         );
     }
     let has = |reads| data.multimodal.iter().any(|own| own.reads == reads);
     let counts_over = |kind| term.targets.contains(&kind);
+    let is_of_regions = counts_over(TargetKind::Regions) || counts_over(TargetKind::RegionClasses);
     let missing = counts_over(TargetKind::PassageLists) && !has(Modality::Pairs)
-        || counts_over(TargetKind::Regions) && !has(Modality::Images)
-        || counts_over(TargetKind::MaskedWords) && !has(Modality::Pairs) && !has(Modality::Texts);
+        || is_of_regions && !has(Modality::Images)
+        || (counts_over(TargetKind::MaskedWords) || counts_over(TargetKind::LeftOutSpans))
+            && !has(Modality::Pairs)
+            && !has(Modality::Texts);
     if missing {
         let needed = if counts_over(TargetKind::PassageLists) {
             Modality::Pairs
-        } else if counts_over(TargetKind::Regions) {
+        } else if is_of_regions {
             Modality::Images
         } else {
             Modality::Texts
@@ -153,6 +165,23 @@ pub(super) fn check_multimodal_term(
                 .label(&loss.origin, "this term")
                 .help(format!("add a table with `reads = \"{}\"`, or leave this loss out", needed.name())),
         );
+    }
+    if counts_over(TargetKind::RegionClasses) {
+        let images = data.multimodal.iter().filter(|own| own.reads == Modality::Images);
+        for name in images.flat_map(|own| &own.data) {
+            if checker.region_classes(name, RegionClassKind::Objects) == Some(0) {
+                let message = format!(
+                    "`{}` has no targets in `{}`, whose regions have no classes on record",
+                    term.name, name.value
+                );
+                checker.report(
+                    Diagnostic::error("loss::targets", message)
+                        .label(&loss.origin, "this term")
+                        .label(&name.origin, "these images")
+                        .help("name files of regions with classes, such as LXMERT's TSV or an npz with `soft_labels`, or leave the regions out and give the student a `detector`"),
+                );
+            }
+        }
     }
     if !term.teacher_taps.iter().any(|tap| tap == RELEVANCE) {
         return;

@@ -31,9 +31,25 @@ settings! {
 }
 
 settings! {
+    /// Spans that are left out of texts, to be written behind them (`span-generation`).
+    ///
+    /// Of a text with n tokens between the first and the last, `token-fraction · n` are left out, at least one and not all, anew in every
+    /// epoch and always the same for validation, in spans of 1 to `max-tokens` tokens, drawn evenly, at places drawn evenly.
+    pub struct LeftOutOptions {
+        /// Share of the tokens that are left out.
+        #[range(0.001..=0.9)]
+        pub token_fraction: f64 = 0.25,
+        /// Most tokens of a span.
+        #[range(1..=1000)]
+        pub max_tokens: usize = 8,
+    }
+}
+
+settings! {
     /// Texts, images or pairs, for pre-training as UNIMO has it (Li et al., 2021). A batch is of one table, drawn by `share`.
     ///
-    /// Of texts and pairs some tokens are masked (`masked-words`), of images some regions or patches (`region-regression`). Pairs are
+    /// Of texts and pairs some tokens are masked (`masked-words`), and some left out (`span-generation`), of images some regions or patches (`region-regression`,
+    /// `region-classes`). Pairs are
     /// compared with others (`cross-modal-contrast`, or `list-kl` with a teacher's comparison): with captions that are rewritten as
     /// `rewrite` of the corpus says it, each read together with the image; with images and texts that are retrieved, read alone; and with
     /// other pairs of the batch. A pair itself is read both together and alone, so that neither way gives it away.
@@ -57,6 +73,8 @@ settings! {
         pub max_length: usize = 64,
         /// Which tokens of texts and captions are masked.
         pub mask: MaskOptions,
+        /// Which spans of texts and captions are left out.
+        pub left_out: LeftOutOptions,
         /// Which regions or patches of images are masked.
         pub mask_images: ImageMaskOptions,
         /// Captions of other pairs of the batch that are read together with each image, as negatives beside those that are rewritten.

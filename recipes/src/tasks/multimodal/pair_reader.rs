@@ -1,6 +1,8 @@
 //! Scores of the lists of a batch by a model, whatever it reads of them.
 
-use alambic_data::Picture;
+use std::borrow::Cow;
+
+use alambic_data::{DetectedRegions, Picture};
 use alambic_inference::{ImageProcessor, ProcessedImage};
 use alambic_models::architecture::Batch;
 use alambic_models::text_encoder::TextInput;
@@ -12,6 +14,7 @@ use alambic_tensor::candle::Tensor;
 use indexmap::IndexMap;
 
 use super::pair_lists::PairLists;
+use super::region_classes::class_probabilities;
 use crate::error::RunError;
 use crate::images::store::ImageStore;
 use crate::images::views::Views;
@@ -82,7 +85,25 @@ impl<'a> PairReader<'a> {
 
     /// Inputs of images at these places.
     pub(super) fn images(&self, places: &[usize], views: Option<Views>) -> Result<Batch, RunError> {
+        self.batch(&self.store.processed_images(places, views)?)
+    }
+
+    /// The same, and how likely each of so many classes is that of the object in each of their regions, `[images, regions, classes]`.
+    pub(super) fn images_with_classes(
+        &self,
+        places: &[usize],
+        views: Option<Views>,
+        classes: usize,
+    ) -> Result<(Batch, Vec<f32>), RunError> {
         let processed = self.store.processed_images(places, views)?;
+        let batch = self.batch(&processed)?;
+        let Some(regions) = &batch.regions else { return Ok((batch, Vec::new())) };
+        let found: Vec<&DetectedRegions> = processed.iter().flat_map(|image| image.detected()).collect();
+        let probabilities = class_probabilities(&found, regions.features.dim(1)?, classes)?;
+        Ok((batch, probabilities))
+    }
+
+    fn batch(&self, processed: &[Cow<'_, ProcessedImage>]) -> Result<Batch, RunError> {
         let processed: Vec<&ProcessedImage> = processed.iter().map(AsRef::as_ref).collect();
         let (image, regions) = self.store.image_processor().batch(&processed, None)?;
         Ok(Batch { image, regions, ..Batch::default() })

@@ -69,7 +69,13 @@ impl Task for MultimodalsData {
     }
 
     fn targets(&self, _: &Corpora) -> Option<Vec<TargetKind>> {
-        Some(vec![TargetKind::PassageLists, TargetKind::MaskedWords, TargetKind::Regions])
+        Some(vec![
+            TargetKind::PassageLists,
+            TargetKind::MaskedWords,
+            TargetKind::LeftOutSpans,
+            TargetKind::Regions,
+            TargetKind::RegionClasses,
+        ])
     }
 
     fn head(&self, _: &Corpora) -> Result<HeadSpec, RunError> {

@@ -1,18 +1,23 @@
 //! Pre-training on texts, images and pairs.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use alambic_data::{Picture, Split};
 use alambic_inference::ImageProcessor;
-use alambic_losses::{RELEVANCE, TargetKind, Targets, Term};
+use alambic_losses::{RELEVANCE, RegionTargets, TargetKind, Targets, Term};
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::TextInput;
-use alambic_models::{Config, EncodedText, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, TapSelection, Trace};
+use alambic_models::{
+    Config, EncodedText, OBJECT_LOGITS, PREDICTED_FEATURES, PREDICTION_LOGITS, Pass, TARGET_LOGITS,
+    TapSelection, Trace,
+};
 use alambic_settings::IndexMap;
 use alambic_teachers::Teacher;
 use alambic_tensor::Streams;
 
 use super::examples::{MultimodalExample, PairExample};
+use super::left_out::LeftOutSpans;
 use super::mask::mask_images;
 use super::options::{ImageMaskOptions, Modality, MultimodalsData};
 use super::pair_lists::{PairLists, Source};
@@ -44,6 +49,8 @@ struct Table {
     reads: Modality,
     /// None where no words are predicted.
     masking: Option<Masking>,
+    /// None where no spans are written.
+    left_out: Option<LeftOutSpans>,
     mask_images: ImageMaskOptions,
     paired_negatives: usize,
     /// How often a batch is of it.
@@ -67,15 +74,17 @@ pub(crate) struct MultimodalTraining<'a> {
     batch_size: usize,
     /// Whether pairs are compared.
     compares_pairs: bool,
+    /// Classes of objects that are predicted of regions; 0 where none are.
+    object_classes: usize,
     statistics: DatasetStatistics,
 }
 
 /// Whether a term counts over examples of a kind.
 fn is_of(term: &Term, reads: Modality) -> bool {
     let kinds: &[TargetKind] = match reads {
-        Modality::Texts => &[TargetKind::MaskedWords],
-        Modality::Images => &[TargetKind::Regions],
-        Modality::Pairs => &[TargetKind::MaskedWords, TargetKind::PassageLists],
+        Modality::Texts => &[TargetKind::MaskedWords, TargetKind::LeftOutSpans],
+        Modality::Images => &[TargetKind::Regions, TargetKind::RegionClasses],
+        Modality::Pairs => &[TargetKind::MaskedWords, TargetKind::LeftOutSpans, TargetKind::PassageLists],
     };
     term.targets.iter().any(|target| kinds.contains(target))
 }
@@ -140,6 +149,10 @@ impl<'a> MultimodalTraining<'a> {
                 masking: predicts_words
                     .then(|| Masking::new(&options.mask, job.tokenizer, job.seed))
                     .transpose()?,
+                left_out: counts_over(TargetKind::LeftOutSpans).then(|| {
+                    let most = data.max_length().min(config.max_length());
+                    LeftOutSpans::new(&options.left_out, job.seed, config.padding(), most)
+                }),
                 mask_images: options.mask_images.clone(),
                 paired_negatives: options.paired_negatives,
                 share: options.share,
@@ -168,6 +181,10 @@ impl<'a> MultimodalTraining<'a> {
             lengths,
             batch_size: job.train.batch.size,
             compares_pairs: counts_over(TargetKind::PassageLists),
+            object_classes: match &config.outline().regions {
+                Some(heads) if counts_over(TargetKind::RegionClasses) => heads.objects,
+                _ => 0,
+            },
             statistics,
         })
     }
@@ -194,13 +211,21 @@ impl<'a> MultimodalTraining<'a> {
                     StoredExample::Text(tokens) => Some(tokens),
                     _ => None,
                 });
-                let input = TextInput::pad(&own.collect::<Vec<_>>(), self.config.padding());
-                let (text, targets) = match &table.masking {
-                    Some(masking) => masking.batch(input, epoch),
-                    None => (input, Targets::default()),
-                };
-                let batch = Batch::of_texts(text);
-                let student = network.forward(&batch, pass, TapSelection::named([PREDICTION_LOGITS]))?;
+                let own: Vec<&EncodedText> = own.collect();
+                let (mut student, mut targets) = (Trace::new(TapSelection::All), Targets::default());
+                if let Some(masking) = &table.masking {
+                    let input = TextInput::pad(&own, self.config.padding());
+                    let (text, masked) = masking.batch(input, epoch);
+                    let batch = Batch::of_texts(text);
+                    record(&mut student, PREDICTION_LOGITS, &batch, (&*network, pass))?;
+                    targets = masked;
+                }
+                if let Some(left_out) = &table.left_out {
+                    let split = left_out.batch(&own, (epoch, rows));
+                    let batch = Batch { target: Some(split.written), ..Batch::of_texts(split.read) };
+                    record(&mut student, TARGET_LOGITS, &batch, (&*network, pass))?;
+                    targets.spans = split.targets;
+                }
                 Ok(ForwardOutputs { student, teacher: None, targets })
             }
             Modality::Images => {
@@ -208,14 +233,20 @@ impl<'a> MultimodalTraining<'a> {
                     StoredExample::Image(picture) => self.student.place(picture),
                     _ => None,
                 });
-                let Batch { image, regions, .. } = self.student.images(&own.collect::<Vec<_>>(), views)?;
+                let own: Vec<usize> = own.collect();
+                let (Batch { image, regions, .. }, object_probabilities) =
+                    self.student.images_with_classes(&own, views, self.object_classes)?;
                 let stream = |row: usize| self.streams.masking_of_regions(epoch, rows[row] as u64);
                 let ((image, regions), regions_known) =
                     mask_images(&table.mask_images, (image, regions), stream)?;
                 let batch = Batch { image, regions, ..Batch::default() };
-                let wanted = TapSelection::named([PREDICTED_FEATURES]).with_padding();
+                let mut wanted = vec![PREDICTED_FEATURES];
+                wanted.extend((self.object_classes > 0).then_some(OBJECT_LOGITS));
+                let wanted = TapSelection::named(wanted).with_padding();
                 let student = network.forward(&batch, pass, wanted)?;
-                let targets = Targets { regions: regions_known, ..Targets::default() };
+                let object_probabilities = Arc::new(object_probabilities);
+                let regions = RegionTargets { object_probabilities, ..regions_known };
+                let targets = Targets { regions, ..Targets::default() };
                 Ok(ForwardOutputs { student, teacher: None, targets })
             }
             Modality::Pairs => {
@@ -249,17 +280,23 @@ impl<'a> MultimodalTraining<'a> {
     ) -> Result<ForwardOutputs, RunError> {
         let (mut student, mut targets, mut teacher) =
             (Trace::new(TapSelection::All), Targets::default(), None);
+        let places: Vec<usize> = drawn.iter().map(|pair| pair.image).collect();
         if let Some(masking) = &table.masking {
             let captions: Vec<&str> = drawn.iter().map(|pair| pair.caption).collect();
             let input = self.student.text(&captions)?;
             let (text, masked) = masking.batch_of_examples(input, epoch, rows);
-            let places: Vec<usize> = drawn.iter().map(|pair| pair.image).collect();
             let batch = Batch { text: Some(text), ..self.student.images(&places, views)? };
-            let trace = network.forward(&batch, pass, TapSelection::named([PREDICTION_LOGITS]))?;
-            if let Some(logits) = trace.get(PREDICTION_LOGITS) {
-                student.record(PREDICTION_LOGITS, logits);
-            }
+            record(&mut student, PREDICTION_LOGITS, &batch, (network, pass))?;
             targets = masked;
+        }
+        if let Some(left_out) = &table.left_out {
+            let captions = drawn.iter().map(|pair| self.student.encode(pair.caption));
+            let captions: Vec<EncodedText> = captions.collect::<Result<_, _>>()?;
+            let split = left_out.batch(&captions.iter().collect::<Vec<_>>(), (epoch, rows));
+            let (text, target) = (Some(split.read), Some(split.written));
+            let batch = Batch { text, target, ..self.student.images(&places, views)? };
+            record(&mut student, TARGET_LOGITS, &batch, (network, pass))?;
+            targets.spans = split.targets;
         }
         if self.compares_pairs {
             let forward = |batch: &Batch, wanted| Ok(network.forward(batch, pass, wanted)?);
@@ -298,6 +335,19 @@ impl<'a> MultimodalTraining<'a> {
         let share = |((_, name), sum): (&(Source, &str), f64)| ((*name).to_owned(), sum / pairs as f64);
         Ok(Source::OF_POSITIVES.iter().zip(sums).map(share).filter(|_| pairs > 0).collect())
     }
+}
+
+/// Records a tap of a pass over a batch.
+fn record(
+    trace: &mut Trace,
+    tap: &str,
+    batch: &Batch,
+    (network, pass): (&dyn Architecture, Pass<'_>),
+) -> Result<(), RunError> {
+    if let Some(found) = network.forward(batch, pass, TapSelection::named([tap]))?.get(tap) {
+        trace.record(tap, found);
+    }
+    Ok(())
 }
 
 /// Tokens of an example, its longest caption among them.

@@ -1,12 +1,13 @@
 //! Checks of texts about the regions of images.
 
-use alambic_data::{RegionLabel, RegionLabels, Split};
+use alambic_data::Split;
 use alambic_settings::Diagnostic;
 
 use super::options::{RegionTextData, RegionTextsData};
-use crate::check::checker::{Checker, Depth, Site};
+use crate::check::checker::{Checker, Site};
 use crate::check::counts::Sort;
 use crate::check::model_info::ModelInfo;
+use crate::images::region_classes::RegionClassKind;
 use crate::tasks::task::Task;
 
 /// Texts about regions of images, as they are counted.
@@ -105,37 +106,8 @@ impl RegionTextsData {
             );
             return;
         };
-        if checker.depth != Depth::Whole {
-            return;
-        }
-        for name in corpora {
-            let Ok(pictures) = checker.corpora.pictures(std::slice::from_ref(name), Split::Train) else {
-                continue;
-            };
-            let labels = || pictures.iter().filter_map(|own| own.regions.as_ref()?.labels());
-            let most = |classes: fn(&RegionLabels) -> &Vec<RegionLabel>| {
-                labels()
-                    .flat_map(classes)
-                    .filter_map(|label| label.class)
-                    .max()
-                    .map_or(0, |last| last as usize + 1)
-            };
-            let kinds = [
-                ("objects", most(|own| &own.objects), heads.objects),
-                ("attributes", most(|own| &own.attributes), heads.attributes),
-            ];
-            let images = checker.places.key_origin(&["data", &name.value]);
-            for (key, found, own) in kinds.into_iter().filter(|(_, found, own)| found > own) {
-                let message = format!(
-                    "the student of stage `{}` tells {own} {key} of regions apart, and those of `{}` have {found}",
-                    site.name, name.value
-                );
-                checker.report(
-                    Diagnostic::error("student::regions", message)
-                        .label(&origin, format!("raise its `{key}` to {found}"))
-                        .label(&images, "has these images"),
-                );
-            }
-        }
+        let kinds =
+            [(RegionClassKind::Objects, heads.objects), (RegionClassKind::Attributes, heads.attributes)];
+        checker.check_region_classes(site, declared, corpora, &kinds);
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn mask_regions<R: Rng>(
         features: Arc::new(features),
         masked: Arc::new(masked),
         real: Arc::new(regions.mask.iter().map(|&real| f32::from(real)).collect()),
+        ..RegionTargets::default()
     };
     let features = Tensor::from_vec(read, (batch, most, width), device::current())?;
     Ok((Regions { features, ..regions }, targets))
