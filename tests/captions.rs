@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use alambic_data::{DetectedRegions, RegionLayout, RegionVocabulary};
 use alambic_tensor::parameters;
-use common::{json, json_of, run, run_with, write_image};
+use common::{json, json_of, regions, run, run_with, write_image};
 use serde_json::Value;
 
 #[test]
@@ -81,22 +81,6 @@ fn model_folder(folder: &Path) -> Option<PathBuf> {
         std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path()).collect();
     below.sort();
     below.iter().find_map(|path| model_folder(path))
-}
-
-/// Regions of an image: a red one on the left, or a blue one on the right, as its number is even or odd.
-fn regions(number: usize) -> DetectedRegions {
-    let is_even = number.is_multiple_of(2);
-    let (tag, bounds) =
-        if is_even { ("red box", [0.0, 0.0, 0.5, 1.0]) } else { ("blue box", [0.5, 0.0, 1.0, 1.0]) };
-    let features = if is_even { [1.0, 0.0, 0.5, 0.0] } else { [0.0, 1.0, 0.0, 0.5] };
-    DetectedRegions {
-        width: 4,
-        features: Arc::new(features.to_vec()),
-        bounds: vec![bounds],
-        tags: vec![tag.to_owned()],
-        confidences: vec![0.9],
-        ..DetectedRegions::default()
-    }
 }
 
 /// Files of captions in the published layout, for images of these numbers.

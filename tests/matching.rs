@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use alambic_data::{DetectedRegions, RegionLayout, RegionVocabulary};
-use common::{json, json_of, run, write_image};
+use common::{json, json_of, regions, run, write_image};
 use serde_json::Value;
 
 const RECIPE: &str = "builtin:vision/smoke/oscar-retrieval";
@@ -126,22 +126,6 @@ timed-examples = 2
     assert!(recall(&own) <= recall(&all), "{own} {all}");
     let card = std::fs::read_to_string(at.join("own/student/README.md")).unwrap();
     assert!(card.contains("alambic predict"), "{card}");
-}
-
-/// Regions of an image: a red one on the left, or a blue one on the right, as its number is even or odd.
-fn regions(number: usize) -> DetectedRegions {
-    let is_even = number.is_multiple_of(2);
-    let (tag, bounds) =
-        if is_even { ("red box", [0.0, 0.0, 0.5, 1.0]) } else { ("blue box", [0.5, 0.0, 1.0, 1.0]) };
-    let features = if is_even { [1.0, 0.0, 0.5, 0.0] } else { [0.0, 1.0, 0.0, 0.5] };
-    DetectedRegions {
-        width: 4,
-        features: Arc::new(features.to_vec()),
-        bounds: vec![bounds],
-        tags: vec![tag.to_owned()],
-        confidences: vec![0.9],
-        ..DetectedRegions::default()
-    }
 }
 
 #[test]

@@ -10,8 +10,9 @@ mod recipes;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use alambic_data::Raster;
+use alambic_data::{DetectedRegions, Raster};
 use alambic_tensor::candle::{Device, Tensor};
 use serde_json::Value;
 
@@ -146,4 +147,20 @@ pub(crate) fn augmented(run: &Path) -> PathBuf {
         std::fs::read_dir(run.join("teacher-outputs")).unwrap().map(|entry| entry.unwrap().path());
     let is_augmented = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("augmented-");
     entries.find(is_augmented).unwrap()
+}
+
+/// Regions of an image: a red one on the left, or a blue one on the right, as its number is even or odd.
+pub(crate) fn regions(number: usize) -> DetectedRegions {
+    let is_even = number.is_multiple_of(2);
+    let (tag, bounds) =
+        if is_even { ("red box", [0.0, 0.0, 0.5, 1.0]) } else { ("blue box", [0.5, 0.0, 1.0, 1.0]) };
+    let features = if is_even { [1.0, 0.0, 0.5, 0.0] } else { [0.0, 1.0, 0.0, 0.5] };
+    DetectedRegions {
+        width: 4,
+        features: Arc::new(features.to_vec()),
+        bounds: vec![bounds],
+        tags: vec![tag.to_owned()],
+        confidences: vec![0.9],
+        ..DetectedRegions::default()
+    }
 }
