@@ -89,7 +89,7 @@ fn template_of_each_kind_of_task_is_sound_with_the_files_that_it_names() {
     let tasks = json(&run(folder.path(), &["list", "tasks", "--json"]).good());
     let tasks: Vec<&str> =
         tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
-    assert_eq!(tasks.len(), 20, "{tasks:?}");
+    assert_eq!(tasks.len(), 21, "{tasks:?}");
     for task in tasks {
         run(folder.path(), &["new", task, "--from", task]).good();
         let ended = run(folder.path(), &["check", &format!("{task}.toml")]);
