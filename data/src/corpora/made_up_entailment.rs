@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::ReadCorpus;
 use crate::content::Content;
 use crate::error::{DataError, Fault, Place};
-use crate::scenes::{EntailmentLabel, EntailmentPair, SceneLanguage, SceneOptions};
+use crate::scenes::{EntailmentLabel, EntailmentPair, SceneLanguage, SceneOptions, StatementForm};
 use crate::source::Extent;
 use crate::stable_hash::bytes;
 use crate::texts::{Label, Labels, Text, TextsBuilder};
@@ -18,8 +18,8 @@ settings! {
     /// Made-up pairs of a caption and a statement, each with the class `entailment`, `neutral` or `contradiction`: whether the statement
     /// is true of every scene that the caption describes, of some of them, or of none. Captions and statements are those of
     /// `made-up-scenes`, and there is no image. A caption that tells what is there names all of it, one that tells where two objects lie
-    /// says nothing of others, and no two objects of a scene are alike. There are as many pairs of each class, give or take one. For
-    /// trying a recipe without data; scores here do not carry over to real texts.
+    /// says nothing of others, and no two objects of a scene are alike. There are as many pairs of each class, give or take one, and
+    /// as many statements of each class that tell what is there as that tell where an object lies. For trying a recipe without data; scores here do not carry over to real texts.
     pub struct MadeUpEntailment {
         /// Number of different pairs; fewer where no more turn up.
         #[range(1..=1_000_000)]
@@ -78,9 +78,11 @@ impl ReadCorpus for MadeUpEntailment {
             if seen.len() == wanted {
                 break;
             }
-            let turn = seen.len() % EntailmentLabel::ALL.len();
-            let language = spoken[seen.len() / EntailmentLabel::ALL.len() % spoken.len()];
-            let wanted = EntailmentLabel::ALL[turn];
+            let (labels, forms) = (EntailmentLabel::ALL.len(), StatementForm::ALL.len());
+            let turn = seen.len() % labels;
+            let form = StatementForm::ALL[seen.len() / labels % forms];
+            let language = spoken[seen.len() / (labels * forms) % spoken.len()];
+            let wanted = (EntailmentLabel::ALL[turn], form);
             let Some(pair) = EntailmentPair::invent(&options, wanted, &mut random) else { continue };
             let [first, second] = pair.say(language);
             if !seen.insert((first.clone(), second.clone())) {

@@ -36,15 +36,26 @@ pub(crate) struct EntailmentPair {
 /// An object by its colour and shape.
 type Object = (Colour, Shape);
 
+/// What a statement tells: what is there, or where an object lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatementForm {
+    There,
+    Place,
+}
+
+impl StatementForm {
+    pub(crate) const ALL: [Self; 2] = [Self::There, Self::Place];
+}
+
 /// How often a statement is drawn for a scene.
-const DRAWS: usize = 40;
+const DRAWS: usize = 60;
 
 impl EntailmentPair {
-    /// A caption of a scene by lot, with a statement that has this label; none where the scene has two objects alike, or no such
-    /// statement turns up.
+    /// A caption of a scene by lot, with a statement of this form that has this label; none where the scene has two objects alike, or no
+    /// such statement turns up.
     pub(crate) fn invent(
         options: &SceneOptions,
-        wanted: EntailmentLabel,
+        (wanted, form): (EntailmentLabel, StatementForm),
         random: &mut ChaCha8Rng,
     ) -> Option<Self> {
         let scene = Scene::invent(options, random);
@@ -55,7 +66,7 @@ impl EntailmentPair {
         let premise = scene.describe(random);
         let named = premise.objects();
         let drawn = (0..DRAWS).map(|_| {
-            let hypothesis = draw(&named, options.variety, random)?;
+            let hypothesis = draw(&named, form, options.variety, random)?;
             Some(Self { premise: premise.clone(), hypothesis })
         });
         drawn
@@ -95,8 +106,13 @@ impl EntailmentPair {
     }
 }
 
-/// A statement by lot, of one or two objects: three times out of four one that a caption names.
-fn draw(named: &[Object], (shapes, colours): (usize, usize), random: &mut ChaCha8Rng) -> Option<Statement> {
+/// A statement of a form by lot, of one or two objects: three times out of four one that a caption names.
+fn draw(
+    named: &[Object],
+    form: StatementForm,
+    (shapes, colours): (usize, usize),
+    random: &mut ChaCha8Rng,
+) -> Option<Statement> {
     let mut object = || {
         if random.random_bool(0.75) {
             return named.choose(random).copied();
@@ -105,14 +121,14 @@ fn draw(named: &[Object], (shapes, colours): (usize, usize), random: &mut ChaCha
         Some((*colour, *Shape::ALL[..shapes.clamp(1, Shape::ALL.len())].choose(random)?))
     };
     let (one, other) = (object()?, object()?);
-    if random.random_bool(0.25) {
+    if form == StatementForm::There && random.random_bool(0.5) {
         return Some(Statement::There(vec![one]));
     }
     // One object is not two.
     if one == other {
         return None;
     }
-    if random.random_bool(1.0 / 3.0) {
+    if form == StatementForm::There {
         return Some(Statement::There(vec![one, other]));
     }
     Some(Statement::Place { one, side: *Side::ALL.choose(random)?, other })
@@ -155,7 +171,10 @@ mod tests {
         let mut counts = [0; 3];
         for turn in 0..240 {
             let wanted = EntailmentLabel::ALL[turn % 3];
-            let Some(pair) = EntailmentPair::invent(&OPTIONS, wanted, &mut random) else { continue };
+            let form = StatementForm::ALL[turn / 3 % 2];
+            let mut tries = 0..60;
+            let found = tries.find_map(|_| EntailmentPair::invent(&OPTIONS, (wanted, form), &mut random));
+            let Some(pair) = found else { continue };
             counts[turn % 3] += 1;
             let hypothesis = SceneLanguage::English.say(&pair.hypothesis);
             let described = scenes.iter().filter(|scene| describes(&pair.premise, scene));
@@ -173,17 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_statements_have_every_label() {
+    fn both_forms_of_statements_turn_up_with_every_label() {
         let mut random = ChaCha8Rng::seed_from_u64(5);
         let options = SceneOptions { objects: (2, 4), variety: (4, 6), ..OPTIONS };
         let mut forms = [[0; 2]; 3];
         for turn in 0..3000 {
-            let wanted = EntailmentLabel::ALL[turn % 3];
+            let (label, form) = (turn % 3, turn / 3 % 2);
+            let wanted = (EntailmentLabel::ALL[label], StatementForm::ALL[form]);
             if let Some(pair) = EntailmentPair::invent(&options, wanted, &mut random) {
-                forms[turn % 3][usize::from(matches!(pair.hypothesis, Statement::Place { .. }))] += 1;
+                assert_eq!(matches!(pair.hypothesis, Statement::Place { .. }), form == 1, "{pair:?}");
+                forms[label][form] += 1;
             }
         }
-        // The statement alone does not tell the label.
+        // Of 500 scenes each.
         assert!(forms.iter().flatten().all(|count| *count > 50), "{forms:?}");
     }
 }

@@ -23,7 +23,7 @@ mod style;
 pub use caption_colours::CaptionColours;
 pub use contents::{CaptionObjects, SceneContents};
 pub use drawing::Drawing;
-pub(crate) use entailment::{EntailmentLabel, EntailmentPair};
+pub(crate) use entailment::{EntailmentLabel, EntailmentPair, StatementForm};
 pub use hidden_colours::{has_colour_words, hide_colours};
 pub use languages::SceneLanguage;
 pub(crate) use languages::{SceneAnswer, Statement};

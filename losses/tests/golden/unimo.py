@@ -16,11 +16,11 @@ FOLDER = Path(__file__).parent / "unimo"
 torch.manual_seed(9)
 torch.set_default_dtype(torch.float64)
 
-# Four pairs: the second has fewer places, the third no positive, and the fourth no negative. Scores are as far apart as those of a
-# temperature of 0.07.
+# Four pairs: the second has fewer places, the third no positive, and the fourth no negative. Scores are near enough that a loss is far
+# from what is lost in single precision.
 LISTED = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0]])
 POSITIVE = torch.tensor([[1, 0, 1, 0, 1, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0]])
-SCORES = (12 * torch.randn(4, 6)).float().double().requires_grad_()
+SCORES = (3 * torch.randn(4, 6)).float().double().requires_grad_()
 FEATURES, MASKED = torch.randn(3, 5, 7), (torch.rand(3, 5) < 0.4).double()
 PREDICTED = torch.randn(3, 5, 7).float().double().requires_grad_()
 FEATURES = FEATURES.float().double()
