@@ -127,7 +127,7 @@ fn captions_say_the_style_where_a_template_has_it() {
     )
     .unwrap();
     let said = refused("sheets = 'a.png', style = 'look', caption-template = '{style}: {caption}'");
-    assert!(said.contains("line 3") && said.contains("style"), "{said}");
+    assert!(said.contains("cells.tsv:3") && said.contains("style"), "{said}");
 }
 
 #[test]
