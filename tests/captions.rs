@@ -5,9 +5,8 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use alambic_data::{DetectedRegions, RegionLayout, RegionVocabulary};
+use alambic_data::{RegionLayout, RegionVocabulary};
 use alambic_tensor::parameters;
 use common::{json, json_of, regions, run, run_with, write_image};
 use serde_json::Value;

@@ -4,9 +4,8 @@
 
 mod common;
 
-use std::sync::Arc;
 
-use alambic_data::{DetectedRegions, RegionLayout, RegionVocabulary};
+use alambic_data::{RegionLayout, RegionVocabulary};
 use common::{json, json_of, regions, run, write_image};
 use serde_json::Value;
 
