@@ -1,7 +1,5 @@
 //! Pre-training on texts, images and pairs with rewritten captions, from a recipe to its use.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 mod common;
 
 use std::fmt::Write;

@@ -141,8 +141,12 @@ mod tests {
     }
 
     /// By PyTorch's `KLDivLoss` with targets of 1 - s and s / (V - 1), in double precision: `losses/tests/golden/caption_words.py`.
-    const GOLDEN: [(f64, f64, f64); 4] =
-        [(0.0, 0.0, 2.162998138), (0.1, 0.0, 1.895553936), (0.1, 0.25, 0.472363111), (0.3, 0.5, 0.206994567)];
+    const GOLDEN: [(f64, f64, f64); 4] = [
+        (0.0, 0.0, 2.162_998_138),
+        (0.1, 0.0, 1.895_553_936),
+        (0.1, 0.25, 0.472_363_111),
+        (0.3, 0.5, 0.206_994_567),
+    ];
 
     #[test]
     fn loss_is_the_divergence_of_pytorch() {

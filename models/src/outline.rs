@@ -65,6 +65,7 @@ impl Stream {
 
 /// The streams of a network by name, and the widths of what is not in a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "networks differ in each by itself")]
 pub struct Outline {
     /// `encoder`, `decoder` and `cross` for an encoder-decoder; a text encoder's only stream has the empty name.
     pub streams: IndexMap<String, Stream>,
@@ -336,6 +337,8 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
         "target_logits",
         "Logits of the vocabulary at each token of a target that stands behind a text, an image or both",
     ),
+    ("object_logits", "Logits of the class of the object in each region of an image"),
+    ("attribute_logits", "Logits of the attribute of the object in each region of an image"),
     ("predicted_features", "Features that are predicted of each region or patch of an image"),
     ("objectness", "Logits that an object is in a cell, for each object that a cell may have"),
     ("boxes", "Box of each object that a cell may have"),

@@ -49,7 +49,7 @@ impl Lexicon {
         for row in 0..table.rows() {
             let next = own.kinds.len();
             let kind = *numbers.entry(kinds[row].trim().to_owned()).or_insert(next);
-            own.add(kind, &phrases[row]);
+            own.add(kind, phrases[row]);
         }
         Ok(own)
     }

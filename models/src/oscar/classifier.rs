@@ -10,7 +10,7 @@ use crate::layers::{Linear, Norm, Shapes, WeightSource};
 /// Name of the classifier's tensors; its parts are 0, 1, 2 and 3 of a sequence of modules.
 pub(super) const CLASSIFIER: &str = "classifier";
 
-/// A linear layer, a ReLU, a norm where regions have one, and another linear layer, over the pooled states of a text with each of its
+/// A linear layer, a rectifier, a norm where regions have one, and another linear layer, over the pooled states of a text with each of its
 /// images side by side.
 #[derive(Debug, Clone)]
 pub(super) struct Classifier {

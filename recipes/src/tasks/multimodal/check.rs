@@ -25,7 +25,7 @@ impl MultimodalsData {
     pub(super) fn check_multimodal(&self, site: &Site<'_>, checker: &mut Checker<'_>) {
         let mut counts = Counts { is_exact: true, ..Counts::default() };
         for (index, options) in self.multimodal.iter().enumerate() {
-            if !self.check_corpora_of(index, options, site, checker) {
+            if !Self::check_corpora_of(index, options, site, checker) {
                 continue;
             }
             let count = |split| options.examples(&checker.corpora, split).map_or(0, |found| found.len());
@@ -58,7 +58,6 @@ impl MultimodalsData {
 
     /// Reports corpora that do not hold what a table reads; false if there are any.
     fn check_corpora_of(
-        &self,
         index: usize,
         options: &MultimodalData,
         site: &Site<'_>,

@@ -141,7 +141,7 @@ impl<'d> PairLists<'d> {
     /// former among the latter, behind the texts of the lists.
     pub(super) fn scores(&self, together: Option<&Tensor>, alone: &Tensor) -> Result<Tensor, RunError> {
         let columns = alone.dim(1)?;
-        let first = together.map_or(0, |own| own.elem_count());
+        let first = together.map_or(0, Tensor::elem_count);
         let cell_of = |cell: &Cell| match cell.scored {
             Scored::Together(row) if together.is_some() => row,
             Scored::Together(row) => self.together[row].0 * columns + self.texts.len() + row,

@@ -68,7 +68,7 @@ mod tests {
     fn caption_of_the_nearest_image_is_taken() {
         let picture = |shade: u8| {
             let raster = Raster { width: 4, height: 4, rgb: Arc::new(vec![shade; 48]) };
-            Picture { pixels: Pixels::Held(raster), ..Picture::without_pixels(format!("{shade}").into()) }
+            Picture { pixels: Pixels::Held(raster), ..Picture::without_pixels(format!("{shade}")) }
         };
         let known = [10u8, 90, 200].map(picture);
         let captions = ["dark", "grey", "light"];

@@ -102,7 +102,7 @@ impl WrittenData {
                     .help("a teacher that writes captions of as many tokens (`max-caption-length`) reads the student's masks"),
             );
         }
-        if self.contrast.first().is_some() {
+        if !self.contrast.is_empty() {
             let origin = checker.table_origin(site, "contrast", 0);
             let message = "an `oscar` has no embeddings of texts and images to be contrasted".to_owned();
             checker.error("student::regions", message, &origin, "leave these entries out");
