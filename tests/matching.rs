@@ -4,7 +4,6 @@
 
 mod common;
 
-
 use alambic_data::{RegionLayout, RegionVocabulary};
 use common::{json, json_of, regions, run, write_image};
 use serde_json::Value;

@@ -337,6 +337,8 @@ pub const TAP_PATTERNS: &[(&str, &str)] = &[
         "target_logits",
         "Logits of the vocabulary at each token of a target that stands behind a text, an image or both",
     ),
+    ("object_logits", "Logits of the class of the object in each region of an image"),
+    ("attribute_logits", "Logits of the attribute of the object in each region of an image"),
     ("predicted_features", "Features that are predicted of each region or patch of an image"),
     ("objectness", "Logits that an object is in a cell, for each object that a cell may have"),
     ("boxes", "Box of each object that a cell may have"),

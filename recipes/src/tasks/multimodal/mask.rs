@@ -15,15 +15,15 @@ use crate::error::RunError;
 /// Edges of a region: left, top, right and bottom, as shares of the sides.
 type Edges = [f32; 4];
 
-/// Patches or pixels of images, or their regions.
-type Units = (Option<Image>, Option<Regions>);
+/// Patches or regions of images.
+type ImageParts = (Option<Image>, Option<Regions>);
 
 /// Images with some of their regions or patches masked, and what these were. `random` is the stream of each image's draws.
 pub(super) fn mask_images<R: Rng>(
     options: &ImageMaskOptions,
-    (image, regions): Units,
+    (image, regions): ImageParts,
     random: impl FnMut(usize) -> R,
-) -> Result<(Units, RegionTargets), RunError> {
+) -> Result<(ImageParts, RegionTargets), RunError> {
     if let Some(regions) = regions {
         let edges = match &regions.boxes {
             Some(boxes) => boxes.narrow(2, 0, 4)?.flatten_all()?.to_vec1::<f32>()?,
