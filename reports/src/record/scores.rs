@@ -21,7 +21,7 @@ pub type ScoresBySeed = Vec<IndexMap<String, Scores>>;
 /// metric's sums the number belongs to) and `number`; an example that adds nothing has one row without them.
 ///
 /// # Errors
-/// [`ReportError::Table`] or [`ReportError::File`].
+/// [`crate::ReportError::Table`] or [`crate::ReportError::File`].
 pub fn write_scores(folder: &Path, models: &[(&str, &ScoresBySeed)]) -> Result<()> {
     let path = folder.join(SCORES);
     let (mut names, mut metrics): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
@@ -62,7 +62,7 @@ pub fn write_scores(folder: &Path, models: &[(&str, &ScoresBySeed)]) -> Result<(
 /// are left out.
 ///
 /// # Errors
-/// [`ReportError::File`], or [`ReportError::Table`] for a file of other columns.
+/// [`crate::ReportError::File`], or [`crate::ReportError::Table`] for a file of other columns.
 pub fn read_scores(folder: &Path) -> Result<IndexMap<String, ScoresBySeed>> {
     let path = folder.join(SCORES);
     let damaged = |reason: &str| table_error(&path, reason);
