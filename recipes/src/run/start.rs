@@ -223,6 +223,8 @@ fn difference(key: String, before: &Node, now: &Node) -> Option<String> {
             let names: IndexSet<&String> = before.keys().chain(now.keys()).collect();
             return names.into_iter().find_map(|name| match (before.get(name), now.get(name)) {
                 (Some(before), Some(now)) => difference(below(name), &before.node, &now.node),
+                // A key that one version writes empty and another one does not know asks for nothing in either.
+                (Some(own), None) | (None, Some(own)) if asks_for_nothing(&own.node.value) => None,
                 _ => Some(below(name)),
             });
         }
@@ -241,6 +243,14 @@ fn difference(key: String, before: &Node, now: &Node) -> Option<String> {
         _ => false,
     };
     (!is_same).then_some(key)
+}
+
+fn asks_for_nothing(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.is_empty(),
+        Value::Table(keys) => keys.is_empty(),
+        _ => false,
+    }
 }
 
 /// Notes what a run reads, or makes sure that a run which goes on reads what it read before: a vocabulary made of other texts
@@ -336,4 +346,24 @@ fn mark(run: &Path) -> Result<LogMark, RunError> {
         newest = mark.into_iter().chain([newest]).max_by_key(|mark| mark.bytes).unwrap_or_default();
     }
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipes_differ_by_their_values_and_not_by_keys_that_are_empty() {
+        let differs = |before: &str, now: &str| {
+            let [before, now] = [before, now].map(|text| Node::parse(Path::new("recipe"), text).unwrap());
+            difference(String::new(), &before, &now)
+        };
+        assert_eq!(differs("a = 1\n[b]\nc = [1, 2]\n", "a = 1 # said\n[b]\nc = [1, 2]\n"), None);
+        assert_eq!(differs("[b]\nc = [1, 2]\n", "[b]\nc = [1, 3]\n"), Some("b.c.1".into()));
+        assert_eq!(differs("a = 1\n", "a = 1\nb = 0\n"), Some("b".into()));
+        // As a version writes that knows more keys.
+        assert_eq!(differs("a = 1\n", "a = 1\nb = []\n[c]\n"), None);
+        assert_eq!(differs("a = 1\nb = []\n", "a = 1\nb = [1]\n"), Some("b".into()));
+        assert_eq!(differs("b = [1]\n", "[c]\n"), Some("b".into()));
+    }
 }
