@@ -1,8 +1,11 @@
 //! Pre-training on texts, images and pairs with rewritten captions, from a recipe to its use.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
 mod common;
 
 use std::fmt::Write;
+use std::path::Path;
 
 use common::{json, json_of, run, write_image};
 use serde_json::Value;
@@ -103,12 +106,20 @@ loss.span-generation = {}
 loss.region-regression = {}
 "#;
 
+/// What comes of a run whose second stage is in `rest`, behind the pre-training of [`DATA`].
+fn trained(at: &Path, second: &str, rest: &str) -> Value {
+    std::fs::write(at.join("recipe.toml"), format!("stages = [\"learn\", \"{second}\"]\n{DATA}{rest}"))
+        .unwrap();
+    json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done())
+}
+
 #[test]
 fn towers_learn_from_it_and_both_retrieve() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let recipe = format!(
-        "stages = [\"learn\", \"towers\"]\n{DATA}{}",
+    let outcome = trained(
+        at,
+        "towers",
         r#"
 [model.clip.clip]
 image = 16
@@ -130,10 +141,8 @@ teacher = "unimo"
 caption-relevance = "true"
 limit = 10
 timed-examples = 2
-"#
+"#,
     );
-    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
-    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
     for model in ["teacher", "student", "baseline"] {
         for slice in ["text to image", "image to text"] {
             assert!(outcome["models"][model]["slices"][slice]["recall-at-1"].is_f64(), "{outcome}");
@@ -210,8 +219,9 @@ timed-examples = 2
 fn it_answers_questions_under_a_head() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let recipe = format!(
-        "stages = [\"learn\", \"answer\"]\n{DATA}{}",
+    let outcome = trained(
+        at,
+        "answer",
         r#"
 [model.answers.fusion]
 teacher = "unimo"
@@ -223,10 +233,8 @@ loss.cross-entropy = {}
 data = ["scenes"]
 limit = 10
 timed-examples = 2
-"#
+"#,
     );
-    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
-    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
     assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
     let config = json_of(&at.join("run/student/config.json"));
     assert_eq!(config["architectures"][0], "UnimoForQuestionAnswering");
@@ -238,8 +246,9 @@ timed-examples = 2
 fn its_reading_of_texts_becomes_a_text_encoder_that_learns_entailment() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let recipe = format!(
-        "stages = [\"learn\", \"entail\"]\n{DATA}{}",
+    let outcome = trained(
+        at,
+        "entail",
         r#"
 [data.statements.corpus.made-up-entailment]
 size = 120
@@ -256,10 +265,8 @@ loss.cross-entropy = {}
 data = ["statements"]
 limit = 20
 timed-examples = 2
-"#
+"#,
     );
-    std::fs::write(at.join("recipe.toml"), recipe).unwrap();
-    let outcome: Value = json(&run(at, &["run", "recipe.toml", "--out", "run", "--json"]).done());
     assert!(outcome["models"]["student"]["metrics"]["accuracy"].is_f64(), "{outcome}");
     let config = json_of(&at.join("run/student/config.json"));
     assert_eq!((&config["model_type"], &config["type_vocab_size"]), (&"bert".into(), &2.into()));
