@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
 #[path = "../teachers/tests/endpoint_server/mod.rs"]
 mod endpoint_server;
 
@@ -14,9 +13,9 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::common::{Ended, alambic, run, student, tiny_encoder};
 use alambic_models::Tokenizer;
 use alambic_models::text_encoder::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
-use common::{Ended, alambic, run, student, tiny_encoder};
 use endpoint_server::{Asked, Reply, Server};
 
 const WORDS: [&str; 10] = ["good", "bad", "long", "short", "film", "song", "road", "night", "a", "the"];
@@ -126,7 +125,7 @@ fn students_of_recorded_answers_are_those_of_the_teacher() {
         run_into(path, "recorded").done();
         assert!(student(&path.join("recorded")) == student(&path.join("live")), "{:?}", task.head);
         let [live, recorded] =
-            ["live", "recorded"].map(|out| common::json_of(&path.join(out).join("metrics.json")));
+            ["live", "recorded"].map(|out| crate::common::json_of(&path.join(out).join("metrics.json")));
         for model in ["teacher", "student"] {
             let metrics = |outcome: &serde_json::Value| outcome["models"][model]["metrics"].clone();
             assert_eq!(metrics(&recorded), metrics(&live), "{:?}, {model}", task.head);
@@ -146,7 +145,7 @@ fn answers_belong_to_texts_by_their_ids() {
     recipe(path, &CLASSES, "[teacher.given.recorded]\npath = \"answers.csv\"\nid = \"number\"\n");
     run_into(path, "out").done();
     // The table says what the labels say.
-    let outcome = common::json_of(&path.join("out/metrics.json"));
+    let outcome = crate::common::json_of(&path.join("out/metrics.json"));
     assert_eq!(outcome["models"]["teacher"]["metrics"]["accuracy"], 1.0);
 }
 
@@ -295,7 +294,7 @@ fn texts_without_labels_get_the_classes_that_the_corpus_names() {
     );
     std::fs::write(path.join("recipe.toml"), text).unwrap();
     run_into(path, "out").done();
-    let config = common::json_of(&path.join("out/student/config.json"));
+    let config = crate::common::json_of(&path.join("out/student/config.json"));
     assert_eq!(config["id2label"]["0"], "yes");
 }
 
@@ -382,7 +381,7 @@ const SECRET: &str = "sk-c2VjcmV0LW9mLXRlc3Rz";
 fn answered(file: &Path) -> HashSet<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| common::json(line)["text"].as_str().unwrap().to_owned()).collect()
+    whole.lines().map(|line| crate::common::json(line)["text"].as_str().unwrap().to_owned()).collect()
 }
 
 /// `ALAMBIC_TEST_TEXTS` sets how many texts are asked about.

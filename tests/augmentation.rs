@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
-use common::{augmented, json, json_of, run, smoke, student};
+use crate::common::{augmented, json, json_of, run, smoke, student};
 use serde_json::Value;
 
 /// The rows of a record: what stands between its head and the digests of its chunks.

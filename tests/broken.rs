@@ -6,11 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::alambic;
+use crate::common::alambic;
 
 /// Every folder that holds a broken recipe, by name.
 fn cases() -> Vec<PathBuf> {

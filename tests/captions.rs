@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::{json, json_of, regions, run, run_with, write_image};
 use alambic_data::{RegionLayout, RegionVocabulary};
 use alambic_tensor::parameters;
-use common::{json, json_of, regions, run, run_with, write_image};
 use serde_json::Value;
 
 #[test]

@@ -2,15 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{broken, ids, json, run, run_with, tiny_model};
 use alambic_models::Tokenizer;
 use alambic_reports::outcome::{Latency, ModelOutcome, Outcome};
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
-use common::{broken, ids, json, run, run_with, tiny_model};
 use serde_json::Value;
 
 #[test]
@@ -139,7 +137,7 @@ fn tables_fit_the_columns_that_are_named() {
     let folder = tempfile::tempdir().unwrap();
     for what in ["recipes", "students", "losses", "corpora", "metrics"] {
         for columns in ["80", "100", "120"] {
-            let mut command = common::alambic(folder.path());
+            let mut command = crate::common::alambic(folder.path());
             let output = command.args(["list", what]).env("COLUMNS", columns).output().unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
@@ -529,7 +527,7 @@ fn models_are_measured_in_turn() {
 #[test]
 fn nobody_reading_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = common::alambic(folder.path());
+    let mut command = crate::common::alambic(folder.path());
     command.arg("schema").stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());

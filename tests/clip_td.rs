@@ -1,8 +1,6 @@
 //! Pictures with descriptions to choose from, and a CLIP's vectors, from a recipe to a student that chooses.
 
-mod common;
-
-use common::{json, json_of, run, write_image};
+use crate::common::{json, json_of, run, write_image};
 use serde_json::Value;
 
 #[test]

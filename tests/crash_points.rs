@@ -1,7 +1,7 @@
 //! A run that ends at any operation on its files, by a kill or a full disk, goes on or starts anew to the same bytes.
 //!
 //! A library that is preloaded into the binary counts its operations and ends it at one of them. CI tries some points of a
-//! small recipe; `ALAMBIC_CRASH_POINTS=100 cargo test --release --workspace --test crash_points` that many of each kind over
+//! small recipe; `ALAMBIC_CRASH_POINTS=100 cargo test --release --test integration -- crash_points::` that many of each kind over
 //! each recipe, spread evenly; `all` every one.
 #![allow(
     clippy::unwrap_used,
@@ -10,12 +10,10 @@
 )]
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Ended, alambic, copy, student};
+use crate::common::{Ended, alambic, copy, student};
 
 /// Points of each kind that CI tries.
 const FEW: usize = 6;

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{alambic, checkpoints, json, run, student};
+use crate::common::{alambic, checkpoints, json, run, student};
 
 /// Words of two columns, English and German.
 const DICTIONARY: &str = "en\tde\nplums\tPflaumen\nsend\tschicken Sie\nplease\tbitte\nto\tan\nfrom\tvon\nbricks\tgebrannte Ziegel\n";

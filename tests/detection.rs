@@ -1,12 +1,10 @@
 //! Detectors with attributes, from a recipe to files of regions that corpora read.
 
-mod common;
-
+use crate::common::{json, json_of, run, write_image};
 use alambic_data::{
     Dataset, Extent, Picture, Pixels, Question, QuestionDetails, ReadStatistics, RegionFiles,
 };
 use alambic_settings::{Location, OneOrMany};
-use common::{json, json_of, run, write_image};
 use serde_json::Value;
 
 const RECIPE: &str = "builtin:vision/smoke/vinvl";

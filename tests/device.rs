@@ -1,8 +1,6 @@
 //! Devices: present and missing ones, and a GPU's results compared with the processor's.
 
-mod common;
-
-use common::run;
+use crate::common::run;
 
 #[test]
 fn missing_device_is_an_error() {
@@ -26,7 +24,7 @@ fn missing_device_is_an_error() {
     assert_eq!(run(folder.path(), &["--device", "metal", "list", "recipes"]).code, Some(0));
 }
 
-/// With `cargo test --release --features cuda --test device -- --ignored`, where one of NVIDIA's GPUs is.
+/// With `cargo test --release --features cuda --test integration -- --ignored device::`, where one of NVIDIA's GPUs is.
 #[cfg(feature = "cuda")]
 #[test]
 #[ignore = "needs one of NVIDIA's GPUs"]

@@ -1,10 +1,8 @@
-//! Documents that name files: the files are there; examples of workflows: their commands are accepted.
-
-mod common;
+//! Documents that name files: the files are there; examples of workflows: their commands are accepted; files of tests are built.
 
 use std::path::Path;
 
-use common::{json, run};
+use crate::common::{json, run};
 
 /// Whether a word in backticks is the path of a file or folder of the project, and not a pattern, a command or a key.
 fn is_path(word: &str) -> bool {
@@ -89,4 +87,30 @@ fn commands_of_example_workflows_are_accepted() {
             assert_eq!(json(said.bad(2).trim())["code"], "recipe::file", "{name}: {arguments:?}");
         }
     }
+}
+
+/// A file of tests that no program names is built by nothing, and passes without a word.
+#[test]
+fn every_file_of_tests_is_a_module_of_its_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let members = manifest.lines().find(|line| line.starts_with("members")).unwrap();
+    let folders = members.split('"').skip(1).step_by(2).chain(["."]);
+    let (mut files, mut missing) = (0, Vec::new());
+    for tests in folders.map(|folder| root.join(folder).join("tests")) {
+        let Ok(program) = std::fs::read_to_string(tests.join("integration.rs")) else { continue };
+        for entry in std::fs::read_dir(&tests).unwrap() {
+            let file = entry.unwrap().path();
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            if file.extension().is_none_or(|extension| extension != "rs") || name == "integration" {
+                continue;
+            }
+            files += 1;
+            if !program.lines().any(|line| line == format!("mod {name};")) {
+                missing.push(file);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(files > 100, "only {files} files of tests are found");
 }

@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{json, json_of, run};
 use alambic_data::{Picture, Raster};
-use common::{json, json_of, run};
 use serde_json::Value;
 
 /// Keys that bring `vision/smoke/ernie-vilg` down to a few steps.
@@ -106,7 +104,7 @@ fn texts_become_images_and_images_texts() {
         assert!(ended.code == Some(code) && ended.stderr.contains(expected), "{}", ended.stderr);
     }
     assert!(!at.join("out.png").exists());
-    common::write_image(&at.join("wide.png"), (24, 16), |value| (value % 251) as u8);
+    crate::common::write_image(&at.join("wide.png"), (24, 16), |value| (value % 251) as u8);
     let refused = run(at, &["predict", "run/student", "--image", "wide.png"]).bad(1);
     assert!(refused.contains("24 × 16") && refused.contains("16 × 16"), "{refused}");
 

@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::common::{copy, json, run};
 use alambic_files::text::{first_hidden, string_literal};
-use common::{copy, json, run};
 use serde_json::{Value, json};
 
 /// A label that would be a line of Python, of YAML and of HTML, a cell and mathematics of Markdown, a command of a shell,

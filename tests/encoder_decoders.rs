@@ -1,12 +1,10 @@
 //! Encoder-decoders of every family through a whole run: trained as a teacher, distilled into fewer of their layers, written,
 //! exported and asked.
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{json_of, run};
 use alambic_models::{Config, ModelFolder};
-use common::{json_of, run};
 
 /// Families that a recipe names, each with the type of the model that is written.
 const FAMILIES: [(&str, &str); 6] = [

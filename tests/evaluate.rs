@@ -2,17 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::common::{alambic, json_of, run, tiny_encoder};
 use alambic_models::text_encoder::{HeadSpec, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Tokenizer, TokenizerModel};
-use common::{alambic, json_of, run, tiny_encoder};
 use serde_json::Value;
 
 /// Writes a tiny sentence encoder over the words of some texts.

@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
+use crate::common::{json_of, run, tiny_encoder, write_image};
 use alambic_models::text_encoder::HeadSpec;
 use alambic_models::{Precision, Tokenizer, TokenizerModel};
 use alambic_settings::{Node, Table, read};
@@ -14,7 +13,6 @@ use alambic_students::{BuildContext, ClipSizes, Fusion, OscarSizes, StudentBuild
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{Weights, save};
-use common::{json_of, run, tiny_encoder, write_image};
 use serde_json::{Value, json};
 
 /// What is asked and said of the images.

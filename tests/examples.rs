@@ -1,6 +1,5 @@
 //! The examples, run as their readers would run them.
 
-mod common;
 #[path = "../examples/custom_loss.rs"]
 #[expect(dead_code, reason = "the program's own `main` is run through its list")]
 mod custom_loss;
@@ -132,11 +131,11 @@ fn command_line_with_a_loss_of_the_program_checks_and_runs_its_recipe() {
     assert_eq!(done(&["plan", &recipe()]), ExitCode::SUCCESS);
     // A process handles Ctrl-C once, so this is the only run.
     assert_eq!(done(&["run", &recipe(), "--out", out.to_str().unwrap()]), ExitCode::SUCCESS);
-    let metrics = common::json(&std::fs::read_to_string(out.join("metrics.json")).unwrap());
+    let metrics = crate::common::json(&std::fs::read_to_string(out.join("metrics.json")).unwrap());
     assert!(metrics["models"]["student"]["parameters"].as_u64().unwrap() > 0, "{metrics}");
     let events = std::fs::read_to_string(out.join("events.jsonl")).unwrap();
     assert!(events.contains("total-variation"), "the term is in the record of the steps");
     // The program without the loss says what is the matter.
-    let bare = common::run(folder.path(), &["check", &recipe()]);
+    let bare = crate::common::run(folder.path(), &["check", &recipe()]);
     assert!(bare.bad(2).contains("total-variation"));
 }

@@ -3,15 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{json_of, run};
 use alambic_models::text_encoder::{Head, HeadSpec, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, ModelFolder, Precision, Tokenizer, TokenizerModel};
 use alambic_students::save_pretrained;
 use alambic_tensor::Streams;
-use common::{json_of, run};
 
 const FAMILIES: [&str; 12] = [
     "bert",

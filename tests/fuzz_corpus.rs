@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 #![expect(clippy::print_stderr, reason = "a run by hand reports its progress")]
 
-mod fuzzing;
 #[path = "fuzzing/mutator.rs"]
 mod mutator;
 
@@ -14,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use fuzzing::{TARGETS, Target};
+use crate::fuzzing::{TARGETS, Target};
 use mutator::Mutator;
 
 /// Time that an input may take.

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::{copy, ids, json, json_of, run, tiny_model};
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::parameters::{self, Weights};
-use common::{copy, ids, json, json_of, run, tiny_model};
 use serde_json::Value;
 
 /// Families whose models write, with what transformers writes of twenty inputs.

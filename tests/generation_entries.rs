@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
-use common::{json_of, run};
+use crate::common::{json_of, run};
 
 const RECIPE: &str = r#"
 schema = 1
@@ -307,7 +305,7 @@ fn names_of_pictures_in_sheets_are_written_of_an_unseen_style() {
     }
     std::fs::write(folder.path().join("cells.tsv"), table).unwrap();
     for (name, shade) in [("a.png", 0), ("b.png", 5)] {
-        common::write_image(&folder.path().join(name), (64, 64), |value| {
+        crate::common::write_image(&folder.path().join(name), (64, 64), |value| {
             let pixel = value / 3;
             (shade + (pixel / 64 / 8 * 8 + pixel % 64 / 8) * 3 + pixel % 8) as u8
         });
@@ -333,6 +331,10 @@ fn names_of_pictures_in_sheets_are_written_of_an_unseen_style() {
 
 /// An image to write about.
 fn image_in(folder: &std::path::Path) -> String {
-    common::write_image(&folder.join("one.png"), (16, 16), |byte| if byte % 3 == 0 { 250 } else { 20 });
+    crate::common::write_image(
+        &folder.join("one.png"),
+        (16, 16),
+        |byte| if byte % 3 == 0 { 250 } else { 20 },
+    );
     "one.png".to_owned()
 }

@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{cached_encoder, json, run, write_image};
+use crate::common::{cached_encoder, json, run, write_image};
 
 /// A fenced block: what stands behind the backticks, and its text.
 struct Block {

@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use common::{alambic, write_image};
+use crate::common::{alambic, write_image};
 
 const RECIPE: &str = r#"
 schema = 1
@@ -62,7 +60,7 @@ fn student(within: &Path, recipe: &Path, out: &Path) -> (Vec<u8>, String) {
     let output = alambic(within).arg("run").arg(recipe).arg("--out").arg(out).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let report = std::fs::read_to_string(out.join("report.md")).unwrap();
-    (common::student(out), report)
+    (crate::common::student(out), report)
 }
 
 #[test]

@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Output;
 
-use common::{alambic, write_image};
+use crate::common::{alambic, write_image};
 
 const RECIPE: &str = r#"
 schema = 1
@@ -103,7 +101,7 @@ fn said(output: &Output) -> String {
 fn student(folder: &Path, options: &[&str]) -> Vec<u8> {
     let output = run(folder, "run", options);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    common::student(&folder.join("out"))
+    crate::common::student(&folder.join("out"))
 }
 
 #[test]

@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{json, json_of, run, write_image};
 use alambic_data::{Picture, Raster};
-use common::{json, json_of, run, write_image};
 use serde_json::Value;
 
 /// Keys that bring `vision/smoke/image-tokenizer` down to a few steps.
@@ -82,7 +80,7 @@ fn images_become_tokens_and_tokens_images() {
 
     // What was run twice is the same to the byte.
     run(at, &[&["run", RECIPE, "--out", "twice"][..], &SMALL].concat()).done();
-    assert!(common::student(&at.join("run")) == common::student(&at.join("twice")));
+    assert!(crate::common::student(&at.join("run")) == crate::common::student(&at.join("twice")));
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! The prior over wrong classes by how far their names are from the right one.
 
-mod common;
-
-use common::{json_of, run, student};
+use crate::common::{json_of, run, student};
 
 /// Tagged words; the stages and what gives distances follow.
 const RECIPE: &str = r#"

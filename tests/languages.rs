@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::{json, json_of, run, run_with, student};
+use crate::common::{json, json_of, run, run_with, student};
 use serde_json::{Value, json as object};
 
 /// Words of each language: what is talked of, and what is said of it, by class.

@@ -3,13 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{alambic, sound};
+use crate::common::{alambic, sound};
 
 /// The recipe that all of these begin with.
 fn extending() -> String {

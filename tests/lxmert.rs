@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::{json, run};
+use crate::common::{json, run};
 use serde_json::Value;
 
 /// Keys that bring `vision/smoke/lxmert` down to a few steps.
@@ -56,7 +54,7 @@ fn a_model_is_pretrained_fine_tuned_and_distilled_into_fewer_layers() {
     // What is drawn at random is a function of the seed.
     let again = [&["run", recipe, "--out", "again"][..], &FEW].concat();
     assert_eq!(run(folder.path(), &again).code, Some(0));
-    let weights = |run: &str| common::student(&folder.path().join(run));
+    let weights = |run: &str| crate::common::student(&folder.path().join(run));
     assert!(weights("run") == weights("again"), "one seed gives one student");
 }
 

@@ -2,10 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
+use crate::common::{json, json_of, regions, run, write_image};
 use alambic_data::{RegionLayout, RegionVocabulary};
-use common::{json, json_of, regions, run, write_image};
 use serde_json::Value;
 
 const RECIPE: &str = "builtin:vision/smoke/oscar-retrieval";

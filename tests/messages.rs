@@ -2,25 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use crate::common::{alambic, json, run, sound, tiny_encoder};
 use alambic_models::Tokenizer;
 use alambic_models::text_encoder::{Head, HeadSpec};
 use alambic_tensor::precision::MatmulPrecision;
-use common::{alambic, json, run, sound, tiny_encoder};
 use serde_json::Value;
 
 /// A run of a few steps.
 const SHORT: [&str; 5] =
     ["--set", "train.steps=3", "--set", "stage.translator.train.steps=250", "--no-baseline"];
 
-fn short_run(folder: &Path, more: &[&str]) -> common::Ended {
+fn short_run(folder: &Path, more: &[&str]) -> crate::common::Ended {
     run(folder, &[&["run", &sound()][..], &SHORT, more].concat())
 }
 
@@ -103,7 +101,7 @@ fn log_of_events_tells_of_begin_end_and_resumption() {
     let times: Vec<&str> = events.iter().map(|event| event["time"].as_str().unwrap()).collect();
     assert!(times.is_sorted(), "{text}");
     let end = events.last().unwrap();
-    let metrics = common::json_of(&out.join("metrics.json"));
+    let metrics = crate::common::json_of(&out.join("metrics.json"));
     assert_eq!(end["status"], "finished");
     assert!(end["seconds"].as_f64().unwrap() > 0.0);
     assert_eq!(end["figures"]["metrics"]["student"], metrics["models"]["student"]["metrics"]);

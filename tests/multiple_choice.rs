@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write;
 use std::path::Path;
 
-use common::{json, json_of, run};
+use crate::common::{json, json_of, run};
 use serde_json::Value;
 
 #[test]

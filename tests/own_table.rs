@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
-use common::{json, run};
+use crate::common::{json, run};
 
 /// A recipe over `table.tsv`, whose columns are `text` and `label`, without a word about its splits.
 const OWN_TABLE: &str = r#"schema = 1

@@ -2,10 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::{json, json_of, run, run_with, tiny_model, write_image};
 use alambic_models::text_encoder::HeadSpec;
 use alambic_models::{Precision, Tokenizer};
 use alambic_settings::{Node, read};
@@ -13,7 +12,6 @@ use alambic_students::{BuildContext, InitialModel, Student, save_pretrained};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters;
-use common::{json, json_of, run, run_with, tiny_model, write_image};
 
 /// Writes a tiny PaLI that knows some letters, as `pali`.
 fn tiny_pali(folder: &Path) -> PathBuf {

@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::common::{json, json_of, run};
 use alambic_models::text_encoder::{HeadSpec, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, Precision, Tokenizer};
 use alambic_students::{
@@ -14,7 +13,6 @@ use alambic_students::{
     save_pretrained,
 };
 use alambic_tensor::Streams;
-use common::{json, json_of, run};
 use serde_json::Value;
 
 const THINGS: [[&str; 2]; 12] = [

@@ -2,17 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{json, json_of, run, run_with, tiny_encoder};
 use alambic_files::text::first_hidden;
 use alambic_models::Tokenizer;
 use alambic_models::text_encoder::{
     Head, HeadSpec, Pooling, PoolingMode, ProblemType, TextEncoderConfig, TokenPooling,
 };
 use alambic_tensor::precision::MatmulPrecision;
-use common::{json, json_of, run, run_with, tiny_encoder};
 use serde_json::Value;
 
 const LONGEST: usize = 8;
@@ -49,7 +47,7 @@ fn lines_before_a_bad_one_are_answered() {
     assert!(lines[0].starts_with("a good film\t") && lines[1].starts_with('\t'), "{}", ended.stdout);
     assert!(ended.stderr.contains("line 4: not UTF-8"), "{}", ended.stderr);
     // The same where the model knows better than the reader of lines.
-    let tiny = common::tiny_model(folder.path());
+    let tiny = crate::common::tiny_model(folder.path());
     let tiny = tiny.file_name().unwrap().to_str().unwrap();
     let ended = run_with(folder.path(), &["predict", tiny], "zorva\tta\nzorva\txx\nzorva\ten\n");
     assert_eq!((ended.code, ended.stdout.lines().count()), (Some(2), 1), "{}", ended.stderr);

@@ -1,8 +1,6 @@
 //! Extractive question answering from a recipe to a student that answers questions out of passages.
 
-mod common;
-
-use common::{json, json_of, run};
+use crate::common::{json, json_of, run};
 use serde_json::Value;
 
 #[test]

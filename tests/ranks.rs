@@ -3,14 +3,12 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Launcher, REVIEWS, alambic, checkpoints, json, json_of, launched, launchers, student};
+use crate::common::{Launcher, REVIEWS, alambic, checkpoints, json, json_of, launched, launchers, student};
 use serde_json::Value;
 
 /// A teacher of other texts' masked words, whose outputs are cached, and a student with dropout, clipping and an average.

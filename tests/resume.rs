@@ -2,14 +2,12 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use crate::common::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, alambic, checkpoints, interrupt, student};
 use alambic_tensor::precision::MatmulPrecision;
-use common::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, alambic, checkpoints, interrupt, student};
 
 /// A small training on the embedded names, with a checkpoint every few steps.
 const RECIPE: &str = r#"

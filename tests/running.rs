@@ -1,11 +1,9 @@
 //! `alambic run` from start to end, stopped and gone on with.
 
-mod common;
-
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{alambic, broken, interrupt, json, run, sound, student};
+use crate::common::{alambic, broken, interrupt, json, run, sound, student};
 
 /// Trains the teacher until it ends what it writes, which takes a second.
 const LONGER: [&str; 6] = [

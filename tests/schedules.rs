@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
-use common::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, json, json_of, run, student};
+use crate::common::{DISTILLATION, REVIEWS, SCHEDULED_LOSSES, json, json_of, run, student};
 use serde_json::Value;
 
 fn scheduled() -> String {

@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
+use crate::common::{json, json_of, run};
 use alambic_recipes::suite::load;
-use common::{json, json_of, run};
 use serde_json::{Value, json};
 
 /// Writes a file and the folders that it lies in.

@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
-use common::{json, json_of, run};
+use crate::common::{json, json_of, run};
 use serde_json::Value;
 
 /// Runs a smoke recipe and gives what came of it.

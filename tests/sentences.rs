@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{json, json_of, run, student};
 use alambic_models::{Config, ModelFolder};
-use common::{json, json_of, run, student};
 use serde_json::Value;
 
 const HEAD: &str = "schema = 1\nname = \"sentences\"\n";

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{REVIEWS, json, json_of, run};
 use alambic_models::is_layer_matrix;
 use alambic_tensor::candle::Tensor;
 use alambic_tensor::parameters::{self, Weights};
-use common::{REVIEWS, json, json_of, run};
 
 /// A student of a few weights, whose stages follow.
 const STUDENT: &str = r#"

@@ -1,6 +1,6 @@
 //! The state of a run: damage is named or gone round, one process works in it, and what is the user's stays the user's.
 //!
-//! CI does one damage to each file; `ALAMBIC_DAMAGE=all cargo test --release --workspace --test state` every one.
+//! CI does one damage to each file; `ALAMBIC_DAMAGE=all cargo test --release --test integration -- state::` every one.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -8,15 +8,13 @@
 )]
 #![cfg(unix)]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::common::{Ended, REVIEWS, alambic, run};
 use alambic_files::digests::{files_below, relative};
 use alambic_files::write::is_partial;
-use common::{Ended, REVIEWS, alambic, run};
 
 /// Two stages with a teacher whose outputs are kept, and checkpoints close to one another.
 const RECIPE: &str = r#"
@@ -122,13 +120,13 @@ impl Runs {
     }
 
     fn student(&self, out: &str) -> Vec<u8> {
-        common::student(&self.path(out))
+        crate::common::student(&self.path(out))
     }
 
     fn copy(&self, from: &Path, to: &str) -> PathBuf {
         let to = self.path(to);
         let _ = std::fs::remove_dir_all(&to);
-        common::copy(from, &to);
+        crate::common::copy(from, &to);
         to
     }
 }
@@ -283,7 +281,7 @@ fn a_run_does_not_overwrite_the_teacher_that_it_reads() {
 fn a_run_whose_teacher_reads_otherwise_now_is_not_resumed() {
     let runs = Runs::new();
     let teacher = runs.path("teacher");
-    common::copy(&runs.path("whole/student"), &teacher);
+    crate::common::copy(&runs.path("whole/student"), &teacher);
     // By it a changed file would be taken for a damaged one.
     std::fs::remove_file(teacher.join("digests.json")).unwrap();
     std::fs::create_dir(teacher.join("1_Pooling")).unwrap();

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::{json_of, launched, launchers, run, tiny_encoder};
 use alambic_models::text_encoder::{Family, HeadSpec, Pooling, PoolingMode, Structure, TokenPooling};
 use alambic_models::{Tokenizer, TokenizerModel};
-use common::{json_of, launched, launchers, run, tiny_encoder};
 use serde_json::{Value, json};
 
 /// Writes a file and the folders that it lies in.

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::common::{json_of, run, tiny_encoder};
 use alambic_models::text_encoder::{Head, HeadSpec, Pooling, PoolingMode, TokenPooling};
 use alambic_models::{Config, ModelFolder, Tokenizer};
-use common::{json_of, run, tiny_encoder};
 
 const TEXTS: [&str; 6] =
     ["a good film", "the bad song", "a road", "the good song", "a bad film", "the long road"];

@@ -1,8 +1,6 @@
 //! Recipes to start from: templates of tasks, and what comes with the program.
 
-mod common;
-
-use common::{cached_encoder, json, run};
+use crate::common::{cached_encoder, json, run};
 
 #[test]
 fn a_new_recipe_is_sound_and_never_written_over() {

@@ -1,10 +1,8 @@
 //! Models that read texts, from a recipe to what is made of them.
 
-mod common;
-
 use std::path::Path;
 
-use common::{augmented, json, json_of, run, run_with, smoke, smoke_with, student};
+use crate::common::{augmented, json, json_of, run, run_with, smoke, smoke_with, student};
 use serde_json::Value;
 
 #[test]
@@ -173,7 +171,7 @@ fn outputs_of_a_teacher_are_computed_once() {
         }
         run(folder.path(), &arguments)
     };
-    let done = |ended: common::Ended| {
+    let done = |ended: crate::common::Ended| {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         (ended.stdout, ended.stderr)
     };
@@ -348,7 +346,7 @@ fn a_file_of_a_dataset_on_the_hub_is_a_table_like_another() {
                   [data.task.corpus.texts]\npaths = \"hf:owner/reviews/data/train.tsv\"\nlabel = \"label\"\n";
     std::fs::write(folder.path().join("hub.toml"), recipe).unwrap();
     let check = || {
-        let mut command = common::alambic(folder.path());
+        let mut command = crate::common::alambic(folder.path());
         command.args(["check", "hub.toml"]).env("HF_HUB_OFFLINE", "1").env("HF_HUB_CACHE", folder.path());
         command.output().unwrap()
     };

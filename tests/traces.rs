@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
+use crate::common::{ids, run, tiny_model};
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
-use common::{ids, run, tiny_model};
 
 fn save(folder: &Path, name: &str, tensors: &[(&str, Tensor)]) {
     let tensors: Weights =

@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::common::{json, json_of, run};
 use alambic_models::{Tokenizer, UnifiedScript};
-use common::{json, json_of, run};
 use serde_json::Value;
 
 /// Things in English, Hindi and Kannada, some of one word in both.
@@ -207,7 +205,7 @@ fn vocabularies_of_cards_are_listed_and_explained() {
 
 #[test]
 fn logits_and_vectors_of_unified_texts_are_compared_with_a_teacher_of_the_original_ones() {
-    let folder = common::broken();
+    let folder = crate::common::broken();
     let check = |student: &str, loss: &str| {
         let student = format!("model.small={student}");
         let unset = "unset=[\"stage.small.loss.hidden\",\"stage.small.loss.attention-scores\",\"model.small.encoder\"]";

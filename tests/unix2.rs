@@ -1,10 +1,8 @@
 //! Models that are trained by contrast and by writing together: translations with and without images, and retrieval.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{json_of, run};
+use crate::common::{json_of, run};
 use serde_json::Value;
 
 const MODELS: &str = r#"
@@ -221,6 +219,10 @@ fn keys_of_pairs_and_texts_are_explained() {
 
 /// An image to write about.
 fn image_in(folder: &Path) -> String {
-    common::write_image(&folder.join("one.png"), (16, 16), |byte| if byte % 3 == 0 { 250 } else { 20 });
+    crate::common::write_image(
+        &folder.join("one.png"),
+        (16, 16),
+        |byte| if byte % 3 == 0 { 250 } else { 20 },
+    );
     "one.png".to_owned()
 }

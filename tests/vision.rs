@@ -2,15 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::common::{json, json_of, run, write_image};
 use alambic_models::Tokenizer;
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::{Weights, save};
-use common::{json, json_of, run, write_image};
 use serde_json::Value;
 
 /// Keys that bring `vision/smoke/dide` down to a few steps.
@@ -93,7 +91,7 @@ fn fusion_encoder_is_distilled_into_a_dual_encoder() {
     );
 
     // What is finished stays, and a second time gives the same bytes.
-    let weights = |run: &str| common::student(&folder.path().join(run));
+    let weights = |run: &str| crate::common::student(&folder.path().join(run));
     let again = [&["run", recipe, "--out", "again"][..], &SMALL].concat();
     assert_eq!(run(folder.path(), &again).code, Some(0));
     assert!(weights("dide") == weights("again"), "one seed gives one student");
@@ -165,7 +163,7 @@ fn an_oscar_model_is_shipped_with_the_detector_that_it_needs() {
     // What is drawn at random is a function of the seed.
     let again = [&["run", recipe, "--out", "again"][..], &FEW].concat();
     assert_eq!(run(folder.path(), &again).code, Some(0));
-    let weights = |run: &str| common::student(&folder.path().join(run));
+    let weights = |run: &str| crate::common::student(&folder.path().join(run));
     assert!(weights("oscar") == weights("again"), "one seed gives one student");
 }
 

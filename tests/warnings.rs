@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
-use common::{alambic, broken, run};
+use crate::common::{alambic, broken, run};
 
 /// A recipe that trains on the texts of `corpus`, with this split.
 fn recipe(folder: &Path, corpus: &str, split: &str) {

@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{json, json_of, run, sound};
+use crate::common::{json, json_of, run, sound};
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {

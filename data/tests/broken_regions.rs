@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
 use alambic_data::RegionFiles;
 use alambic_settings::{Location, OneOrMany};
 
-use common::{Array, attach, base64, files, lxmert, npz, one, oscar, safetensors};
+use crate::common::{Array, attach, base64, files, lxmert, npz, one, oscar, safetensors};
 
 const BOX: [f32; 4] = [0.25, 0.5, 1.0, 1.0];
 

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 
 use alambic_data::{Dataset, DetectedRegions, Extent, Picture, Pixels, Question, RegionFiles, RegionLabel};
@@ -11,7 +9,7 @@ use alambic_settings::{Location, OneOrMany};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
+use crate::common::{Array, attach, base64, corpus, files, lxmert, npz, one, oscar, safetensors};
 
 const UPPER: [f32; 4] = [0.0, 0.0, 0.5, 0.25];
 const LOWER: [f32; 4] = [0.25, 0.5, 1.0, 1.0];

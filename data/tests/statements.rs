@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 
@@ -187,8 +185,8 @@ fn retrieval_of_oscar_takes_rows_by_their_index() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let row = |id: &str, first: f32| {
-        let features = common::oscar(first, &[[0.0, 0.0, 0.5, 0.25], [0.25, 0.5, 1.0, 1.0]]);
-        format!("{id}\t2\t{}\n", common::base64(&features))
+        let features = crate::common::oscar(first, &[[0.0, 0.0, 0.5, 0.25], [0.25, 0.5, 1.0, 1.0]]);
+        format!("{id}\t2\t{}\n", crate::common::base64(&features))
     };
     let objects = |id: &str, tags: [&str; 2]| {
         let [one, other] =

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod server;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,7 +9,7 @@ use std::time::{Duration, Instant};
 use alambic_hub::{Hub, HubError, Limits};
 use tempfile::TempDir;
 
-use server::{COMMIT, Repository, Server, git_digest, raw, reply, sha256};
+use crate::server::{COMMIT, Repository, Server, git_digest, raw, reply, sha256};
 
 /// So many of the same byte.
 fn bytes(byte: u8, many: usize) -> Vec<u8> {
@@ -216,7 +214,7 @@ fn a_body_in_drops_ends_long_before_the_time_that_its_length_would_have() {
     for (head, drop, says) in
         [(chunked, "0", "too slowly"), (whole, "\u{7}", "too slowly"), (redirect, "a", "no answer within")]
     {
-        stage.elsewhere.says(move |_| server::endless(head, drop, Duration::from_millis(50)));
+        stage.elsewhere.says(move |_| crate::server::endless(head, drop, Duration::from_millis(50)));
         let since = Instant::now();
         let said = stage.client().with_limits(limits).model("owner/small").unwrap_err().to_string();
         assert!(said.contains(says), "{said}");
@@ -263,7 +261,7 @@ fn branches_with_slashes_are_asked_for_and_kept() {
     let sound = stage.repository.clone();
     stage.hub.says(move |request| {
         if request.path.ends_with(encoded) {
-            server::part(request, b"a,b", &sound.headers("data/हिन्दी 1.csv"))
+            crate::server::part(request, b"a,b", &sound.headers("data/हिन्दी 1.csv"))
         } else {
             sound.answer(request)
         }

@@ -3,9 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod answers;
-mod server;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use alambic_hub::{Hub, Limits};
 
-use answers::{Case, World};
-use server::{Repository, Server};
+use crate::answers::{Case, World};
+use crate::server::{Repository, Server};
 
 const TOKEN: &str = "hf_secret";
 
@@ -115,7 +112,7 @@ fn attempt(case: &Case) -> Result<(), String> {
         return Err(format!("it lasts {took:?}"));
     }
     match &answer {
-        _ if case.says == answers::WHATEVER => {}
+        _ if case.says == crate::answers::WHATEVER => {}
         Ok(_) if !case.says.is_empty() => return Err("it is taken".into()),
         Err(said) if case.says.is_empty() || !said.contains(case.says) => {
             return Err(format!("it says: {said}"));
@@ -171,7 +168,7 @@ fn attempt(case: &Case) -> Result<(), String> {
 
 #[test]
 fn hostile_answers_do_no_harm() {
-    let cases = answers::cases();
+    let cases = crate::answers::cases();
     assert!(cases.len() >= 60, "{} answers", cases.len());
     let next = Mutex::new(cases.iter());
     let faults = Mutex::new(Vec::new());

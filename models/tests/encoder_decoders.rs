@@ -2,20 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod changed;
-mod traces;
-mod writing;
-
+use crate::changed::Changed;
+use crate::traces::assert_agrees;
+use crate::writing::{
+    assert_loss_reaches_every_parameter, assert_taps_survive_writing, inputs, opened, written_again,
+};
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{Config, ModelFolder, Pass, TapSelection, Tokens};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{Device, Tensor};
-use changed::Changed;
 use serde_json::{Value, json};
-use traces::assert_agrees;
-use writing::{
-    assert_loss_reaches_every_parameter, assert_taps_survive_writing, inputs, opened, written_again,
-};
 
 const MODELS: [&str; 9] =
     ["marian", "marian-peaked", "bart", "mbart", "m2m_100", "t5", "t5-v1.0", "t5-v1.1", "mt5"];

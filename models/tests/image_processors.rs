@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-#[expect(dead_code, reason = "other tests need more of it")]
-mod changed;
-
 use std::fs;
 
 use alambic_models::{Config, ImageProcessorConfig, ModelFolder, Resampling, Resizing};
-use changed::Changed;
 use serde_json::{Value, json};
+
+use crate::changed::Changed;
 
 #[test]
 fn images_are_processed_by_the_options_of_the_folder() {

@@ -2,20 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod changed;
-mod traces;
-mod writing;
-
+use crate::changed::Changed;
+use crate::traces::{assert_agrees, folder};
+use crate::writing::{assert_loss_reaches_every_parameter, assert_taps_survive_writing, inputs, opened};
 use alambic_models::architecture::{self, Architecture, Batch, Image};
 use alambic_models::encoder_decoder::EncoderDecoder;
 use alambic_models::{Config, EarlyStopping, GenerationConfig, Pass, TapSelection, Tokens};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::Weights;
-use changed::Changed;
 use serde_json::{Value, json};
-use traces::{assert_agrees, folder};
-use writing::{assert_loss_reaches_every_parameter, assert_taps_survive_writing, inputs, opened};
 
 const MODELS: [&str; 2] = ["pali/relative", "pali/none"];
 

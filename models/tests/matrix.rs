@@ -2,11 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod held;
-mod traces;
-
 use std::sync::Arc;
 
+use crate::held::{assert_is_read_as_written, assert_taps_agree, open, trace};
+use crate::traces::folder;
 use alambic_models::architecture::{self, Architecture, Batch};
 use alambic_models::text_encoder::{Head, HeadSpec, TextInput};
 use alambic_models::{Config, EncodedText, ModelFolder, Pass, TapSelection, Tokens, Trace};
@@ -15,8 +14,6 @@ use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::parameters::{self, Parameters, Weights};
 use alambic_tensor::{Streams, ops};
-use held::{assert_is_read_as_written, assert_taps_agree, open, trace};
-use traces::folder;
 
 const MODELS: [&str; 6] =
     ["matrix/none", "matrix/pairs", "matrix/published", "matrix/low-rank", "matrix/cosine", "matrix/vectors"];

@@ -2,14 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod traces;
-
+use crate::traces::{assert_agrees, folder};
 use alambic_models::architecture::Batch;
 use alambic_models::text_encoder::{Family, TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, ModelFolder, Pass, TapSelection, Tokenizer, Trace};
 use alambic_tensor::parameters::{self, Weights};
 use serde_json::Value;
-use traces::{assert_agrees, folder};
 
 fn opened(model: &str) -> (TextEncoderConfig, Weights) {
     let opened = ModelFolder::open(&folder(model).join("model")).unwrap();

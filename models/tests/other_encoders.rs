@@ -2,15 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod held;
-mod traces;
-
+use crate::held::{assert_is_read_as_written, assert_taps_agree, open};
+use crate::traces::folder;
 use alambic_models::architecture;
 use alambic_models::{Config, ModelFolder, Pass, TapSelection};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::Parameters;
-use held::{assert_is_read_as_written, assert_taps_agree, open};
-use traces::folder;
 
 const MODELS: [&str; 8] =
     ["gpt2", "llama", "llama-scaled", "qwen3", "qwen3-embedding", "vit", "siglip", "siglip-text"];

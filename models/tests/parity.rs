@@ -2,8 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod traces;
-
+use crate::traces::{assert_agrees, folder};
 use alambic_models::encoder_decoder::EncoderDecoder;
 use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::{
@@ -12,7 +11,6 @@ use alambic_models::{
 use alambic_tensor::candle::{DType, Tensor};
 use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::parameters::{self, Parameters};
-use traces::{assert_agrees, folder};
 
 fn marian() -> EncoderDecoder {
     let folder = ModelFolder::open(&folder("marian").join("model")).unwrap();

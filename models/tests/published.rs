@@ -2,17 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod changed;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::changed::{Changed, parity};
 use alambic_models::architecture::{self, Batch};
 use alambic_models::text_encoder::{TextEncoder, TextEncoderConfig};
 use alambic_models::{Config, ModelFolder, Pass, Precision, TapSelection, write_weights};
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights, load, save};
-use changed::{Changed, parity};
 use serde_json::{Value, json};
 
 fn logits(folder: &ModelFolder, model: &str) -> Vec<f32> {

@@ -2,8 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-mod traces;
-
+use crate::traces::{assert_agrees, folder};
 use alambic_models::text_encoder::{Head, HeadSpec, TextEncoder, TextEncoderConfig, TextInput};
 use alambic_models::{Config, ModelFolder, Pass, Precision, TapSelection, Tokens, Trace, write_weights};
 use alambic_tensor::Streams;
@@ -12,7 +11,6 @@ use alambic_tensor::gradients::{Gradients, is_key_bias};
 use alambic_tensor::ops::Dropout;
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::{self, Parameters, Weights};
-use traces::{assert_agrees, folder};
 
 /// Families whose parity models have a head.
 const HEADED: [&str; 12] = [

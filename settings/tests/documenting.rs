@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
+use crate::common::{RENAMED, Recipe};
 use alambic_settings::{Setting, explain, json_schema};
-use common::{RENAMED, Recipe};
 use serde_json::json;
 
 fn page(path: &str) -> String {
@@ -150,7 +148,7 @@ alambic_settings::settings! {
     /// Holds two tables of one name.
     pub struct Both {
         /// One.
-        pub one: common::Training,
+        pub one: crate::common::Training,
         /// The other.
         pub other: twin::Training,
     }

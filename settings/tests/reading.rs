@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
-use alambic_settings::{At, Diagnostic, Either, Location, Node, Reader, Setting, read};
-use common::{
+use crate::common::{
     GOOD, Hidden, Linear, Logits, Loss, RENAMED, Schedule, Stage, Term, Training, Unit, mistakes, recipe,
 };
+use alambic_settings::{At, Diagnostic, Either, Location, Node, Reader, Setting, read};
 
 #[test]
 fn a_recipe_is_read_with_its_defaults() {
@@ -146,7 +144,11 @@ fn carets_stand_under_wide_and_combining_text() {
     assert_eq!(lines[3].find('^').map(|byte| &lines[3][..byte]), Some("   ·                  "));
     let text = "[table]\n\"की\" = 1\n\"की\" = 2";
     let diagnostics = Node::parse("combining.toml", text).unwrap_err();
-    assert_eq!(common::places(&diagnostics), [("syntax".to_owned(), "3:1".to_owned())], "{diagnostics}");
+    assert_eq!(
+        crate::common::places(&diagnostics),
+        [("syntax".to_owned(), "3:1".to_owned())],
+        "{diagnostics}"
+    );
 }
 
 #[test]
@@ -182,10 +184,13 @@ fn json_holds_the_same() {
 #[test]
 fn several_breaks_of_syntax_are_all_shown() {
     let diagnostics = Node::parse("broken.toml", "a = \nb = 1\nc = [1,\nd = 2\n").unwrap_err();
-    let places = common::places(&diagnostics);
+    let places = crate::common::places(&diagnostics);
     assert_eq!(places, [("syntax".into(), "1:5".into()), ("syntax".into(), "4:3".into())], "{diagnostics}");
     let large = Node::parse("large.toml", &format!("a = {}\nb = 1e999", "9".repeat(60))).unwrap_err();
-    assert_eq!(common::places(&large), [("range".into(), "1:5".into()), ("range".into(), "2:5".into())]);
+    assert_eq!(
+        crate::common::places(&large),
+        [("range".into(), "1:5".into()), ("range".into(), "2:5".into())]
+    );
 }
 
 #[test]
@@ -238,8 +243,9 @@ fn a_value_reads_alone() {
 /// The diagnostic about a former name in a text.
 fn renamed(text: &str) -> Diagnostic {
     let node = Node::parse("recipe.toml", text).unwrap();
-    let read =
-        Reader::new("").with_renamed_keys(RENAMED).finish(|reader| common::Recipe::read(&node, reader));
+    let read = Reader::new("")
+        .with_renamed_keys(RENAMED)
+        .finish(|reader| crate::common::Recipe::read(&node, reader));
     let found = read.unwrap_err().list;
     assert_eq!(found.len(), 1, "{found:?}");
     found.into_iter().next().unwrap()
@@ -295,7 +301,7 @@ fn a_long_line_is_shown_around_the_mistake() {
 fn what_a_terminal_would_obey_is_shown_instead() {
     let text = "seed = 1\n\"a\\u001b[2J\\u202e\" = 2 # \u{202e}\n";
     let rendered =
-        read::<common::Recipe>(&Node::parse("hidden.toml", text).unwrap()).unwrap_err().to_string();
+        read::<crate::common::Recipe>(&Node::parse("hidden.toml", text).unwrap()).unwrap_err().to_string();
     assert!(rendered.contains("unknown key `a\\u{1b}[2J\\u{202e}`"), "{rendered}");
     assert!(!rendered.contains(['\u{1b}', '\u{202e}']), "{rendered}");
 }
@@ -303,7 +309,7 @@ fn what_a_terminal_would_obey_is_shown_instead() {
 #[test]
 fn of_many_mistakes_the_first_are_shown_and_the_others_counted() {
     let text = (0..300).map(|number| format!("unknown-{number} = 1\n")).collect::<Vec<_>>().concat();
-    let found = read::<common::Recipe>(&Node::parse("many.toml", &text).unwrap()).unwrap_err();
+    let found = read::<crate::common::Recipe>(&Node::parse("many.toml", &text).unwrap()).unwrap_err();
     assert_eq!(found.list.len(), 50);
     assert!(found.count() >= 300);
     let shown = found.shown();

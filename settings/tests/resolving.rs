@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::{GOOD, Loss, RENAMED, Recipe, Schedule, places};
 use alambic_settings::{
     AddedKinds, Diagnostics, Location, Node, Origin, Resolution, Resolver, Type, parse_flag, resolved_toml,
 };
-use common::{GOOD, Loss, RENAMED, Recipe, Schedule, places};
 
 fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> Location {
     let path = folder.join(name);
@@ -78,10 +76,13 @@ fn another_kind_replaces_the_inherited_one() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "base.toml", GOOD);
     let layers = [
-        ("schedule = { linear = { warm-up = 0.5 } }", Schedule::Linear(common::Linear { warm_up: 0.5 })),
-        ("schedule = { constant = {} }", Schedule::Constant(common::Constant {})),
-        ("schedule = \"constant\"", Schedule::Constant(common::Constant {})),
-        ("schedule.jumps.at = [3]", Schedule::Jumps(common::Jumps { at: vec![3] })),
+        (
+            "schedule = { linear = { warm-up = 0.5 } }",
+            Schedule::Linear(crate::common::Linear { warm_up: 0.5 }),
+        ),
+        ("schedule = { constant = {} }", Schedule::Constant(crate::common::Constant {})),
+        ("schedule = \"constant\"", Schedule::Constant(crate::common::Constant {})),
+        ("schedule.jumps.at = [3]", Schedule::Jumps(crate::common::Jumps { at: vec![3] })),
     ];
     write(
         folder.path(),
@@ -99,15 +100,18 @@ fn another_kind_replaces_the_inherited_one() {
     let recipe = write(folder.path(), "flag.toml", "extends = \"linear.toml\"");
     let train = |flag| resolve(&recipe, &[flag]).unwrap().value.stage["layers"].train.clone();
     let within = train("stage.layers.train.schedule.linear.warm-up=0.3").schedule;
-    assert_eq!(within, Schedule::Linear(common::Linear { warm_up: 0.3 }));
+    assert_eq!(within, Schedule::Linear(crate::common::Linear { warm_up: 0.3 }));
     let other = train("stage.layers.train.schedule=constant").schedule;
-    assert_eq!(other, Schedule::Constant(common::Constant {}));
+    assert_eq!(other, Schedule::Constant(crate::common::Constant {}));
     // The factor of a term is a number or a kind.
     let weight = "stage.layers.loss.logits.weight";
     let flags = [format!("{weight}.linear.warm-up=0.3"), format!("{weight}.constant={{}}")];
     let resolution = resolve(&recipe, &flags.each_ref().map(String::as_str)).unwrap();
     let Loss::Logits(logits) = &resolution.value.stage["layers"].loss[2].value else { panic!() };
-    assert_eq!(logits.term.weight, alambic_settings::Either::Second(Schedule::Constant(common::Constant {})));
+    assert_eq!(
+        logits.term.weight,
+        alambic_settings::Either::Second(Schedule::Constant(crate::common::Constant {}))
+    );
 }
 
 #[test]

@@ -3,10 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::{parity, readable, vocabulary};
 use alambic_models::dual::{Dual, DualConfig};
 use alambic_models::text_encoder::{
     Pooling, PoolingMode, TextEncoder, TextEncoderConfig, TextInput, TokenPooling,
@@ -17,7 +16,6 @@ use alambic_students::{ExportFormat, StudentError, export, save_pretrained};
 use alambic_tensor::Streams;
 use alambic_tensor::candle::{DType, Device, Tensor};
 use alambic_tensor::parameters::{self, Weights};
-use common::{parity, readable, vocabulary};
 
 /// What a folder holds, by its path.
 fn held(folder: &Path) -> Vec<String> {

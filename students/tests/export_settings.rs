@@ -1,14 +1,12 @@
 //! Settings of a folder that an export keeps: of tokenizers, of sentence-transformers, of generation.
 
-mod common;
-
 use std::path::Path;
 
+use crate::common::readable;
 use alambic_models::{Config, ModelFolder, Precision, TokenizerFiles, write_weights};
 use alambic_students::{ExportFormat, export, save_pretrained};
 use alambic_tensor::candle::{Device, Tensor};
 use alambic_tensor::parameters::Weights;
-use common::readable;
 
 #[test]
 fn activation_of_pairs_is_kept_from_either_file_of_sentence_transformers() {

@@ -3,19 +3,16 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
-mod endpoint_asking;
-mod endpoint_server;
-
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::endpoint_asking::{CLASSES, LABELS, answer, complete, lines, options, says, teacher, texts};
+use crate::endpoint_server::{Reply, Server, chat, embeddings};
 use alambic_ranks::Ranks;
 use alambic_teachers::{
     EndpointAnswer, EndpointExample, EndpointInput, EndpointStop, EndpointTeacher, TokenCount, read_answers,
 };
-use endpoint_asking::{CLASSES, LABELS, answer, complete, lines, options, says, teacher, texts};
-use endpoint_server::{Reply, Server, chat, embeddings};
 use serde_json::{Value, json};
 
 /// A token of an answer among alternatives with their probabilities.

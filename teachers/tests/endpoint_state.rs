@@ -3,23 +3,20 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
-mod endpoint_asking;
-mod endpoint_server;
-
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::endpoint_asking::{CLASSES, LABELS, complete, lines, options, teacher, texts, try_teacher};
+use crate::endpoint_server::{Asked, Reply, Server, chat};
 use alambic_ranks::Ranks;
 use alambic_settings::{Node, read};
 use alambic_teachers::{
     EndpointInput, EndpointOptions, EndpointOutput, EndpointSummary, EndpointTeacher, TokenCount,
     read_answers,
 };
-use endpoint_asking::{CLASSES, LABELS, complete, lines, options, teacher, texts, try_teacher};
-use endpoint_server::{Asked, Reply, Server, chat};
 use serde_json::json;
 
 /// The class of a text, which half of the texts have each.

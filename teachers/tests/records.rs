@@ -3,18 +3,16 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::common::{Workplace, chain, message, request, requests, write};
 use alambic_models::{GenerationConfig, Outline, TapSelection, Tokenizer, Trace};
 use alambic_ranks::Ranks;
 use alambic_teachers::{
     Fingerprint, GenerationOutput, GenerationRecord, GenerationRequest, PipelineOptions, RecordedTeacher,
     Teacher, TeacherBatch, TeacherError, TeacherForcing,
 };
-use common::{Workplace, chain, message, request, requests, write};
 
 /// A teacher that counts the requests it is asked to write.
 struct Counting<'a> {

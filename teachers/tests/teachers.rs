@@ -3,13 +3,11 @@
 // The lint knows functions marked as tests, not what they call.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
+use crate::common::{Workplace, chain, largest_difference, message, request, requests, write, write_model};
 use alambic_models::architecture::Batch;
 use alambic_models::text_encoder::TextInput;
 use alambic_models::{GenerationConfig, Pass, TapSelection, Tokens, Trace};
 use alambic_teachers::{Candidate, GenerativeTeacher, Pipeline, PipelineOptions, Teacher, TeacherForcing};
-use common::{Workplace, chain, largest_difference, message, request, requests, write, write_model};
 
 #[test]
 fn a_checkpoint_writes_what_its_model_does() {

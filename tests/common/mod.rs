@@ -1,7 +1,6 @@
 //! Shared parts of the tests of the binary.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
-#![allow(dead_code, unused_imports, reason = "each test file takes what it needs of this")]
 
 mod launchers;
 mod models;

@@ -1,7 +1,6 @@
 //! Files of regions for the tests to read.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-#![allow(dead_code, reason = "not every test file uses all of it")]
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! A small server on this machine that speaks the hub's protocol, or whatever a test has it speak.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of a test")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

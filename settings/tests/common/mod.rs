@@ -1,5 +1,5 @@
 //! A small recipe to read, with one of everything that can be declared.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(unreachable_pub, reason = "a module of a test")]
 
 use alambic_settings::{
     At, Diagnostics, Either, IndexMap, Location, Node, OneOrMany, RenamedKeys, Several, above, choices,

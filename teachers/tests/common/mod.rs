@@ -1,7 +1,7 @@
 //! Tiny random models, and what is asked of them.
 
-// The lint knows functions marked as tests, not what they call; and each test file takes what it needs of this.
-#![allow(clippy::unwrap_used, dead_code)]
+// The lint knows functions marked as tests, not what they call.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

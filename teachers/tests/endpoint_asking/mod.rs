@@ -1,6 +1,6 @@
 //! Teachers over a server of the tests, and what they are asked.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a module of tests")]
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

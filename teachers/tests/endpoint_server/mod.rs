@@ -1,6 +1,11 @@
 //! A server on this machine that speaks the API of endpoints, or misbehaves as a test has it.
 
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "the tests of each crate that take it use a part of it"
+)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,0 +1,33 @@
+//! The tests of `alambic-models`, in one program: each program more has to be linked.
+
+mod changed;
+mod clip_parts;
+mod detectors;
+mod encoder_decoders;
+mod ernie_vilg;
+mod folders;
+mod generated;
+mod generation;
+mod held;
+mod image_processors;
+mod image_text;
+mod image_tokenizers;
+mod images;
+mod matrix;
+mod multilingual;
+mod oscar_captions;
+mod other_encoders;
+mod parity;
+mod published;
+mod pytorch;
+mod reading;
+mod sentences;
+mod slow;
+mod static_embeddings;
+mod tasks;
+mod text_encoders;
+mod traces;
+mod unified;
+mod unpadded;
+mod var_builder;
+mod writing;
