@@ -1,5 +1,5 @@
-//! Times one training step of a Marian-layout encoder-decoder; `benches/peers/marian_step.py` times the same step in
-//! PyTorch, takes the same options and says what a step is.
+//! Times one training step of an encoder-decoder in Marian's layout, or with `--t5 1` in that of T5 1.1;
+//! `benches/peers/marian_step.py` times the same step in PyTorch, takes the same options and says what a step is.
 //!
 //! ```text
 //! cargo bench --bench marian_step -- [--d-model 256] [--layers 3] [--steps 20] ...
@@ -9,72 +9,23 @@
 
 mod process;
 mod timing;
+mod translator;
 
 use std::error::Error;
 use std::sync::Arc;
 
 use alambic_models::encoder_decoder::EncoderDecoder;
-use alambic_models::encoder_decoder::bart::BartConfig;
 use alambic_models::{Pass, TapSelection, Tokens, Trace};
 use alambic_tensor::Streams;
 use alambic_tensor::gradients::Gradients;
 use alambic_tensor::ops::{self, CrossEntropy, Dropout};
 use alambic_tensor::optimiser::{AdamW, AdamWOptions};
 use alambic_tensor::parameters::Parameters;
-use rand::Rng;
 use timing::{Options, Timed};
+use translator::{PADDING, SIZES, initial, sequences};
 
-const PADDING: u32 = 0;
-const END: u32 = 1;
-/// The first id that stands for a character.
-const FIRST: u32 = 2;
-
-const DEFAULTS: [(&str, f64); 10] = [
-    ("d-model", 256.0),
-    ("layers", 3.0),
-    ("heads", 4.0),
-    ("ffn", 1024.0),
-    ("vocabulary", 400.0),
-    ("batch", 128.0),
-    ("source-length", 12.0),
-    ("target-length", 12.0),
-    ("dropout", 0.1),
-    ("label-smoothing", 0.1),
-];
-
-fn configuration(options: &Options) -> BartConfig {
-    BartConfig {
-        vocab_size: options.size("vocabulary"),
-        d_model: options.size("d-model"),
-        encoder_layers: options.size("layers"),
-        decoder_layers: options.size("layers"),
-        encoder_attention_heads: options.size("heads"),
-        decoder_attention_heads: options.size("heads"),
-        encoder_ffn_dim: options.size("ffn"),
-        decoder_ffn_dim: options.size("ffn"),
-        activation_function: "swish".into(),
-        dropout: options.number("dropout") as f32,
-        scale_embedding: true,
-        max_position_embeddings: options.size("source-length").max(options.size("target-length")).max(64),
-        pad_token_id: PADDING,
-        eos_token_id: END,
-        decoder_start_token_id: PADDING,
-        ..BartConfig::default()
-    }
-}
-
-/// Random ids, ended and left to be padded: lengths even between half and the whole, the first the whole.
-fn sequences(batch: usize, length: usize, vocabulary: usize, generator: &mut impl Rng) -> Vec<Vec<u32>> {
-    (0..batch)
-        .map(|row| {
-            let filled = if row == 0 { length } else { generator.random_range(length.div_ceil(2)..=length) };
-            let mut ids: Vec<u32> =
-                (1..filled).map(|_| generator.random_range(FIRST..vocabulary as u32)).collect();
-            ids.push(END);
-            ids
-        })
-        .collect()
-}
+const STEP: [(&str, f64); 4] =
+    [("batch", 128.0), ("source-length", 12.0), ("target-length", 12.0), ("label-smoothing", 0.1)];
 
 /// Source, the decoder's input, and what the logits are compared with.
 fn batch(options: &Options) -> (Tokens, Tokens, CrossEntropy) {
@@ -108,10 +59,11 @@ struct Translation {
 
 impl Translation {
     fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
-        let config = configuration(options);
         let streams = Streams::new(1);
-        let parameters = Parameters::from_weights(&config.initial_weights(&streams)?)?;
-        let model = EncoderDecoder::new(config.structure(), &parameters.tracked())?;
+        let length = options.size("source-length").max(options.size("target-length"));
+        let (structure, weights) = initial(options, length, &streams)?;
+        let parameters = Parameters::from_weights(&weights)?;
+        let model = EncoderDecoder::new(structure, &parameters.tracked())?;
         let (source, target, labels) = batch(options);
         let optimiser = AdamW::new(AdamWOptions {
             learning_rate: 1e-4,
@@ -142,5 +94,5 @@ impl Timed for Translation {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    timing::time(&DEFAULTS, std::env::args().skip(1), Translation::new)
+    timing::time(&[&SIZES[..], &STEP].concat(), std::env::args().skip(1), Translation::new)
 }

@@ -41,8 +41,19 @@ CORPUS = {"given": [], "sorted": ["--sorted", "1"], "budget": ["--max-tokens", "
 for order, how in CORPUS.items():
     for precision, own in {"f32": [], "int8": ["--int8", "1"]}.items():
         CASES[f"corpus-{precision}-{order}"] = ("encode_corpus", [*how, *own], {"peer": how})
+# Encoder-decoders: a training step, and writing, small and large, in f32 and in 8 bits, greedily and with a beam.
+LARGE = ["--d-model", "512", "--layers", "6", "--heads", "8", "--ffn", "2048", "--vocabulary", "8000"]
+for layout, own in {"marian": [], "t5": ["--t5", "1"]}.items():
+    CASES[f"step-{layout}"] = ("marian_step", own, {"PyTorch": own})
+    for size, sizes in {"": [], "-large": LARGE}.items():
+        for precision, products in {"f32": [], "int8": ["--int8", "1"]}.items():
+            for beam in [1, 4]:
+                how = [*own, *sizes, *products, "--beam", str(beam)]
+                CASES[f"generate-{layout}{size}-{precision}-{beam}"] = ("generate", how, {"peer": how})
 FORMS = {
     "distil_step": STEP,
+    "marian_step": STEP,
+    "generate": ["transformers", "ctranslate2"],
     "encode": ["transformers", "onnxruntime", "onnxruntime-int8"],
     "encode_corpus": ["onnxruntime", "onnxruntime-int8"],
 }
