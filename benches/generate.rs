@@ -1,5 +1,5 @@
 //! Times the writing of an encoder-decoder: targets of a fixed length for a batch of sources, with random weights.
-//! `benches/peers/generate.py` times the same in transformers and CTranslate2 and takes the same options.
+//! `benches/peers/generate.py` times the same in transformers and `CTranslate2` and takes the same options.
 //!
 //! ```text
 //! cargo bench --bench generate -- [--t5 1] [--beam 4] [--int8 1] [--batch 64] [--new-tokens 32] [--steps 20] ...
@@ -44,7 +44,7 @@ impl Writing {
     fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
         let streams = Streams::new(1);
         let [length, new_tokens] = ["source-length", "new-tokens"].map(|name| options.size(name));
-        let (structure, weights) = initial(options, length.max(new_tokens), &streams)?;
+        let (structure, weights) = initial(options, length.max(new_tokens), streams)?;
         let mut generator = streams.shuffling(0);
         let source = sequences(options.size("batch"), length, options.size("vocabulary"), &mut generator);
         Ok(Self {

@@ -61,7 +61,7 @@ impl Translation {
     fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
         let streams = Streams::new(1);
         let length = options.size("source-length").max(options.size("target-length"));
-        let (structure, weights) = initial(options, length, &streams)?;
+        let (structure, weights) = initial(options, length, streams)?;
         let parameters = Parameters::from_weights(&weights)?;
         let model = EncoderDecoder::new(structure, &parameters.tracked())?;
         let (source, target, labels) = batch(options);

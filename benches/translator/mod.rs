@@ -32,7 +32,7 @@ pub(crate) const SIZES: [(&str, f64); 7] = [
 pub(crate) fn initial(
     options: &Options,
     length: usize,
-    streams: &Streams,
+    streams: Streams,
 ) -> Result<(Structure, Weights), Box<dyn Error>> {
     let [vocab_size, d_model, layers, heads, ffn] =
         ["vocabulary", "d-model", "layers", "heads", "ffn"].map(|name| options.size(name));
@@ -60,7 +60,7 @@ pub(crate) fn initial(
             eos_token_id: END,
             decoder_start_token_id: PADDING,
         };
-        return Ok((config.structure(), config.initial_weights(streams)?));
+        return Ok((config.structure(), config.initial_weights(&streams)?));
     }
     let config = BartConfig {
         vocab_size,
@@ -80,7 +80,7 @@ pub(crate) fn initial(
         decoder_start_token_id: PADDING,
         ..BartConfig::default()
     };
-    Ok((config.structure(), config.initial_weights(streams)?))
+    Ok((config.structure(), config.initial_weights(&streams)?))
 }
 
 /// Random ids, ended and left to be padded: lengths even between half and the whole, the first the whole.

@@ -1,6 +1,6 @@
 //! Encoder-decoders of all families: agreement with transformers, decoding, folders, and what is refused.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 use crate::changed::Changed;
 use crate::traces::assert_agrees;

@@ -2,17 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
 
-#[path = "traces/folder.rs"]
-mod parity_folder;
-
 use std::path::Path;
 
 use alambic_models::architecture::{self, Architecture};
 use alambic_models::{
     Config, EarlyStopping, GenerationConfig, GenerationDefaults, Hypothesis, ModelFolder, Sampling, Tokens,
 };
-use parity_folder::folder;
 use serde_json::Value;
+
+use crate::traces::folder;
 
 /// Families with a `generated.json`.
 const FAMILIES: [&str; 7] = ["marian-peaked", "bart", "mbart", "m2m_100", "t5-v1.0", "t5-v1.1", "mt5"];

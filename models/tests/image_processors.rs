@@ -1,7 +1,5 @@
 //! Options by which a published folder has its images processed.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
-
 use std::fs;
 
 use alambic_models::{Config, ImageProcessorConfig, ModelFolder, Resampling, Resizing};

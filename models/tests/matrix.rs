@@ -1,6 +1,6 @@
 //! Matrix embeddings: agreement with a loop over words in PyTorch (`tests/parity/matrix/make.py`), padding, gradients, heads.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! Agreement of decoder-only models and of encoders of images with transformers, on tiny random models in `tests/parity`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
-
 use crate::held::{assert_is_read_as_written, assert_taps_agree, open};
 use crate::traces::folder;
 use alambic_models::architecture;

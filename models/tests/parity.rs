@@ -1,6 +1,6 @@
 //! Agreement with transformers on tiny random models, whose inputs and expected taps lie in `tests/parity`.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 
 use crate::traces::{assert_agrees, folder};
 use alambic_models::encoder_decoder::EncoderDecoder;

@@ -3,6 +3,7 @@
 //! A target must not panic, and what it refuses must be reported in a message that names a file, of at most 100 kB and without
 //! control characters other than line ends. `tests/fuzz_corpus.rs` and the targets of cargo-fuzz in `fuzz/` share them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail wherever it is")]
 #![allow(dead_code, reason = "each of its users takes what it needs of this")]
 
 mod benchmarks;

@@ -1,6 +1,6 @@
 //! Answers of a hostile hub, each with what is said of it.
 
-#![allow(unreachable_pub, reason = "a module of a test")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a module of a test, which may fail wherever it is")]
 
 use std::sync::Arc;
 use std::time::Duration;

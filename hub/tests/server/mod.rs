@@ -1,6 +1,6 @@
 //! A small server on this machine that speaks the hub's protocol, or whatever a test has it speak.
 
-#![allow(unreachable_pub, reason = "a module of a test")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a module of a test, which may fail wherever it is")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! Models of the parity tests with other files.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! What is held of every parity model of any architecture.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it is")]
+
 use alambic_models::architecture::{self, Batch};
 use alambic_models::{Config, ModelFolder, Pass, Precision, TapSelection, Trace, write_weights};
 use alambic_tensor::parameters::{self, Weights};

@@ -1,5 +1,7 @@
 //! Comparison of traces with those of transformers, where they count.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail wherever it is")]
+
 mod folder;
 
 use alambic_models::Trace;
