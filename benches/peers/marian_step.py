@@ -190,7 +190,7 @@ class T5ByHand(nn.Module):
     def __init__(self, source, options):
         super().__init__()
         stack = lambda part: nn.ModuleList(T5Layer(layer, options.heads, options.dropout) for layer in part.block)
-        self.dropout = options.dropout
+        self.dropout, self.scale = options.dropout, options.d_model**-0.5
         self.table = nn.Parameter(source.shared.weight.detach().clone())
         self.encoder, self.decoder = stack(source.encoder), stack(source.decoder)
         norm = lambda part: nn.Parameter(part.final_layer_norm.weight.detach().clone())
@@ -222,7 +222,8 @@ class T5ByHand(nn.Module):
         hidden = self.embed(decoder_input_ids)
         for layer in self.decoder:
             hidden = layer(hidden, own, memory, padding)
-        return F.linear(dropped(rms_norm(hidden, self.decoder_norm)), self.table)
+        # A table that is shared with the logits is scaled there.
+        return F.linear(dropped(rms_norm(hidden, self.decoder_norm)) * self.scale, self.table)
 
 
 def padded(batch, length, vocabulary, generator):

@@ -54,7 +54,7 @@ pub(crate) fn initial(
             dropout_rate: dropout,
             layer_norm_epsilon: 1e-6,
             is_untied: false,
-            scale_decoder_outputs: false,
+            scale_decoder_outputs: true,
             n_positions: length.max(64),
             pad_token_id: PADDING,
             eos_token_id: END,
