@@ -1,5 +1,6 @@
 //! Progress of a run: bars on a terminal, lines anywhere else, or JSON lines. All on standard error.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -35,8 +36,10 @@ struct RunProgress {
     has_begun: bool,
     /// Index of the current training; that behind the last one is the evaluation's.
     current: usize,
-    /// Work that was done when this process took its first step, and when that was.
-    first: Option<(f64, Instant)>,
+    /// Steps of the current training that were done when this process took its first one, and when that was.
+    first: Option<(usize, Instant)>,
+    /// Seconds for a unit of work, by student, as this process measured it last.
+    paces: HashMap<String, f64>,
 }
 
 impl RunProgress {
@@ -45,28 +48,33 @@ impl RunProgress {
         self.has_begun = true;
         let place = self.trainings.iter().position(|training| training.name == name);
         self.current = place.unwrap_or(self.trainings.len());
+        self.first = None;
         let number = format!("stage {} of {}: {name}", self.current + 1, self.trainings.len() + 1);
         let elapsed = self.began.elapsed().as_secs_f64();
         // Of a stage that begins at once it says nothing.
         if elapsed < 1.0 { number } else { format!("{number} ({} so far)", duration(elapsed)) }
     }
 
-    /// Seconds that the steps of all trainings will still take, once some were taken: in proportion to their work. None in
-    /// the last training, whose own rest is that of all.
+    /// Seconds that the steps of all trainings will still take, once some were taken: in proportion to their work, at the pace
+    /// of their student, or at that of the current training where none of it has been seen. None in the last training, whose
+    /// own rest is that of all.
     fn left(&mut self, done: usize) -> Option<f64> {
-        if self.current + 1 >= self.trainings.len() {
+        let (current, rest) = self.trainings.get(self.current..)?.split_first()?;
+        if rest.is_empty() {
             return None;
         }
-        let before: f64 = self.trainings.get(..self.current)?.iter().map(|training| training.work).sum();
-        let current = self.trainings.get(self.current)?;
-        let share = |steps: usize| (steps as f64 / current.steps.max(1) as f64).min(1.0);
-        let all: f64 = self.trainings.iter().map(|training| training.work).sum();
-        let (first, since) = *self
-            .first
-            .get_or_insert((before + current.work * share(done.saturating_sub(1)), Instant::now()));
-        let now = before + current.work * share(done);
-        let seconds = since.elapsed().as_secs_f64();
-        (seconds > 1.0 && now > first).then(|| (all - now) * seconds / (now - first))
+        let work = |steps: usize| current.work * (steps as f64 / current.steps.max(1) as f64).min(1.0);
+        let (first, since) = *self.first.get_or_insert((done.saturating_sub(1), Instant::now()));
+        let (seconds, taken) = (since.elapsed().as_secs_f64(), work(done) - work(first));
+        if seconds <= 1.0 || taken <= 0.0 {
+            return None;
+        }
+        let pace = seconds / taken;
+        self.paces.insert(current.student.clone(), pace);
+        let later = |training: &PlannedWork| {
+            training.work * self.paces.get(&training.student).copied().unwrap_or(pace)
+        };
+        Some((current.work - work(done)) * pace + rest.iter().map(later).sum::<f64>())
     }
 }
 
@@ -106,6 +114,7 @@ impl Progress {
             has_begun: false,
             current: 0,
             first: None,
+            paces: HashMap::new(),
         };
         Self { run: Some(run), ..Self::new() }
     }
@@ -329,24 +338,38 @@ mod tests {
 
     #[test]
     fn stages_are_counted_and_the_time_of_all_is_told() {
-        let planned = |name: &str, work: f64| PlannedWork { name: name.into(), steps: 100, work };
+        let planned = |name: &str, student: &str, work: f64| PlannedWork {
+            name: name.into(),
+            student: student.into(),
+            steps: 100,
+            work,
+        };
         let mut run = RunProgress {
             began: Instant::now(),
             trainings: vec![
-                planned("fine-tune", 300.0),
-                planned("distil", 100.0),
-                planned("baseline", 100.0),
+                planned("detect", "detector", 300.0),
+                planned("fine-tune", "oscar", 100.0),
+                planned("baseline", "oscar", 100.0),
             ],
             has_begun: false,
             current: 0,
             first: None,
+            paces: HashMap::new(),
         };
-        assert_eq!(run.begin("distil"), "stage 2 of 4: distil");
+        assert_eq!(run.begin("detect"), "stage 1 of 4: detect");
         assert_eq!(run.left(1), None, "nothing is known before a second has gone by");
-        // 50 of its steps in 10 seconds: 50 more of them and the baseline's 100 are left.
-        run.first = Some((300.0, Instant::now().checked_sub(Duration::from_secs(10)).unwrap()));
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        // A third of it in 10 seconds; what is known of no other student is taken to go as fast.
+        run.first = Some((0, ago(10)));
+        let left = run.left(100 / 3).unwrap();
+        assert!((left - 40.5).abs() < 0.5, "{left}");
+        assert_eq!(run.begin("fine-tune"), "stage 2 of 4: fine-tune");
+        // 50 of its steps in 10 seconds: 50 more of them and the baseline's 100 are left, however fast the detector was.
+        run.first = Some((0, ago(10)));
         let left = run.left(50).unwrap();
         assert!((left - 30.0).abs() < 0.5, "{left}");
+        assert_eq!(run.begin("baseline"), "stage 3 of 4: baseline");
+        assert_eq!(run.left(1), None, "its own rest is that of all");
         assert_eq!(run.begin("evaluation"), "stage 4 of 4: evaluation");
         assert_eq!(run.left(1), None);
     }

@@ -259,6 +259,8 @@ pub struct PlannedBaseline {
 pub struct PlannedWork {
     /// Its name, as observers hear it.
     pub name: String,
+    /// Name of its student: a unit of work takes different models different times.
+    pub student: String,
     /// Steps, at most.
     pub steps: usize,
     /// Number that grows as the time of all steps does: examples times parameters, a pass backward counting as two forward.
@@ -279,7 +281,12 @@ impl Plan {
             let teacher = teacher.and_then(|teacher| teacher.parameters).unwrap_or_default();
             let parameters = 3 * stage.student.parameters + teacher;
             let texts = examples * stage.texts_per_example;
-            PlannedWork { name: name.to_owned(), steps, work: texts * parameters as f64 }
+            PlannedWork {
+                name: name.to_owned(),
+                student: stage.student.name.clone(),
+                steps,
+                work: texts * parameters as f64,
+            }
         };
         let stage = |suffix: String| {
             move |own: &PlannedStage| {
