@@ -146,7 +146,7 @@ fn recipes_of_endless_lists_are_refused() {
         let _ = write!(names, "\"s{number}\",");
         names
     });
-    let stages = (0..50_000).fold(extending(), |mut recipe, number| {
+    let stages = (0..20_000).fold(extending(), |mut recipe, number| {
         let _ =
             writeln!(recipe, "[stage.s{number}]\nloss = {{}}\ndata.pairs = {{ data = [], directions = [] }}");
         recipe
@@ -157,7 +157,7 @@ fn recipes_of_endless_lists_are_refused() {
             format!("{}[evaluation]\nmetrics = [{names}]\n", extending()),
             "`evaluation.metrics` has 200000 entries",
         ),
-        (stages, "`stage` has 50002 entries"),
+        (stages, "`stage` has 20002 entries"),
     ] {
         let (code, said) = check(folder.path(), &recipe, &[]);
         assert_eq!(code, Some(2), "{said}");
