@@ -35,9 +35,18 @@ impl Canvas {
             let high = corners.iter().map(|corner| corner[axis]).fold(f32::NEG_INFINITY, f32::max);
             (low.max(0.0) as usize)..(high.ceil().max(0.0) as usize).min(self.side)
         };
+        let place = |pixel: usize, index: usize| pixel as f32 + (index as f32 + 0.5) / SAMPLES as f32;
+        let columns = bounds(0);
         for row in bounds(1) {
-            for column in bounds(0) {
-                let share = coverage(corners, column, row);
+            // An outline has many corners, of whose edges a line of samples crosses two or a few: they are looked up once.
+            let lines = std::array::from_fn::<_, SAMPLES, _>(|index| crossings(corners, place(row, index)));
+            for column in columns.clone() {
+                let is_inside =
+                    |line: &[f32], x: f32| line.iter().filter(|&&crossing| x < crossing).count() % 2 == 1;
+                let samples = |line: &Vec<f32>| {
+                    (0..SAMPLES).filter(|&index| is_inside(line, place(column, index))).count()
+                };
+                let share = lines.iter().map(samples).sum::<usize>() as f32 / (SAMPLES * SAMPLES) as f32;
                 let pixel = &mut self.colours[row * self.side + column];
                 for (old, new) in pixel.iter_mut().zip(colour(column, row)) {
                     *old += share * (new - *old);
@@ -54,53 +63,11 @@ impl Canvas {
     }
 }
 
-/// The share of a pixel that lies within an outline.
-fn coverage(corners: &[[f32; 2]], column: usize, row: usize) -> f32 {
-    let place = |index: usize| (index as f32 + 0.5) / SAMPLES as f32;
-    let samples = (0..SAMPLES * SAMPLES).filter(|sample| {
-        let point = [column as f32 + place(sample % SAMPLES), row as f32 + place(sample / SAMPLES)];
-        is_inside(corners, point)
-    });
-    samples.count() as f32 / (SAMPLES * SAMPLES) as f32
-}
-
-/// Whether a ray from the point crosses the outline an odd number of times.
-fn is_inside(corners: &[[f32; 2]], [x, y]: [f32; 2]) -> bool {
-    let mut inside = false;
-    for (index, &[x1, y1]) in corners.iter().enumerate() {
-        let [x2, y2] = corners[(index + 1) % corners.len()];
-        if (y1 > y) != (y2 > y) && x < x1 + (y - y1) / (y2 - y1) * (x2 - x1) {
-            inside = !inside;
-        }
-    }
-    inside
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::shape::Shape;
-    use super::*;
-
-    #[test]
-    fn areas_are_those_of_the_shapes() {
-        for (shape, area) in
-            [(Shape::Circle, std::f32::consts::PI), (Shape::Square, 2.0), (Shape::Hexagon, 2.598)]
-        {
-            let mut canvas = Canvas::new(64, [0.0; 3]);
-            let corners: Vec<[f32; 2]> =
-                shape.outline().into_iter().map(|[x, y]| [32.3 + 20.0 * x, 31.6 + 20.0 * y]).collect();
-            canvas.fill(&corners, [1.0; 3]);
-            let sum: f32 = canvas.colours.iter().map(|colour| colour[0]).sum();
-            assert!((sum / 400.0 / area - 1.0).abs() < 0.02, "{shape:?}: {sum}");
-            assert!(canvas.colours.iter().any(|colour| colour[0] > 0.0 && colour[0] < 1.0));
-        }
-    }
-
-    #[test]
-    fn what_lies_outside_is_not_drawn() {
-        let mut canvas = Canvas::new(8, [0.5; 3]);
-        canvas.fill(&[[-9.0, -9.0], [-1.0, -9.0], [-1.0, 40.0]], [1.0; 3]);
-        canvas.fill(&[[-4.0, -4.0], [12.0, -4.0], [12.0, 12.0], [-4.0, 12.0]], [0.0; 3]);
-        assert!(canvas.raster(|value| value).rgb.iter().all(|&value| value == 0));
-    }
+/// Where a line of pixels, at `y`, crosses the edges of an outline: a point is inside where an odd number of them is to its right.
+fn crossings(corners: &[[f32; 2]], y: f32) -> Vec<f32> {
+    let edges = corners.iter().zip(corners.iter().cycle().skip(1));
+    edges
+        .filter(|&(&[_, y1], &[_, y2])| (y1 > y) != (y2 > y))
+        .map(|(&[x1, y1], &[x2, y2])| x1 + (y - y1) / (y2 - y1) * (x2 - x1))
+        .collect()
 }
