@@ -335,3 +335,48 @@ timed-examples = 2
         assert!(outcome["models"]["student"]["slices"][level]["accuracy"].is_f64(), "{outcome}");
     }
 }
+
+#[test]
+fn captions_are_written_behind_images_and_learnt_by_a_smaller_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let recipe = "builtin:vision/smoke/unimo-captions";
+    let outcome: Value = json(&run(at, &["run", recipe, "--out", "run", "--json"]).done());
+    let models = &outcome["models"];
+    let figure = |model: &str, name: &str| models[model]["metrics"][name].as_f64().unwrap();
+    for model in ["teacher", "student", "baseline", "nearest-caption"] {
+        assert!((0.0..=1.0).contains(&figure(model, "caption-truth")), "{model}: {models}");
+    }
+    // Captions begin alike; what has not learnt to write them has nothing in common with them.
+    assert!(figure("teacher", "chrf") > 0.3, "{models}");
+    let student = json_of(&at.join("run/student/config.json"));
+    assert_eq!(student["architectures"][0], "UnimoForConditionalGeneration");
+    assert_eq!((&student["num_hidden_layers"], &student["max_target_length"]), (&1.into(), &40.into()));
+
+    write_image(&at.join("scene.png"), (24, 24), |value| (value % 251) as u8);
+    let predict = |arguments: &[&str]| -> Value {
+        json(&run(at, &[&["predict", "run/student", "--json"][..], arguments].concat()).good())
+    };
+    let greedy = predict(&["--image", "scene.png"]);
+    let beam = predict(&["--image", "scene.png", "--beam", "4"]);
+    let prompted = predict(&["--image", "scene.png", "a red circle"]);
+    let alone = predict(&["--no-image", "a red circle"]);
+    for written in [&greedy, &beam, &prompted, &alone] {
+        assert!(written["prediction"].is_string() && written["log-probability"].is_f64(), "{written}");
+    }
+    assert_ne!(prompted["log-probability"], alone["log-probability"]);
+    let refused = run(at, &["predict", "run/student", "a red circle"]).bad(2);
+    assert!(refused.contains("--no-image"), "{refused}");
+}
+
+#[test]
+fn questions_about_what_is_hidden_are_told_apart_by_whether_a_sentence_says_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let recipe = "builtin:vision/smoke/unimo-curtains";
+    let outcome: Value = json(&run(at, &["run", recipe, "--out", "run", "--json"]).done());
+    let slices = &outcome["models"]["student"]["slices"];
+    for slice in ["told", "not told"] {
+        assert!(slices[slice]["examples"].as_u64().unwrap() > 0, "{outcome}");
+    }
+}

@@ -167,6 +167,29 @@ fn text_says_what_is_behind_the_curtain_and_is_asked_about() {
 }
 
 #[test]
+fn scenes_that_are_not_told_are_asked_the_same_without_the_sentence() {
+    let told = scenes("curtain = 1.0, curtain-text = true");
+    let some = scenes("curtain = 1.0, curtain-text = true, untold = 0.5");
+    let sentence = "behind the grey rectangle is ";
+    let mut counts = [0, 0];
+    assert_eq!(told.splits.train.len(), some.splits.train.len());
+    for (whole, own) in told.splits.train.iter().zip(&some.splits.train) {
+        let slice = some.details.images[own.image].style.as_deref();
+        let is_told = slice == Some("told");
+        let Some(rest) = whole.text.strip_prefix(sentence) else {
+            assert_eq!((slice, &own.text), (Some("nothing hidden"), &whole.text));
+            continue;
+        };
+        assert!(is_told || slice == Some("not told"), "{slice:?}");
+        counts[usize::from(is_told)] += 1;
+        let asked = rest.split_once(". ").unwrap().1;
+        assert_eq!(own.text, if is_told { whole.text.as_str() } else { asked });
+        assert_eq!(own.answers, whole.answers);
+    }
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
+}
+
+#[test]
 fn statements_about_two_scenes_are_half_true_and_right() {
     let pairs = scenes("pairs = 6, images = 400, languages = ['en', 'hi', 'ja']");
     assert_eq!(pairs.details.answers, ["False", "True"]);

@@ -60,6 +60,7 @@ mod prefixed;
 mod published;
 mod regions;
 pub mod siglip;
+mod special_tokens;
 pub mod static_embeddings;
 mod tap;
 pub mod text_encoder;
@@ -98,6 +99,7 @@ pub use parameter_names::{is_head, is_layer_matrix};
 pub use patches::{ImageNormalization, Images, Patches, evenly_spaced, shortest_edge_size, vilt_size};
 pub use prefixed::PrefixedTranslator;
 pub use regions::{Regions, TaggedRegions};
+pub use special_tokens::SpecialTokens;
 pub use tap::{TapSelection, Trace};
 pub use tokenizer::{
     CommonWord, EncodedText, EncodingOptions, TargetPrefix, TokenSpan, TokenWindow, Tokenizer,

@@ -28,6 +28,7 @@ mod tasks;
 mod text_encoders;
 mod traces;
 mod unified;
+mod unimo_writing;
 mod unpadded;
 mod var_builder;
 mod writing;

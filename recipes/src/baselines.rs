@@ -4,7 +4,7 @@ use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
 use alambic_students::Student;
 
 use crate::names::{FROM_SCRATCH, SAME_START};
-use crate::schema::{BaselineOptions, Recipe};
+use crate::schema::{BaselineOptions, BaselineStart, Recipe};
 
 /// Training of the student without a teacher.
 pub(crate) struct BaselineTraining<'a> {
@@ -18,7 +18,7 @@ pub(crate) struct BaselineTraining<'a> {
 }
 
 /// The trainings of a student without a teacher, in the order in which they run. Where the student starts from a teacher's
-/// weights, the baseline is trained once from these and once from random ones, and the upper bound from these.
+/// weights, the baseline is trained once from these, unless it is told otherwise, and once from random ones, and the upper bound from these.
 pub(crate) fn baseline_trainings<'a>(recipe: &'a Recipe, student: &Student) -> Vec<BaselineTraining<'a>> {
     let mut trainings = Vec::new();
     let mut add = |name, table, options: &'a Option<BaselineOptions>| {
@@ -26,7 +26,9 @@ pub(crate) fn baseline_trainings<'a>(recipe: &'a Recipe, student: &Student) -> V
         trainings.extend(options.iter().map(|options| BaselineTraining { name, table, options, is_random }));
     };
     if student.inner().has_source_weights() {
-        add(SAME_START, BASELINE, &recipe.baseline);
+        if recipe.baseline.as_ref().is_some_and(|own| own.start == BaselineStart::Both) {
+            add(SAME_START, BASELINE, &recipe.baseline);
+        }
         add(FROM_SCRATCH, BASELINE, &recipe.baseline);
     } else {
         add(BASELINE, BASELINE, &recipe.baseline);

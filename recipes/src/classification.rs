@@ -30,7 +30,7 @@ pub(crate) fn classify(
     let fusion = match (role, config) {
         (Role::DualEncoder, _) => Some("dual"),
         (Role::FusionEncoder, Config::Lxmert(_)) => Some("two-stream"),
-        (Role::FusionEncoder, _) | (_, Config::Oscar(_)) => Some("single-stream"),
+        (Role::FusionEncoder, _) | (_, Config::Oscar(_) | Config::Unimo(_)) => Some("single-stream"),
         (Role::EncoderDecoder, _) if config.image_input().is_some() => Some("encoder-decoder"),
         _ => None,
     };

@@ -2,7 +2,7 @@
 
 use alambic_losses::Loss;
 use alambic_reports::outcome::{BASELINE, UPPER_BOUND};
-use alambic_settings::{At, IndexMap, Several, settings};
+use alambic_settings::{At, IndexMap, Several, choices, settings};
 use alambic_students::Student;
 use alambic_teachers::TeacherOptions;
 
@@ -108,6 +108,16 @@ impl StageOptions {
     }
 }
 
+choices! {
+    /// From what a baseline starts, where the student starts from the weights of a teacher.
+    pub enum BaselineStart {
+        /// Once from these weights, and once from random ones.
+        Both = "both",
+        /// From random weights alone.
+        Random = "random",
+    }
+}
+
 settings! {
     /// The student without a teacher: same architecture, steps, batches and schedule, trained on labelled pairs.
     pub struct BaselineOptions {
@@ -115,5 +125,9 @@ settings! {
         pub data: At<StageData>,
         /// Loss terms that need no teacher.
         pub loss: Several<Loss>,
+        /// From what it starts, where the student starts from the weights of a teacher: from these and from random weights, or, for a
+        /// student that no teacher trains, from random ones alone: from the student's own weights it would be trained as the student
+        /// once more, and the verdict would say nothing of where these come from. An upper bound starts as the student does.
+        pub start: BaselineStart = BaselineStart::Both,
     }
 }

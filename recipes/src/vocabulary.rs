@@ -33,7 +33,12 @@ pub(crate) fn are_same(one: &Tokenizer, other: &Tokenizer) -> bool {
 pub(crate) fn takes_vocabulary(student: &Student, task: &dyn Task) -> bool {
     let reads_images = matches!(
         student,
-        Student::Pali(_) | Student::PaliLayers(_) | Student::Oscar(_) | Student::OscarLayers(_)
+        Student::Pali(_)
+            | Student::PaliLayers(_)
+            | Student::Oscar(_)
+            | Student::OscarLayers(_)
+            | Student::Unimo(_)
+            | Student::UnimoLayers(_)
     );
     let is_taken = reads_images || task.task_kind() != TaskKind::TextGeneration;
     is_taken && student.inner().vocabulary_source().is_some()

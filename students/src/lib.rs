@@ -65,6 +65,7 @@ mod static_embeddings;
 mod student_builder;
 mod two_tower;
 mod unimo;
+mod unimo_layers;
 mod usage;
 mod vision_language;
 mod vocabulary_transfer;
@@ -99,6 +100,7 @@ pub use static_embeddings::{StaticEmbedding, TokenVectors};
 pub use student_builder::{BuildContext, InitialModel, SourceModel, StudentBuilder, TaskKind};
 pub use two_tower::TowerSource;
 pub use unimo::{ImageUnits, UnimoSizes};
+pub use unimo_layers::UnimoLayers;
 pub use usage::{Library, PythonUsage, UsageExample, python_usage};
 pub use vision_language::VisionLanguageSizes;
 pub use vocabulary_transfer::VocabularyTransfer;
@@ -140,6 +142,8 @@ kinds! {
         Clip(ClipSizes) = "clip",
         /// One transformer over texts, images and both together, from random weights or a text encoder's.
         Unimo(UnimoSizes) = "unimo",
+        /// A UNIMO from layers of another one.
+        UnimoLayers(UnimoLayers) = "unimo-layers",
         /// A detector of objects from random weights.
         Detector(DetectorSizes) = "detector",
         /// A tokenizer of images from random weights.

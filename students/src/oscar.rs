@@ -1,9 +1,9 @@
 //! An Oscar+ model.
 
 use alambic_inference::POSITION_FEATURES;
-use alambic_models::Config;
-use alambic_models::oscar::{Oscar, OscarConfig, SpecialTokens};
+use alambic_models::oscar::{Oscar, OscarConfig};
 use alambic_models::text_encoder::Family;
+use alambic_models::{Config, SpecialTokens};
 use alambic_settings::{At, settings};
 use alambic_tensor::parameters::Weights;
 

@@ -126,6 +126,7 @@ pub(crate) fn declared(config: &Config) -> Vec<(String, &'static str, Rows)> {
             vec![own(LAST_STATE, "last_hidden_state", Rows::Tokens), own("logits", "logits", Rows::Target)]
         }
         Config::Pali(_) | Config::ErnieVilg(_) => vec![own("logits", "logits", Rows::Target)],
+        Config::Unimo(config) if config.writes => vec![own("logits", "logits", Rows::Target)],
         Config::ImageTokenizer(_) => {
             vec![own("latents", "latents", Rows::All), own("reconstruction", "reconstruction", Rows::All)]
         }

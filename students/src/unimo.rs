@@ -1,8 +1,8 @@
 //! A UNIMO model.
 
-use alambic_models::Config;
 use alambic_models::text_encoder::{Family, TextEncoderConfig};
 use alambic_models::unimo::{Unimo, UnimoConfig, UnimoImages};
+use alambic_models::{Config, SpecialTokens};
 use alambic_settings::{At, choices, settings};
 use alambic_tensor::parameters::Weights;
 
@@ -26,7 +26,7 @@ choices! {
 settings! {
     /// A UNIMO model (Li et al., 2021): one transformer that reads texts, images, and an image with a text behind it. It compares texts
     /// and images that it encodes alone, as a CLIP does, and those that it reads together; under a head for answers (`fusion` with it
-    /// as `teacher`) it answers questions. Its vocabulary is its teacher's, or that of the text encoder it starts from, or without
+    /// as `teacher`) it answers questions, and it writes texts behind what it reads. Its vocabulary is its teacher's, or that of the text encoder it starts from, or without
     /// these the words of its stage's texts.
     pub struct UnimoSizes {
         /// A text encoder in BERT's layout whose sizes and weights it takes. Left out: the sizes below, and random weights.
@@ -57,6 +57,10 @@ settings! {
         /// Maximum number of tokens of a text.
         #[range(4..=1_048_576)]
         pub max_length: usize = 64,
+        /// Most tokens that it writes, the end included, in stages that train it to write: the last so many of the positions of
+        /// `max-length` are for these, and the others for what it reads.
+        #[range(2..=1_048_576)]
+        pub max_target_length: usize = 24,
         /// Maximum number of tokens of a vocabulary that is trained on the stage's texts.
         #[range(10..=1_000_000)]
         pub vocabulary: usize = 8192,
@@ -85,8 +89,16 @@ impl UnimoSizes {
             },
         };
         let (images, objects) = self.images(context)?;
-        let config = UnimoConfig { text, images, objects, labels: Vec::new() };
-        Ok((config.with_head(context.head), given))
+        let config = UnimoConfig {
+            text,
+            images,
+            objects,
+            labels: Vec::new(),
+            writes: false,
+            max_target_length: self.max_target_length,
+            special: SpecialTokens::of(context.tokenizer)?,
+        };
+        Ok((with_head(config, context)?, given))
     }
 
     /// What images are made of, and how many classes of objects there are in them.
@@ -110,6 +122,24 @@ impl UnimoSizes {
     }
 }
 
+/// The model under the head of a task, of one that writes with room for what it reads.
+pub(crate) fn with_head(
+    config: UnimoConfig,
+    context: &BuildContext<'_>,
+) -> Result<UnimoConfig, StudentError> {
+    let config = config.with_head(context.head);
+    let positions = config.text.max_length();
+    // A text that is read has a token before and behind it, and one between.
+    if config.writes && config.max_target_length + 3 > positions {
+        return Err(StudentError::Incompatible(format!(
+            "written texts of {} tokens leave no room for what is read among the {positions} positions of the model: raise \
+             `max-length`, or lower `max-target-length`",
+            config.max_target_length
+        )));
+    }
+    Ok(config)
+}
+
 impl StudentBuilder for UnimoSizes {
     fn config(&self, context: &BuildContext<'_>) -> Result<Config, StudentError> {
         Ok(Config::Unimo(self.plan(context)?.0))
@@ -127,6 +157,10 @@ impl StudentBuilder for UnimoSizes {
 
     fn task_kind(&self) -> TaskKind {
         TaskKind::ImageTextRetrieval
+    }
+
+    fn serves(&self, kind: TaskKind) -> bool {
+        matches!(kind, TaskKind::ImageTextRetrieval | TaskKind::TextGeneration)
     }
 
     fn source_models(&self) -> Vec<&At<String>> {

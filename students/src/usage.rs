@@ -95,7 +95,11 @@ pub fn python_usage(config: &Config, example: &UsageExample) -> PythonUsage {
         }
         Config::Unimo(own) => {
             let answers = !own.labels.is_empty();
-            let task = if answers { "visual-question-answering" } else { "zero-shot-image-classification" };
+            let task = match (own.writes, answers) {
+                (true, _) => "image-text-to-text",
+                (false, true) => "visual-question-answering",
+                (false, false) => "zero-shot-image-classification",
+            };
             (Library::Alambic, Some(task), None)
         }
         Config::Pali(_) => (Library::Alambic, Some("image-text-to-text"), None),

@@ -135,15 +135,16 @@ impl ReadCorpus for MadeUpScenes {
             }
             let told = scene.hidden().filter(|_| self.look.curtain_text);
             let found = self.found(&scene, told, &mut random);
-            let slice = self.look.slice(&[&scene], is_kept_out);
+            let is_told = self.look.is_told(self.seed, image);
+            let slice = self.look.slice(&[&scene], is_kept_out, told.map(|_| is_told));
             questions.extend(found.into_iter().filter_map(|asked| {
                 let answer = *index.get(&asked.answer)?;
                 let ask = |language: &SceneLanguage| {
                     let question = language.ask(asked.query);
-                    told.map_or_else(
-                        || question.clone(),
-                        |told| format!("{} {question}", say_hidden(*language, told)),
-                    )
+                    match told.filter(|_| is_told) {
+                        Some(told) => format!("{} {question}", say_hidden(*language, told)),
+                        None => question,
+                    }
                 };
                 let mut texts = spoken.iter().map(ask);
                 Some(Question {
@@ -251,7 +252,11 @@ impl MadeUpScenes {
     fn fingerprint(&self) -> String {
         let written = format!("{NAME} {self:?}");
         let usual = format!(", look: {:?}", SceneLook::usual());
-        let written = written.replacen(&usual, "", 1).replacen(", attributes: false", "", 1);
+        let written = written.replacen(&usual, "", 1).replacen(", attributes: false", "", 1).replacen(
+            ", untold: 0.0",
+            "",
+            1,
+        );
         blake3::hash(written.as_bytes()).to_hex().to_string()
     }
 }

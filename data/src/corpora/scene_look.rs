@@ -1,6 +1,7 @@
 //! How made-up scenes look, and which of them are kept out of training.
 
 use alambic_settings::settings;
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{DataError, Fault, Place};
@@ -26,12 +27,21 @@ settings! {
         /// Whether the tags of objects are their shapes alone, for detectors that have attributes: colour, size (`small`, `medium` or
         /// `large`, by thirds of the range of radii) and style. Left out, a tag is a colour and a shape, and there are no attributes.
         pub attributes: bool = false,
+        /// Of `curtain-text`, the share of the scenes of which the sentence is left out: nothing tells the answers, and questions are a
+        /// slice of their own in reports, `not told` beside `told` and `nothing hidden`.
+        #[range(0.0..=1.0)]
+        pub untold: f64 = 0.0,
     }
 }
 
 /// The slice of scenes that are kept out of training, and that of the others.
 const KEPT_OUT: &str = "kept out";
 const SEEN: &str = "seen";
+
+/// The slices of scenes of which a text says what is hidden, of those of which none does, and of those in which nothing is hidden.
+const TOLD: &str = "told";
+const NOT_TOLD: &str = "not told";
+const NOTHING_HIDDEN: &str = "nothing hidden";
 
 /// The style of scenes that have several.
 const MIXED: &str = "mixed";
@@ -46,6 +56,7 @@ impl SceneLook {
             curtain_text: false,
             pairs: 0,
             attributes: false,
+            untold: 0.0,
         }
     }
 
@@ -80,13 +91,25 @@ impl SceneLook {
         if self.curtain > 0.0 { styled.with_curtain(self.curtain, &mut random) } else { styled }
     }
 
-    /// The slice of an image of scenes: their style where there are several, and whether it is kept out where some are.
-    pub(super) fn slice(&self, scenes: &[&Scene], is_kept_out: bool) -> Option<String> {
+    /// Whether a text says what is hidden in an image.
+    pub(super) fn is_told(&self, seed: u64, image: usize) -> bool {
+        let mut random: ChaCha8Rng = stream("made-up-scenes untold", seed, image);
+        self.untold <= 0.0 || !random.random_bool(self.untold.min(1.0))
+    }
+
+    /// The slice of an image of scenes: their style where there are several, whether it is kept out where some are, and whether a text
+    /// says what is hidden, if anything is, where some do not.
+    pub(super) fn slice(&self, scenes: &[&Scene], is_kept_out: bool, told: Option<bool>) -> Option<String> {
         let first = scenes.first().map_or(MIXED, |scene| scene.style());
         let style = if scenes.iter().all(|scene| scene.style() == first) { first } else { MIXED };
         let style = (self.styles.len() > 1).then_some(style);
         let kept = (!self.kept_out.is_empty()).then_some(if is_kept_out { KEPT_OUT } else { SEEN });
-        let parts: Vec<&str> = style.into_iter().chain(kept).collect();
+        let told = (self.untold > 0.0).then_some(match told {
+            Some(true) => TOLD,
+            Some(false) => NOT_TOLD,
+            None => NOTHING_HIDDEN,
+        });
+        let parts: Vec<&str> = style.into_iter().chain(kept).chain(told).collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 }

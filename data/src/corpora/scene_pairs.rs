@@ -75,7 +75,7 @@ impl<'o> ScenePairs<'o> {
         });
         let joined = Picture {
             objects: halves.collect(),
-            style: self.look.slice(&[&left, &scene], is_kept_out),
+            style: self.look.slice(&[&left, &scene], is_kept_out, None),
             splits: split.map(Some).into_iter().collect(),
             ..Picture::without_pixels(left_picture.name.clone())
         };

@@ -163,7 +163,11 @@ impl ImageProcessor {
         (config, tokenizer): (&Config, &Tokenizer),
     ) -> Result<Option<Image>, InferenceError> {
         let (image, regions) = self.batch(images, None)?;
-        let (Some(regions), Config::Oscar(config)) = (regions, config) else { return Ok(image) };
+        let Some(regions) = regions else { return Ok(image) };
+        let Config::Oscar(config) = config else {
+            let tags = Tokens::pad(&vec![Vec::<u32>::new(); images.len()], config.padding());
+            return Ok(Some(Image::Regions(TaggedRegions { regions, tags })));
+        };
         let (padding, most) = (config.bert.padding, config.max_tags());
         let tags = |image: &&ProcessedImage| {
             let text = self.second_text(image).filter(|text| !text.trim().is_empty() && most > 0);

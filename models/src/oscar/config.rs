@@ -5,11 +5,11 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::classifier::CLASSIFIER;
-use super::special_tokens::SpecialTokens;
 use crate::config_summary::ConfigSummary;
 use crate::json::extend_object;
 use crate::layers::Shapes;
 use crate::published::{look_up, older, with_and_without};
+use crate::special_tokens::SpecialTokens;
 use crate::text_encoder::{Family, Head, HeadSpec, TensorNames, TextEncoderConfig};
 use crate::{ModelError, ModelFolder, Outline, labels};
 
@@ -271,14 +271,7 @@ impl OscarConfig {
                 "loss_type": "bce",
             }),
         );
-        let SpecialTokens { start, end, mask } = self.special;
-        // Those of a model that was read without its vocabulary are not known.
-        if [start, end, mask].iter().all(|&id| (id as usize) < self.bert.vocabulary) {
-            extend_object(
-                &mut json,
-                json!({ "cls_token_id": start, "sep_token_id": end, "mask_token_id": mask }),
-            );
-        }
+        extend_object(&mut json, self.special.to_json(self.bert.vocabulary));
         if self.captions {
             json["freeze_embedding"] = self.freeze_embedding.into();
         }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use alambic_tensor::candle::Tensor;
-use alambic_tensor::ops::AttentionMask;
 
 use super::model::Oscar;
 use crate::generation::{DecodingState, Translator};
-use crate::layers::LayerCache;
+use crate::text_encoder::SourceCache;
 use crate::{ModelError, TaggedRegions, Tokens};
 
 /// Writes captions of given images, a row for each source that it is given; what the sources say is not read.
@@ -16,29 +15,23 @@ pub(super) struct CaptionTranslator<'a> {
     pub(super) image: TaggedRegions,
 }
 
-/// The state of one decoding: keys and values of tags, regions and what is written, which see nothing of what comes after them.
+/// The state of one decoding.
 struct Decoding<'a> {
     model: &'a Oscar,
-    caches: Vec<LayerCache>,
-    /// The tags and regions of each row that are no padding.
-    sources: Vec<Vec<u32>>,
-    /// Tags and regions of each row, padding included.
-    source: usize,
+    /// Tags, regions and what is written.
+    cache: SourceCache,
     /// Tokens that are written.
     length: usize,
 }
 
 impl Decoding<'_> {
     /// The last state of the next token of each row, which joins the caches.
-    fn next(&mut self, tokens: Vec<u32>, position: usize) -> Result<Tensor, ModelError> {
+    fn next(&mut self, tokens: Vec<u32>) -> Result<Tensor, ModelError> {
         let batch = tokens.len();
         let mask = Arc::new(vec![1; batch]);
         let tokens = Tokens { ids: Arc::new(tokens), mask, batch, length: 1 };
-        let embedded = self.model.embed_part(&tokens, (position, 0))?;
-        let own = self.source as u32..=(self.source + position) as u32;
-        let keys: Vec<Vec<u32>> =
-            self.sources.iter().map(|source| source.iter().copied().chain(own.clone()).collect()).collect();
-        self.model.bert.step(embedded, &mut self.caches, &keys)
+        let embedded = self.model.embed_part(&tokens, (self.length, 0))?;
+        self.cache.step(&self.model.bert, embedded, self.length)
     }
 }
 
@@ -52,10 +45,10 @@ impl DecodingState for Decoding<'_> {
                 config.max_caption_length
             )));
         }
-        self.next(tokens.to_vec(), self.length)?;
+        self.next(tokens.to_vec())?;
         self.length += 1;
-        let hidden = self.next(vec![config.special.mask; tokens.len()], self.length)?;
-        self.caches.iter_mut().for_each(LayerCache::pop);
+        let hidden = self.next(vec![config.special.mask; tokens.len()])?;
+        self.cache.pop();
         let logits = self.model.bert.word_logits(&hidden)?.ok_or_else(|| {
             ModelError::Input("a model without a head over the vocabulary writes no captions".into())
         })?;
@@ -63,8 +56,7 @@ impl DecodingState for Decoding<'_> {
     }
 
     fn select(&mut self, rows: &[usize]) -> Result<(), ModelError> {
-        self.caches.iter_mut().for_each(|cache| cache.select(rows));
-        self.sources = rows.iter().map(|&row| self.sources[row].clone()).collect();
+        self.cache.select(rows);
         Ok(())
     }
 }
@@ -79,16 +71,9 @@ impl Translator for CaptionTranslator<'_> {
             )));
         }
         let read = self.model.source(tags, regions)?;
-        let bert = &self.model.config().bert;
         // What is written, and the mask behind it.
-        let cache = LayerCache::new(tags.batch, read.length + capacity + 1, bert.width);
-        let mut caches = vec![cache; bert.layers];
-        let mask = AttentionMask::keys(Arc::clone(&read.mask));
-        let counts = vec![read.length as u32; tags.batch];
-        self.model.bert.fill(read.embedded, &mask, &counts, &mut caches)?;
-        let kept = |row: &[u8]| (0..row.len() as u32).filter(|&key| row[key as usize] != 0).collect();
-        let sources = read.mask.chunks(read.length.max(1)).map(kept).collect();
-        Ok(Box::new(Decoding { model: self.model, caches, sources, source: read.length, length: 0 }))
+        let cache = SourceCache::new(&self.model.bert, read.embedded, &read.mask, capacity + 1)?;
+        Ok(Box::new(Decoding { model: self.model, cache, length: 0 }))
     }
 
     fn start_token(&self) -> u32 {

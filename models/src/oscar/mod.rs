@@ -18,8 +18,6 @@ mod classifier;
 mod config;
 mod decoding;
 mod model;
-mod special_tokens;
 
 pub use config::{OscarConfig, RELATION};
 pub use model::{Oscar, OscarInput};
-pub use special_tokens::SpecialTokens;

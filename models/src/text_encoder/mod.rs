@@ -15,6 +15,7 @@ mod pooler;
 mod pooling;
 mod relative;
 mod sentence_files;
+mod source_cache;
 mod structure;
 mod trim;
 
@@ -30,4 +31,5 @@ pub(crate) use pooler::Pooler;
 pub use pooling::{Pooling, PoolingMode, PoolingStep, TokenPooling};
 pub use relative::bucket;
 pub use sentence_files::pair_activation;
+pub(crate) use source_cache::SourceCache;
 pub use structure::{Disentangled, Gate, RelativePositions, Rotary, Structure};

@@ -6,10 +6,12 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::{UnimoConfig, UnimoImages};
+use super::decoding::ImageTranslator;
 use super::model::{Unimo, UnimoInput};
 use super::units::ImageUnits;
-use crate::architecture::{Architecture, Batch, missing};
+use crate::architecture::{Architecture, Batch, Image, missing};
 use crate::config_summary::ConfigSummary;
+use crate::generation::Translator;
 use crate::head::HeadSpec;
 use crate::image_input::{ImageInput, PREPROCESSOR};
 use crate::model_config::{ModelConfig, Role};
@@ -33,7 +35,7 @@ impl ModelConfig for UnimoConfig {
     }
 
     fn role(&self) -> Role {
-        Role::FusionEncoder
+        if self.writes { Role::EncoderDecoder } else { Role::FusionEncoder }
     }
 
     fn summary(&self) -> ConfigSummary<'_> {
@@ -75,7 +77,15 @@ impl ModelConfig for UnimoConfig {
     /// The logarithm of the scale of similarities, below that of 100, as CLIP has it.
     fn clamped_parameters(&self) -> &'static [(&'static str, f64)] {
         // The logarithm of 100.
-        if self.labels.is_empty() { &[(Self::SCALE, 4.605_170_185_988_092)] } else { &[] }
+        if self.is_paired() { &[(Self::SCALE, 4.605_170_185_988_092)] } else { &[] }
+    }
+
+    fn max_length(&self) -> usize {
+        self.max_read_length()
+    }
+
+    fn decoder_start(&self) -> Option<u32> {
+        self.writes.then_some(self.special.start)
     }
 
     fn with_head(self, head: &HeadSpec) -> Self {
@@ -94,13 +104,11 @@ impl ModelConfig for UnimoConfig {
 
 impl Architecture for Unimo {
     fn forward(&self, batch: &Batch, pass: Pass<'_>, wanted: TapSelection) -> Result<Trace, ModelError> {
-        let image = match self.config().images {
-            UnimoImages::Patches { patch_size, .. } => batch
-                .image
-                .as_ref()
-                .map(|image| ImageUnits::of_patches(&image.patches(patch_size, -1)?))
-                .transpose()?,
-            UnimoImages::Regions { .. } => batch.regions.as_ref().map(ImageUnits::of_regions).transpose()?,
+        let image = match (&batch.image, &batch.regions) {
+            (None, Some(regions)) if matches!(self.config().images, UnimoImages::Regions { .. }) => {
+                Some(ImageUnits::of_regions(regions)?)
+            }
+            (image, _) => image.as_ref().map(|image| self.units(image)).transpose()?,
         };
         let input = UnimoInput { text: batch.text.clone(), image, target: batch.target.clone() };
         if input.text.is_none() && input.image.is_none() {
@@ -110,5 +118,14 @@ impl Architecture for Unimo {
             }));
         }
         self.trace(&input, pass, wanted)
+    }
+
+    fn as_translator(&self) -> Option<&dyn Translator> {
+        self.config().writes.then_some(self)
+    }
+
+    fn translator_of_images(&self, image: &Image) -> Option<Box<dyn Translator + '_>> {
+        let translator = ImageTranslator { model: self, image: image.clone() };
+        self.config().writes.then(|| Box::new(translator) as Box<dyn Translator>)
     }
 }

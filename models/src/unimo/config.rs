@@ -12,6 +12,7 @@ use crate::image_input::{ImageInput, PatchInput, RegionInput};
 use crate::json::extend_object;
 use crate::outline::RegionHeads;
 use crate::published::{older, with_and_without};
+use crate::special_tokens::SpecialTokens;
 use crate::text_encoder::{Family, TensorNames, TextEncoderConfig};
 use crate::{ImageProcessorConfig, ModelError, ModelFolder, Outline, Stream, labels};
 
@@ -70,6 +71,12 @@ pub struct UnimoConfig {
     pub objects: usize,
     /// The answers, in the order of the logits; none without a head for them.
     pub labels: Vec<String>,
+    /// Whether it writes texts behind what it reads, and does nothing else.
+    pub writes: bool,
+    /// Most tokens that are written, the end included: the last so many of its positions are for these.
+    pub max_target_length: usize,
+    /// Tokens of the vocabulary with which a written text begins and ends.
+    pub special: SpecialTokens,
 }
 
 impl UnimoConfig {
@@ -77,6 +84,8 @@ impl UnimoConfig {
     pub const MODEL_TYPE: &'static str = "unimo";
     /// Name of the logarithm of the factor on similarities.
     pub const SCALE: &'static str = "logit_scale";
+    /// The class of a model that writes.
+    const WRITER: &'static str = "UnimoForConditionalGeneration";
     pub(super) const FEATURES: &'static str = "unimo.image_embeddings.features";
     pub(super) const PLACES: &'static str = "unimo.image_embeddings.places";
     pub(super) const IMAGE_NORM: &'static str = "unimo.image_embeddings.LayerNorm";
@@ -136,24 +145,51 @@ impl UnimoConfig {
         let labels =
             if is_there("classifier.weight") { labels::of(json).map_err(refuse)? } else { Vec::new() };
         let objects = shapes.get("regions.objects.weight").and_then(|shape| shape.first()).copied();
-        let config = Self { text, images, objects: objects.unwrap_or_default(), labels };
+        let writes = text.head == Head::MaskedLanguage
+            && json["architectures"][0].as_str().is_some_and(|class| class == Self::WRITER);
+        let positions = text.max_length();
+        let max_target_length =
+            json["max_target_length"].as_u64().map_or(positions / 2, |length| length as usize);
+        if writes && !(2..positions).contains(&max_target_length) {
+            return Err(refuse(format!(
+                "`max_target_length` is {max_target_length}, and written texts have 2 tokens or more and fewer than the {positions} \
+                 positions of the model"
+            )));
+        }
+        let special = SpecialTokens::open(folder, text.vocabulary)?;
+        let objects = objects.unwrap_or_default();
+        let config = Self { text, images, objects, labels, writes, max_target_length, special };
         folder.check(&config.summary())?;
         Ok(config)
     }
 
-    /// The same model with the heads that a task needs: that over the vocabulary with that over regions, or that over answers.
+    /// The same model with the heads that a task needs: that over the vocabulary to write, or with that over regions to be pre-trained,
+    /// or that over answers.
     #[must_use]
     pub fn with_head(self, head: &HeadSpec) -> Self {
-        let own = if head.head == Head::MaskedLanguage { Head::MaskedLanguage } else { Head::None };
+        let has_words = head.writes || head.head == Head::MaskedLanguage;
+        let own = if has_words { Head::MaskedLanguage } else { Head::None };
         let labels = head.answers().map(<[String]>::to_vec).unwrap_or_default();
         let text = self.text.with_head(&HeadSpec { head: own, ..HeadSpec::none() });
-        Self { text: TextEncoderConfig { pooler: false, untied: false, ..text }, labels, ..self }
+        let text = TextEncoderConfig { pooler: false, untied: false, ..text };
+        Self { text, labels, writes: head.writes, ..self }
     }
 
     /// Whether it predicts words, and features of regions.
     #[must_use]
     pub fn is_pretrained(&self) -> bool {
-        self.text.head == Head::MaskedLanguage
+        self.text.head == Head::MaskedLanguage && !self.writes
+    }
+
+    /// Whether it compares texts and images.
+    pub(super) fn is_paired(&self) -> bool {
+        self.labels.is_empty() && !self.writes
+    }
+
+    /// Most tokens of a text that is read.
+    pub(super) fn max_read_length(&self) -> usize {
+        let positions = self.text.max_length();
+        if self.writes { positions.saturating_sub(self.max_target_length) } else { positions }
     }
 
     /// Names that a file may have for a tensor: a text encoder in BERT's layout has its own.
@@ -234,8 +270,10 @@ impl UnimoConfig {
         shapes.biased(Self::FEATURES, &[width, features]);
         shapes.tensor(format!("{}.weight", Self::PLACES), &[width, PLACE]);
         shapes.biased(Self::IMAGE_NORM, &[width]);
-        for pooler in Self::POOLERS {
-            shapes.biased(pooler, &[width, width]);
+        if !self.writes {
+            for pooler in Self::POOLERS {
+                shapes.biased(pooler, &[width, width]);
+            }
         }
         if self.is_pretrained() {
             let [dense, norm, last] = Self::PREDICTED;
@@ -246,19 +284,27 @@ impl UnimoConfig {
                 shapes.biased(Self::OBJECTS, &[self.objects, width]);
             }
         }
-        if self.labels.is_empty() {
+        if self.is_paired() {
             shapes.tensor(Self::SCALE, &[]);
-        } else {
+        } else if !self.writes {
             shapes.biased(Self::CLASSIFIER, &[self.labels.len(), width]);
         }
         shapes.into_inner()
     }
 
-    /// The sequence without a name, and the embeddings of texts and of images.
+    /// The sequence without a name, and the embeddings of texts and of images where these are compared.
     #[must_use]
     pub fn outline(&self) -> Outline {
         let stream = Stream::new(self.text.layers, self.text.width, self.text.heads);
-        let is_paired = self.labels.is_empty();
+        if self.writes {
+            return Outline {
+                streams: [(String::new(), stream)].into_iter().collect(),
+                classes: self.text.vocabulary,
+                classes_of_tokens: true,
+                ..Outline::default()
+            };
+        }
+        let is_paired = self.is_paired();
         let embedded =
             Stream { embedding: Some(self.text.width), ..stream.without_hidden().without_attention() };
         let embedded = [("text".to_owned(), embedded), ("image".to_owned(), embedded)];
@@ -287,12 +333,21 @@ impl UnimoConfig {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let class = match (self.is_pretrained(), self.labels.is_empty()) {
+            _ if self.writes => Self::WRITER,
             (true, _) => "UnimoForPreTraining",
             (false, false) => "UnimoForQuestionAnswering",
             (false, true) => "UnimoModel",
         };
         let mut json = self.text.to_json();
-        extend_object(&mut json, json!({ "model_type": Self::MODEL_TYPE, "architectures": [class] }));
+        extend_object(
+            &mut json,
+            json!({
+                "model_type": Self::MODEL_TYPE,
+                "architectures": [class],
+                "max_target_length": self.max_target_length,
+            }),
+        );
+        extend_object(&mut json, self.special.to_json(self.text.vocabulary));
         extend_object(
             &mut json,
             match self.images {

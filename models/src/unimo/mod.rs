@@ -16,6 +16,7 @@
 
 mod architecture;
 mod config;
+mod decoding;
 mod model;
 mod units;
 

@@ -8,8 +8,9 @@ use alambic_tensor::device;
 use alambic_tensor::ops::Activation;
 use alambic_tensor::parameters::Weights;
 
-use super::config::{SEGMENTS, UnimoConfig};
+use super::config::{SEGMENTS, UnimoConfig, UnimoImages};
 use super::units::{ImageUnits, PLACE};
+use crate::architecture::Image;
 use crate::head::HeadSpec;
 use crate::initialise::deviation;
 use crate::layers::{Linear, Norm, Pass, Sequences, WeightSource, first};
@@ -28,6 +29,9 @@ const TINY: f64 = 1e-12;
 /// Taps of texts and images that are encoded alone.
 const TEXT: &str = "text.embedding";
 const IMAGE: &str = "image.embedding";
+
+/// The tap of answers, of all texts with all images, or of what is written.
+const LOGITS: &str = "logits";
 
 /// A selection that runs all layers and records nothing.
 const STATES: &str = "states";
@@ -60,8 +64,8 @@ pub struct Unimo {
     features: Linear,
     places: Linear,
     image_norm: Norm,
-    text_pooler: Linear,
-    image_pooler: Linear,
+    /// Over the first tokens of texts and of images; none of a model that writes.
+    poolers: Option<[Linear; 2]>,
     predicted: Option<RegionPrediction>,
     classifier: Option<Linear>,
     /// The logarithm of the factor on similarities; none where answers are predicted.
@@ -83,7 +87,10 @@ impl Unimo {
     pub fn new(config: &UnimoConfig, weights: &Weights) -> Result<Self, ModelError> {
         let (source, width, epsilon) = (WeightSource::new(weights), config.text.width, config.text.epsilon);
         let features = config.images.features();
-        let [text_pooler, image_pooler] = UnimoConfig::POOLERS;
+        let poolers = || {
+            let [text, image] = UnimoConfig::POOLERS.map(|name| Linear::load(source, name, width, width));
+            Ok::<_, ModelError>([text?, image?])
+        };
         let predicted = || {
             let [dense, norm, last] = UnimoConfig::PREDICTED;
             let objects = || Linear::load(source, UnimoConfig::OBJECTS, width, config.objects);
@@ -101,11 +108,10 @@ impl Unimo {
             features: Linear::load(source, UnimoConfig::FEATURES, features, width)?,
             places: Linear::load_matrix(source, UnimoConfig::PLACES, PLACE, width)?,
             image_norm: Norm::load(source, UnimoConfig::IMAGE_NORM, width, epsilon)?,
-            text_pooler: Linear::load(source, text_pooler, width, width)?,
-            image_pooler: Linear::load(source, image_pooler, width, width)?,
+            poolers: (!config.writes).then(poolers).transpose()?,
             predicted: config.is_pretrained().then(predicted).transpose()?,
             classifier: (answers > 0).then(classifier).transpose()?,
-            scale: (answers == 0).then(|| source.tensor(UnimoConfig::SCALE, &[])).transpose()?,
+            scale: config.is_paired().then(|| source.tensor(UnimoConfig::SCALE, &[])).transpose()?,
             config: config.clone(),
         })
     }
@@ -186,6 +192,10 @@ impl Unimo {
         wanted: TapSelection,
     ) -> Result<Trace, ModelError> {
         let mut trace = Trace::new(wanted);
+        if self.config.writes {
+            self.record_written(input, pass, &mut trace)?;
+            return Ok(trace);
+        }
         let is_pair = input.text.is_some() && input.image.is_some();
         let is_alone = |tap: &str| {
             [TEXT, IMAGE, TARGET_LOGITS].contains(&tap) || tap == "logits" && self.classifier.is_none()
@@ -204,9 +214,78 @@ impl Unimo {
         if let Some(target) = input.target.as_ref().filter(|_| self.config.is_pretrained())
             && trace.wants(TARGET_LOGITS)
         {
-            trace.record(TARGET_LOGITS, &self.target_logits(input, target, pass)?);
+            let mut states = Trace::new(TapSelection::named([STATES]));
+            trace.record(TARGET_LOGITS, &self.target_logits(input, target, pass, &mut states)?);
         }
         Ok(trace)
+    }
+
+    /// Records what a model that writes gives: the states of source and target, and the logits of the target's next tokens, or without a
+    /// target the states of the source.
+    fn record_written(
+        &self,
+        input: &UnimoInput,
+        pass: Pass<'_>,
+        trace: &mut Trace,
+    ) -> Result<(), ModelError> {
+        let wants_logits = trace.wanted().names().is_some_and(|names| names.contains(LOGITS));
+        match &input.target {
+            Some(target) => {
+                let logits = self.target_logits(input, target, pass, trace)?;
+                trace.record(LOGITS, &logits);
+            }
+            None if wants_logits => {
+                return Err(ModelError::Input(format!("`{LOGITS}` needs `decoder_input_ids`")));
+            }
+            None => {
+                self.encode(input, pass, trace)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tokens of the text of each row, behind which the positions of a target go on.
+    pub(super) fn text_lengths(input: &UnimoInput, batch: usize) -> Vec<u32> {
+        match &input.text {
+            Some(text) => text
+                .tokens
+                .mask
+                .chunks(text.tokens.length.max(1))
+                .map(|row| row.iter().map(|&kept| u32::from(kept)).sum())
+                .collect(),
+            None => vec![0u32; batch],
+        }
+    }
+
+    /// Normed embeddings of tokens that are written, at their positions.
+    pub(super) fn embed_written(&self, tokens: &Tokens, positions: Vec<u32>) -> Result<Tensor, ModelError> {
+        let embedded = self.encoder.embed_at(&TextInput::new(tokens.clone()), &Arc::new(positions))?;
+        Ok(self.encoder.embedding_norm().forward(&embedded)?)
+    }
+
+    /// The vocabulary's logits of states.
+    pub(super) fn word_logits(&self, hidden: &Tensor) -> Result<Tensor, ModelError> {
+        let missing =
+            || ModelError::Input("a model without a head over the vocabulary writes nothing".into());
+        self.encoder.word_logits(hidden)?.ok_or_else(missing)
+    }
+
+    /// The transformer.
+    pub(super) fn encoder(&self) -> &TextEncoder {
+        &self.encoder
+    }
+
+    /// The regions or patches of images.
+    pub(super) fn units(&self, image: &Image) -> Result<ImageUnits, ModelError> {
+        match (self.config.images, image) {
+            (UnimoImages::Patches { patch_size, .. }, image) => {
+                ImageUnits::of_patches(&image.patches(patch_size, -1)?)
+            }
+            (UnimoImages::Regions { .. }, Image::Regions(image)) => ImageUnits::of_regions(&image.regions),
+            (UnimoImages::Regions { .. }, _) => {
+                Err(ModelError::Input("a model that reads regions of images was given images".into()))
+            }
+        }
     }
 
     /// Logits of the vocabulary at each token of a target, `[batch, length, vocabulary]`. It stands behind an image, a text or both, sees
@@ -216,6 +295,7 @@ impl Unimo {
         input: &UnimoInput,
         target: &Tokens,
         pass: Pass<'_>,
+        trace: &mut Trace,
     ) -> Result<Tensor, ModelError> {
         let (embedded, mask, _) = self.embed(input)?;
         let (batch, source) = (embedded.dim(0)?, embedded.dim(1)?);
@@ -223,15 +303,7 @@ impl Unimo {
             let found = target.batch;
             return Err(ModelError::Input(format!("there are {found} targets and {batch} texts or images")));
         }
-        let firsts = match &input.text {
-            Some(text) => text
-                .tokens
-                .mask
-                .chunks(text.tokens.length.max(1))
-                .map(|row| row.iter().map(|&kept| u32::from(kept)).sum())
-                .collect(),
-            None => vec![0u32; batch],
-        };
+        let firsts = Self::text_lengths(input, batch);
         let last = firsts.iter().max().map_or(0, |first| *first as usize) + target.length;
         if last > self.config.text.max_length() {
             return Err(ModelError::Input(format!(
@@ -240,17 +312,11 @@ impl Unimo {
             )));
         }
         let positions = firsts.iter().flat_map(|first| *first..*first + target.length as u32).collect();
-        let written = TextInput::new(target.clone());
-        let written_states = self.encoder.embed_at(&written, &Arc::new(positions))?;
-        let written_states = self.encoder.embedding_norm().forward(&written_states)?;
-        let whole = Tensor::cat(&[&embedded, &written_states], 1)?;
+        let whole = Tensor::cat(&[&embedded, &self.embed_written(target, positions)?], 1)?;
         let mask = side_by_side(&mask, &target.mask, batch);
-        let mut states = Trace::new(TapSelection::named([STATES]));
-        let hidden = self.encoder.encode_two_parts(&whole, (&mask, source), pass, &mut states)?;
-        let own = hidden.narrow(1, source, target.length)?.contiguous()?;
-        let missing =
-            || ModelError::Input("a model without a head over the vocabulary writes nothing".into());
-        self.encoder.word_logits(&own)?.ok_or_else(missing)
+        let hidden = self.encoder.encode_two_parts(&whole, (&mask, source), pass, trace)?;
+        trace.record_mask("", &mask);
+        self.word_logits(&hidden.narrow(1, source, target.length)?.contiguous()?)
     }
 
     /// The last states of an image, a text, or an image with a text behind it.
@@ -260,7 +326,7 @@ impl Unimo {
     }
 
     /// The normed embeddings of an image, a text, or an image with a text behind it, their mask, and the tokens of the image.
-    fn embed(&self, input: &UnimoInput) -> Result<(Tensor, Arc<Vec<u8>>, usize), ModelError> {
+    pub(super) fn embed(&self, input: &UnimoInput) -> Result<(Tensor, Arc<Vec<u8>>, usize), ModelError> {
         let image = input.image.as_ref().map(|image| self.embed_image(image)).transpose()?;
         let text = input.text.as_ref().map(|text| self.embed_text(text)).transpose()?;
         Ok(match (image, text, &input.text) {
@@ -303,12 +369,18 @@ impl Unimo {
     /// What stands for a text, of the states of a sequence in which it stands behind an image.
     fn pool_text(&self, encoded: &Encoded) -> Result<Tensor, ModelError> {
         let states = encoded.hidden.narrow(1, encoded.image, 1)?.squeeze(1)?.contiguous()?;
-        self.text_pooler.forward(&states, Activation::Relu)
+        self.pooler(0)?.forward(&states, Activation::Relu)
     }
 
     /// What stands for an image.
     fn pool_image(&self, encoded: &Encoded) -> Result<Tensor, ModelError> {
-        self.image_pooler.forward(&first(&encoded.hidden)?, Activation::Relu)
+        self.pooler(1)?.forward(&first(&encoded.hidden)?, Activation::Relu)
+    }
+
+    /// The layer over the first tokens of texts, or of images.
+    fn pooler(&self, index: usize) -> Result<&Linear, ModelError> {
+        let missing = || ModelError::Input("a model that writes compares no texts and images".into());
+        self.poolers.as_ref().map(|poolers| &poolers[index]).ok_or_else(missing)
     }
 
     /// Factor on similarities.

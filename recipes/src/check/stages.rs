@@ -254,7 +254,7 @@ impl<'a> Checker<'a> {
             Diagnostic::error("student::kind", message)
                 .label(&declared, format!("a model that {kind}"))
                 .label(&self.data_origin(site), data)
-                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali`, `pali-layers` and `ernie-vilg` generate texts, `oscar` and `oscar-layers` captions; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` and `unimo` retrieve images by texts; a `detector` detects objects; an `image-tokenizer` makes tokens of images"),
+                .help("`encoder`, `encoder-layers`, `static` and `matrix` encode texts; `encoder-decoder`, `encoder-decoder-layers`, `pali`, `pali-layers`, `unimo`, `unimo-layers` and `ernie-vilg` generate texts, `oscar` and `oscar-layers` captions; `fusion`, `oscar` and `dual-encoder` answer questions about images; `clip` and `unimo` retrieve images by texts; a `detector` detects objects; an `image-tokenizer` makes tokens of images"),
         );
         None
     }

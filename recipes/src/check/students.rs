@@ -33,6 +33,10 @@ impl Checker<'_> {
                 self.check_lxmert_layers(options, position);
                 self.check_detector(options.detector.as_ref(), position);
             }
+            Student::UnimoLayers(options) => {
+                self.check_source_model("encoder", &options.teacher, options.layers.as_ref(), position);
+                self.check_detector(options.detector.as_ref(), position);
+            }
             Student::OscarLayers(options) => {
                 self.check_source_model("encoder", &options.teacher, options.layers.as_ref(), position);
                 self.check_detector(options.detector.as_ref(), position);

@@ -43,7 +43,7 @@ impl<'l> Lines<'l> {
                 }
                 None => {
                     return Err(Failure::Usage(
-                        "no image is named; give `--image FILE`, or lines of an image's path, a tab and a text".into(),
+                        "no image is named; give `--image FILE`, or lines of an image's path, a tab and a text; with `--no-image` a model that writes reads prompts alone".into(),
                     ));
                 }
             }

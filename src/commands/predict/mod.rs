@@ -86,6 +86,9 @@ pub(crate) struct Arguments {
     /// The file that all lines are about: PNG, JPEG, WebP or GIF
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Lines are texts or prompts by themselves, for a model that writes of images with texts and of texts alone
+    #[arg(long, conflicts_with = "image")]
+    no_image: bool,
     /// The PNG file in which an image is drawn that is made of tokens, or of a text, for a model that makes images; of several texts
     /// each has its number before the ending of the name
     #[arg(long, value_name = "FILE", conflicts_with = "output")]
@@ -193,7 +196,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             ))
         } else if finds_objects {
             objects::run(&path, arguments)
-        } else if config.writes_texts() && config.reads_images() {
+        } else if config.writes_texts() && config.reads_images() && !arguments.no_image {
             image_prompts::run(&path, arguments)
         } else if config.writes_texts() {
             words::run(&path, arguments)
@@ -244,6 +247,11 @@ fn refuse_flags(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
         if given && kind != needed && !has_image_as_well {
             return Err(Failure::Usage(format!("`{flag}` is for a model that {needed}; this one {kind}")));
         }
+    }
+    let needs_image = !config.writes_texts() || !config.reads_images() || draws_texts;
+    if arguments.no_image && (needs_image || matches!(config, Config::Oscar(_))) {
+        let needed = "writes texts of images with prompts, and of prompts alone";
+        return Err(Failure::Usage(format!("`--no-image` is for a model that {needed}; this one {kind}")));
     }
     Ok(())
 }

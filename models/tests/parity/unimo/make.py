@@ -6,7 +6,8 @@
 transformers has no UNIMO. Its parts are BERT's embeddings of a text without segments, LN(W f + V b) of the regions or patches of an
 image behind a token of the mean of their features, BERT's encoder over the image and the text behind it, and rectified linear layers
 over the first token of each (Li et al., 2021, and `PaddlePaddle/Research`, `NLP/UNIMO`). `regions` has the heads of pre-training,
-`patches` none, and `answers` that of questions.
+`patches` none, and `answers` that of questions. `writing` writes behind images and texts, or texts alone: the likeliest token at each
+step, all of the sequence read again (no cache).
 """
 
 import json
@@ -21,6 +22,8 @@ from transformers.models.bert.modeling_bert import BertEmbeddings, BertEncoder, 
 
 HERE = Path(__file__).parent
 WIDTH, VOCABULARY, FEATURES, SIDE, PATCH, ANSWERS, OBJECTS = 32, 120, 10, 12, 4, 5, 6
+# A token that these weights write of some of the inputs ends what is written.
+START, END, TARGET_LENGTH, WRITING_SEED = 1, 37, 10, 5
 CONFIG = BertConfig(
     vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
     max_position_embeddings=20, type_vocab_size=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
@@ -123,6 +126,11 @@ def write(name, published, model, heads, inputs, image, scale, is_pretrained=Fal
                     .replace("regions.3", "regions.features"): value for key, value in own.items()}
     weights = {key: value for key, value in weights.items()
                if value.is_floating_point() and not key.startswith("cls.predictions.decoder.")}
+    save(name, published, weights, inputs, taps)
+
+
+def save(name, published, weights, inputs, taps):
+    weights = {key: value for key, value in weights.items() if value.is_floating_point()}
     folder = HERE / name
     (folder / "model").mkdir(parents=True, exist_ok=True)
     keys = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
@@ -134,6 +142,47 @@ def write(name, published, model, heads, inputs, image, scale, is_pretrained=Fal
     save_file(single(weights), folder / "model/model.safetensors", {"format": "pt"})
     save_file(single(inputs), folder / "inputs.safetensors")
     save_file(single(taps), folder / "expected.safetensors")
+
+
+def write_texts(model, words):
+    """A model that writes: taps of one pass over source and target, and what it writes of images with texts, and of texts alone."""
+    torch.manual_seed(WRITING_SEED)
+    mask = torch.ones(3, 5, dtype=torch.int64)
+    mask[1, 3:], mask[2, 2:] = 0, 0
+    ids = torch.randint(4, VOCABULARY, (3, 5)) * mask
+    ids[:, 0] = START
+    target = torch.randint(4, VOCABULARY, (3, 6))
+    target[:, 0] = START
+    pixels = torch.randn(3, 3, SIDE, SIDE).float().double()
+    cut = F.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2)
+    image, image_mask = model.image_embeddings(cut, places_of_patches(3), torch.ones(3, cut.shape[1], dtype=torch.int64))
+    text = model.embeddings(ids)
+
+    def behind(source, source_mask, target):
+        positions = mask.sum(1, keepdim=True) + torch.arange(target.shape[1])
+        written = model.embeddings(target, position_ids=positions)
+        embedded, seen = torch.cat([source, written], 1), torch.cat([source_mask, torch.ones_like(target)], 1)
+        states, probabilities = model.encode(embedded, seen, source.shape[1])
+        return states, probabilities, words(states[-1][:, source.shape[1]:])
+
+    def written(source, source_mask):
+        target = torch.full((3, 1), START)
+        for _ in range(TARGET_LENGTH):
+            target = torch.cat([target, behind(source, source_mask, target)[2][:, -1:].argmax(-1)], 1)
+        return target
+
+    both, both_mask = torch.cat([image, text], 1), torch.cat([image_mask, mask], 1)
+    states, probabilities, logits = behind(both, both_mask, target)
+    taps = {f"hidden.{index}": state for index, state in enumerate(states)}
+    taps |= {f"attention.{index}": attention for index, attention in enumerate(probabilities)}
+    taps |= {"logits": logits, "written": written(both, both_mask), "written_of_texts": written(text, mask)}
+    kept = ("text_pooler.", "image_pooler.")
+    weights = {f"unimo.{key}": value for key, value in model.state_dict().items() if not key.startswith(kept)}
+    weights |= {f"cls.{key}": value for key, value in words.state_dict().items() if "decoder" not in key}
+    keys = {"image_units": "patches", "image_size": SIDE, "patch_size": PATCH, "cls_token_id": START, "sep_token_id": END,
+            "mask_token_id": 3, "max_target_length": TARGET_LENGTH, "architectures": ["UnimoForConditionalGeneration"]}
+    inputs = {"input_ids": ids, "attention_mask": mask, "pixel_values": pixels, "decoder_input_ids": target}
+    save("writing", keys, weights, inputs, taps)
 
 
 def main():
@@ -177,6 +226,13 @@ def main():
         labels = {"id2label": {str(index): f"answer {index}" for index in range(ANSWERS)}}
         write("answers", {**patches, **labels}, answered, {"classifier": classifier}, {**texts, "pixel_values": pixels},
               of_patches, scale)
+        writer, vocabulary = Unimo(3 * PATCH**2), BertOnlyMLMHead(CONFIG)
+        for module in (writer, vocabulary):
+            randomise(module)
+            module.eval()
+        vocabulary.predictions.decoder.weight = writer.embeddings.word_embeddings.weight
+        vocabulary.predictions.decoder.bias = vocabulary.predictions.bias
+        write_texts(writer, vocabulary)
 
 
 main()

@@ -208,8 +208,8 @@ fn about_images<'a>(
             let Some(text) = text else { continue };
             let prompt = tokenizer.encode_text(&version.prompt, None)?;
             let mut target = job.tokenizer.encode_target(text)?;
-            if entry.reads_regions() {
-                // What begins a text stands before every caption.
+            if target.first() == job.config.decoder_start().as_ref() {
+                // What begins a text of an encoder stands before every target.
                 target.remove(0);
             }
             if target.len() > entry.max_new_tokens {

@@ -25,7 +25,7 @@ choices! {
 choices! {
     /// What is read.
     pub enum Read {
-        /// The patches of the image.
+        /// The image: its patches, or its regions for a model that reads a prompt beside these (UNIMO).
         Image = "image",
         /// The image in tokens of the student's image tokenizer, and nothing else: its captions are written.
         ImageTokens = "image-tokens",

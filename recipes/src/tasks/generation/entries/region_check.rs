@@ -55,22 +55,39 @@ impl WrittenData {
                     Diagnostic::error("student::regions", message)
                         .label(&declared, own)
                         .label(&origin, label)
-                        .help("an `oscar` writes captions with `reads = [\"regions\"]`; `pali` reads images as patches, `reads = [\"image\", \"prompt\"]`"),
+                        .help("an `oscar` writes captions with `reads = [\"regions\"]`; `pali` and `unimo` read images as patches, `reads = [\"image\", \"prompt\"]`"),
                 );
                 continue;
             }
-            let Some(config) = oscar else { continue };
-            let most = config.max_caption_length - 1;
+            let (most, key) = match &student.config {
+                Config::Oscar(config) => (config.max_caption_length - 1, "max-caption-length"),
+                Config::Unimo(config) => (config.max_target_length, "max-target-length"),
+                _ => continue,
+            };
             if entry.max_new_tokens > most {
                 let message = format!(
-                    "captions of {} tokens are longer than those that the student of stage `{}` writes",
+                    "texts of {} tokens are longer than those that the student of stage `{}` writes",
                     entry.max_new_tokens, site.name
                 );
                 checker.report(
                     Diagnostic::error("student::regions", message)
                         .label(&origin, format!("`max-new-tokens` is {}", entry.max_new_tokens))
                         .label(&declared, format!("writes at most {most}"))
-                        .help("lower `max-new-tokens`, or raise the student's `max-caption-length`"),
+                        .help(format!("lower `max-new-tokens`, or raise the student's `{key}`")),
+                );
+            }
+        }
+        let corpora: Vec<_> = self.generation.iter().flat_map(|entry| entry.data.iter().cloned()).collect();
+        if matches!(student.config, Config::Unimo(_)) {
+            checker.check_regions_of_stage(site, name, student, &corpora);
+            if !self.contrast.is_empty() {
+                let origin = checker.table_origin(site, "contrast", 0);
+                let message = "a `unimo` that writes has no embeddings to be contrasted".to_owned();
+                checker.error(
+                    "student::regions",
+                    message,
+                    &origin,
+                    "pre-train it with `cross-modal-contrast`",
                 );
             }
         }
@@ -111,7 +128,6 @@ impl WrittenData {
             let origin = checker.table_origin(site, "generation", index);
             checker.check_mask_token(&origin, student);
         }
-        let corpora: Vec<_> = self.generation.iter().flat_map(|entry| entry.data.iter().cloned()).collect();
         checker.check_regions_of_stage(site, name, student, &corpora);
     }
 }

@@ -101,7 +101,7 @@ impl WrittenData {
                         Diagnostic::error("student::images", message)
                             .label(&declared, "reads texts alone")
                             .label(&origin, "reads `image`")
-                            .help("`pali` and `pali-layers` read images; an entry without `image` in `reads` asks by the text alone"),
+                            .help("`pali`, `pali-layers`, `unimo` and `unimo-layers` read images; an entry without `image` in `reads` asks by the text alone"),
                     );
                 }
                 continue;

@@ -114,9 +114,12 @@ impl Task for WrittenData {
         for entry in self.contrast.iter() {
             texts.extend(entry.training_texts(corpora)?);
         }
-        // It writes in place of masks, and has the special tokens of an encoder.
-        if matches!(student, Student::Oscar(_) | Student::OscarLayers(_)) {
+        // These write as encoders of texts, and have the special tokens of one.
+        let has_tags = matches!(student, Student::Oscar(_) | Student::OscarLayers(_));
+        if has_tags {
             texts.extend(tags_read(corpora, &self.image_corpora(), student, false)?);
+        }
+        if has_tags || matches!(student, Student::Unimo(_) | Student::UnimoLayers(_)) {
             return Ok(VocabularySource::Texts(texts.into_iter().map(Cow::Owned).collect()));
         }
         if sentinels > 0 {

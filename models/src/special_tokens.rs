@@ -1,15 +1,15 @@
 //! Tokens of the vocabulary that writing needs.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{ModelError, ModelFolder, Tokenizer};
 
-/// Tokens with which captions begin and end, and that stands for one to be written: `[CLS]`, `[SEP]` and `[MASK]`.
+/// Tokens with which a BERT that writes begins and ends, and that stands for one to be written: `[CLS]`, `[SEP]` and `[MASK]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpecialTokens {
-    /// The token before a caption.
+    /// The token before what is written.
     pub start: u32,
-    /// The token behind a caption.
+    /// The token behind what is written.
     pub end: u32,
     /// The token in whose place one is to be written.
     pub mask: u32,
@@ -27,7 +27,7 @@ impl SpecialTokens {
     ///
     /// # Errors
     /// When the configuration names one that is none of the vocabulary.
-    pub(super) fn open(folder: &ModelFolder, vocabulary: usize) -> Result<Self, ModelError> {
+    pub(crate) fn open(folder: &ModelFolder, vocabulary: usize) -> Result<Self, ModelError> {
         let json = folder.json();
         let named = |key: &str| match &json[key] {
             Value::Null => Ok(None),
@@ -53,6 +53,16 @@ impl SpecialTokens {
             end: end.unwrap_or(usual.end),
             mask: mask.unwrap_or(usual.mask),
         })
+    }
+
+    /// Keys of `config.json`; none where they are no tokens of a vocabulary of so many, since a model was read without it.
+    pub(crate) fn to_json(self, vocabulary: usize) -> Value {
+        let Self { start, end, mask } = self;
+        if [start, end, mask].iter().all(|&id| (id as usize) < vocabulary) {
+            json!({ "cls_token_id": start, "sep_token_id": end, "mask_token_id": mask })
+        } else {
+            json!({})
+        }
     }
 
     /// Those of a vocabulary: what stands before and behind a text, and its mask.
