@@ -204,6 +204,6 @@ fn what_has_no_room_or_is_of_another_kind_is_refused() {
     let (config, weights) = opened("patches");
     let other = Unimo::new(&config, &weights).unwrap();
     assert!(other.as_translator().is_none() && !Config::Unimo(config).writes_texts());
-    let text = Some(TextInput::new(Tokens::pad(&[[START; 3]; 3], 0)));
-    assert!(other.forward(&Batch::of_texts(text.unwrap()), Pass::Evaluate, TapSelection::All).is_ok());
+    let text = TextInput::new(Tokens::pad(&[[START; 3]; 3], 0));
+    assert!(other.forward(&Batch::of_texts(text), Pass::Evaluate, TapSelection::All).is_ok());
 }

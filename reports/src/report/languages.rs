@@ -56,8 +56,9 @@ fn table(metric: &str, heads: &[&str], rows: &[LanguageRow<'_>], slices: &IndexM
         .collect();
     let titles: IndexSet<&String> = means.iter().flat_map(IndexMap::keys).collect();
     let mut columns: Vec<ColumnHeading> = heads.iter().map(|head| ColumnHeading::text(head)).collect();
-    columns.extend(slices.keys().map(|language| ColumnHeading::number(language)));
+    // Means first: of many languages the last columns lie beyond the edge of a page.
     columns.extend(titles.iter().map(|title| ColumnHeading::number(title)));
+    columns.extend(slices.keys().map(|language| ColumnHeading::number(language)));
     let value = |row: &LanguageRow<'_>, language: &str| {
         row.model.slices.get(language).and_then(|slice| slice.metrics.get(metric).copied().flatten())
     };
@@ -72,15 +73,15 @@ fn table(metric: &str, heads: &[&str], rows: &[LanguageRow<'_>], slices: &IndexM
         .collect();
     let cells = |(row, means): (&&LanguageRow<'_>, &IndexMap<String, Mean>)| {
         let mut cells = row.head.clone();
-        cells.extend(slices.keys().zip(&best_in).map(|(language, best)| {
-            let own = value(row, language);
-            Cell::new(numbers::metric_value(metric, own)).emphasised(own.is_some() && own == *best)
-        }));
         cells.extend(titles.iter().zip(&best_mean).map(|(title, best)| match means.get(*title) {
             None => Cell::new(NO_VALUE),
             Some(own) => {
                 own.cell(metric).emphasised(!own.is_ratio && own.value.is_some() && own.value == *best)
             }
+        }));
+        cells.extend(slices.keys().zip(&best_in).map(|(language, best)| {
+            let own = value(row, language);
+            Cell::new(numbers::metric_value(metric, own)).emphasised(own.is_some() && own == *best)
         }));
         cells
     };
@@ -171,15 +172,15 @@ mod tests {
         let [table] = tables.as_slice() else { panic!("{tables:?}") };
         let headings: Vec<&str> = table.columns.iter().map(|column| column.text.as_str()).collect();
         let expected =
-            ["model", "en", "es", "da", "average", "average without en", "transfer from en", "held (es, da)"];
+            ["model", "average", "average without en", "transfer from en", "held (es, da)", "en", "es", "da"];
         assert_eq!(headings, expected);
         let texts = |row: usize| table.rows[row].iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>();
-        let teacher = ["teacher", "100.0 %", "50.0 %", "100.0 %", "83.3 %", "75.0 %", "0.750", "75.0 %"];
+        let teacher = ["teacher", "83.3 %", "75.0 %", "0.750", "75.0 %", "100.0 %", "50.0 %", "100.0 %"];
         assert_eq!(texts(0), teacher);
-        let student = ["student", "50.0 %", "50.0 %", "100.0 %", "66.7 %", "75.0 %", "1.500", "75.0 %"];
+        let student = ["student", "66.7 %", "75.0 %", "1.500", "75.0 %", "50.0 %", "50.0 %", "100.0 %"];
         assert_eq!(texts(1), student);
-        assert!(table.rows[0][1].emphasis && !table.rows[1][1].emphasis && !table.rows[1][6].emphasis);
-        assert!(table.rows[0][4].note.is_some() && table.rows[0][6].note.is_some());
+        assert!(table.rows[0][5].emphasis && !table.rows[1][5].emphasis && !table.rows[1][3].emphasis);
+        assert!(table.rows[0][1].note.is_some() && table.rows[0][3].note.is_some());
         assert!(table.caption.ends_with("en 12, es 12, da 6."), "{}", table.caption);
     }
 
