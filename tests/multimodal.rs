@@ -344,7 +344,7 @@ fn captions_are_written_behind_images_and_learnt_by_a_smaller_model() {
     let outcome: Value = json(&run(at, &["run", recipe, "--out", "run", "--json"]).done());
     let models = &outcome["models"];
     let figure = |model: &str, name: &str| models[model]["metrics"][name].as_f64().unwrap();
-    for model in ["teacher", "student", "baseline", "nearest-caption"] {
+    for model in ["teacher", "student", "baseline", "baseline-scratch"] {
         assert!((0.0..=1.0).contains(&figure(model, "caption-truth")), "{model}: {models}");
     }
     // Captions begin alike; what has not learnt to write them has nothing in common with them.

@@ -102,7 +102,7 @@ fn real_server_answers_lines_of_standard_input() {
 
 fn child(base_url: &str, file: &Path, count: usize) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command.args(["child_asks_about_all_texts", "--exact", "--ignored", "--nocapture"]);
+    command.args(["endpoint_state::child_asks_about_all_texts", "--exact", "--ignored", "--nocapture"]);
     command.env("ALAMBIC_TEST_URL", base_url).env("ALAMBIC_TEST_FILE", file);
     command.env("ALAMBIC_TEST_COUNT", count.to_string()).env("ALAMBIC_TEST_KEY", SECRET);
     command
